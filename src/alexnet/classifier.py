@@ -1,0 +1,187 @@
+"""A trained model and everything it needs to classify pictures: the one way a finished run is used."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from alexnet.data.augment import centre_crop
+from alexnet.data.images import decode, fit_short_side, fit_square
+from alexnet.data.preprocess import Preprocess
+from alexnet.device import autocast, choose_device, choose_precision
+from alexnet.errors import AlexNetError, BadRun, UnreadableImage
+from alexnet.evaluation.views import View, view_probabilities
+from alexnet.models.architecture import NetworkChoices, vary
+from alexnet.models.catalog import find_architecture
+from alexnet.models.network import Network
+from alexnet.models.pixels import NetworkModel, Normalise
+from alexnet.models.shapes import last_name
+from alexnet.models.weights import load_weights
+from alexnet.training.checkpoint import read_tensors, write_tensors
+
+FORMAT = 1
+Picture = str | Path | bytes | Image.Image | NDArray[np.uint8] | Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelCard:
+    """What `model.json` says: enough to build the network again and to know what it is worth."""
+
+    model: str
+    classes: tuple[str, ...]
+    channels: int
+    preprocess: Preprocess
+    network: NetworkChoices
+    flip: bool  # whether a mirrored picture keeps its class, for the ten views
+    scores: dict[str, Any]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The most likely classes of one picture, best first; `error` says why there are none."""
+
+    file: str
+    top: tuple[tuple[str, float], ...]  # (class, probability)
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys of the command line's contract."""
+        top = [{"class": name, "probability": probability} for name, probability in self.top]
+        return {"file": self.file, "top": top, "error": self.error}
+
+
+class Classifier:
+    """A model behind the seam with its classes and its preprocessing; `load` makes one from a run folder."""
+
+    def __init__(self, model: NetworkModel, card: ModelCard, *, device: str = "auto") -> None:
+        self.device = choose_device(device)
+        self.model = model.to(self.device).eval()
+        self.card = card
+        self.classes = card.classes
+
+    def predict(self, pictures: Picture | Iterable[Picture], *, top: int = 5, view: View = "centre") -> list[Prediction]:
+        """The `top` classes of each picture: paths, encoded bytes, PIL images, or uint8 arrays / tensors (H, W, 3) / (3, H, W).
+
+        A picture that cannot be read gives a Prediction with `error`; it does not end the others.
+        """
+        listed = [pictures] if isinstance(pictures, Picture) else list(pictures)
+        return [self._predict_one(picture, number, top, view) for number, picture in enumerate(listed)]
+
+    def probabilities(self, images: Tensor, *, view: View = "centre") -> Tensor:
+        """uint8 (N, 3, stored_size, stored_size) -> float32 (N, classes); for view "any", pictures of any one size."""
+        with torch.inference_mode(), autocast(choose_precision("auto", self.device), self.device):
+            return view_probabilities(self.model, images.to(self.device), view, flip=self.card.flip).float().cpu()
+
+    def scores(self, images: Tensor) -> Tensor:
+        """The seam itself: uint8 (N, 3, H, W) of at least the model's size -> float32 scores of the centres (N, classes)."""
+        with torch.inference_mode():
+            scores: Tensor = self.model(centre_crop(images.to(self.device), self.model.image_size)).cpu()
+        return scores
+
+    def fitted(self, image: Tensor, view: View = "centre") -> Tensor:
+        """One decoded picture (3, H, W), brought to the size that the view looks at."""
+        preprocess = self.card.preprocess
+        if view == "any":
+            return fit_short_side(image, preprocess.stored_size)
+        return fit_square(image, preprocess.stored_size, preprocess.fit)
+
+    def _predict_one(self, picture: Picture, number: int, top: int, view: View) -> Prediction:
+        name = str(picture) if isinstance(picture, (str, Path)) else f"picture {number + 1}"
+        try:
+            image = self.fitted(_decoded(picture, name), view)
+        except UnreadableImage as error:
+            return Prediction(name, (), error.reason)
+        best = self.probabilities(image[None], view=view)[0].topk(min(top, len(self.classes)))
+        return Prediction(name, tuple((self.classes[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)))
+
+    def save(self, folder: Path) -> None:
+        """Write `model.safetensors` and `model.json`, each whole or not at all."""
+        write_tensors(folder / "model.safetensors", self.model.network.state_dict(), {"format": str(FORMAT)})
+        card = {"format": FORMAT, **asdict(self.card)}
+        card["network"] = {name: value for name, value in card["network"].items() if value is not None}
+        partial = folder / "model.json.partial"
+        partial.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
+        partial.replace(folder / "model.json")
+
+
+def load(run: str | Path, *, device: str = "auto") -> Classifier:
+    """The classifier of a run folder (or of its `model` folder); raises BadRun with what is missing."""
+    folder = _model_folder(Path(run))
+    card = _read_card(folder / "model.json")
+    model = build_model(card.model, card.network, len(card.classes), card.channels, card.preprocess)
+    tensors, _ = read_tensors(folder / "model.safetensors")
+    load_weights(model.network, tensors, last="")
+    return Classifier(model, card, device=device)
+
+
+def build_model(name: str, choices: NetworkChoices, classes: int, channels: int, preprocess: Preprocess) -> NetworkModel:
+    """The untrained network of a catalogue name behind the seam, on pictures preprocessed like that."""
+    architecture = vary(find_architecture(name), choices)
+    network = Network(architecture, classes=classes, channels=channels, image_size=preprocess.image_size)
+    model = NetworkModel(network, Normalise(preprocess.mean, preprocess.std))
+    return model.to(memory_format=torch.channels_last)
+
+
+def last_layer(model: NetworkModel) -> str:
+    """The state-dict name of the layer that gives the scores."""
+    network = model.network
+    name = last_name(network.architecture)
+    return f"classifier.{len(network.classifier) - 1}" if network.architecture.numbered else f"classifier.{name}"
+
+
+def _model_folder(path: Path) -> Path:
+    for folder in (path / "model", path):
+        if (folder / "model.json").is_file() and (folder / "model.safetensors").is_file():
+            return folder
+    if (path / "recipe.toml").is_file():
+        raise BadRun(f"{path} holds a training that has not finished; go on with: alexnet train --out {path} --resume")
+    raise BadRun(
+        f"{path} holds no trained model (model/model.json and model/model.safetensors); give the folder that `alexnet train --out` wrote."
+    )
+
+
+def _read_card(path: Path) -> ModelCard:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("format") != FORMAT:
+            raise BadRun(f"{path} was written by another version of alexnet; train again, or use that version.")
+        size: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.pop("preprocess").items()}
+        network = NetworkChoices(**values.pop("network"))
+        return ModelCard(classes=tuple(values.pop("classes")), preprocess=Preprocess(**size), network=network, **values)
+    except AlexNetError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadRun(f"{path} is damaged ({error}); copy the run again or train again.") from None
+
+
+def _decoded(picture: Picture, name: str) -> Tensor:
+    if isinstance(picture, (str, Path)):
+        try:
+            return decode(Path(picture).read_bytes(), name)
+        except OSError as error:
+            raise UnreadableImage(name, f"cannot be opened: {error.strerror or error}") from None
+    if isinstance(picture, bytes):
+        return decode(picture, name)
+    if isinstance(picture, Image.Image):
+        picture = np.asarray(picture.convert("RGB"))
+    return _channels_first(torch.as_tensor(np.array(picture)) if isinstance(picture, np.ndarray) else picture, name)
+
+
+def _channels_first(image: Tensor, name: str) -> Tensor:
+    if image.dtype != torch.uint8:
+        raise UnreadableImage(name, f"is {image.dtype}; pictures are uint8, 0 to 255")
+    if image.dim() == 2:
+        image = image[None].expand(3, -1, -1)
+    if image.dim() == 3 and image.shape[0] != 3 and image.shape[2] == 3:
+        image = image.permute(2, 0, 1)
+    if image.dim() != 3 or image.shape[0] != 3 or 0 in image.shape:
+        raise UnreadableImage(name, f"has shape {tuple(image.shape)}; a picture is (H, W, 3) or (3, H, W)")
+    return image.contiguous()

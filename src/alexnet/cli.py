@@ -1,0 +1,336 @@
+"""The command line: one function per verb. Names, options and JSON keys are a contract; see docs/commands.md.
+
+Heavy imports wait inside the verbs, so that `alexnet --help` answers at once.
+"""
+
+import json as json_module
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from alexnet import __version__
+from alexnet.errors import AlexNetError, BadRecipe
+
+USER_MISTAKE, DEFECT, CTRL_C = 2, 1, 130
+
+Flag = Annotated[bool, Parameter(negative="")]
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+Fields = Annotated[tuple[str, ...], Parameter(name="--set", show=False, negative="", consume_multiple=False)]
+View = Literal["centre", "ten", "any"]
+
+app = App(
+    name="alexnet",
+    version=__version__,
+    help="Train AlexNet, LeNet and their relatives on your own pictures, and measure what the 2012 paper claims.",
+    result_action="return_value",
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status: 0 done, 2 the user's mistake, 130 stopped, 1 a defect of ours."""
+    try:
+        app(_named_fields(sys.argv[1:] if words is None else words), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _fail(str(error) or type(error).__name__, USER_MISTAKE)
+    except AlexNetError as error:
+        return _fail(str(error), 130 if type(error).__name__ == "Interrupted" else USER_MISTAKE)
+    except KeyboardInterrupt:
+        return _fail("Stopped.", CTRL_C)
+    except BrokenPipeError:  # the reader of a pipe has left, as `head` does
+        sys.stderr.close()
+    return 0
+
+
+@app.command
+def train(
+    data: str | None = None,
+    /,
+    *,
+    model: str | None = None,
+    recipe: str = "quick",
+    out: str | None = None,
+    epochs: float | None = None,
+    budget: str | None = None,
+    seed: int = 0,
+    image_size: int | None = None,
+    workers: int | None = None,
+    weights: str | None = None,
+    device: str = "auto",
+    resume: Flag = False,
+    tensorboard: Flag = False,
+    no_baseline: Flag = False,
+    json: Json = False,
+    fields: Fields = (),
+) -> None:
+    """Train a classifier on your pictures and write a run folder with its report.
+
+    Any field of the recipe can be set by its dotted name, as --training.learning-rate 0.02 or --network.activation tanh.
+
+    Parameters
+    ----------
+    data
+        A folder, zip or tar of class folders, or fashion-mnist, cifar10, mnist, digits. Not needed with --recipe FILE.toml.
+    model
+        A name from `alexnet summary`; without it, alexnet, or alexnet-cifar for pictures under 64 px.
+    recipe
+        quick, paper, lecture, or the recipe.toml of a run.
+    out
+        The run folder; without it, a new one under runs/.
+    epochs
+        Passes over the training pictures; the recipe has its own number.
+    budget
+        A time instead of epochs, as 90s, 10m or 2h: reading, testing and report included.
+    seed
+        Of the weights, the order, the augmentation and our own splits.
+    image_size
+        Side in pixels that the model sees.
+    workers
+        Processes that decode pictures; the result is the same for any number.
+    weights
+        Trained weights to start from: a file, a run folder, or imagenet.
+    device
+        auto, cpu, cuda or cuda:1.
+    resume
+        Go on with the run in --out from its last checkpoint.
+    tensorboard
+        Write TensorBoard files into the run folder as well.
+    no_baseline
+        Leave out the comparison with a hand-crafted system.
+    json
+        Print one JSON object and nothing else.
+    fields
+        NAME=VALUE of a recipe's field.
+    """
+    from alexnet.experiments.plan import data_of_recipe
+    from alexnet.experiments.tensorboard import tensorboard_listener
+    from alexnet.experiments.train import train as run_training
+    from alexnet.screen import Screen
+
+    with Screen() as screen, _stop_on_signals() as stop:
+        listeners: list[Callable[[Any], None]] = [screen, stop.notice, *([tensorboard_listener(out)] if tensorboard else [])]
+        result = run_training(
+            data if data is not None else data_of_recipe(recipe, out, resume=resume),
+            model=model,
+            recipe=recipe,
+            out=out,
+            epochs=epochs,
+            budget=budget,
+            seed=seed,
+            image_size=image_size,
+            workers=workers,
+            weights=weights,
+            device=device,
+            resume=resume,
+            changes=dict(_pair(text) for text in fields),
+            listen=lambda event: _tell(listeners, event),
+            should_stop=stop.asked,
+        )
+    from dataclasses import asdict
+
+    _show(json, asdict(result), lambda: _train_lines(asdict(result)))
+
+
+def _tell(listeners: list[Callable[[Any], None]], event: object) -> None:
+    for listener in listeners:
+        listener(event)
+
+
+def _train_lines(result: dict[str, Any]) -> str:
+    test = "no test set" if result["test_error"] is None else f"test error {result['test_error']:.2%}"
+    return (
+        f"{result['model']}: validation error {result['validation_error']:.2%}, {test}, "
+        f"after {result['epochs']:.1f} epochs and {result['seconds']:.0f} s.\n"
+        f"Report: {result['report']}\nClassify: alexnet predict {result['run']} PICTURE..."
+    )
+
+
+@app.command
+def evaluate(
+    run: str,
+    data: str | None = None,
+    /,
+    *,
+    split: str = "test",
+    views: View = "centre",
+    device: str = "auto",
+    workers: int = 0,
+    json: Json = False,
+) -> None:
+    """Measure a trained run: errors with intervals, per class, confusion, calibration.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    data
+        Other pictures than the run's own.
+    split
+        train, validation or test.
+    views
+        centre; ten: corners, centre and mirrors, probabilities averaged; any: whole pictures, nothing cropped.
+    workers
+        Processes that decode pictures.
+    device
+        auto, cpu, cuda or cuda:1.
+    json
+        Print one JSON object and nothing else.
+    """
+    from alexnet.evaluation.evaluate import summary_sentence
+    from alexnet.experiments.measure import evaluate_run
+    from alexnet.tables import evaluation_table
+
+    result = evaluate_run(run, data, split=split, view=views, device=device, workers=workers)
+    _show(json, result.to_json(), lambda: (summary_sentence(result), evaluation_table(result)))
+
+
+@app.command
+def predict(run: str, /, *pictures: str, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False) -> None:
+    """Classify pictures with a trained run.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    pictures
+        Files, folders, patterns such as 'photos/*.jpg', or - for standard input.
+    top
+        How many classes to show of each picture.
+    views
+        centre, ten or any.
+    device
+        auto, cpu, cuda or cuda:1.
+    json
+        Print one JSON object and nothing else.
+    """
+    from dataclasses import replace
+
+    from alexnet.classifier import load
+    from alexnet.experiments.given import given_pictures
+    from alexnet.tables import prediction_table
+
+    if top < 1:
+        raise AlexNetError(f"--top is {top}; it is how many classes to show, at least 1.")
+    classifier = load(run, device=device)
+    named = given_pictures(pictures, sys.stdin.buffer)
+    answers = classifier.predict((picture for _, picture in named), top=top, view=views)
+    answers = [replace(answer, file=name) for answer, (name, _) in zip(answers, named, strict=True)]
+    _show(json, {"predictions": [answer.to_json() for answer in answers]}, lambda: prediction_table(answers))
+
+
+@app.command
+def summary(
+    *models: str,
+    classes: int | None = None,
+    image_size: int | None = None,
+    channels: int | None = None,
+    json: Json = False,
+) -> None:
+    """The layers of networks: shapes, parameters, multiply-accumulates, memory; several side by side.
+
+    Parameters
+    ----------
+    models
+        Names; without any, all of the catalogue in one line each.
+    classes
+        How many classes the last layer scores; without it, what the network was made for.
+    image_size
+        Side of the pictures in pixels; without it, what the network was made for.
+    channels
+        1 (gray) or 3; without it, what the network was made for.
+    json
+        Print one JSON object and nothing else.
+    """
+    from alexnet.models.summary import comparison, summarise
+    from alexnet.tables import summary_tables
+
+    summaries = summarise(models, classes=classes, image_size=image_size, channels=channels)
+    _show(json, {"models": [one.to_json() for one in summaries]}, lambda: summary_tables(summaries, comparison(summaries), bool(models)))
+
+
+@app.command
+def inspect(data: str, /, *, json: Json = False) -> None:
+    """What a data set holds: classes, sizes, unreadable files, duplicates, imbalance, and what it means.
+
+    Parameters
+    ----------
+    data
+        A folder, an archive, or a named data set.
+    json
+        Print one JSON object and nothing else.
+    """
+    from alexnet.data.datasets import open_dataset
+    from alexnet.data.inspection import inspect as inspect_data
+    from alexnet.tables import inspection_tables
+
+    found = inspect_data(open_dataset(data))
+    _show(json, found.to_json(), lambda: inspection_tables(found))
+
+
+def _show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -> None:
+    if as_json:
+        print(json_module.dumps(value, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    shown = readable()
+    for part in shown if isinstance(shown, (list, tuple)) else [shown]:
+        console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+
+
+def _named_fields(words: Sequence[str]) -> list[str]:
+    """`--training.epochs 3` and `--training.epochs=3` as `--set training.epochs=3`, which the parser knows."""
+    rewritten, rest = [], iter(words)
+    for word in rest:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and "." in name and not name.startswith("-"):
+            rewritten += ["--set", f"{name}={value if equals else next(rest, '')}"]
+        else:
+            rewritten.append(word)
+    return rewritten
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not value:
+        raise BadRecipe(f"'--{name}' needs a value, as --training.learning-rate 0.02.")
+    return name, value
+
+
+def _fail(message: str, status: int) -> int:
+    print(message, file=sys.stderr)
+    return status
+
+
+class _Stop:
+    """Remembers a wish to stop; a training ends it after its step, other work is broken off."""
+
+    def __init__(self) -> None:
+        self.wished = self.stepping = False
+
+    def asked(self) -> bool:
+        return self.wished
+
+    def notice(self, event: object) -> None:
+        self.stepping = type(event).__name__ == "StepDone"
+
+    def signalled(self, number: int, frame: FrameType | None) -> None:
+        if self.wished or not self.stepping:
+            raise KeyboardInterrupt
+        self.wished = True
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[_Stop]:
+    stop = _Stop()
+    before = {number: signal.signal(number, stop.signalled) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

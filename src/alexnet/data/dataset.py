@@ -1,0 +1,107 @@
+"""One data set: labelled pictures, whatever they lie in; what every kind of data set answers.
+
+Knows no file formats and no archives (see images and sources), and nothing of batches.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median_low
+from typing import Literal
+
+from torch import Tensor
+
+from alexnet.data.headers import Header
+from alexnet.data.images import Fit, decode, decode_fitted, read_header
+from alexnet.errors import BadDataset, UnreadableImage
+
+SplitName = Literal["train", "validation", "test"]
+SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
+SIDED = frozenset({"left", "right", "up", "down", "clockwise", "sign", "digit", "number", "letter", "arrow", "text", "word"})
+COLOURS = frozenset(
+    {"red", "green", "blue", "yellow", "white", "black", "brown", "purple", "pink", "gray", "grey", "ripe", "unripe", "rotten"}
+)
+NUMBER_WORDS = frozenset({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"})
+SAMPLE = 100  # pictures that stand for all where only headers are asked
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture: its name in the data set, its class, and the split the user has put it in."""
+
+    name: str
+    label: int
+    split: SplitName | None
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What may be done to the pictures without changing their class.
+
+    flip: a mirrored picture keeps its class (not so for digits, text and signs); colour: so does a recoloured one (not so where colour is
+    the class, and pointless where all are gray); gray: no picture has colours.
+    """
+
+    flip: bool
+    colour: bool
+    gray: bool = False
+
+
+class Dataset(ABC):
+    """Labelled pictures: `items[index]` goes with `image(index)`; `classes[label]` names a label."""
+
+    name: str
+    classes: tuple[str, ...]
+    items: tuple[Item, ...]
+    outside: tuple[str, ...] = ()  # pictures that lie in no class folder, and are not used
+
+    @property
+    @abstractmethod
+    def traits(self) -> Traits:
+        """Safe defaults for augmentation, told from the class names and a sample of the pictures."""
+
+    @abstractmethod
+    def content(self, index: int) -> bytes:
+        """The encoded file (of an array: its raw pixels); raises UnreadableImage."""
+
+    def image(self, index: int) -> Tensor:
+        """The upright picture at its own size, uint8 (3, H, W); raises UnreadableImage."""
+        return decode(self.content(index), self.items[index].name)
+
+    def fitted(self, index: int, size: int, how: Fit) -> tuple[Tensor, bytes, Header]:
+        """The picture as a square, uint8 (3, size, size), with its encoded bytes and header; raises UnreadableImage."""
+        content = self.content(index)
+        square, header = decode_fitted(content, self.items[index].name, size, how)
+        return square, content, header
+
+    def header(self, index: int) -> Header:
+        """Size and kind of a picture, without decoding it; raises UnreadableImage."""
+        return read_header(self.content(index), self.items[index].name)
+
+    def native_side(self) -> int:
+        """The median short side, in pixels, of a sample of the pictures; raises BadDataset if none of them can be read."""
+        headers = self.sample_headers()
+        if not headers:
+            raise BadDataset(f"None of the pictures of {self.name} that were tried can be read. `alexnet inspect {self.name}` shows why.")
+        return median_low([min(header.width, header.height) for header in headers])
+
+    def sample_headers(self, most: int = SAMPLE) -> list[Header]:
+        """The headers of up to `most` pictures, spread evenly; unreadable ones are left out."""
+        headers = []
+        for index in range(0, len(self.items), -(-len(self.items) // most) or 1):
+            try:
+                headers.append(self.header(index))
+            except UnreadableImage:
+                continue
+        return headers
+
+
+def traits_of(classes: Sequence[str], *, gray: bool) -> Traits:
+    """Safe defaults for class names.
+
+    No flips for digits, letters and what has a left and a right; no recolouring where a class name is a colour or a ripeness.
+    """
+    words = {word for name in classes for word in re.findall(r"[a-z]+", name.lower())}
+    characters = all(len(name) == 1 or name.isdigit() or name.lower() in NUMBER_WORDS for name in classes)
+    return Traits(flip=not characters and not words & SIDED, colour=not gray and not words & COLOURS, gray=gray)

@@ -1,0 +1,37 @@
+"""A data set from what the user says: a folder, an archive, or a name. The one way data sets are opened."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from alexnet.data.dataset import SPLIT_NAMES, Dataset, Item, SplitName, Traits
+from alexnet.data.folders import FolderDataset
+from alexnet.data.named import NAMED
+from alexnet.errors import BadDataset, did_you_mean
+
+__all__ = ["NAMED", "SPLIT_NAMES", "Dataset", "Item", "SplitName", "Traits", "open_dataset"]
+
+
+def open_dataset(data: str | Path) -> Dataset:
+    """Class folders on disk or in a zip, tar or tar.gz, or a named data set.
+
+    A plain name means the named set even where a folder is called so; `./digits` means the folder. Raises BadDataset, with the nearest
+    names, for what is neither, and for a set without class folders; UnsafeArchive for names that climb out of an archive.
+    """
+    if isinstance(data, str) and data in NAMED:
+        return NAMED[data]()
+    path = Path(data).expanduser()
+    if path.exists():
+        return FolderDataset(path)
+    if str(data) in NAMED:
+        return NAMED[str(data)]()
+    raise BadDataset(f"No folder, archive or data set is called '{data}'.{_neighbour(path)} {did_you_mean(str(data), NAMED)}")
+
+
+def _neighbour(path: Path) -> str:
+    """The nearest name beside a path that does not exist; often it is only misspelt."""
+    try:
+        beside = [found.name for found in path.parent.iterdir()]
+    except OSError:
+        return ""
+    near = get_close_matches(path.name, beside, n=1, cutoff=0.75)
+    return f" There is '{path.parent / near[0]}'." if near else ""

@@ -1,0 +1,70 @@
+"""How a picture becomes a model's input. These numbers are measured on the training pictures and travel with the model."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from alexnet.data.augment import ColourPCA
+from alexnet.data.images import Fit
+from alexnet.errors import BadRecipe
+
+PixelRange = Literal["0-255", "0-1", "unit-variance"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreprocessConfig:
+    """The part of a recipe that says how pictures are brought to the model's size."""
+
+    image_size: int = 224  # px a side, what the model sees
+    stored_size: int = 256  # px a side of the squares that crops are taken from (paper section 2)
+    fit: Fit = "crop"  # short side to stored_size and the centre square; or "squash": forced to a square
+    channels: int = 3  # 1: gray
+    pixel_range: PixelRange = "0-255"  # minus the training mean; "unit-variance" divides by the spread as well; "0-1": pixels / 255 alone
+
+    def __post_init__(self) -> None:
+        if self.stored_size < self.image_size:
+            raise BadRecipe(
+                f"preprocess.stored_size is {self.stored_size}, below preprocess.image_size {self.image_size}; "
+                "crops are taken from the stored squares, which must be at least as large."
+            )
+        if self.channels not in (1, 3):
+            raise BadRecipe(f"preprocess.channels is {self.channels}; it can be 1 (gray) or 3 (RGB).")
+        for name, kind in (("fit", Fit), ("pixel_range", PixelRange)):
+            if getattr(self, name) not in get_args(kind):
+                raise BadRecipe(f"preprocess.{name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, get_args(kind)))}.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preprocess:
+    """What prediction must repeat: sizes, the way of fitting, and the mean and spread of the training pixels (0-255)."""
+
+    image_size: int
+    stored_size: int
+    fit: Fit
+    mean: tuple[float, ...]  # one number a channel
+    std: tuple[float, ...]
+
+
+def measured(config: PreprocessConfig, pca: ColourPCA) -> Preprocess:
+    """The preprocessing of a run: the recipe's sizes, and the mean and spread that its training pictures have."""
+    if config.pixel_range == "0-1":
+        return _preprocess(config, (0.0,) * config.channels, (255.0,) * config.channels)
+    luma = (0.299, 0.587, 0.114)
+    mean = tuple(float(value) for value in pca.mean)
+    covariance = pca.eigenvectors @ pca.eigenvalues.diag() @ pca.eigenvectors.T
+    std = tuple(float(value) ** 0.5 for value in covariance.diag())
+    if config.channels == 1:
+        mean = (sum(weight * value for weight, value in zip(luma, mean, strict=True)),)
+        gray = covariance.new_tensor(luma)
+        std = (float(gray @ covariance @ gray) ** 0.5,)
+    spread = std if config.pixel_range == "unit-variance" else (1.0,) * len(mean)
+    return _preprocess(config, mean, spread)
+
+
+def _preprocess(config: PreprocessConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocess:
+    return Preprocess(
+        image_size=config.image_size,
+        stored_size=config.stored_size,
+        fit=config.fit,
+        mean=tuple(round(value, 4) for value in mean),
+        std=tuple(max(1.0, round(value, 4)) for value in std),
+    )

@@ -1,0 +1,171 @@
+"""One decoding pass over a data set: what can be read, how large it is, what it resembles, and the squares that training will use.
+
+Pictures in files are decoded by threads (decoder and resizing let go of Python's lock); arrays are resized in whole chunks. Every figure
+depends on the pictures only, never on the number of workers. Knows nothing of splits and of what the figures mean.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from alexnet.data.arrays import ArrayDataset
+from alexnet.data.dataset import Dataset
+from alexnet.data.images import Fit
+from alexnet.errors import UnreadableImage
+
+THUMBNAIL = 16  # pixels a side
+UNREADABLE_SHARE = 0.05  # of a class; more means that something is wrong with the data, not with a file
+FILES_PER_CHUNK = 32
+ROWS_PER_CHUNK = 4096  # of an array
+LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # ITU-R 601, as in JPEG
+
+Progress = Callable[[int, int], None]  # pictures done, pictures in all
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """What duplicates are told by, one row per picture; rows of unreadable pictures are zero and `readable` says which they are.
+
+    digests: uint64 (N,), of the encoded bytes; thumbnails: uint8 (N, 16, 16), gray, of the fitted square.
+    """
+
+    digests: NDArray[np.uint64]
+    thumbnails: NDArray[np.uint8]
+    readable: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A picture that cannot be read: its name, its class, and the reason as one clause."""
+
+    name: str
+    class_name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The result of the pass; native: int32 (N, 2), width and height of the upright pictures in pixels (0 if unreadable)."""
+
+    fingerprints: Fingerprints
+    native: NDArray[np.int32]
+    modes: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def readable(self) -> tuple[int, ...]:
+        """Indices of the pictures that can be read."""
+        return tuple(np.flatnonzero(self.fingerprints.readable).tolist())
+
+
+def survey(
+    dataset: Dataset, size: int, how: Fit, *, workers: int, squares: Tensor | None = None, on_progress: Progress | None = None
+) -> Survey:
+    """Decode every picture once; `squares`, uint8 (N, 3, size, size), is filled when given.
+
+    workers: decoding threads; 0 decodes in this one. on_progress hears (pictures done, pictures in all).
+    """
+    sheet = _Sheet(dataset, size, how, squares)
+    arrays = isinstance(dataset, ArrayDataset)
+    done, count, step = 0, len(dataset.items), ROWS_PER_CHUNK if arrays else FILES_PER_CHUNK
+    chunks = [range(start, min(start + step, count)) for start in range(0, count, step)]
+    with nullcontext() if arrays else one_torch_thread():
+        for finished in _each(sheet.fill, chunks, 0 if arrays else workers):
+            done += finished
+            if on_progress is not None:
+                on_progress(done, count)
+    return sheet.survey()
+
+
+def thumbnails_of(squares: Tensor) -> NDArray[np.uint8]:
+    """Gray thumbnails, uint8 (n, 16, 16), of squares uint8 (n, 3, S, S)."""
+    gray = squares.stride(1) == 0  # one channel, repeated without a copy
+    small = functional.interpolate(squares[:, :1] if gray else squares, size=(THUMBNAIL, THUMBNAIL), mode="bilinear", antialias=True)
+    luma = small[:, 0] if gray else (small * LUMA).sum(dim=1).round().to(torch.uint8)
+    return np.asarray(luma.numpy(), dtype=np.uint8)
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """For work on one picture after the other: torch's own threads would spend longer waiting for each other than working."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Sheet:
+    """The survey while it is filled in; threads write to rows of their own."""
+
+    def __init__(self, dataset: Dataset, size: int, how: Fit, squares: Tensor | None) -> None:
+        count = len(dataset.items)
+        self.dataset, self.size, self.how, self.squares = dataset, size, how, squares
+        self.digests = np.zeros(count, np.uint64)
+        self.thumbnails = np.zeros((count, THUMBNAIL, THUMBNAIL), np.uint8)
+        self.readable = np.zeros(count, np.bool_)
+        self.native = np.zeros((count, 2), np.int32)
+        self.modes = [""] * count
+        self.reasons: dict[int, str] = {}
+
+    def fill(self, rows: range) -> int:
+        dataset = self.dataset
+        squares = self._array_rows(dataset, rows) if isinstance(dataset, ArrayDataset) else self._file_rows(rows)
+        self.thumbnails[rows.start : rows.stop] = thumbnails_of(squares)
+        self.thumbnails[rows.start : rows.stop][~self.readable[rows.start : rows.stop]] = 0
+        if self.squares is not None:
+            self.squares[rows.start : rows.stop] = squares
+        return len(rows)
+
+    def _array_rows(self, dataset: ArrayDataset, rows: range) -> Tensor:
+        span = slice(rows.start, rows.stop)
+        header = dataset.header(rows.start)
+        self.readable[span], self.native[span] = True, (header.width, header.height)
+        self.modes[span] = [header.mode] * len(rows)
+        self.digests[span] = [digest(row.tobytes()) for row in dataset.pixels[span].contiguous().numpy()]
+        return dataset.squares(span, self.size, self.how)
+
+    def _file_rows(self, rows: range) -> Tensor:
+        squares = torch.zeros(len(rows), 3, self.size, self.size, dtype=torch.uint8)
+        for place, index in enumerate(rows):
+            try:
+                square, content, header = self.dataset.fitted(index, self.size, self.how)
+            except UnreadableImage as problem:
+                self.reasons[index] = problem.reason
+                continue
+            squares[place] = square
+            self.readable[index], self.native[index], self.modes[index] = True, (header.width, header.height), header.mode
+            self.digests[index] = digest(content)
+        return squares
+
+    def survey(self) -> Survey:
+        items, classes = self.dataset.items, self.dataset.classes
+        skipped = tuple(Skipped(items[index].name, classes[items[index].label], reason) for index, reason in sorted(self.reasons.items()))
+        return Survey(Fingerprints(self.digests, self.thumbnails, self.readable), self.native, tuple(self.modes), skipped)
+
+
+def digest(content: bytes) -> int:
+    """64 bits that are equal for equal bytes, and for others by a chance of 1 in 10^19."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
+
+
+def _each(work: Callable[[range], int], chunks: list[range], workers: int) -> Iterator[int]:
+    """The results of all chunks as they are ready; Ctrl-C drops what has not begun."""
+    if workers < 1:
+        yield from map(work, chunks)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield from (future.result() for future in as_completed([pool.submit(work, chunk) for chunk in chunks]))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

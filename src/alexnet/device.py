@@ -1,0 +1,74 @@
+"""Where and how exactly we compute: device, precision, seed, memory. Knows nothing of models or data."""
+
+import ctypes
+import platform
+from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from alexnet.errors import AlexNetError
+
+Precision = Literal["auto", "bf16", "fp32", "fp64"]
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """`auto` is CUDA where there is one, else the processor; raises AlexNetError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise AlexNetError(f"No device is called '{name}'; use auto, cpu, cuda or cuda:0.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise AlexNetError(f"Device '{name}' was asked for, but PyTorch sees no CUDA card; use --device cpu.")
+    return device
+
+
+def choose_precision(precision: Precision, device: torch.device) -> Precision:
+    """`auto` is bf16 where the device multiplies bf16 in hardware, else fp32."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    has_bf16 = any(getattr(torch.cpu, name, lambda: False)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return "bf16" if has_bf16 else "fp32"
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """The context in which products of matrices run in bf16; a no-op for fp32 and fp64."""
+    if precision != "bf16":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def keep_freed_memory() -> None:
+    """Let malloc reuse freed memory instead of giving every large block back to the kernel.
+
+    A training step frees and takes the same gigabyte each time; on Linux its page faults cost a fifth of the step
+    (measured in docs/results.md). Elsewhere this does nothing. Peak memory is unchanged.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, -1)
+
+
+def processor_name() -> str:
+    """The card or processor that the figures of a report were measured on."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{_cpu_model()}, {torch.get_num_threads()} threads"
+
+
+def _cpu_model() -> str:
+    with suppress(OSError), Path("/proc/cpuinfo").open() as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,68 @@
+"""The user's mistakes, one tree: each message says what is wrong, which value, and what to do next.
+
+The command line prints the message and exits with status 2; a server answers 4xx. Nothing here knows who shows the message.
+Defects of ours are ordinary exceptions and keep their traceback.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AlexNetError(Exception):
+    """A mistake the user can mend; `str(error)` is the whole message."""
+
+
+class UnreadableImage(AlexNetError):
+    """One picture cannot be used; `name` is its path, `reason` one clause without the path."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} {reason}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["UnreadableImage"], tuple[str, str]]:
+        return type(self), (self.name, self.reason)  # crosses the border of a loader's worker process
+
+
+class BadDataset(AlexNetError):
+    """A data set that cannot be opened, is empty, or has too few classes or too many broken files."""
+
+
+class UnsafeArchive(BadDataset):
+    """An archive whose member names climb out of it."""
+
+
+class BadModel(AlexNetError):
+    """A model that cannot be built: an unknown name, or a field with an impossible value."""
+
+
+class ImageSizeTooSmall(BadModel):
+    """A picture size that a network cannot take; the message carries the arithmetic."""
+
+
+class BadRecipe(AlexNetError):
+    """An unknown recipe or field, or a value of the wrong kind."""
+
+
+class BadRun(AlexNetError):
+    """A run folder that is missing, incomplete, or in the way."""
+
+
+class BadWeights(AlexNetError):
+    """A weights file that does not fit the network; the message carries the difference."""
+
+
+class TrainingFailed(AlexNetError):
+    """The loss is not finite or does not move; the message carries the diagnosis and the last good checkpoint."""
+
+
+class BudgetTooSmall(AlexNetError):
+    """A time budget that does not hold one useful pass over the pictures."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The sentence that ends every 'unknown name' message: the nearest known name, then all of them."""
+    names = sorted(known)
+    near = get_close_matches(word, names, n=1)
+    guess = f"Did you mean '{near[0]}'? " if near else ""
+    return f"{guess}Known: {', '.join(names)}."

@@ -1,0 +1,1 @@
+"""How good a model is: metrics (pure), views of a picture, and a whole evaluation."""

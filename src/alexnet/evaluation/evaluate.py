@@ -1,0 +1,214 @@
+"""A whole evaluation: a model, some pictures of a data set and a view in; errors with intervals, per-class results and calibration out.
+
+It knows neither recipes nor run folders, and ends nothing on a bad result: it measures.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from alexnet.data.images import fit_short_side
+from alexnet.errors import BadDataset, BadModel, did_you_mean
+from alexnet.evaluation import metrics
+from alexnet.evaluation.views import Scorer, View, count_views, view_probabilities
+
+if TYPE_CHECKING:
+    from alexnet.data.datasets import Dataset
+    from alexnet.data.pictures import Pictures
+
+Progress = Callable[[int, int], None]  # pictures done, pictures in all
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """What was measured on n pictures; rates lie in 0..1.
+
+    The arrays keep every picture's answer: row i is picture `indices[i]` of the data set.
+    """
+
+    view: View
+    views_per_picture: int
+    n: int
+    top1_error: float
+    top5_error: float  # 0.0 with five classes or fewer
+    interval: tuple[float, float]  # 95%, of top1_error
+    balanced_accuracy: float  # over the classes that have pictures
+    classes: tuple[str, ...]
+    per_class: list[dict[str, Any]]
+    confusion: NDArray[np.int64]  # (classes, classes), rows true
+    calibration_error: float
+    reliability: tuple[metrics.ReliabilityBin, ...]
+    seconds: float
+    probabilities: NDArray[np.float32]  # (n, classes)
+    labels: NDArray[np.int64]  # (n,), numbers of `classes`
+    indices: NDArray[np.int64]  # (n,)
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys of `alexnet evaluate --json`, plus view; plain JSON values, null where a value is undefined, never NaN."""
+        kept = ("n", "top1_error", "top5_error", "balanced_accuracy", "per_class", "calibration_error", "seconds", "view")
+        rest = {"interval": list(self.interval), "classes": list(self.classes), "confusion": self.confusion.tolist()}
+        return {name: getattr(self, name) for name in kept} | rest
+
+
+@dataclass(frozen=True, slots=True)
+class WrongPrediction:
+    """Picture `index` of the data set, taken for another class with this probability."""
+
+    index: int
+    true: str
+    predicted: str
+    probability: float
+
+
+def evaluate(  # noqa: PLR0913 - what is measured (5) and how (4); the callers name the second half
+    model: Scorer,
+    dataset: "Dataset",
+    pictures: "Pictures",
+    indices: Sequence[int],
+    classes: Sequence[str],
+    *,
+    view: View = "centre",
+    flip: bool,
+    batch_size: int = 256,
+    on_progress: Progress | None = None,
+) -> Evaluation:
+    """Measure `model` on the pictures `indices` of `dataset`; `classes` are the model's, and the data set's are found in them by name.
+
+    flip: whether a mirrored picture keeps its class (only "ten" asks). The centre and ten views are cut from `pictures`' squares; "any"
+    decodes each picture again and keeps its aspect. The model is put into evaluation mode and back.
+    Raises BadDataset for no pictures or a class that the model doesn't know, BadModel when it can't score pictures of any size, or its
+    scores are not finite.
+    """
+    if not len(indices):
+        raise BadDataset(f"{dataset.name} has no pictures to evaluate on: this part of it is empty.")
+    started = perf_counter()
+    labels = _labels(dataset, indices, classes)
+    source = _whole_pictures if view == "any" else _squares
+    probabilities, done = np.empty((len(indices), len(classes)), np.float32), 0
+    with _measuring(model) as device:
+        for rows, images in source(dataset, pictures, indices, batch_size):
+            probabilities[rows] = view_probabilities(model, images.to(device), view, flip=flip).cpu().numpy()
+            done += len(rows)
+            if on_progress:
+                on_progress(done, len(indices))
+    if not np.isfinite(probabilities).all():
+        raise BadModel(
+            f"The model's scores for {dataset.name} are not finite, so nothing can be measured: its weights are broken or diverged."
+        )
+    seen = count_views(pictures.size, model.image_size, view, flip=flip)
+    order = np.asarray(indices, dtype=np.int64)
+    return summarise(probabilities, labels, order, tuple(classes), view=view, views_per_picture=seen, seconds=perf_counter() - started)
+
+
+def summarise(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    classes: tuple[str, ...],
+    *,
+    view: View,
+    views_per_picture: int,
+    seconds: float,
+) -> Evaluation:
+    """All measures of probabilities (n, classes) and labels (n,), as one Evaluation."""
+    predicted = metrics.predicted_classes(probabilities)
+    bins = metrics.reliability_bins(probabilities, labels)
+    return Evaluation(
+        view=view,
+        views_per_picture=views_per_picture,
+        n=len(labels),
+        top1_error=metrics.top_k_error(probabilities, labels, 1),
+        top5_error=metrics.top_k_error(probabilities, labels, 5),
+        interval=metrics.error_interval(int((predicted != labels).sum()), len(labels)),
+        balanced_accuracy=metrics.balanced_accuracy(labels, predicted),
+        classes=classes,
+        per_class=metrics.per_class(labels, predicted, classes),
+        confusion=metrics.confusion(labels, predicted, len(classes)),
+        calibration_error=metrics.calibration_error(bins),
+        reliability=bins,
+        seconds=seconds,
+        probabilities=probabilities,
+        labels=labels,
+        indices=indices,
+    )
+
+
+def worst_mistakes(evaluation: Evaluation, count: int) -> list[WrongPrediction]:
+    """The `count` wrong predictions that the model was surest of, surest first; of equals the earlier picture."""
+    predicted = metrics.predicted_classes(evaluation.probabilities)
+    confidence = evaluation.probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != evaluation.labels)
+    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+    names = evaluation.classes
+    return [
+        WrongPrediction(int(evaluation.indices[row]), names[evaluation.labels[row]], names[predicted[row]], float(confidence[row]))
+        for row in surest
+    ]
+
+
+def summary_sentence(evaluation: Evaluation) -> str:
+    """One line for a person: error, interval, top-5 error, balanced accuracy and the view."""
+    low, high = evaluation.interval
+    seen = {"centre": "centre view", "ten": f"{evaluation.views_per_picture} views", "any": "whole pictures"}[evaluation.view]
+    top5 = f", top-5 {evaluation.top5_error:.1%}" if len(evaluation.classes) > 5 else ""
+    plural = "" if evaluation.n == 1 else "s"
+    return (
+        f"{evaluation.top1_error:.1%} error on {evaluation.n:,} picture{plural} (95%: {low:.1%} to {high:.1%}){top5}, "
+        f"balanced accuracy {evaluation.balanced_accuracy:.1%}; {seen}."
+    )
+
+
+def _labels(dataset: "Dataset", indices: Sequence[int], classes: Sequence[str]) -> NDArray[np.int64]:
+    """The pictures' classes as numbers of the model's list, found by name."""
+    numbers = {name: number for number, name in enumerate(classes)}
+    used = {dataset.items[index].label for index in indices}
+    for name in (dataset.classes[label] for label in sorted(used)):
+        if name not in numbers:
+            raise BadDataset(f"{dataset.name} has a class '{name}' that the model wasn't trained on. {did_you_mean(name, classes)}")
+    return np.array([numbers[dataset.classes[dataset.items[index].label]] for index in indices], dtype=np.int64)
+
+
+Batches = Iterator[tuple[list[int], Tensor]]  # rows of the result, and their images
+
+
+def _squares(_: "Dataset", pictures: "Pictures", indices: Sequence[int], batch_size: int) -> Batches:
+    rows = [list(range(first, min(first + batch_size, len(indices)))) for first in range(0, len(indices), batch_size)]
+    return zip(rows, pictures.stream([[indices[row] for row in batch] for batch in rows]), strict=True)
+
+
+def _whole_pictures(dataset: "Dataset", pictures: "Pictures", indices: Sequence[int], batch_size: int) -> Batches:
+    """Pictures at their own aspect, with the squares' side as short side (the scale of training); equal shapes share a batch."""
+    waiting: dict[torch.Size, tuple[list[int], list[Tensor]]] = {}
+    for row, index in enumerate(indices):
+        image = fit_short_side(dataset.image(index), pictures.size)
+        rows, images = waiting.setdefault(image.shape, ([], []))
+        rows.append(row)
+        images.append(image)
+        if len(rows) == batch_size:
+            yield rows, torch.stack(waiting.pop(image.shape)[1])
+    for rows, images in waiting.values():
+        yield rows, torch.stack(images)
+
+
+@contextmanager
+def _measuring(model: Scorer) -> Iterator[torch.device]:
+    """Evaluation mode, without gradients; the mode comes back afterwards. Gives the device of the model's weights."""
+    if not isinstance(model, nn.Module):
+        with torch.inference_mode():
+            yield torch.device("cpu")
+        return
+    was_training = model.training
+    weights = next(model.parameters(), None)
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield torch.device("cpu") if weights is None else weights.device
+    finally:
+        model.train(was_training)

@@ -1,0 +1,80 @@
+"""What of a picture a model gets to see at test time: its centre, ten views, or all of it at any size.
+
+It knows a model only as something that gives scores for uint8 images; where pictures come from is not known here.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, Protocol, get_args
+
+import torch
+from torch import Tensor
+
+from alexnet.data.augment import centre_crop
+
+View = Literal["centre", "ten", "any"]
+VIEWS: tuple[View, ...] = get_args(View)
+
+
+class Scorer(Protocol):
+    """The seam, as far as evaluation needs it: uint8 images in, scores out; every `ImageModel` obeys it."""
+
+    @property
+    def image_size(self) -> int:
+        """Pixels a side."""
+
+    @property
+    def classes(self) -> int:
+        """How many scores an image gets."""
+
+    def __call__(self, images: Tensor, /) -> Tensor:
+        """uint8 (N, 3, image_size, image_size) -> scores (N, classes)."""
+        ...
+
+    def dense_scores(self, images: Tensor) -> Tensor:
+        """uint8 (N, 3, H, W), H and W at least image_size -> scores (N, classes, h, w)."""
+        ...
+
+
+def count_views(side: int, size: int, view: View, *, flip: bool) -> int:
+    """How many images of `size` px the model sees of a square of `side` px; "any" is one whole picture."""
+    if view != "ten":
+        return 1
+    return (5 if side > size else 1) * (2 if flip else 1)
+
+
+def view_probabilities(model: Scorer, images: Tensor, view: View, *, flip: bool) -> Tensor:
+    """float32 (N, classes): the model's probabilities for a batch of uint8 pictures (N, 3, H, W), on the images' device.
+
+    "centre": the centre crop. "ten": four corners and the centre, and their mirrors where `flip` says that a mirrored picture keeps its
+    class (else five views); softmax is averaged, not scores (paper 4.1). Pictures already of the model's size have one crop: 2 views or 1.
+    "any": the whole picture through the network with its fc layers as convolutions, softmax averaged over positions.
+    """
+    if view == "any":
+        return softmax(model.dense_scores(images)).mean(dim=(2, 3))
+    if view == "centre":
+        return softmax(model(centre_crop(images, model.image_size)))
+    total, count = torch.zeros(len(images), model.classes, device=images.device), 0
+    for crops in ten_views(images, model.image_size, flip=flip):
+        total += softmax(model(crops))
+        count += 1
+    return total / count
+
+
+def ten_views(images: Tensor, size: int, *, flip: bool) -> Iterator[Tensor]:
+    """Batches uint8 (N, 3, size, size): top left, top right, bottom left, bottom right, centre; then their mirrors in the same order."""
+    crops = _five_crops(images, size) if max(images.shape[-2:]) > size else [centre_crop(images, size)]
+    yield from crops
+    if flip:
+        yield from (crop.flip(-1) for crop in crops)
+
+
+def softmax(scores: Tensor) -> Tensor:
+    """Scores (N, classes, ...) -> probabilities, in float32 whatever precision the network computed in."""
+    return torch.softmax(scores.float(), dim=1)
+
+
+def _five_crops(images: Tensor, size: int) -> list[Tensor]:
+    centre = centre_crop(images, size)  # refuses pictures that are too small
+    height, width = images.shape[-2:]
+    corners = [images[..., top : top + size, left : left + size] for top in (0, height - size) for left in (0, width - size)]
+    return [*corners, centre]

@@ -1,0 +1,69 @@
+"""A picture size for a time budget: measured on a few steps, before the pictures are read at that size."""
+
+import json
+import time
+from collections.abc import Sequence
+
+import torch
+
+from alexnet.classifier import build_model
+from alexnet.data.preprocess import Preprocess
+from alexnet.device import choose_precision
+from alexnet.experiments.plan import Plan, layers_of, resized
+from alexnet.experiments.recipe import Recipe
+from alexnet.experiments.runs import Run, write_whole
+from alexnet.training.events import Message
+from alexnet.training.loop import training_step
+from alexnet.training.optimizer import sgd
+
+SIZES = (224, 192, 160, 128)  # px, for networks made for 224
+WANTED_EPOCHS = 15  # a larger picture is worth it only if each is seen about so often
+STEPS = 3
+
+
+def planned_size(planned: Plan, run: Run) -> Recipe:
+    """The run's recipe with the largest picture size that leaves about 15 epochs in the budget, or the smallest size."""
+    recipe, native = planned.recipe, planned.recipe.preprocess.image_size
+    if not recipe.training.budget_seconds or planned.size_was_asked or native < SIZES[-1]:
+        return recipe
+    if run.folder.plan.exists():
+        return resized(recipe, int(json.loads(run.folder.plan.read_text(encoding="utf-8"))["image_size"]))
+    size = _largest_affordable(recipe, run, [size for size in SIZES if size <= native])
+    write_whole(run.folder.plan, json.dumps({"image_size": size}))
+    return resized(recipe, size) if size != native else recipe
+
+
+def _largest_affordable(recipe: Recipe, run: Run, sizes: Sequence[int]) -> int:
+    classes, images = len(run.dataset.classes), _training_images(run)
+    seconds = _seconds_per_image(resized(recipe, sizes[-1]), classes, run.device)
+    macs = {size: _macs(resized(recipe, size), classes) for size in sizes}
+    for size in sizes:
+        epochs = recipe.training.budget_seconds / (images * seconds * macs[size] / macs[sizes[-1]])
+        if epochs >= WANTED_EPOCHS or size == sizes[-1]:
+            run.listen(Message(f"Pictures of {size} px: about {epochs:.1f} epochs of {images:,} pictures fit the budget."))
+            return size
+    return sizes[-1]
+
+
+def _training_images(run: Run) -> int:
+    return max(1, sum(1 for item in run.dataset.items if item.split in (None, "train")))
+
+
+def _macs(recipe: Recipe, classes: int) -> int:
+    return sum(layer.macs for layer in layers_of(recipe, classes))
+
+
+def _seconds_per_image(recipe: Recipe, classes: int, device: torch.device) -> float:
+    """The best of a few steps on pictures of noise; the first one is not counted."""
+    size, training, channels = recipe.preprocess.image_size, recipe.training, recipe.preprocess.channels
+    preprocess = Preprocess(image_size=size, stored_size=size, fit="crop", mean=(127.0,) * channels, std=(60.0,) * channels)
+    model = build_model(recipe.model, recipe.network, classes, channels, preprocess).to(device)
+    optimizer = sgd(model, training)
+    images = torch.randint(0, 256, (training.batch_size, 3, size, size), dtype=torch.uint8, device=device)
+    labels = torch.randint(0, classes, (training.batch_size,), device=device)
+    seconds = []
+    for _ in range(STEPS + 1):
+        started = time.perf_counter()
+        training_step(model, optimizer, images, labels, 0.0, choose_precision(training.precision, device))
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:]) / training.batch_size

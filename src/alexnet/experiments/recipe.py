@@ -1,0 +1,123 @@
+"""A recipe: everything that decides a run, as one value that can be written, read, changed by a dotted name, and compared."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import tomli_w
+
+from alexnet.data.augment import AugmentConfig
+from alexnet.data.preprocess import PreprocessConfig
+from alexnet.errors import BadRecipe, did_you_mean
+from alexnet.models.architecture import NetworkChoices
+from alexnet.training.config import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """One run before it starts. `name` is the named recipe that it began from."""
+
+    name: str
+    data: str
+    model: str
+    seed: int = 0
+    weights: str = ""  # trained weights to start from: a file, or "imagenet"
+    views: str = "centre"  # how the test set is looked at, as "centre,ten"
+    preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    network: NetworkChoices = field(default_factory=NetworkChoices)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with fields replaced by dotted name, as {"training.learning-rate": "0.02"}; text is read as the field's type.
+
+    Raises BadRecipe for an unknown name (with the nearest) or a value of the wrong kind.
+    """
+    known = field_names(Recipe)
+    for dotted, value in changes.items():
+        name = dotted.replace("-", "_")
+        if name not in known:
+            raise BadRecipe(f"No field of a recipe is called '{dotted}'. {_near(name, known)}")
+        recipe = _replaced(recipe, name.split("."), value, dotted)
+    return recipe
+
+
+def field_names(kind: Any, prefix: str = "") -> list[str]:
+    """All dotted names of the leaves of a recipe."""
+    names: list[str] = []
+    for name, hint in get_type_hints(kind).items():
+        names += field_names(hint, f"{prefix}{name}.") if is_dataclass(hint) else [prefix + name]
+    return names
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as TOML; fields that keep a network's own value (None) are left out."""
+    return tomli_w.dumps(_without_none(asdict(recipe)))
+
+
+def from_toml(path: Path) -> Recipe:
+    """Read a `recipe.toml`; raises BadRecipe when it is not one."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadRecipe(f"{path} is not a readable recipe: {error}") from None
+    missing = [name for name in ("name", "data", "model") if not isinstance(values.get(name), str)]
+    if missing:
+        raise BadRecipe(f"{path} lacks {', '.join(missing)}; a recipe names its recipe, data and model.")
+    start = Recipe(name=values.pop("name"), data=values.pop("data"), model=values.pop("model"))
+    return changed(start, _flat(values))
+
+
+def _near(name: str, known: list[str]) -> str:
+    last = {full.rpartition(".")[2]: full for full in known}
+    tail = name.rpartition(".")[2]
+    if tail in last:
+        return f"Did you mean '{last[tail].replace('_', '-')}'?"
+    return did_you_mean(name, known)
+
+
+def _replaced(owner: Any, path: list[str], value: Any, dotted: str) -> Any:
+    name, *rest = path
+    if rest:
+        return replace(owner, **{name: _replaced(getattr(owner, name), rest, value, dotted)})
+    return replace(owner, **{name: _converted(value, get_type_hints(type(owner))[name], dotted)})
+
+
+def _converted(value: Any, hint: Any, dotted: str) -> Any:
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)] if get_origin(hint) is not None else [hint]
+    kind = kinds[0] if isinstance(kinds[0], type) else str  # a Literal: its owner checks the word
+    if kind is bool and isinstance(value, str):
+        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        value = words.get(value.lower(), value)
+    try:
+        converted = kind(value) if not (kind is bool and not isinstance(value, bool)) else None
+    except (TypeError, ValueError):
+        converted = None
+    if converted is None or (kind is int and isinstance(value, float) and value != converted):
+        raise BadRecipe(f"{dotted} is {value!r}; it must be {_meaning(kind)}.")
+    return converted
+
+
+def _meaning(kind: type) -> str:
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}[kind]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return flat
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: _without_none(value) if isinstance(value, dict) else value for name, value in values.items()}
+    return {name: value for name, value in kept.items() if value is not None and value != {}}
+
+
+def differences(one: Recipe, other: Recipe) -> list[str]:
+    """The dotted fields in which two recipes differ, as "training.epochs: 3 / 5"."""
+    left, right = _flat(asdict(one)), _flat(asdict(other))
+    return [f"{name}: {left[name]} / {right[name]}" for name in left if left[name] != right[name]]

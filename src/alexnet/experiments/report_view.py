@@ -1,0 +1,260 @@
+"""What the page says of one run: a RunReport's numbers as sentences, table rows, plots and pictures. Knows no HTML but emphasis."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from alexnet.experiments.plots import curves, data_uri, filter_pictures, finite_points, heat_map, reliability
+from alexnet.experiments.words import MISSING, count, duration, finite, number, percent, readable, toml_text
+
+if TYPE_CHECKING:
+    from alexnet.experiments.report import Mistake, RunReport
+
+MOST_MISTAKES = 24  # thumbnails
+MOST_SKIPPED = 200  # rows
+MOST_PAIRS = 20  # rows of the most confused pairs
+WORST_CLASSES = 20  # bars on the open page; the others are one click away
+MOST_MAPPED = 30  # classes of a heat map; with more, the most confused pairs are listed instead
+
+_NAMES_CORRECTLY = Markup("{} names <strong>{}</strong> of {} correctly")
+
+
+def _interval(evaluation: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The 95% interval of the top-1 error, from [low, high] or {"low": ..., "high": ...}."""
+    given = evaluation.get("interval")
+    if isinstance(given, Mapping):
+        given = (given.get("low"), given.get("high"))
+    low, high = map(finite, given or (None, None))
+    return None if low is None or high is None else (low, high)
+
+
+def _between(evaluation: Mapping[str, Any]) -> str:
+    interval = _interval(evaluation)
+    return f"{percent(interval[0])} to {percent(interval[1])}" if interval else MISSING
+
+
+@dataclass(frozen=True)
+class RunView:
+    """What the template asks of one run; `prefix` keeps the anchors of several runs in one page apart."""
+
+    report: "RunReport"
+    prefix: str = ""
+
+    @cached_property
+    def evaluation(self) -> Mapping[str, Any] | None:
+        """The first evaluation that judged any picture."""
+        return next((e for e in self.report.evaluations.values() if e.get("n") and finite(e.get("top1_error")) is not None), None)
+
+    @cached_property
+    def kind(self) -> str:
+        """What the first evaluation's pictures are to the model: unseen, or the split that its title names."""
+        title = next((title for title, row in self.report.evaluations.items() if row is self.evaluation), "")
+        named = re.search("validation|training", title.lower())
+        return named[0] if named else "unseen"
+
+    @cached_property
+    def headline(self) -> Markup:
+        """The result in one plain sentence; the number is <strong>, the interval <small>."""
+        model = readable(self.report.model)
+        if self.evaluation is not None:
+            pictures = f"{count(self.evaluation['n'])} {self.kind} pictures"
+            sentence = _NAMES_CORRECTLY.format(model, percent(1 - self.evaluation["top1_error"]), pictures)
+            if (interval := _interval(self.evaluation)) is None:
+                return sentence
+            low, high = percent(1 - interval[1]), percent(1 - interval[0])
+            return sentence + Markup(" <small>(between {} and {}, 95% interval)</small>").format(low, high)
+        if errors := self._column("validation_error")[1]:
+            return _NAMES_CORRECTLY.format(model, percent(1 - errors[-1]), "its validation pictures")
+        return Markup("{} was trained on {}, and not yet tested on any picture").format(model, readable(self.report.dataset))
+
+    @cached_property
+    def figures(self) -> list[tuple[str, str, str]]:
+        """The key figures: name, value, and a note under it."""
+        judged, speeds = self.evaluation or {}, self._column("images_per_second")[1]
+        shown = [
+            ("error", percent(judged.get("top1_error")), _between(judged)),
+            ("pictures judged", count(judged.get("n")), f"{len(self.report.classes):,} classes"),
+            ("training time", duration(self._seconds), self._epochs),
+            ("images per second", number(sorted(speeds)[len(speeds) // 2] if speeds else None), "in training, median"),
+            ("parameters", number(self.parameters), "weights and biases"),
+            ("multiply-adds", number(self.macs), "per picture"),
+        ]
+        return [figure for figure in shown if figure[1] != MISSING]
+
+    @property
+    def _seconds(self) -> float | None:
+        elapsed = self._column("seconds")[1]
+        return self.report.seconds if self.report.seconds is not None else max(elapsed, default=None)
+
+    @property
+    def _epochs(self) -> str:
+        epochs = [e for row in self.report.history if (e := finite(row.get("epoch"))) is not None]
+        return f"{number(max(epochs))} epochs" if epochs else ""
+
+    @cached_property
+    def _axis(self) -> tuple[str, list[Any]]:
+        """The unit under the curves, and each history row's place: the first of epoch and step that always grows."""
+        for unit in ("epoch", "step"):
+            places = [finite(row.get(unit)) for row in self.report.history]
+            known = [p for p in places if p is not None]
+            if len(known) == len(places) and all(a < b for a, b in pairwise(known)):
+                return unit, places
+        return "record", list(range(1, len(self.report.history) + 1))
+
+    def _column(self, key: str) -> tuple[list[float], list[float]]:
+        return finite_points(self._axis[1], [row.get(key) for row in self.report.history])
+
+    @cached_property
+    def views(self) -> list[tuple[str, dict[str, Any]]]:
+        """The evaluations as table rows."""
+        return [(title, {**row, "between": _between(row)}) for title, row in self.report.evaluations.items()]
+
+    @cached_property
+    def curves(self) -> list[Markup]:
+        """Loss, error and learning rate, each if the history has it."""
+        plots = (
+            ("loss", "Loss", {"training": "training_loss", "validation": "validation_loss"}),
+            ("error", "Error", {"training": "training_error", "validation": "validation_error"}),
+            ("rate", "Learning rate", {"learning rate": "learning_rate"}),
+        )
+        drawn = []
+        for name, title, keys in plots:
+            lines = {label: line for label, key in keys.items() if (line := self._column(key))[0]}
+            if lines:
+                drawn.append(curves(f"{self.prefix}{name}", title, lines, unit=self._axis[0], percent=name == "error"))
+        return drawn
+
+    @cached_property
+    def best(self) -> str:
+        """The lowest validation error and where, as a sentence; empty without one."""
+        places, errors = self._column("validation_error")
+        if not errors:
+            return ""
+        return f"The validation error was lowest at {self._axis[0]} {places[errors.index(min(errors))]:g}: {percent(min(errors))}."
+
+    @cached_property
+    def per_class(self) -> list[dict[str, Any]]:
+        """The first evaluation's classes, worst first; classes without pictures last."""
+        rows = [{**row, "class": _class_name(row.get("class"), self._names)} for row in (self.evaluation or {}).get("per_class") or ()]
+        return sorted(rows, key=lambda row: -1.0 if (error := finite(row.get("error"))) is None else error, reverse=True)
+
+    @property
+    def worst_error(self) -> float:
+        """The largest error of a class."""
+        return max((error for row in self.per_class if (error := finite(row.get("error"))) is not None), default=0.0)
+
+    @cached_property
+    def _names(self) -> Sequence[str]:
+        names = (self.evaluation or {}).get("classes")
+        return names if isinstance(names, list | tuple) else self.report.classes
+
+    @cached_property
+    def _confusion(self) -> NDArray[np.int64]:
+        return np.asarray((self.evaluation or {}).get("confusion") or np.zeros((0, 0)), dtype=np.int64)
+
+    @cached_property
+    def confused_pairs(self) -> list[tuple[str, str, int, int]]:
+        """(true class, predicted class, pictures, pictures of the true class), most often confused first."""
+        wrong = self._confusion * (1 - np.eye(len(self._confusion), dtype=np.int64))
+        worst = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
+        cells = [(int(i) // len(wrong), int(i) % len(wrong)) for i in worst]
+        totals = self._confusion.sum(axis=1)
+        return [(self._names[t], self._names[p], int(wrong[t, p]), int(totals[t])) for t, p in cells if wrong[t, p]]
+
+    @cached_property
+    def heat_map(self) -> Markup | None:
+        """The confusion matrix as a picture; None without one, or with more classes than the eye takes in."""
+        if not 0 < len(self._confusion) <= MOST_MAPPED:
+            return None
+        return heat_map(f"{self.prefix}confusion", self._confusion, self._names)
+
+    @cached_property
+    def reliability(self) -> Markup | None:
+        """The reliability diagram, if there are bins."""
+        return reliability(f"{self.prefix}calibration", self.report.reliability) if self.report.reliability else None
+
+    @cached_property
+    def mistakes(self) -> list[tuple["Mistake", str]]:
+        """The mistakes shown, each with its thumbnail as a data: URI."""
+        return [(mistake, data_uri(mistake.picture)) for mistake in self.report.mistakes[:MOST_MISTAKES]]
+
+    @cached_property
+    def filters(self) -> list[str]:
+        """The first layer's filters as data: URIs."""
+        return [] if self.report.filters is None else filter_pictures(self.report.filters)
+
+    @cached_property
+    def layers(self) -> list[dict[str, Any]]:
+        """The layer table; outputs as "96 x 55 x 55"."""
+        rows = [(layer, layer.get("output", "")) for layer in self.report.layers]
+        return [{**layer, "output": " × ".join(map(str, out)) if isinstance(out, list | tuple) else out} for layer, out in rows]
+
+    @property
+    def parameters(self) -> float | None:
+        """The parameters of all layers together."""
+        return _total(self.report.layers, "parameters")
+
+    @property
+    def macs(self) -> float | None:
+        """The multiply-adds per picture of all layers together."""
+        return _total(self.report.layers, "macs")
+
+    @property
+    def skipped(self) -> Sequence[Mapping[str, Any]]:
+        """The skipped files that are listed."""
+        return self.report.skipped[:MOST_SKIPPED]
+
+    @property
+    def open_classes(self) -> int:
+        """How many classes are on the open page; a handful more is shown rather than hidden."""
+        return WORST_CLASSES if len(self.per_class) > MOST_MAPPED else len(self.per_class)
+
+    @cached_property
+    def contents(self) -> list[tuple[str, str]]:
+        """Anchor and short title of every section on the page, in its order."""
+        report = self.report
+        shown = (
+            ("trained", "What was trained", True),
+            ("curves", "Curves", True),
+            ("evaluation", "Evaluation", True),
+            ("classes", "Classes", self.per_class),
+            ("confusion", "Confusions", self.heat_map or self.confused_pairs),
+            ("calibration", "Certainty", self.calibrated),
+            ("mistakes", "Mistakes", self.mistakes),
+            ("filters", "Filters", self.filters),
+            ("layers", "Layers", report.layers),
+            ("published", "Published numbers", report.published),
+            ("baseline", "Baseline", report.baseline),
+            ("skipped", "Skipped files", True),
+            ("recipe", "Recipe", True),
+            ("repeat", "Repeat it", True),
+            ("environment", "Environment", report.environment),
+        )
+        return [(anchor, title) for anchor, title, there in shown if there]
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether anything is known of the calibration."""
+        return self.reliability is not None or finite((self.evaluation or {}).get("calibration_error")) is not None
+
+    @cached_property
+    def recipe_text(self) -> str:
+        """The recipe as TOML."""
+        return toml_text(self.report.recipe)
+
+
+def _class_name(given: object, names: Sequence[str]) -> str:
+    """The class's name, if an index is given instead of the name."""
+    return names[given] if isinstance(given, int) and given < len(names) else str(given)
+
+
+def _total(layers: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    known = [n for layer in layers if (n := finite(layer.get(key))) is not None]
+    return sum(known) if known else None

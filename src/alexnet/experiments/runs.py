@@ -1,0 +1,112 @@
+"""A run folder: what is in it, and that nothing in it is ever half there."""
+
+import csv
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alexnet.data.datasets import Dataset
+from alexnet.errors import BadRun
+from alexnet.experiments.recipe import Recipe, differences, from_toml, to_toml
+from alexnet.training.events import Listener
+
+
+class RunFolder:
+    """The files of one run; see docs/architecture.md for the list."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.toml"
+        self.splits = path / "splits.json"
+        self.history = path / "history.jsonl"
+        self.skipped = path / "skipped.csv"
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self.plan = path / "plan.json"  # what a time budget decided
+        self.result = path / "result.json"
+        self.report = path / "report.html"
+
+    def start(self, recipe: Recipe, *, resume: bool) -> None:
+        """Make the folder for `recipe`, or find it again; raises BadRun when another run is in the way."""
+        if self.recipe.exists():
+            self._find_again(recipe, resume)
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise BadRun(f"{self.path} exists and is no run of alexnet; choose another --out.")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_whole(self.recipe, to_toml(recipe))
+        except OSError as error:
+            raise BadRun(f"{self.path} cannot be written ({error.strerror}); choose another --out.") from None
+
+    def _find_again(self, recipe: Recipe, resume: bool) -> None:
+        if not resume:
+            raise BadRun(f"{self.path} already holds a run. Add --resume to go on with it, or choose another --out.")
+        different = differences(from_toml(self.recipe), recipe)
+        if different:
+            lines = "\n  ".join(different)
+            what = f"{self.path} was started with another recipe (then / now):\n  {lines}"
+            raise BadRun(f"{what}\nResume with the same options, or choose another --out.")
+
+    def write_history(self, rows: Iterable[Mapping[str, float]]) -> None:
+        """One JSON object per epoch and line."""
+        write_whole(self.history, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def append_history(self, row: Mapping[str, float]) -> None:
+        """Add one epoch as it ends; `write_history` makes the file exact at the end of the run."""
+        with self.history.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def write_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        """The pictures that were left out: file, class, reason."""
+        partial = self.skipped.with_suffix(".partial")
+        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("file", "class", "reason"))
+            writer.writerows(rows)
+        partial.replace(self.skipped)
+
+    def finished(self) -> dict[str, Any] | None:
+        """The result of a run that has ended, else None."""
+        if not (self.result.exists() and self.model.exists()):
+            return None
+        try:
+            result: dict[str, Any] = json.loads(self.result.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BadRun(f"{self.result} is damaged ({error}); delete it and add --resume to evaluate again.") from None
+        return result
+
+
+@dataclass(slots=True)
+class Run:
+    """A run in progress: what its steps hand to each other."""
+
+    folder: RunFolder
+    recipe: Recipe
+    reason: str  # why this model
+    dataset: Dataset
+    device: torch.device
+    listen: Listener
+    should_stop: Callable[[], bool]
+    started: float = field(default_factory=time.monotonic)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file beside its place, then move it there in one step."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+    partial.replace(path)
+
+
+def free_folder(parent: Path, stem: str) -> Path:
+    """The first of `stem`, `stem-2`, `stem-3` ... under `parent` that does not exist."""
+    number, path = 1, parent / stem
+    while path.exists():
+        number += 1
+        path = parent / f"{stem}-{number}"
+    return path

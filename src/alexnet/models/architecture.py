@@ -1,0 +1,203 @@
+"""What a network is, as data: rows of layers and the choices that the lecture discusses. No tensors here.
+
+Every network of the catalogue is one `Architecture`: a table of convolutions, a table of fully connected layers, and
+fields whose defaults are the 2012 network's. An ablation is another value in a field.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Literal, get_args, get_type_hints
+
+from alexnet.errors import BadModel
+
+Activation = Literal["relu", "tanh", "sigmoid"]
+Pooling = Literal["max", "average", "max+average", "strided-convolution"]
+Norm = Literal["none", "within-towers", "across-towers", "same-map"]
+NormPlace = Literal["before-pool", "after-pool", "before-activation"]
+DropoutPlace = Literal["after-fc", "before-fc", "convolutions"]
+Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conv:
+    """One convolution and what follows it. `pool` and `norm` say that a pooling or a normalisation comes after."""
+
+    name: str
+    maps: int
+    kernel: int  # pixels
+    stride: int  # pixels
+    padding: int  # pixels
+    towers: int  # groups that do not see each other's maps
+    norm: bool
+    pool: Pooling | None
+    bias: float = 0.0  # its value before training
+    std: float = 0.01  # of the normal distribution that the weights start from
+    shared: bool = True  # False: connected like a convolution, weights of their own at each position ("local")
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """One hidden fully connected layer."""
+
+    name: str
+    units: int
+    bias: float = 1.0
+    std: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Architecture:
+    """A network before its class count, its channels and its picture size are known."""
+
+    name: str
+    title: str  # one line for lists
+    source: str  # where the table comes from
+    convs: tuple[Conv, ...]
+    hidden: tuple[Full, ...]
+    image_size: int  # pixels, the size it was made for
+    channels: int = 3  # it was made for
+    classes: int = 1000  # it was made for
+    window_hangs_over: bool = False  # the 2012 program: positions counted with ceil, so zeros right and bottom
+    canvas: int = 0  # smaller pictures get zeros all around up to this size (LeNet: 28 in 32)
+    activation: Activation = "relu"
+    pool_kernel: int = 3
+    pool_stride: int = 2
+    pool_ceil: bool = False  # count pooling windows with ceil, as cuda-convnet does
+    norm: Norm = "none"
+    norm_place: NormPlace = "before-pool"
+    norm_size: int = 5  # neighbouring maps (or, same-map, the side of the window)
+    norm_alpha: float = 1e-4  # divided by the number of neighbours, as in the 2012 program
+    norm_beta: float = 0.75
+    norm_k: float = 2.0
+    towers: int = 1  # halves for the norm "within-towers"
+    towers_talk: bool = True  # False: conv3 too sees its own half only
+    dropout: float = 0.0
+    dropout_place: DropoutPlace = "after-fc"
+    grid: int = 0  # > 0: average pool to this side before the fully connected layers (torchvision's)
+    output_std: float = 0.01
+    initialisation: Initialisation = "table"
+    numbered: bool = False  # layers named by position (torchvision's state dict) instead of by the paper's names
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkChoices:
+    """What a user or a study changes in a table; None keeps what the table says."""
+
+    activation: Activation | None = None
+    pooling: Pooling | None = None  # the kind, wherever the table pools
+    pool_kernel: int | None = None  # 3 over stride 2 overlaps, 2 does not
+    pool_after: str | None = None  # names, as "conv1,conv2,conv5"
+    norm: Norm | None = None
+    norm_place: NormPlace | None = None
+    dropout: float | None = None
+    dropout_place: DropoutPlace | None = None
+    fully_connected: int | None = None  # hidden fully connected layers
+    hidden_units: int | None = None
+    convolutions_3x3: int | None = None  # how many of the 3x3 convolutions that follow the first two
+    towers: int | None = None
+    towers_talk: bool | None = None
+    first_kernel: int | None = None
+    first_stride: int | None = None
+    first_padding: int | None = None
+    initialisation: Initialisation | None = None
+    width: float | None = None  # multiplies every layer's maps and units
+
+
+def vary(architecture: Architecture, choices: NetworkChoices) -> Architecture:
+    """The table with the chosen fields changed; raises BadModel when a value is impossible for it."""
+    _check(choices)
+    same_name = {f.name for f in fields(choices)} & {f.name for f in fields(architecture)}
+    plain = {name: value for name in same_name if (value := getattr(choices, name)) is not None}
+    changed = replace(architecture, **plain, convs=_vary_convs(architecture, choices), hidden=_vary_hidden(architecture, choices))
+    if choices.width is not None:
+        changed = _widened(changed, choices.width)
+    _check_towers(changed)
+    return changed
+
+
+def _check(choices: NetworkChoices) -> None:
+    for name, kind in get_type_hints(NetworkChoices).items():
+        value = getattr(choices, name)
+        if value is None:
+            continue
+        allowed = [word for part in get_args(kind) for word in get_args(part)]
+        if allowed and value not in allowed:
+            raise BadModel(f"network.{name} is {value!r}; it can be {', '.join(map(repr, allowed))}.")
+        if isinstance(value, (int, float)) and value < 0:
+            raise BadModel(f"network.{name} is {value}; it cannot be negative.")
+    if choices.dropout is not None and choices.dropout >= 1:
+        raise BadModel(f"network.dropout is {choices.dropout}; it is the share of units that are switched off, from 0 to below 1.")
+
+
+def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Conv, ...]:
+    convs = list(architecture.convs)
+    convs[0] = _with_first_window(convs[0], choices)
+    if choices.convolutions_3x3 is not None:
+        convs = _with_depth(architecture, convs, choices.convolutions_3x3)
+    if choices.towers is not None:
+        if choices.towers > architecture.towers:
+            raise BadModel(f"network.towers is {choices.towers}; {architecture.name} has {architecture.towers}, and can only be joined.")
+        convs = [replace(conv, towers=min(conv.towers, choices.towers)) for conv in convs]
+    if choices.towers_talk is False:
+        convs = [convs[0], *(replace(conv, towers=architecture.towers) for conv in convs[1:])]
+    if choices.pool_after is not None:
+        convs = _with_pools_after(convs, choices.pool_after)
+    if choices.pooling is not None:
+        convs = [replace(conv, pool=choices.pooling if conv.pool else None) for conv in convs]
+    return tuple(convs)
+
+
+def _with_first_window(conv: Conv, choices: NetworkChoices) -> Conv:
+    kernel = conv.kernel if choices.first_kernel is None else choices.first_kernel
+    stride = conv.stride if choices.first_stride is None else choices.first_stride
+    padding = conv.padding if choices.first_padding is None else choices.first_padding
+    if kernel < 1 or stride < 1:
+        raise BadModel(f"network.first_kernel is {kernel} and network.first_stride {stride}; both are at least 1 pixel.")
+    return replace(conv, kernel=kernel, stride=stride, padding=padding)
+
+
+def _with_depth(architecture: Architecture, convs: list[Conv], count: int) -> list[Conv]:
+    """Keep the first two rows and the last 3x3 row (it carries the pool); drop or repeat the rows between."""
+    head, tail = convs[:2], convs[2:]
+    if not tail:
+        raise BadModel(f"{architecture.name} has no 3x3 convolutions after the second; network.convolutions_3x3 does not apply to it.")
+    if count == 0:
+        return [head[0], replace(head[1], pool=head[1].pool or tail[-1].pool)]
+    middle = tail[:-1] or tail
+    rows = [middle[min(row, len(middle) - 1)] for row in range(count - 1)] + [tail[-1]]
+    return [*head, *(replace(row, name=f"conv{3 + index}") for index, row in enumerate(rows))]
+
+
+def _with_pools_after(convs: list[Conv], names: str) -> list[Conv]:
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = sorted(set(wanted) - {conv.name for conv in convs})
+    if unknown:
+        raise BadModel(f"network.pool_after names {', '.join(unknown)}; the layers are {', '.join(conv.name for conv in convs)}.")
+    kind: Pooling = next((conv.pool for conv in convs if conv.pool), "max")
+    return [replace(conv, pool=kind if conv.name in wanted else None) for conv in convs]
+
+
+def _vary_hidden(architecture: Architecture, choices: NetworkChoices) -> tuple[Full, ...]:
+    hidden = architecture.hidden
+    if choices.fully_connected is not None:
+        pattern = hidden or (Full("fc", 4096),)
+        first = len(architecture.convs) + 1
+        count = choices.fully_connected
+        hidden = tuple(replace(pattern[min(i, len(pattern) - 1)], name=f"fc{first + i}") for i in range(count))
+    if choices.hidden_units is not None:
+        hidden = tuple(replace(full, units=choices.hidden_units) for full in hidden)
+    return hidden
+
+
+def _widened(architecture: Architecture, factor: float) -> Architecture:
+    step = 2 * architecture.towers  # maps stay divisible between the towers
+    if factor <= 0:
+        raise BadModel(f"network.width is {factor}; it multiplies the maps and must be above 0.")
+    convs = tuple(replace(conv, maps=max(step, round(conv.maps * factor / step) * step)) for conv in architecture.convs)
+    hidden = tuple(replace(full, units=max(1, round(full.units * factor))) for full in architecture.hidden)
+    return replace(architecture, convs=convs, hidden=hidden)
+
+
+def _check_towers(architecture: Architecture) -> None:
+    for conv in architecture.convs:
+        if conv.towers < 1 or conv.maps % conv.towers:
+            raise BadModel(f"{conv.name} has {conv.maps} maps, which {conv.towers} towers cannot share equally.")

@@ -1,0 +1,159 @@
+"""The layers that PyTorch lacks, or has too slowly: response normalisation, local layers, mixed pooling.
+
+Fast on channels_last tensors in bf16: neighbouring maps then lie side by side, and a sum over neighbours is a product
+with a small banded matrix.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+ROWS_AT_A_TIME = 16_384  # positions; the intermediate results of a slice stay in the processor's cache
+
+
+def response_norm(activations: Tensor, *, neighbours: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0) -> Tensor:
+    """Damp each activation by the energy of the maps beside it (paper 3.3).
+
+    activations: (N, maps, H, W), after the ReLU; the same shape comes back.
+    As in the 2012 program (and Caffe and PyTorch), alpha is divided by `neighbours`; the paper's printed formula does
+    not divide, so its alpha = 1e-4 is 5e-4 here.
+    """
+    band = neighbour_band(activations.shape[1], neighbours, towers=1).to(activations)
+    return _normalise(activations, band * (alpha / neighbours), k, beta)
+
+
+def neighbour_band(maps: int, neighbours: int, towers: int) -> Tensor:
+    """(maps, maps) of 0 and 1: which maps are neighbours. A tower's border is a border: no map sees across it."""
+    index = torch.arange(maps)
+    distance = index[:, None] - index[None, :]
+    near = (distance >= -(neighbours // 2)) & (distance <= (neighbours - 1) // 2)
+    tower = index // (maps // towers)
+    return (near & (tower[:, None] == tower[None, :])).float()
+
+
+class ResponseNorm(nn.Module):
+    """Local response normalisation across maps, inside each of `towers` equal shares of them (trap 2)."""
+
+    def __init__(self, maps: int, *, towers: int, neighbours: int, alpha: float, beta: float, k: float) -> None:
+        super().__init__()
+        self.beta, self.k = beta, k
+        self.band: Tensor
+        self.register_buffer("band", neighbour_band(maps, neighbours, towers) * (alpha / neighbours), persistent=False)
+
+    def forward(self, activations: Tensor) -> Tensor:
+        return _normalise(activations, self.band.to(activations.dtype), self.k, self.beta)
+
+
+class SameMapNorm(nn.Module):
+    """cuda-convnet's 18% network: each activation is damped by the energy of a window around it in its own map."""
+
+    def __init__(self, *, side: int, alpha: float, beta: float, k: float) -> None:
+        super().__init__()
+        self.side, self.alpha, self.beta, self.k = side, alpha, beta, k
+
+    def forward(self, activations: Tensor) -> Tensor:
+        energy = functional.avg_pool2d(activations.square(), self.side, 1, self.side // 2, count_include_pad=True)
+        return activations * (self.k + self.alpha * energy).pow(-self.beta)
+
+
+def _normalise(activations: Tensor, band: Tensor, k: float, beta: float) -> Tensor:
+    normalised: Tensor = _BandedNorm.apply(activations, band, k, beta)
+    return normalised
+
+
+def _as_rows(maps: Tensor) -> Tensor:
+    """(N, maps, H, W) as one row a position, (N H W, maps): a view where the memory is channels_last."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def _as_maps(rows: Tensor, like: Tensor) -> Tensor:
+    n, maps, height, width = like.shape
+    return rows.view(n, height, width, maps).permute(0, 3, 1, 2)
+
+
+def _damping(denominator: Tensor, beta: float) -> Tensor:
+    """denominator ** -beta; at beta = 3/4 by two square roots, ten times faster than a general power."""
+    if beta != 0.75:
+        return denominator.pow(-beta)
+    root = denominator.rsqrt()
+    damping: Tensor = root.mul_(root.sqrt())
+    return damping
+
+
+class _BandedNorm(torch.autograd.Function):
+    """y = x (k + B x^2)^-beta over rows of neighbouring maps, and its exact gradient, slice by slice.
+
+    dx = g d^-beta - 2 beta x B^T(g x d^(-beta-1)), with d = k + B x^2. Only d is kept from the forward pass.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, activations: Tensor, band: Tensor, k: float, beta: float) -> Tensor:
+        rows = _as_rows(activations)
+        denominators, output = torch.empty_like(rows), torch.empty_like(rows)
+        constant = torch.full((), k, dtype=rows.dtype, device=rows.device)
+        for part in _slices(rows):
+            x = rows[part]
+            torch.addmm(constant, x * x, band, out=denominators[part])
+            torch.mul(x, _damping(denominators[part], beta), out=output[part])
+        ctx.save_for_backward(rows, denominators, band)
+        ctx.beta = beta
+        return _as_maps(output, activations)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        rows, denominators, band = ctx.saved_tensors
+        upstream, across = _as_rows(gradients[0]), band.t()
+        result = torch.empty_like(rows)
+        for part in _slices(rows):
+            x, d = rows[part], denominators[part]
+            damped = upstream[part] * _damping(d, ctx.beta)
+            shared = torch.mm((damped * x).div_(d), across).mul_(x)
+            torch.sub(damped, shared, alpha=2 * ctx.beta, out=result[part])
+        return _as_maps(result, gradients[0]), None, None, None
+
+
+def _slices(rows: Tensor) -> list[slice]:
+    step = ROWS_AT_A_TIME if rows.device.type == "cpu" else max(1, len(rows))
+    return [slice(start, start + step) for start in range(0, len(rows), step)]
+
+
+class LocalConv2d(nn.Module):
+    """Connected like a convolution, but with weights of its own at every position (cuda-convnet's "local")."""
+
+    def __init__(self, maps_in: int, maps: int, kernel: int, *, stride: int, padding: int, side: int) -> None:
+        super().__init__()
+        self.kernel, self.stride, self.padding, self.side = kernel, stride, padding, side
+        self.weight = nn.Parameter(torch.empty(side * side, kernel * kernel * maps_in, maps))
+        self.bias = nn.Parameter(torch.zeros(side * side, maps))
+
+    def forward(self, images: Tensor) -> Tensor:
+        rows = functional.pad(images, (self.padding,) * 4).permute(0, 2, 3, 1)  # channels last: a window's row is one stretch
+        span = self.stride * (self.side - 1) + 1
+        offsets = [(top, left) for top in range(self.kernel) for left in range(self.kernel)]
+        windows = torch.cat([rows[:, y : y + span : self.stride, x : x + span : self.stride] for y, x in offsets], dim=-1)
+        positions = windows.flatten(1, 2).transpose(0, 1)  # (positions, N, inputs)
+        outputs: Tensor = torch.baddbmm(self.bias[:, None].to(windows.dtype), positions, self.weight.to(windows.dtype))
+        return outputs.transpose(0, 1).reshape(-1, self.side, self.side, outputs.shape[2]).permute(0, 3, 1, 2)
+
+
+class MaxAndAveragePool2d(nn.Module):
+    """The mean of max pooling and average pooling."""
+
+    def __init__(self, kernel: int, stride: int, *, ceil: bool) -> None:
+        super().__init__()
+        self.kernel, self.stride, self.ceil = kernel, stride, ceil
+
+    def forward(self, maps: Tensor) -> Tensor:
+        largest = functional.max_pool2d(maps, self.kernel, self.stride, ceil_mode=self.ceil)
+        return (largest + functional.avg_pool2d(maps, self.kernel, self.stride, ceil_mode=self.ceil)) / 2
+
+
+def fan(weight: Tensor) -> tuple[int, int]:
+    """Inputs and outputs of one unit, for He's and Xavier's initialisations; local weights are (positions, inputs, maps)."""
+    if weight.dim() == 3:
+        return weight.shape[1], weight.shape[2]
+    receptive = math.prod(weight.shape[2:])
+    return weight.shape[1] * receptive, weight.shape[0] * receptive

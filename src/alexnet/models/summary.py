@@ -1,0 +1,82 @@
+"""Networks as numbers, one by one and side by side; nothing is built."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from alexnet.models.architecture import Architecture
+from alexnet.models.catalog import ARCHITECTURES, find_architecture
+from alexnet.models.shapes import Layer, trace
+
+BYTES = 4  # of a number in fp32
+TRAINING_COPIES = 3  # weights, gradients, momentum
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One network at one class count and picture size."""
+
+    architecture: Architecture
+    classes: int
+    channels: int
+    image_size: int
+    layers: tuple[Layer, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Trainable numbers."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates per image; 1 MAC = 2 FLOP."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights in fp32."""
+        return BYTES * self.parameters
+
+    @property
+    def training_bytes(self) -> int:
+        """Memory of weights, gradients and momentum in fp32; activations come on top."""
+        return TRAINING_COPIES * self.weight_bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys of `alexnet summary --json`."""
+        return {
+            "name": self.architecture.name,
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "classes": self.classes,
+            "channels": self.channels,
+            "image_size": self.image_size,
+            "weight_bytes": self.weight_bytes,
+            "training_bytes": self.training_bytes,
+            "layers": [asdict(layer) for layer in self.layers],
+        }
+
+
+def summarise(models: Sequence[str], *, classes: int | None, image_size: int | None, channels: int | None) -> list[Summary]:
+    """The named networks, or the whole catalogue; what is None is each network's own."""
+    chosen = [find_architecture(name) for name in models] or list(ARCHITECTURES.values())
+    return [_summary(architecture, classes, image_size, channels) for architecture in chosen]
+
+
+def comparison(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
+    """The fields in which the networks differ: (field, one value per network)."""
+    if len(summaries) < 2:
+        return []
+    fields = [
+        asdict(one.architecture) | {"classes": one.classes, "channels": one.channels, "image_size": one.image_size} for one in summaries
+    ]
+    names = [name for name in fields[0] if name not in ("name", "title", "source", "convs", "hidden")]
+    return [(name.replace("_", " "), [str(one[name]) for one in fields]) for name in names if len({str(one[name]) for one in fields}) > 1]
+
+
+def _summary(architecture: Architecture, classes: int | None, image_size: int | None, channels: int | None) -> Summary:
+    a = architecture
+    units = a.classes if classes is None else classes
+    size = a.image_size if image_size is None else image_size
+    depth = a.channels if channels is None else channels
+    return Summary(a, units, depth, size, trace(a, classes=units, channels=depth, image_size=size))

@@ -1,0 +1,64 @@
+"""A time budget as a number of steps, planned again and again from the speed that is measured."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from alexnet.errors import BudgetTooSmall
+
+WARM_STEPS = 3  # the first steps allocate and compile; they say little of the others
+TEST_SHARE = 0.35  # of a training step's time, to test as many pictures: a guess until the first validation
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many steps fit before `deadline`, keeping time for the last validation, the test and the report.
+
+    Times are of `clock`, in seconds. The first plan follows the first steps; later ones correct it to the end.
+    """
+
+    deadline: float
+    reserve_seconds: float
+    batch_size: int
+    validation_images: int
+    final_images: int  # pictures that the test looks at, each view counted
+    clock: Callable[[], float] = time.monotonic
+    validation_seconds: float = 0.0  # of the last validation; 0: none yet
+    step_seconds: list[float] = field(default_factory=list)
+    planned_at: float = 0.0
+
+    def observe_step(self, seconds: float) -> None:
+        """Take the length of one training step."""
+        self.step_seconds.append(seconds)
+
+    def ready(self) -> bool:
+        """Whether the first plan can be made: two seconds of steps after the first ones, and three of them at least."""
+        warm = self.step_seconds[WARM_STEPS:]
+        return len(warm) >= 3 and (sum(warm) > 2.0 or len(warm) >= 50)
+
+    def due(self) -> bool:
+        """Whether a fiftieth of the remaining time has passed since the last plan."""
+        now = self.clock()
+        return now - self.planned_at > max(1.0, (self.deadline - self.planned_at) / 50)
+
+    def steps_left(self, steps_per_epoch: int) -> int:
+        """Steps that still fit, each epoch's validation included; 0 when the time is used up."""
+        self.planned_at = self.clock()
+        validation = self.validation_seconds or self.validation_images * self.seconds_per_step() / self.batch_size * TEST_SHARE
+        test = self.final_images * validation / max(1, self.validation_images)
+        left = self.deadline - self.reserve_seconds - test - validation - self.planned_at
+        return max(0, int(left / (self.seconds_per_step() + validation / steps_per_epoch)))
+
+    def seconds_per_step(self) -> float:
+        """Mean of the recent steps, loading and checkpoints included."""
+        recent = self.step_seconds[min(WARM_STEPS, len(self.step_seconds) - 1) :][-200:]
+        return sum(recent) / len(recent)
+
+    def check(self, steps: int, batch_size: int, images: int) -> None:
+        """Raise BudgetTooSmall when not even a tenth of an epoch fits."""
+        if steps * batch_size < images / 10:
+            needed = images * self.seconds_per_step() / batch_size
+            raise BudgetTooSmall(
+                f"The time left holds {steps} steps of {batch_size} pictures, under a tenth of the {images:,} training pictures; "
+                f"one pass takes about {needed:.0f} s here. Give a longer --budget, a smaller --image-size or a smaller model."
+            )

@@ -1,0 +1,54 @@
+"""How a network is trained, as data; the defaults are the paper's (section 5)."""
+
+from dataclasses import dataclass, fields
+from typing import Literal, get_args, get_type_hints
+
+from alexnet.device import Precision
+from alexnet.errors import BadRecipe
+
+Schedule = Literal["plateau", "one-cycle", "constant"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingConfig:
+    """Every number of a training; `budget_seconds` replaces `epochs` when it is set."""
+
+    epochs: float = 90.0
+    budget_seconds: float = 0.0  # > 0: plan the epochs to end in this time, reading, testing and report included
+    batch_size: int = 128  # images per step
+    learning_rate: float = 0.01  # of weights; the peak of one-cycle
+    bias_learning_rate: float = 2.0  # times learning_rate (the 2012 program)
+    schedule: Schedule = "plateau"
+    plateau_epochs: float = 8.0  # validation error must improve within so many epochs, or the rate is divided
+    plateau_divisor: float = 10.0
+    plateau_drops: int = 3  # divide at most so often; the next plateau ends the training
+    warmup: float = 0.15  # one-cycle: share of the steps that climb to the peak
+    final_learning_rate: float = 0.01  # one-cycle: last rate as a share of the peak
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4  # of weights of convolutions
+    fc_weight_decay: float = -1.0  # of weights of fully connected and local layers; below 0: the same
+    bias_weight_decay: float = 0.0
+    lower_layers: float = 1.0  # times learning_rate in all layers but the last (fine-tuning)
+    label_smoothing: float = 0.0
+    averaging: float = 0.0  # share of old weights kept at each step in the average that is tested; 0: no average
+    precision: Precision = "auto"
+    checkpoint_seconds: float = 60.0  # at most so much work is lost
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(TrainingConfig).items():
+            allowed = get_args(kind)
+            if allowed and getattr(self, name) not in allowed:
+                raise BadRecipe(f"training.{name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, allowed))}.")
+        positive = ("epochs", "batch_size", "learning_rate", "plateau_divisor", "checkpoint_seconds")
+        for name in positive:
+            _need(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
+        for name in (f.name for f in fields(self) if f.name not in (*positive, "schedule", "precision", "fc_weight_decay")):
+            _need(getattr(self, name) >= 0, name, getattr(self, name), "cannot be negative")
+        for name in ("momentum", "label_smoothing", "averaging", "warmup"):
+            _need(getattr(self, name) < 1, name, getattr(self, name), "must be below 1")
+
+
+def _need(holds: bool, name: str, value: object, rule: str) -> None:
+    if not holds:
+        raise BadRecipe(f"training.{name} is {value}; it {rule}.")

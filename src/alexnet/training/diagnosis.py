@@ -1,0 +1,75 @@
+"""Why a training does not learn: which layers are dead or saturated, and how large their updates are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS = (nn.ReLU, nn.Tanh, nn.Sigmoid)
+SATURATED = 0.98  # of the way to a bound
+
+
+@dataclass(frozen=True, slots=True)
+class LayerHealth:
+    """One layer: share of its units that are off or at a bound for every picture, and update size over weight size."""
+
+    name: str
+    stuck: float  # 0 to 1
+    update_to_weight: float  # per step; 1e-3 is healthy
+
+
+def stuck_units(model: nn.Module, images: Tensor) -> dict[str, float]:
+    """Share of the units after each nonlinearity that are 0 (ReLU) or saturated (tanh, sigmoid) on all `images`."""
+    shares: dict[str, float] = {}
+    with _watched(model, shares), torch.no_grad():
+        model(images)
+    return shares
+
+
+@contextmanager
+def _watched(model: nn.Module, shares: dict[str, float]) -> Iterator[None]:
+    def watcher(name: str) -> object:
+        def watch(module: nn.Module, inputs: object, output: Tensor) -> None:
+            shares[name] = _stuck_share(module, output)
+
+        return watch
+
+    watched = [(name, module) for name, module in model.named_modules() if isinstance(module, ACTIVATIONS)]
+    hooks = [module.register_forward_hook(watcher(name)) for name, module in watched]  # type: ignore[arg-type]  # Tensor, not Any
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _stuck_share(module: nn.Module, output: Tensor) -> float:
+    if isinstance(module, nn.ReLU):
+        bound = output <= 0
+    elif isinstance(module, nn.Tanh):
+        bound = output.abs() > SATURATED
+    else:
+        bound = (output - 0.5).abs() > SATURATED / 2
+    return bound.flatten(2).all(2).all(0).float().mean().item() if output.dim() > 2 else bound.all(0).float().mean().item()
+
+
+def update_ratios(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, float]:
+    """Learning rate x gradient size / weight size of every weight that has a gradient."""
+    rates = {parameter: group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+    ratios = {}
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None and name.endswith("weight"):
+            size = parameter.detach().norm().item()
+            ratios[name.removesuffix(".weight")] = rates.get(parameter, 0.0) * parameter.grad.norm().item() / max(size, 1e-12)
+    return ratios
+
+
+def diagnose(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor) -> str:
+    """Plain lines for the error message: the layers that are stuck, then the updates of every layer."""
+    lines = [f"{name}: {share:.0%} of the units never change" for name, share in stuck_units(model, images).items() if share > 0.5]
+    lines = lines or ["No layer is dead or saturated on the last batch."]
+    ratios = update_ratios(optimizer, model)
+    lines.append("Update / weight per step (healthy: about 0.001): " + ", ".join(f"{n} {r:.1e}" for n, r in ratios.items()))
+    return "\n  ".join(lines)

@@ -1,0 +1,56 @@
+"""What a training tells whoever listens: the screen, a log, a test. The loop knows none of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One optimizer step. `progress` is 0 to 1 of the planned training; `seconds_left` an estimate."""
+
+    step: int
+    epoch: float
+    progress: float
+    loss: float
+    images_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone:
+    """The end of an epoch: one row of history.jsonl."""
+
+    row: dict[str, float]
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A time budget was turned into a number of steps."""
+
+    steps: int
+    epochs: float
+    seconds_per_step: float
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One line for the user."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Pictures read so far, before the training."""
+
+    done: int
+    total: int
+
+
+Event = StepDone | EpochDone | Planned | Message | Reading
+Listener = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """The listener that ignores everything."""

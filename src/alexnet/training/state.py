@@ -1,0 +1,56 @@
+"""Where a training stands: everything besides weights and momentum that a resumed run needs to go on exactly."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from alexnet.training.schedule import Plateau
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """Counters of a training; JSON keeps them to the last bit."""
+
+    step: int = 0  # optimizer steps taken
+    epoch: int = 0  # whole epochs done
+    step_in_epoch: int = 0
+    progress: float = 0.0  # 0 to 1 of the schedule
+    planned_steps: int = 0
+    seconds: float = 0.0  # trained so far, over all resumptions
+    loss_sum: float = 0.0  # over the images of the current epoch
+    error_sum: float = 0.0
+    images_seen: int = 0
+    best_error: float = math.inf
+    best_loss: float = math.inf
+    epochs_at_chance: int = 0
+    finished: bool = False
+    plateau: Plateau = field(default_factory=Plateau)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """The state as one JSON text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrainingState":
+        """The state that `to_json` wrote."""
+        values: dict[str, Any] = json.loads(text)
+        plateau = Plateau(**values.pop("plateau"))
+        known = {f.name for f in fields(cls)}
+        return cls(plateau=plateau, **{name: value for name, value in values.items() if name in known})
+
+    def count(self, loss: float, wrong: float, images: int) -> None:
+        """Add one step's images to the current epoch's sums."""
+        self.step += 1
+        self.step_in_epoch += 1
+        self.loss_sum += loss * images
+        self.error_sum += wrong
+        self.images_seen += images
+
+    def start_epoch(self) -> None:
+        """Zero the sums of the epoch."""
+        self.epoch += 1
+        self.step_in_epoch = 0
+        self.loss_sum = self.error_sum = 0.0
+        self.images_seen = 0

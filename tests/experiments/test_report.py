@@ -1,0 +1,355 @@
+"""The report page, built from real predictions on scikit-learn's digits."""
+
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix
+
+from alexnet.errors import BadRun
+from alexnet.evaluation.metrics import reliability_bins
+from alexnet.experiments.report import Mistake, RunReport, page_of, write_report
+from alexnet.experiments.report_view import RunView
+
+SECTIONS = ["headline", "figures", "trained", "curves", "evaluation", "classes", "confusion", "calibration", "mistakes", "filters"]
+SECTIONS += ["layers", "published", "skipped", "recipe", "repeat", "environment"]
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """The elements of a page, its ids and its visible text; fails on elements that do not close in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in {"style", "script"}:
+            self.text += " ".join(data.split()) + " "
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def ids(self) -> list[str]:
+        return [identity for _, attributes in self.elements if (identity := attributes.get("id"))]
+
+
+@cache
+def digits() -> tuple[NDArray[np.float64], NDArray[np.int64], torch.Tensor]:
+    """Probabilities, labels and pictures of the last 597 digits, by a linear model fitted on the first 1,200."""
+    pictures, labels = load_digits(return_X_y=True)
+    model = LogisticRegression(max_iter=200, C=0.01).fit(pictures[:1200] / 16, labels[:1200])
+    shown = torch.from_numpy((pictures[1200:] * 15.9).astype(np.uint8)).reshape(-1, 1, 8, 8).expand(-1, 3, -1, -1)
+    return model.predict_proba(pictures[1200:] / 16), labels[1200:].astype(np.int64), shown
+
+
+def evaluation(probabilities: NDArray[np.float64], labels: NDArray[np.int64], names: list[str]) -> dict[str, Any]:
+    predicted = probabilities.argmax(axis=1)
+    confusion = confusion_matrix(labels, predicted, labels=range(len(names)))
+    error = float((predicted != labels).mean())
+    rows = [
+        {"class": name, "n": int(c.sum()), "error": float(1 - c[i] / c.sum()), "precision": 0.9, "recall": float(c[i] / c.sum())}
+        for i, (name, c) in enumerate(zip(names, confusion, strict=True))
+    ]
+    return {
+        "n": len(labels), "top1_error": error, "top5_error": 0.004, "interval": [error - 0.02, error + 0.03],
+        "balanced_accuracy": 1 - error, "classes": names, "per_class": rows, "confusion": confusion.tolist(),
+        "calibration_error": 0.061, "seconds": 0.4, "view": "centre",
+    }  # fmt: skip
+
+
+def digits_report(names: list[str] | None = None) -> RunReport:
+    """A report with every part."""
+    probabilities, labels, pictures = digits()
+    names = names or [f"digit {i}" for i in range(10)]
+    wrong = [i for i in np.argsort(-probabilities.max(axis=1)) if probabilities[i].argmax() != labels[i]]
+    falling = {"training_loss": 2, "training_error": 0.8, "validation_loss": 2.1, "validation_error": 0.9, "learning_rate": 0.1}
+    history = [
+        {"epoch": e, "step": 10 * e, "images_per_second": 1234.0, "seconds": 3.0 * e} | {key: start / e for key, start in falling.items()}
+        for e in range(1, 21)
+    ]
+    return RunReport(
+        title="digits, linear",
+        model="lenet",
+        model_reason="The pictures are small: lenet takes 28 px.",
+        recipe={"seed": 1, "data": {"flip": False}, "training": {"learning_rate": 0.1, "schedule": None, "steps": [1, 2]}},
+        recipe_name="quick",
+        command="alexnet train digits --model lenet --seed 1 --out runs/digits",
+        dataset="digits",
+        counts={"train": 1100, "validation": 100, "test": 597},
+        classes=names,
+        history=history,
+        evaluations={
+            "test, centre crop": evaluation(probabilities, labels, names),
+            "test, 10 views": evaluation(probabilities, labels, names),
+        },
+        reliability=reliability_bins(probabilities, labels),
+        mistakes=[
+            Mistake(
+                picture=pictures[i],
+                name=f"test/{i}.png",
+                true=names[labels[i]],
+                predicted=names[probabilities[i].argmax()],
+                probability=float(probabilities[i].max()),
+            )
+            for i in wrong
+        ],
+        filters=torch.randn(24, 3, 5, 5, generator=torch.Generator().manual_seed(1)),
+        skipped=[{"name": "train/3/broken.png", "class_name": "3", "reason": "is cut short"}],
+        environment={"processor": "a processor with 2 cores", "torch": torch.__version__},
+        layers=[
+            {"name": "conv1", "kind": "conv", "output": (6, 28, 28), "parameters": 156, "macs": 117_600},
+            {"name": "fc", "kind": "fc", "output": [10], "parameters": 61_550, "macs": 298_920},
+        ],
+        published=[("Fashion-MNIST, D2L LeNet (10 epochs)", "test .779-.788", "D2L outputs")],
+    )
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[RunReport], str]:
+    def write(report: RunReport) -> str:
+        write_report(report, tmp_path / "report.html")
+        return (tmp_path / "report.html").read_text("utf-8")
+
+    return write
+
+
+Written = Callable[[RunReport], str]
+
+
+def svgs(html: str) -> list[ElementTree.Element]:
+    return [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)]
+
+
+def test_every_section_is_there_once_and_every_link_arrives(written: Written) -> None:
+    page = Page(written(digits_report()))
+    assert [identity for identity in page.ids if identity in SECTIONS] == SECTIONS
+    assert len(set(page.ids)) == len(page.ids)
+    links = [href for a in page.all("a") if (href := a["href"])]
+    assert links
+    assert all(href[1:] in page.ids for href in links)
+    assert len(page.all("main")) == len(page.all("h1")) == 1
+
+
+def test_headline_says_the_result_in_plain_words() -> None:
+    probabilities, labels, _ = digits()
+    report = digits_report()
+    given = {**evaluation(probabilities, labels, list(report.classes)), "n": 10_000, "top1_error": 0.087, "interval": [0.082, 0.093]}
+    view = RunView(replace(report, model="alexnet-cifar", evaluations={"test, centre crop": given}))
+    assert view.headline.striptags() == (
+        "alexnet-cifar names 91.3% of 10,000 unseen pictures correctly (between 90.7% and 91.8%, 95% interval)"
+    )
+
+
+def test_nothing_is_loaded_from_anywhere(written: Written) -> None:
+    html = written(replace(digits_report(), published=[("LeNet", 0.8, "https://d2l.ai")]))
+    page = Page(html)
+    for tag, attributes in page.elements:
+        for name in ("src", "srcset", "data", "poster", "xlink:href"):
+            assert (attributes.get(name) or "data:").startswith("data:")
+        href = attributes.get("href") or "#"
+        assert href.startswith(("#", "data:")) or (tag, href) == ("a", "https://d2l.ai")
+    assert re.findall(r"https?://", html) == ["https://"] * 2  # the link and its text
+    assert "@import" not in html
+    assert re.search(r"url\((?!#)", html) is None
+    assert "default-src 'none'" in html
+
+
+def test_every_picture_is_described(written: Written) -> None:
+    page = Page(written(digits_report()))
+    assert page.all("img")
+    assert all("alt" in image for image in page.all("img"))
+    assert len(page.all("svg")) == 5
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in page.all("svg"))
+
+
+def test_plots_are_well_formed_keep_their_text_and_never_share_ids(written: Written) -> None:
+    plots = svgs(written(digits_report()))
+    ids = [{e.attrib["id"] for e in svg.iter() if "id" in e.attrib} for svg in plots]
+    assert sum(map(len, ids)) == len(set().union(*ids))
+    for svg, own in zip(plots, ids, strict=True):
+        text = ElementTree.tostring(svg, "unicode")
+        assert "<text" in text
+        assert "var(--accent)" in text
+        assert set(re.findall(r'(?:url\(|href=")#([^")]+)', text)) <= own
+        assert not re.search(r"#0[1-5]0[1-5]0[1-5]", text)
+
+
+HOSTILE = [
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "]]></text></svg><b>", "$\\frac{1}", "a & b", "café 猫 🐈",
+    "nul\x00line\nbreak", "{{ 7 * 7 }}", "caf\udce9", "fill: #040404 " + "very long " * 30,
+]  # fmt: skip
+
+
+def test_hostile_names_stay_text(written: Written) -> None:
+    report = replace(digits_report(HOSTILE), title="</title><script>x</script>", dataset="</style><script>y</script>")
+    report = replace(
+        report, command="echo '</code><script>z</script>'", skipped=[{"name": h, "class_name": h, "reason": h} for h in HOSTILE]
+    )
+    html = written(report)
+    page = Page(html)
+    assert len(page.all("script")) == 1
+    assert not page.all("b")
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert "<script>alert(1)</script>" in page.text
+    assert "{{ 7 * 7 }}" in page.text
+    labels = "".join(text for svg in svgs(html) for text in svg.itertext())
+    assert "<script>alert(1)</" in labels
+    assert "$\\frac{1}" in labels
+    assert "fill: #040404 ver" in labels
+
+
+def test_no_test_set_is_said_instead_of_an_empty_table(written: Written) -> None:
+    text = Page(written(replace(digits_report(), evaluations={}, reliability=(), counts={"train": 9, "validation": 1}))).text
+    assert "lenet names 95.5% of its validation pictures correctly" in " ".join(text.split())
+    assert "No test set was opened." in text
+    assert "This run has no test set" in text
+    assert "top-5 error" not in text
+
+
+def test_validation_pictures_are_not_called_unseen() -> None:
+    report = digits_report()
+    view = RunView(replace(report, evaluations={"validation, centre crop": report.evaluations["test, centre crop"]}))
+    assert "597 validation pictures" in view.headline
+
+
+def test_only_the_necessary_parts_make_a_page(written: Written) -> None:
+    report = RunReport(
+        title="", model="lenet", model_reason="", recipe={}, recipe_name="", command="", dataset="digits", counts={}, classes=["a", "b"]
+    )  # fmt: skip
+    page = Page(written(report))
+    assert "not yet tested on any picture" in page.text
+    assert "No learning curve was recorded" in page.text
+    assert not {"classes", "confusion", "mistakes", "filters", "layers", "published", "baseline"} & set(page.ids)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [{"epoch": 1, "training_loss": float("nan"), "validation_error": None}],
+        [{"epoch": 1, "training_loss": 2.0}, {"epoch": 1, "training_loss": 1.0}],
+        [{"training_loss": np.float32(2.0), "learning_rate": 0.1}, {}, {"validation_loss": float("inf")}],
+        [{"step": i, "training_loss": 1 / (i + 1), "seconds": float(i)} for i in range(20_000)],
+    ],
+)
+def test_history_may_have_holes(written: Written, history: list[dict[str, Any]]) -> None:
+    assert len(written(replace(digits_report(), history=history))) < 400_000
+
+
+def test_evaluation_may_have_holes(written: Written) -> None:
+    bare = {"n": 5, "top1_error": 0.2, "interval": {"low": 0.1, "high": 0.4}, "per_class": [{"class": 1, "n": 0, "error": None}]}
+    text = Page(written(replace(digits_report(), evaluations={"test": bare, "other": {"n": 0, "top1_error": float("nan")}}))).text
+    assert "10.0% to 40.0%" in text
+    assert "digit 1" in text
+    assert "nan" not in text
+
+
+def test_two_classes(written: Written) -> None:
+    probabilities, labels, _ = digits()
+    two = np.stack([probabilities[:, :5].sum(axis=1), probabilities[:, 5:].sum(axis=1)], axis=1)
+    results = {"test": evaluation(two, labels // 5, ["low", "high"])}
+    html = written(replace(digits_report(["low", "high"] + ["x"] * 8), classes=["low", "high"], evaluations=results))
+    text = Page(html).text
+    assert "Top-5 error means nothing with 2 classes" in text
+    assert "0.40%" not in text
+    assert len(svgs(html)) == 5
+
+
+def test_a_thousand_classes_list_the_most_confused_pairs(written: Written) -> None:
+    random = np.random.default_rng(1)
+    labels = np.repeat(np.arange(1000), 5)
+    probabilities = random.random((5000, 1000))
+    probabilities[np.arange(5000), labels] += 0.3
+    names = [f"class {i}" for i in range(1000)]
+    html = written(replace(digits_report(), classes=names, evaluations={"test": evaluation(probabilities, labels, names)}))
+    page = Page(html)
+    assert len(svgs(html)) == 4
+    assert "The most confused pairs" in page.text
+    assert "The other 980 classes" in page.text
+    assert len(html) < 1_500_000
+
+
+def test_large_pictures_are_shrunk_and_the_file_stays_small(written: Written) -> None:
+    random = torch.Generator().manual_seed(1)
+    noise = torch.randint(0, 256, (3, 900, 600), generator=random, dtype=torch.uint8)
+    mistakes = [Mistake(picture=noise, name=f"{i}.jpg", true="a", predicted="b", probability=0.999) for i in range(100)]
+    filters = torch.randn(96, 3, 11, 11, generator=random)
+    html = written(replace(digits_report(), mistakes=mistakes, filters=filters))
+    assert len(html) < 2_000_000
+    assert html.count('src="data:image/jpeg') == 24
+    assert "with over 99%" in Page(html).text
+
+
+@pytest.mark.parametrize("shape", [(6, 1, 5, 5), (4, 2, 3, 3), (300, 3, 7, 7)])
+def test_filters_of_any_shape(written: Written, shape: tuple[int, ...]) -> None:
+    filters = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    filters[0] = float("nan")
+    assert written(replace(digits_report(), filters=filters, mistakes=())).count('src="data:image/png') == min(shape[0], 256)
+
+
+def test_baseline_section_only_with_a_baseline(written: Written) -> None:
+    page = Page(written(replace(digits_report(), baseline={"model": "hog-svm", "result": {"test error": "9.1%"}})))
+    assert "baseline" in page.ids
+    assert "hog-svm" in page.text
+    assert "9.1%" in page.text
+
+
+def test_several_runs_share_a_page_without_sharing_ids() -> None:
+    page = Page(page_of([digits_report(), replace(digits_report(), title="another")]))
+    assert len(set(page.ids)) == len(page.ids)
+    assert {"run1-confusion", "run2-confusion"} <= set(page.ids)
+
+
+def test_the_same_run_gives_the_same_bytes(written: Written) -> None:
+    assert written(digits_report()) == written(digits_report())
+
+
+def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "new" / "folder" / "report.html"
+    write_report(digits_report(), out)
+    before = out.read_bytes()
+    assert stat.S_IMODE(out.stat().st_mode) & stat.S_IRUSR
+
+    def full_disk(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:100])
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_report(replace(digits_report(), title="another"), out)
+    assert out.read_bytes() == before
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadRun, match=r"is a folder.*Name the file"):
+        write_report(digits_report(), tmp_path)
