@@ -85,6 +85,17 @@ def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def digits_run(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run: LeNet with ReLU and max pooling, a second of training on `digits_folder`; an error of 0.1 or so. Not to be changed."""
+    from alexnet.experiments.train import train
+
+    run = tmp_path_factory.mktemp("runs") / "digits run ü"
+    changes = {"training.batch_size": 16, "training.learning_rate": 0.02, "network.activation": "relu", "network.pooling": "max"}
+    train(digits_folder, model="lenet", epochs=4, out=run, changes=changes)
+    return run
+
+
 @pytest.fixture(scope="session", autouse=True)
 def matplotlib_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A font cache of the tests' own where the home folder cannot be written, since matplotlib warns then."""

@@ -1,6 +1,7 @@
 """A trained model and everything it needs to classify pictures: the one way a finished run is used."""
 
 import json
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,11 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from alexnet.data.augment import centre_crop
-from alexnet.data.images import decode, fit_short_side, fit_square
+from alexnet.data.images import decode, fit_short_side, fit_square, from_pillow
 from alexnet.data.preprocess import Preprocess
 from alexnet.device import autocast, choose_device, choose_precision
-from alexnet.errors import AlexNetError, BadRun, UnreadableImage
-from alexnet.evaluation.views import View, view_probabilities
+from alexnet.errors import AlexNetError, BadModel, BadRun, UnreadableImage
+from alexnet.evaluation.views import VIEWS, View, view_probabilities
 from alexnet.models.architecture import NetworkChoices, vary
 from alexnet.models.catalog import find_architecture
 from alexnet.models.network import Network
@@ -67,13 +68,18 @@ class Classifier:
         self.card = card
         self.classes = card.classes
 
-    def predict(self, pictures: Picture | Iterable[Picture], *, top: int = 5, view: View = "centre") -> list[Prediction]:
+    def predict(self, pictures: Picture | Iterable[Picture], *, top: int = 5, views: View = "centre") -> list[Prediction]:
         """The `top` classes of each picture: paths, encoded bytes, PIL images, or uint8 arrays / tensors (H, W, 3) / (3, H, W).
 
-        A picture that cannot be read gives a Prediction with `error`; it does not end the others.
+        One picture, several, or an array of several (N, H, W, 3) / (N, 3, H, W). One that cannot be read gives a Prediction with
+        `error`; it does not end the others. Raises AlexNetError for `top` below 1 or an unknown view, BadModel for scores that are
+        not finite.
         """
-        listed = [pictures] if isinstance(pictures, Picture) else list(pictures)
-        return [self._predict_one(picture, number, top, view) for number, picture in enumerate(listed)]
+        if top < 1:
+            raise AlexNetError(f"top is {top}; it is how many classes to show, at least 1.")
+        if views not in VIEWS:
+            raise AlexNetError(f"There is no view '{views}'; use {', '.join(VIEWS)}.")
+        return [self._predict_one(picture, number, top, views) for number, picture in enumerate(_each(pictures))]
 
     def probabilities(self, images: Tensor, *, view: View = "centre") -> Tensor:
         """uint8 (N, 3, stored_size, stored_size) -> float32 (N, classes); for view "any", pictures of any one size."""
@@ -99,7 +105,10 @@ class Classifier:
             image = self.fitted(_decoded(picture, name), view)
         except UnreadableImage as error:
             return Prediction(name, (), error.reason)
-        best = self.probabilities(image[None], view=view)[0].topk(min(top, len(self.classes)))
+        probabilities = self.probabilities(image[None], view=view)[0]
+        if not probabilities.isfinite().all():
+            raise BadModel(f"The model's scores for {name} are not finite: its weights are broken or diverged.")
+        best = probabilities.topk(min(top, len(self.classes)))
         return Prediction(name, tuple((self.classes[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)))
 
     def save(self, folder: Path) -> None:
@@ -142,7 +151,8 @@ def _model_folder(path: Path) -> Path:
         if (folder / "model.json").is_file() and (folder / "model.safetensors").is_file():
             return folder
     if (path / "recipe.toml").is_file():
-        raise BadRun(f"{path} holds a training that has not finished; go on with: alexnet train --out {path} --resume")
+        command = shlex.join(["alexnet", "train", "--out", str(path), "--resume"])
+        raise BadRun(f"{path} holds a training that has not finished; go on with: {command}")
     raise BadRun(
         f"{path} holds no trained model (model/model.json and model/model.safetensors); give the folder that `alexnet train --out` wrote."
     )
@@ -162,6 +172,12 @@ def _read_card(path: Path) -> ModelCard:
         raise BadRun(f"{path} is damaged ({error}); copy the run again or train again.") from None
 
 
+def _each(pictures: Picture | Iterable[Picture]) -> Iterable[Picture]:
+    if isinstance(pictures, (Tensor, np.ndarray)):
+        return list(pictures) if pictures.ndim == 4 else [pictures]
+    return [pictures] if isinstance(pictures, (str, Path, bytes, Image.Image)) else pictures
+
+
 def _decoded(picture: Picture, name: str) -> Tensor:
     if isinstance(picture, (str, Path)):
         try:
@@ -171,7 +187,7 @@ def _decoded(picture: Picture, name: str) -> Tensor:
     if isinstance(picture, bytes):
         return decode(picture, name)
     if isinstance(picture, Image.Image):
-        picture = np.asarray(picture.convert("RGB"))
+        return from_pillow(picture, name)
     return _channels_first(torch.as_tensor(np.array(picture)) if isinstance(picture, np.ndarray) else picture, name)
 
 

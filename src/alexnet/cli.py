@@ -3,24 +3,26 @@
 Heavy imports wait inside the verbs, so that `alexnet --help` answers at once.
 """
 
+import io
 import json as json_module
-import signal
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 
 from alexnet import __version__
-from alexnet.errors import AlexNetError, BadRecipe
+from alexnet.errors import AlexNetError
+from alexnet.fields import changes, named_fields
 
 USER_MISTAKE, DEFECT, CTRL_C = 2, 1, 130
 
 Flag = Annotated[bool, Parameter(negative="")]
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Fields = Annotated[tuple[str, ...], Parameter(name="--set", show=False, negative="", consume_multiple=False)]
+Workers = Annotated[int | None, Parameter(validator=Number(gte=0))]
 View = Literal["centre", "ten", "any"]
 
 app = App(
@@ -33,16 +35,19 @@ app = App(
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status: 0 done, 2 the user's mistake, 130 stopped, 1 a defect of ours."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
     try:
-        app(_named_fields(sys.argv[1:] if words is None else words), exit_on_error=False, print_error=False)
+        app(named_fields(sys.argv[1:] if words is None else words), exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return _fail(str(error) or type(error).__name__, USER_MISTAKE)
+        return _fail(error, USER_MISTAKE)
     except AlexNetError as error:
-        return _fail(str(error), 130 if type(error).__name__ == "Interrupted" else USER_MISTAKE)
-    except KeyboardInterrupt:
-        return _fail("Stopped.", CTRL_C)
+        return _fail(error, CTRL_C if type(error).__name__ == "Interrupted" else USER_MISTAKE)
+    except KeyboardInterrupt as error:
+        return _fail(error, CTRL_C)
     except BrokenPipeError:  # the reader of a pipe has left, as `head` does
-        sys.stderr.close()
+        _leave_the_pipe()
     return 0
 
 
@@ -52,13 +57,13 @@ def train(
     /,
     *,
     model: str | None = None,
-    recipe: str = "quick",
+    recipe: str | None = None,
     out: str | None = None,
     epochs: float | None = None,
     budget: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     image_size: int | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     weights: str | None = None,
     device: str = "auto",
     resume: Flag = False,
@@ -78,7 +83,7 @@ def train(
     model
         A name from `alexnet summary`; without it, alexnet, or alexnet-cifar for pictures under 64 px.
     recipe
-        quick, paper, lecture, or the recipe.toml of a run.
+        quick (if none is named), paper, lecture, or the recipe.toml of a run.
     out
         The run folder; without it, a new one under runs/.
     epochs
@@ -86,7 +91,7 @@ def train(
     budget
         A time instead of epochs, as 90s, 10m or 2h: reading, testing and report included.
     seed
-        Of the weights, the order, the augmentation and our own splits.
+        Of the weights, the order, the augmentation and our own splits; 0 if none is given.
     image_size
         Side in pixels that the model sees.
     workers
@@ -96,7 +101,7 @@ def train(
     device
         auto, cpu, cuda or cuda:1.
     resume
-        Go on with the run in --out from its last checkpoint.
+        Go on with the run in --out from its last checkpoint; nothing else need be said again.
     tensorboard
         Write TensorBoard files into the run folder as well.
     no_baseline
@@ -110,8 +115,9 @@ def train(
     from alexnet.experiments.tensorboard import tensorboard_listener
     from alexnet.experiments.train import train as run_training
     from alexnet.screen import Screen
+    from alexnet.signals import stop_on_signals
 
-    with Screen() as screen, _stop_on_signals() as stop:
+    with Screen() as screen, stop_on_signals() as stop:
         listeners: list[Callable[[Any], None]] = [screen, stop.notice, *([tensorboard_listener(out)] if tensorboard else [])]
         result = run_training(
             data if data is not None else data_of_recipe(recipe, out, resume=resume),
@@ -126,7 +132,7 @@ def train(
             weights=weights,
             device=device,
             resume=resume,
-            changes=dict(_pair(text) for text in fields),
+            changes=changes(fields),
             listen=lambda event: _tell(listeners, event),
             should_stop=stop.asked,
         )
@@ -158,7 +164,7 @@ def evaluate(
     split: str = "test",
     views: View = "centre",
     device: str = "auto",
-    workers: int = 0,
+    workers: Workers = None,
     json: Json = False,
 ) -> None:
     """Measure a trained run: errors with intervals, per class, confusion, calibration.
@@ -184,13 +190,15 @@ def evaluate(
     from alexnet.experiments.measure import evaluate_run
     from alexnet.tables import evaluation_table
 
-    result = evaluate_run(run, data, split=split, view=views, device=device, workers=workers)
+    result = evaluate_run(run, data, split=split, views=views, device=device, workers=workers)
     _show(json, result.to_json(), lambda: (summary_sentence(result), evaluation_table(result)))
 
 
 @app.command
 def predict(run: str, /, *pictures: str, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False) -> None:
     """Classify pictures with a trained run.
+
+    A picture that cannot be read gets its reason instead of classes; the exit status is 2 only if that is so for all of them.
 
     Parameters
     ----------
@@ -213,13 +221,13 @@ def predict(run: str, /, *pictures: str, top: int = 3, views: View = "centre", d
     from alexnet.experiments.given import given_pictures
     from alexnet.tables import prediction_table
 
-    if top < 1:
-        raise AlexNetError(f"--top is {top}; it is how many classes to show, at least 1.")
     classifier = load(run, device=device)
     named = given_pictures(pictures, sys.stdin.buffer)
-    answers = classifier.predict((picture for _, picture in named), top=top, view=views)
+    answers = classifier.predict((picture for _, picture in named), top=top, views=views)
     answers = [replace(answer, file=name) for answer, (name, _) in zip(answers, named, strict=True)]
     _show(json, {"predictions": [answer.to_json() for answer in answers]}, lambda: prediction_table(answers))
+    if all(answer.error is not None for answer in answers):
+        raise AlexNetError("None of these pictures can be read." if len(answers) > 1 else "The picture cannot be read.")
 
 
 @app.command
@@ -267,13 +275,13 @@ def inspect(data: str, /, *, json: Json = False) -> None:
     from alexnet.data.inspection import inspect as inspect_data
     from alexnet.tables import inspection_tables
 
-    found = inspect_data(open_dataset(data))
+    found = inspect_data(open_dataset(data), workers=os.cpu_count() or 1)
     _show(json, found.to_json(), lambda: inspection_tables(found))
 
 
 def _show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -> None:
     if as_json:
-        print(json_module.dumps(value, ensure_ascii=False))
+        print(json_module.dumps(value, allow_nan=False))
         return
     from rich.console import Console
 
@@ -283,54 +291,13 @@ def _show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) 
         console.print(part, markup=False) if isinstance(part, str) else console.print(part)
 
 
-def _named_fields(words: Sequence[str]) -> list[str]:
-    """`--training.epochs 3` and `--training.epochs=3` as `--set training.epochs=3`, which the parser knows."""
-    rewritten, rest = [], iter(words)
-    for word in rest:
-        name, equals, value = word.removeprefix("--").partition("=")
-        if word.startswith("--") and "." in name and not name.startswith("-"):
-            rewritten += ["--set", f"{name}={value if equals else next(rest, '')}"]
-        else:
-            rewritten.append(word)
-    return rewritten
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not value:
-        raise BadRecipe(f"'--{name}' needs a value, as --training.learning-rate 0.02.")
-    return name, value
-
-
-def _fail(message: str, status: int) -> int:
-    print(message, file=sys.stderr)
+def _fail(error: BaseException, status: int) -> int:
+    """Print the whole message, with what was added to it on its way; gives the exit status."""
+    said = str(error) or ("Stopped." if isinstance(error, KeyboardInterrupt) else type(error).__name__)
+    print(said, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
     return status
 
 
-class _Stop:
-    """Remembers a wish to stop; a training ends it after its step, other work is broken off."""
-
-    def __init__(self) -> None:
-        self.wished = self.stepping = False
-
-    def asked(self) -> bool:
-        return self.wished
-
-    def notice(self, event: object) -> None:
-        self.stepping = type(event).__name__ == "StepDone"
-
-    def signalled(self, number: int, frame: FrameType | None) -> None:
-        if self.wished or not self.stepping:
-            raise KeyboardInterrupt
-        self.wished = True
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[_Stop]:
-    stop = _Stop()
-    before = {number: signal.signal(number, stop.signalled) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _leave_the_pipe() -> None:
+    """Python flushes standard output at its end, and would complain there a second time."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,6 @@
 """Results as tables for a terminal. Knows how things look, not how they are found."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -12,26 +12,12 @@ if TYPE_CHECKING:
     from alexnet.models.summary import Summary
 
 MEGA = 1e6
-NUMBERS = frozenset(
-    {
-        "parameters",
-        "MACs",
-        "MACs / image",
-        "probability",
-        "pictures",
-        "error",
-        "precision",
-        "recall",
-        "weights MB",
-        "training MB",
-        "classes",
-    }
-)  # columns that are set to the right
+LONGEST_LIST = 20  # files or pairs that are shown; --json has them all
 
 
 def prediction_table(answers: "Iterable[Prediction]") -> Table:
     """One row a picture: its classes with probabilities, or why there are none."""
-    table = _table("picture", "class", "probability", "then")
+    table = _table("picture", "class", "probability", "then", numbers=["probability"])
     for answer in answers:
         if answer.error is not None:
             table.add_row(_text(answer.file), "", "", _text(answer.error))
@@ -44,9 +30,10 @@ def prediction_table(answers: "Iterable[Prediction]") -> Table:
 
 def evaluation_table(evaluation: "Evaluation") -> Table:
     """One row a class, worst first."""
-    table = _table("class", "pictures", "error", "precision", "recall")
+    measures = ("error", "precision", "recall")
+    table = _table("class", "pictures", *measures, numbers=["pictures", *measures])
     for row in sorted(evaluation.per_class, key=lambda row: -(row["error"] or 0.0)):
-        table.add_row(_text(row["class"]), f"{row['n']:,}", *(_share(row[name]) for name in ("error", "precision", "recall")))
+        table.add_row(_text(row["class"]), f"{row['n']:,}", *(_share(row[name]) for name in measures))
     return table
 
 
@@ -54,27 +41,64 @@ def summary_tables(summaries: "Sequence[Summary]", differing: Sequence[tuple[str
     """The catalogue in lines when none was asked for; else each network's layers, then what differs between them."""
     overview = _overview(summaries)
     if not asked:
-        return [overview]
-    tables: list[Table | str] = [_layers(one) for one in summaries]
-    return [*tables, overview, _differences(summaries, differing)] if differing else [*tables, overview]
+        return [overview, "", _titles(summaries)]
+    layers = [part for one in summaries for part in (_layers(one), "")]
+    return [*layers, overview, *(["", _differences(summaries, differing)] if differing else [])]
 
 
 def inspection_tables(found: "Inspection") -> list[Table | str]:
-    """Counts per class and split, unreadable files, and what it all means."""
-    report = found.to_json()
-    splits = list(report["splits"])
-    table = _table("class", "pictures")
-    counts = report.get("counts", {})
-    for name in report["classes"]:
-        table.add_row(_text(str(name)), str(counts.get(name, "")))
-    unreadable = [f"{row['file']} {row['reason']}" for row in report["unreadable"][:20]]
-    head = f"{report['n']:,} pictures, {len(report['classes'])} classes, splits: {', '.join(map(str, splits)) or 'none'}"
-    return [head, table, *unreadable, *report.get("advice", [])]
+    """Counts per class and split, then unreadable files, duplicates and suspects where there are any, and what it all means."""
+    total = sum(found.splits.values())
+    head = f"{found.name}: {total:,} pictures in {len(found.classes):,} classes"
+    sizes = [f"{name} {_range(of['min'], of['median'], of['max'])} px" for name, of in found.sizes.items()]
+    modes = [f"{count:,} {mode}" for mode, count in found.modes.items()]
+    facts = [f"{name}: {'; '.join(values)}" for name, values in (("Sizes", sizes), ("Modes", modes)) if values]
+    return [head, *facts, "", _counts(found), *_troubles(found), *(["", *found.advice] if found.advice else [])]
+
+
+def _range(least: int, median: int, most: int) -> str:
+    return f"{most:,}" if least == most else f"{least:,} to {most:,} (median {median:,})"
+
+
+def _counts(found: "Inspection") -> Table:
+    splits = list(found.splits)
+    several = len(splits) > 1
+    columns = [*splits, "all"] if several else ["pictures"]
+    table = _table("class", *columns, numbers=columns)
+    for name, of_class in found.counts.items():
+        all_of_it = [f"{sum(of_class.values()):,}"] if several else []
+        table.add_row(_text(name), *(f"{of_class[split]:,}" for split in splits), *all_of_it)
+    if several:
+        table.add_section()
+        table.add_row("all", *(f"{found.splits[split]:,}" for split in splits), f"{sum(found.splits.values()):,}")
+    return table
+
+
+def _troubles(found: "Inspection") -> list[Table | str]:
+    """A table of each kind of trouble that was found."""
+    suspects = [(one.problem, one.first, one.second) for one in found.suspects]
+    unreadable = [(skip.name, skip.reason) for skip in found.unreadable]
+    return [
+        *_listed("Files that cannot be read", ("file", "reason"), unreadable),
+        *_listed("Copies, equal to the byte", ("first", "second"), found.duplicates["exact"]),
+        *_listed("Near duplicates", ("first", "second"), found.duplicates["near"]),
+        *_listed("Twice where it should not be", ("problem", "first", "second"), suspects),
+    ]
+
+
+def _listed(title: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> list[Table | str]:
+    if not rows:
+        return []
+    table = _table(*columns, title=f"{title}: {len(rows):,}")
+    for row in rows[:LONGEST_LIST]:
+        table.add_row(*map(_text, row))
+    rest = len(rows) - LONGEST_LIST
+    return ["", table, *([f"... and {rest:,} more, which --json lists"] if rest > 0 else [])]
 
 
 def _layers(summary: "Summary") -> Table:
     title = f"{summary.architecture.name}: {summary.channels} x {summary.image_size} x {summary.image_size}, {summary.classes:,} classes"
-    table = _table("layer", "kind", "output", "parameters", "MACs", title=title)
+    table = _table("layer", "kind", "output", "parameters", "MACs", numbers=["parameters", "MACs"], title=title)
     for layer in summary.layers:
         output = " x ".join(map(str, layer.output))
         table.add_row(layer.name, layer.kind, output, _count(layer.parameters), _count(layer.macs))
@@ -84,12 +108,20 @@ def _layers(summary: "Summary") -> Table:
 
 
 def _overview(summaries: "Sequence[Summary]") -> Table:
-    table = _table("model", "input", "classes", "parameters", "MACs / image", "weights MB", "training MB", "what")
+    """One line a network, in 80 columns."""
+    figures = ["classes", "parameters", "MACs / image", "weights\nMB", "training\nMB"]
+    table = _table("model", "input", *figures, numbers=figures)
     for one in summaries:
-        size = f"{one.channels} x {one.image_size}"
+        size = f"{one.channels}x{one.image_size}"
         memory = (f"{one.weight_bytes / MEGA:,.1f}", f"{one.training_bytes / MEGA:,.1f}")
-        figures = (f"{one.classes:,}", f"{one.parameters:,}", f"{one.macs:,}", *memory)
-        table.add_row(one.architecture.name, size, *figures, one.architecture.title)
+        table.add_row(one.architecture.name, size, f"{one.classes:,}", f"{one.parameters:,}", f"{one.macs:,}", *memory)
+    return table
+
+
+def _titles(summaries: "Sequence[Summary]") -> Table:
+    table = _table("model", "what it is")
+    for one in summaries:
+        table.add_row(one.architecture.name, one.architecture.title)
     return table
 
 
@@ -100,10 +132,11 @@ def _differences(summaries: "Sequence[Summary]", differing: Sequence[tuple[str, 
     return table
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
+def _table(*columns: str, numbers: Collection[str] = (), title: str | None = None) -> Table:
+    """An empty table; the columns of `numbers` are set to the right."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in NUMBERS else "left", overflow="fold")
+        table.add_column(_text(column), justify="right" if column in numbers else "left", overflow="fold")
     return table
 
 

@@ -76,7 +76,7 @@ def test_splits_beside_other_folders_are_refused() -> None:
 
 @pytest.mark.parametrize("names", [["1.jpg", "2.jpg"], ["train/1.jpg", "test/2.jpg"]])
 def test_pictures_without_class_folders_are_refused(names: list[str]) -> None:
-    with pytest.raises(BadDataset, match="holds 2 pictures but no class folders. Expected class folders: photos/cat/1.jpg"):
+    with pytest.raises(BadDataset, match=r"holds 2 pictures but no class folders\. Expected class folders: photos/cat/1.jpg"):
         places(*names)
 
 
@@ -118,7 +118,7 @@ def test_a_folder_opens(photos: Path) -> None:
     assert dataset.image(3).shape == (3, 4, 6)
     assert dataset.content(0) == b"broken"
     assert dataset.native_side() == 8
-    with pytest.raises(UnreadableImage, match="cat/1.png is no picture"):
+    with pytest.raises(UnreadableImage, match=r"cat/1\.png is no picture"):
         dataset.image(0)
 
 
@@ -143,8 +143,13 @@ def test_unknown_names_get_the_nearest(tmp_path: Path) -> None:
     ):
         open_dataset("fashon-mnist")
     (tmp_path / "photos").mkdir()
-    with pytest.raises(BadDataset, match="There is '.*photos'"):
+    with pytest.raises(BadDataset, match=r"There is '.*photos'"):
         open_dataset(tmp_path / "photo")
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(BadDataset, match="No folder, archive or data set is called"):
+        open_dataset("a" * 5000)
 
 
 def test_a_name_goes_before_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +218,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(fashion, "INSTALLED", tmp_path / "installed")
     monkeypatch.setattr(fashion, "SHA256", {name: hashlib.sha256(content).hexdigest() for name, content in small_files().items()})
     monkeypatch.setattr(fashion, "_download", unreachable)
-    monkeypatch.setattr(fashion.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     return tmp_path
 
 
@@ -262,7 +267,7 @@ def test_the_debian_package_is_fetched_with_lists_of_our_own(nowhere: Path, monk
                 write_whole(folder / "unpacked" / (nowhere / "installed").relative_to("/") / name, content)
 
     monkeypatch.setattr(fashion, "_run", run)
-    monkeypatch.setattr(fashion.shutil, "which", lambda program: program)
+    monkeypatch.setattr(shutil, "which", lambda program: program)
     assert fashion.find_files() == small_files()
     assert [command[-1] for command in ran] == ["dataset-fashion-mnist", "update", "dataset-fashion-mnist", "unpacked"]
     assert any(part.startswith("Dir::State::lists=") for part in ran[1])

@@ -20,7 +20,8 @@ from sklearn.metrics import confusion_matrix
 
 from alexnet.errors import BadRun
 from alexnet.evaluation.metrics import reliability_bins
-from alexnet.experiments.report import Mistake, RunReport, page_of, write_report
+from alexnet.experiments.record import Mistake, RunReport
+from alexnet.experiments.report import page_of, write_report
 from alexnet.experiments.report_view import RunView
 
 SECTIONS = ["headline", "figures", "trained", "curves", "evaluation", "classes", "confusion", "calibration", "mistakes", "filters"]

@@ -20,11 +20,18 @@ def open_dataset(data: str | Path) -> Dataset:
     if isinstance(data, str) and data in NAMED:
         return NAMED[data]()
     path = Path(data).expanduser()
-    if path.exists():
+    if _exists(path):
         return FolderDataset(path)
     if str(data) in NAMED:
         return NAMED[str(data)]()
     raise BadDataset(f"No folder, archive or data set is called '{data}'.{_neighbour(path)} {did_you_mean(str(data), NAMED)}")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long to be one, or a folder that may not be looked into
+        return False
 
 
 def _neighbour(path: Path) -> str:

@@ -62,7 +62,7 @@ def _looks(fingerprints: Fingerprints) -> tuple[NDArray[np.float32], NDArray[np.
     readable = np.flatnonzero(fingerprints.readable)
     _, first = np.unique(fingerprints.digests[readable], return_index=True)
     indices = readable[np.sort(first)]
-    looks = fingerprints.thumbnails[indices].reshape(len(indices), -1).astype(np.float32)
+    looks = fingerprints.thumbnails[indices].reshape(len(indices), THUMBNAIL**2).astype(np.float32)
     looks -= looks.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(looks, axis=1)
     rich = lengths >= BLANK * THUMBNAIL

@@ -163,6 +163,13 @@ def _pillow_header(picture: Image.Image) -> Header:
     return Header(picture.format or "", width, height, picture.mode, orientation)
 
 
+def from_pillow(picture: Image.Image, name: str) -> Tensor:
+    """The upright RGB pixels, uint8 (3, H, W), of a picture that Pillow has opened: as `decode` gives them. Raises UnreadableImage."""
+    with _quiet_pillow(), _reasons(name):
+        picture.load()
+        return _upright(_pixels(_to_rgb(picture)), _pillow_header(picture).orientation).contiguous()
+
+
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
         return Image.fromarray(_eight_bits(picture)).convert("RGB")
@@ -178,7 +185,7 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 
 def _eight_bits(picture: Image.Image) -> NDArray[np.uint8]:
     """Pixels of 12, 16 or 32 bits or floats, scaled to 0-255 by the range their kind promises; by their own range if it promises none."""
-    values = np.nan_to_num(np.asarray(picture).astype(np.float32), posinf=0.0, neginf=0.0)
+    values = np.nan_to_num(np.asarray(picture).astype(np.float32), copy=False, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     white = _white_level(picture, high)
     if low < 0 or high > white:

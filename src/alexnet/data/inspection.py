@@ -176,7 +176,7 @@ def _advice_on_classes(counts: dict[str, dict[str, int]], imbalance: float) -> I
         )
     small = [name for name, total in totals.items() if total < SMALL_CLASS]
     if small:
-        yield f"{_list(small)}: fewer than {SMALL_CLASS} pictures: errors measured on them say little, and more would help most."
+        yield f"{_list(small)}: fewer than {SMALL_CLASS} pictures: errors measured on them say little."
     for split in ("train", "validation", "test"):
         empty = [name for name, of_class in counts.items() if split in of_class and not of_class[split]]
         if empty:
@@ -188,7 +188,7 @@ def _advice_on_pictures(sizes: dict[str, dict[str, int]]) -> Iterable[str]:
     if not sizes:
         return
     if min(sizes["width"]["min"], sizes["height"]["min"]) < TINY_SIDE <= min(sizes["width"]["median"], sizes["height"]["median"]):
-        yield f"Some pictures are under {TINY_SIDE} pixels, though most are larger: perhaps thumbnails slipped in; enlarged, they show little."
+        yield f"Some pictures are under {TINY_SIDE} pixels, though most are larger: perhaps thumbnails slipped in."
 
 
 def _list(names: list[str]) -> str:

@@ -22,7 +22,7 @@ def open_source(path: Path) -> Source:
     if path.is_dir():
         return FolderSource(path)
     try:
-        archive = _open_archive(path)
+        archive = _open_archive(path) if path.is_file() else None  # a pipe would hang
     except OSError as problem:
         raise BadDataset(f"{path} cannot be opened: {problem.strerror or problem}.") from None
     if archive is not None:

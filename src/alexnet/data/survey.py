@@ -122,8 +122,6 @@ class _Sheet:
         squares = self._array_rows(dataset, rows) if isinstance(dataset, ArrayDataset) else self._file_rows(rows)
         self.thumbnails[rows.start : rows.stop] = thumbnails_of(squares)
         self.thumbnails[rows.start : rows.stop][~self.readable[rows.start : rows.stop]] = 0
-        if self.squares is not None:
-            self.squares[rows.start : rows.stop] = squares
         return len(rows)
 
     def _array_rows(self, dataset: ArrayDataset, rows: range) -> Tensor:
@@ -132,15 +130,20 @@ class _Sheet:
         self.readable[span], self.native[span] = True, (header.width, header.height)
         self.modes[span] = [header.mode] * len(rows)
         self.digests[span] = [digest(row.tobytes()) for row in dataset.pixels[span].contiguous().numpy()]
-        return dataset.squares(span, self.size, self.how)
+        squares = dataset.squares(span, self.size, self.how)
+        if self.squares is not None:
+            self.squares[span] = squares
+        return squares
 
     def _file_rows(self, rows: range) -> Tensor:
-        squares = torch.zeros(len(rows), 3, self.size, self.size, dtype=torch.uint8)
+        shape = (len(rows), 3, self.size, self.size)
+        squares = torch.empty(shape, dtype=torch.uint8) if self.squares is None else self.squares[rows.start : rows.stop]
         for place, index in enumerate(rows):
             try:
                 square, content, header = self.dataset.fitted(index, self.size, self.how)
             except UnreadableImage as problem:
                 self.reasons[index] = problem.reason
+                squares[place] = 0
                 continue
             squares[place] = square
             self.readable[index], self.native[index], self.modes[index] = True, (header.width, header.height), header.mode

@@ -11,10 +11,10 @@ from alexnet.data.preprocess import Preprocess
 from alexnet.device import choose_precision
 from alexnet.experiments.plan import Plan, layers_of, resized
 from alexnet.experiments.recipe import Recipe
-from alexnet.experiments.runs import Run, write_whole
+from alexnet.experiments.runs import Run, read_object, write_whole
 from alexnet.training.events import Message
 from alexnet.training.loop import training_step
-from alexnet.training.optimizer import sgd
+from alexnet.training.optimizer import Descent
 
 SIZES = (224, 192, 160, 128)  # px, for networks made for 224
 WANTED_EPOCHS = 15  # a larger picture is worth it only if each is seen about so often
@@ -24,11 +24,11 @@ STEPS = 3
 def planned_size(planned: Plan, run: Run) -> Recipe:
     """The run's recipe with the largest picture size that leaves about 15 epochs in the budget, or the smallest size."""
     recipe, native = planned.recipe, planned.recipe.preprocess.image_size
-    if not recipe.training.budget_seconds or planned.size_was_asked or native < SIZES[-1]:
+    if not recipe.training.budget_seconds or native < SIZES[-1]:
         return recipe
-    if run.folder.plan.exists():
-        return resized(recipe, int(json.loads(run.folder.plan.read_text(encoding="utf-8"))["image_size"]))
-    size = _largest_affordable(recipe, run, [size for size in SIZES if size <= native])
+    if run.folder.plan.exists():  # a resumed run keeps its size, whether it was asked for or measured
+        return resized(recipe, int(read_object(run.folder.plan, ("image_size",))["image_size"]))
+    size = native if planned.size_was_asked else _largest_affordable(recipe, run, [size for size in SIZES if size <= native])
     write_whole(run.folder.plan, json.dumps({"image_size": size}))
     return resized(recipe, size) if size != native else recipe
 
@@ -58,7 +58,7 @@ def _seconds_per_image(recipe: Recipe, classes: int, device: torch.device) -> fl
     size, training, channels = recipe.preprocess.image_size, recipe.training, recipe.preprocess.channels
     preprocess = Preprocess(image_size=size, stored_size=size, fit="crop", mean=(127.0,) * channels, std=(60.0,) * channels)
     model = build_model(recipe.model, recipe.network, classes, channels, preprocess).to(device)
-    optimizer = sgd(model, training)
+    optimizer = Descent(model, training)
     images = torch.randint(0, 256, (training.batch_size, 3, size, size), dtype=torch.uint8, device=device)
     labels = torch.randint(0, classes, (training.batch_size,), device=device)
     seconds = []

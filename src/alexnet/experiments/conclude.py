@@ -5,7 +5,6 @@ import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import cast
 
 from torch import Tensor, nn
 
@@ -13,12 +12,11 @@ from alexnet.classifier import Classifier, ModelCard
 from alexnet.data.pictures import Pictures
 from alexnet.data.preprocess import Preprocess
 from alexnet.data.splits import Splits
-from alexnet.errors import BadRecipe
 from alexnet.evaluation.evaluate import Evaluation, evaluate, worst_mistakes
-from alexnet.evaluation.views import VIEWS, View
 from alexnet.experiments.published import published_numbers
-from alexnet.experiments.recipe import Recipe
-from alexnet.experiments.report import Mistake, RunReport, write_report
+from alexnet.experiments.recipe import Recipe, views_of
+from alexnet.experiments.record import Mistake, RunReport
+from alexnet.experiments.report import write_report
 from alexnet.experiments.runs import Run, write_whole
 from alexnet.experiments.versions import environment, versions
 from alexnet.models.pixels import NetworkModel
@@ -69,16 +67,7 @@ def conclude(run: Run, model: NetworkModel, preprocess: Preprocess, pictures: Pi
 
 def views_looked_at(recipe: Recipe) -> int:
     """How many crops of each test picture the recipe's views look at."""
-    return sum(10 if view == "ten" else 1 for view in views_of(recipe))
-
-
-def views_of(recipe: Recipe) -> list[View]:
-    """The views that a recipe names; raises BadRecipe for another word."""
-    names = [name.strip() for name in recipe.views.split(",") if name.strip()]
-    unknown = [name for name in names if name not in VIEWS]
-    if unknown or not names:
-        raise BadRecipe(f"views is '{recipe.views}'; it can be {', '.join(VIEWS)}, several joined by commas.")
-    return [cast(View, name) for name in names]
+    return sum(10 if view == "ten" else 1 for view in views_of(recipe.views))
 
 
 def _evaluations(run: Run, model: NetworkModel, pictures: Pictures, splits: Splits) -> dict[str, Evaluation]:
@@ -87,7 +76,7 @@ def _evaluations(run: Run, model: NetworkModel, pictures: Pictures, splits: Spli
     flip = run.dataset.traits.flip
     return {
         f"{split}, {view}": evaluate(model, run.dataset, pictures, indices, run.dataset.classes, view=view, flip=flip)
-        for view in views_of(run.recipe)
+        for view in views_of(run.recipe.views)
     }
 
 

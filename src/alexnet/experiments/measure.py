@@ -1,35 +1,41 @@
 """`alexnet evaluate`: a finished run measured on its own test set, another split, or other pictures."""
 
-import json
+import os
 from pathlib import Path
 
 from alexnet.classifier import Classifier, load
-from alexnet.data.datasets import Dataset, open_dataset
+from alexnet.data.datasets import SPLIT_NAMES, Dataset, open_dataset
 from alexnet.data.pictures import open_pictures
-from alexnet.data.splits import Splits
 from alexnet.device import autocast, choose_precision
-from alexnet.errors import BadDataset, BadRun
+from alexnet.errors import AlexNetError, BadDataset, BadRun
 from alexnet.evaluation.evaluate import Evaluation, evaluate
-from alexnet.evaluation.views import View
+from alexnet.evaluation.views import VIEWS, View
 from alexnet.experiments.recipe import from_toml
-from alexnet.experiments.runs import RunFolder
-
-SPLITS = ("train", "validation", "test")
+from alexnet.experiments.runs import RunFolder, read_object
 
 
 def evaluate_run(
-    run: str | Path, data: str | Path | None = None, *, split: str = "test", view: View = "centre", device: str = "auto", workers: int = 0
+    run: str | Path,
+    data: str | Path | None = None,
+    *,
+    split: str = "test",
+    views: View = "centre",
+    device: str = "auto",
+    workers: int | None = None,
 ) -> Evaluation:
     """Measure the classifier of `run` on a split of the pictures it was trained on, or on `data`.
 
-    Of `data` the split is used if it has one, else all of it. Raises BadRun, BadDataset with what to do.
+    `data` that holds all pictures of the run, by name, is the run's own, moved: the run's split is used. Of other pictures, the
+    split is used if they have one, else all. Raises BadRun, BadDataset with what to do.
     """
-    if split not in SPLITS:
-        raise BadDataset(f"There is no split '{split}'; use {', '.join(SPLITS)}.")
+    if split not in SPLIT_NAMES:
+        raise BadDataset(f"There is no split '{split}'; use {', '.join(SPLIT_NAMES)}.")
+    if views not in VIEWS:
+        raise AlexNetError(f"There is no view '{views}'; use {', '.join(VIEWS)}.")
     classifier, folder = load(run, device=device), RunFolder(Path(run))
     dataset = open_dataset(data if data is not None else _own_data(folder))
-    indices = _own_split(folder, dataset, split) if data is None else _split_of(dataset, split)
-    return _measured(classifier, dataset, indices, view, workers)
+    indices = _own_split(folder, dataset, split) if data is None or _is_own(folder, dataset) else _split_of(dataset, split)
+    return _measured(classifier, dataset, indices, views, (os.cpu_count() or 1) if workers is None else workers)
 
 
 def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view: View, workers: int) -> Evaluation:
@@ -52,11 +58,19 @@ def _own_data(folder: RunFolder) -> str:
 def _own_split(folder: RunFolder, dataset: Dataset, split: str) -> list[int]:
     if not folder.splits.exists():
         raise BadRun(f"{folder.path} has no splits.json; name the pictures: alexnet evaluate {folder.path} DATA")
-    splits = Splits.from_json(dataset, json.loads(folder.splits.read_text(encoding="utf-8")))
+    splits = folder.read_splits(dataset)
     indices = list(getattr(splits, split))
     if not indices:
         raise BadDataset(f"This run has no {split} pictures. It has {len(splits.validation):,} validation pictures: --split validation.")
     return indices
+
+
+def _is_own(folder: RunFolder, dataset: Dataset) -> bool:
+    """Whether the data set holds every picture of the run, by name: then most of them were trained on, and only its split is fair."""
+    if not folder.splits.exists():
+        return False
+    names = {item.name for item in dataset.items}
+    return all(names.issuperset(of_split) for of_split in read_object(folder.splits, SPLIT_NAMES).values())
 
 
 def _split_of(dataset: Dataset, split: str) -> list[int]:

@@ -6,13 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from alexnet.classifier import build_model, last_layer
 from alexnet.data.datasets import Dataset
-from alexnet.errors import BadRecipe
+from alexnet.data.preprocess import Preprocess
+from alexnet.errors import BadRecipe, BadRun
 from alexnet.experiments.recipe import Recipe, changed, from_toml
 from alexnet.experiments.recipes import Subject, find_recipe
 from alexnet.models.architecture import vary
 from alexnet.models.catalog import default_model, find_architecture
 from alexnet.models.shapes import Layer, trace
+from alexnet.models.weights import fitting, read_weights
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)")
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -46,11 +51,11 @@ def plan(
     model: str | None,
     recipe: str,
     weights: str | None,
-    seed: int,
+    seed: int | None,
     image_size: int | None,
     changes: Mapping[str, Any],
 ) -> Plan:
-    """The resolved recipe. Raises BadModel, ImageSizeTooSmall, BadRecipe with what to do."""
+    """The resolved recipe; what is None is the recipe's own. Raises BadModel, ImageSizeTooSmall, BadRecipe, BadWeights with what to do."""
     side = dataset.native_side()
     name, reason = _model(model, weights, side)
     if recipe.endswith(".toml"):
@@ -59,20 +64,36 @@ def plan(
         chosen = replace(chosen, model=name)
     else:
         chosen = find_recipe(recipe)(Subject(data, find_architecture(name), dataset.traits, side))
-    chosen = replace(chosen, seed=seed, weights=weights or chosen.weights)
-    if chosen.weights:
+    if seed is not None:
+        chosen = replace(chosen, seed=seed)
+    if weights and not chosen.weights:  # a recipe file that names weights has its rates already
         chosen = changed(chosen, {"training.lower_layers": 0.1, "training.learning_rate": chosen.training.learning_rate / 2})
+    chosen = replace(chosen, weights=weights or chosen.weights)
     if image_size is not None:
         chosen = resized(chosen, image_size)
     chosen = changed(chosen, changes)
     size_was_asked = image_size is not None or any(change.replace("-", "_").startswith("preprocess.") for change in changes)
-    return Plan(chosen, reason, layers_of(chosen, len(dataset.classes)), size_was_asked)
+    layers = layers_of(chosen, len(dataset.classes))
+    if chosen.weights:
+        _check_weights(chosen, len(dataset.classes))
+    return Plan(chosen, reason, layers, size_was_asked)
 
 
 def layers_of(recipe: Recipe, classes: int) -> tuple[Layer, ...]:
     """The layer table of the recipe's network; raises ImageSizeTooSmall and BadModel before anything runs."""
     architecture = vary(find_architecture(recipe.model), recipe.network)
     return trace(architecture, classes=classes, channels=recipe.preprocess.channels, image_size=recipe.preprocess.image_size)
+
+
+def _check_weights(recipe: Recipe, classes: int) -> None:
+    """Raise BadWeights for weights that cannot be read or do not fit, before any picture is read."""
+    sizes, channels = recipe.preprocess, recipe.preprocess.channels
+    preprocess = Preprocess(
+        image_size=sizes.image_size, stored_size=sizes.stored_size, fit=sizes.fit, mean=(0.0,) * channels, std=(1.0,) * channels
+    )
+    with torch.device("meta"):  # shapes without memory
+        model = build_model(recipe.model, recipe.network, classes, channels, preprocess)
+    fitting(model.network, read_weights(recipe.weights), last_layer(model))
 
 
 def resized(recipe: Recipe, image_size: int) -> Recipe:
@@ -91,13 +112,23 @@ def _model(model: str | None, weights: str | None, side: int) -> tuple[str, str]
     return default_model(side)
 
 
-def data_of_recipe(recipe: str, out: str | None, *, resume: bool) -> str:
-    """The pictures of a recipe file, or of the run that is resumed; raises BadRecipe when neither names any."""
-    if recipe.endswith(".toml"):
-        return from_toml(Path(recipe)).data
+def recipe_to_go_on_with(recipe: str | None, out: str | Path | None, *, resume: bool) -> str:
+    """The recipe's name or file: what was asked for, the resumed run's own, or `quick`; raises BadRun for a resumption of nothing."""
+    if resume and out is None:
+        raise BadRun("--resume goes on with a run: name its folder with --out.")
     started = Path(out) / "recipe.toml" if out is not None else None
-    if resume and started is not None and started.exists():
-        return from_toml(started).data
+    if recipe is None and resume and started is not None and started.exists():
+        return str(started)
+    return recipe or "quick"
+
+
+def data_of_recipe(recipe: str | None, out: str | None, *, resume: bool) -> str:
+    """The pictures of a recipe file, or of the run that is resumed; raises BadRecipe or BadRun when neither names any."""
+    chosen = recipe_to_go_on_with(recipe, out, resume=resume)
+    if chosen.endswith(".toml"):
+        return from_toml(Path(chosen)).data
+    if resume:
+        raise BadRun(f"{out} holds no run to go on with. To start one, name the pictures: alexnet train DATA --out {out}")
     raise BadRecipe(
         "No pictures were named: alexnet train DATA, where DATA is a folder, an archive, or fashion-mnist, cifar10, mnist, digits."
     )

@@ -1,18 +1,23 @@
 """A recipe: everything that decides a run, as one value that can be written, read, changed by a dotted name, and compared."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import tomli_w
 
 from alexnet.data.augment import AugmentConfig
 from alexnet.data.preprocess import PreprocessConfig
 from alexnet.errors import BadRecipe, did_you_mean
+from alexnet.evaluation.views import VIEWS, View
 from alexnet.models.architecture import NetworkChoices
 from alexnet.training.config import TrainingConfig
+
+MOST_SEEDS = 2**32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +34,20 @@ class Recipe:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     network: NetworkChoices = field(default_factory=NetworkChoices)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        views_of(self.views)
+        if not 0 <= self.seed < MOST_SEEDS:
+            raise BadRecipe(f"seed is {self.seed}; it is a whole number from 0 to {MOST_SEEDS - 1:,}.")
+
+
+def views_of(views: str) -> list[View]:
+    """The views that a recipe's word names, as "centre,ten"; raises BadRecipe for another word."""
+    names = [name.strip() for name in views.split(",") if name.strip()]
+    unknown = [name for name in names if name not in VIEWS]
+    if unknown or not names:
+        raise BadRecipe(f"views is '{views}'; it can be {', '.join(VIEWS)}, several joined by commas.")
+    return [cast(View, name) for name in names]
 
 
 def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
@@ -62,7 +81,9 @@ def from_toml(path: Path) -> Recipe:
     """Read a `recipe.toml`; raises BadRecipe when it is not one."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise BadRecipe(f"{path} cannot be opened ({error.strerror}); give a recipe's name or the recipe.toml of a run.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadRecipe(f"{path} is not a readable recipe: {error}") from None
     missing = [name for name in ("name", "data", "model") if not isinstance(values.get(name), str)]
     if missing:
@@ -72,11 +93,13 @@ def from_toml(path: Path) -> Recipe:
 
 
 def _near(name: str, known: list[str]) -> str:
-    last = {full.rpartition(".")[2]: full for full in known}
-    tail = name.rpartition(".")[2]
-    if tail in last:
-        return f"Did you mean '{last[tail].replace('_', '-')}'?"
-    return did_you_mean(name, known)
+    """The nearest name as it is written on the command line: the same field elsewhere, a near name, or, failing both, all."""
+    hyphened = [full.replace("_", "-") for full in known]
+    last = {full.rpartition(".")[2]: full for full in hyphened}
+    word = name.replace("_", "-")
+    near = [last.get(word.rpartition(".")[2]), *get_close_matches(word, hyphened, n=1)]
+    found = next((full for full in near if full), None)
+    return f"Did you mean '{found}'?" if found else did_you_mean(word, hyphened)
 
 
 def _replaced(owner: Any, path: list[str], value: Any, dotted: str) -> Any:
@@ -94,15 +117,19 @@ def _converted(value: Any, hint: Any, dotted: str) -> Any:
         value = words.get(value.lower(), value)
     try:
         converted = kind(value) if not (kind is bool and not isinstance(value, bool)) else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         converted = None
-    if converted is None or (kind is int and isinstance(value, float) and value != converted):
+    if converted is None or (kind is int and isinstance(value, float) and value != converted) or not _is_finite(converted):
         raise BadRecipe(f"{dotted} is {value!r}; it must be {_meaning(kind)}.")
     return converted
 
 
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def _meaning(kind: type) -> str:
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}[kind]
+    return {int: "a whole number", float: "a finite number", bool: "true or false", str: "a word"}[kind]
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The named recipes: functions that return everything. Adding one is a function and a row of RECIPES."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alexnet.data.augment import AugmentConfig
 from alexnet.data.datasets import Traits
@@ -79,42 +79,50 @@ def lecture(subject: Subject) -> Recipe:
 
 def quick(subject: Subject) -> Recipe:
     """Ours, the default: He's initialisation, unit variance, one cycle of a high rate, label smoothing, bf16 where it is fast."""
-    small = subject.architecture.image_size <= SMALL
-    sigmoid = subject.architecture.activation == "sigmoid"
-    size = subject.architecture.image_size if small else _large_size(subject)
+    return _quick_small(subject) if subject.architecture.image_size <= SMALL else _quick_large(subject)
+
+
+def _quick_large(subject: Subject) -> Recipe:
+    size = _large_size(subject)
     gray = subject.traits.gray and subject.architecture.channels == 1
-    sizes = PreprocessConfig(
-        image_size=size, stored_size=size if small else size * 8 // 7, channels=1 if gray else 3, pixel_range="unit-variance"
-    )
     return Recipe(
         name="quick",
         data=subject.data,
         model=subject.architecture.name,
-        preprocess=sizes,
-        augment=AugmentConfig(
-            crop=not sigmoid,
-            crop_padding=size // 10 if small and not sigmoid else 0,
-            flip=subject.traits.flip,
-            brightness=0.0 if small else 0.2,
-            colour_temperature=0.1 if subject.traits.colour and not small else 0.0,
-        ),
+        preprocess=PreprocessConfig(image_size=size, stored_size=size * 8 // 7, channels=1 if gray else 3, pixel_range="unit-variance"),
+        augment=AugmentConfig(flip=subject.traits.flip, brightness=0.2, colour_temperature=0.1 if subject.traits.colour else 0.0),
         network=NetworkChoices(initialisation="he"),
-        training=_quick_training(small, sigmoid),
+        training=QUICK,
     )
 
 
-def _quick_training(small: bool, sigmoid: bool) -> TrainingConfig:
-    return TrainingConfig(
-        epochs=20.0 if small else 30.0,
-        batch_size=128,
-        learning_rate=0.5 if sigmoid else 0.02,
-        bias_learning_rate=1.0,
-        schedule="one-cycle",
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=0.0 if sigmoid else 5e-4,
-        label_smoothing=0.0 if sigmoid else 0.1,
+def _quick_small(subject: Subject) -> Recipe:
+    architecture, size = subject.architecture, subject.architecture.image_size
+    sigmoid, from_pictures = architecture.activation == "sigmoid", architecture.initialisation == "pictures"
+    gray = subject.traits.gray and architecture.channels == 1
+    return Recipe(
+        name="quick",
+        data=subject.data,
+        model=architecture.name,
+        preprocess=PreprocessConfig(image_size=size, stored_size=size, channels=1 if gray else 3, pixel_range="unit-variance"),
+        augment=AugmentConfig(crop=not sigmoid, crop_padding=0 if sigmoid else 2, flip=subject.traits.flip),
+        network=NetworkChoices(initialisation=None if from_pictures else "he"),
+        training=QUICK_SIGMOID if sigmoid else QUICK_MUON if from_pictures else replace(QUICK, epochs=20.0),
     )
+
+
+QUICK = TrainingConfig(
+    epochs=30.0,
+    learning_rate=0.02,
+    bias_learning_rate=1.0,
+    schedule="one-cycle",
+    nesterov=True,
+    label_smoothing=0.1,
+)
+QUICK_SIGMOID = replace(QUICK, epochs=20.0, learning_rate=0.5, weight_decay=0.0, label_smoothing=0.0)
+QUICK_MUON = replace(
+    QUICK, epochs=18.0, batch_size=256, optimizer="muon", learning_rate=0.03, muon_learning_rate=0.004, warmup=0.1, final_learning_rate=0.0
+)
 
 
 def _sizes(subject: Subject, size: int, *, crop: bool) -> PreprocessConfig:

@@ -7,18 +7,15 @@ Reads no run folder and computes no metric: whoever trained or evaluated fills t
 import base64
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
-from torch import Tensor
 
 from alexnet.errors import BadRun
-from alexnet.evaluation.metrics import ReliabilityBin
 from alexnet.experiments.plots import bar
+from alexnet.experiments.record import RunReport
 from alexnet.experiments.report_view import RunView
 from alexnet.experiments.words import MISSING, certainty, count, duration, percent, readable, short
 
@@ -36,56 +33,6 @@ for (const box of document.querySelectorAll("[data-copy]")) {
   box.append(button);
 }
 """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mistake:
-    """A picture that the model got wrong.
-
-    picture: uint8 (3, H, W). true, predicted: class names. probability: of the predicted class, 0 to 1.
-    """
-
-    picture: Tensor
-    name: str
-    true: str
-    predicted: str
-    probability: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunReport:
-    """Everything that the page shows of one run. Empty or None: that section says so, or is left out.
-
-    history: one dict per epoch (or step) with any of epoch, step, training_loss, training_error, validation_loss, validation_error,
-      learning_rate, images_per_second, seconds (since the start of training). Errors are shares, 0 to 1.
-    evaluations: title ("test, centre crop") -> Evaluation.to_json(). The first one makes the headline. A title that contains
-      "validation" or "training" is not announced as unseen pictures.
-    reliability: the first evaluation's bins.
-    filters: float (maps, channels, k, k). layers: dicts with name, kind, output, parameters, macs. published: (what, number, source).
-    skipped: dicts with name, class_name, reason. seconds: of training; without it, the history's last.
-    baseline: any names and values, possibly nested.
-    """
-
-    title: str
-    model: str
-    model_reason: str
-    recipe: Mapping[str, Any]
-    recipe_name: str
-    command: str
-    dataset: str
-    counts: Mapping[str, int]
-    classes: Sequence[str]
-    history: Sequence[Mapping[str, Any]] = ()
-    evaluations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    reliability: Sequence[ReliabilityBin] = ()
-    mistakes: Sequence[Mistake] = ()
-    filters: Tensor | None = None
-    skipped: Sequence[Mapping[str, Any]] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    layers: Sequence[Mapping[str, Any]] = ()
-    baseline: Mapping[str, Any] | None = None
-    published: Sequence[tuple[str, Any, str]] = ()
-    seconds: float | None = None
 
 
 def write_report(report: RunReport, out: Path) -> None:

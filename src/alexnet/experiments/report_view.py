@@ -15,7 +15,7 @@ from alexnet.experiments.plots import curves, data_uri, filter_pictures, finite_
 from alexnet.experiments.words import MISSING, count, duration, finite, number, percent, readable, toml_text
 
 if TYPE_CHECKING:
-    from alexnet.experiments.report import Mistake, RunReport
+    from alexnet.experiments.record import Mistake, RunReport
 
 MOST_MISTAKES = 24  # thumbnails
 MOST_SKIPPED = 200  # rows

@@ -10,10 +10,13 @@ from typing import Any
 
 import torch
 
-from alexnet.data.datasets import Dataset
+from alexnet.data.datasets import SPLIT_NAMES, Dataset
+from alexnet.data.splits import Splits
 from alexnet.errors import BadRun
 from alexnet.experiments.recipe import Recipe, differences, from_toml, to_toml
 from alexnet.training.events import Listener
+
+RESULT_KEYS = ("run", "model", "recipe", "epochs", "seconds", "validation_error", "test_error")
 
 
 class RunFolder:
@@ -75,11 +78,11 @@ class RunFolder:
         """The result of a run that has ended, else None."""
         if not (self.result.exists() and self.model.exists()):
             return None
-        try:
-            result: dict[str, Any] = json.loads(self.result.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise BadRun(f"{self.result} is damaged ({error}); delete it and add --resume to evaluate again.") from None
-        return result
+        return read_object(self.result, RESULT_KEYS)
+
+    def read_splits(self, dataset: Dataset) -> Splits:
+        """The run's own split of its pictures; raises BadRun when the file is damaged, BadDataset when pictures are gone."""
+        return Splits.from_json(dataset, read_object(self.splits, SPLIT_NAMES))
 
 
 @dataclass(slots=True)
@@ -94,6 +97,18 @@ class Run:
     listen: Listener
     should_stop: Callable[[], bool]
     started: float = field(default_factory=time.monotonic)
+
+
+def read_object(path: Path, keys: Iterable[str]) -> dict[str, Any]:
+    """The JSON object in one of the run's files; raises BadRun when it is damaged or lacks a key."""
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = [key for key in keys if key not in value]
+    except (OSError, ValueError, TypeError) as error:
+        raise BadRun(f"{path} is damaged ({error}); copy the run again, or delete the file and add --resume.") from None
+    if missing:
+        raise BadRun(f"{path} is damaged (it lacks {', '.join(missing)}); copy the run again, or delete the file and add --resume.")
+    return value
 
 
 def write_whole(path: Path, text: str) -> None:

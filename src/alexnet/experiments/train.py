@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from alexnet.classifier import build_model, last_layer
-from alexnet.data.augment import ColourPCA, colour_pca
+from alexnet.data.augment import ColourPCA, centre_crop, colour_pca
 from alexnet.data.batches import AugmentedBatches, plain_batches
 from alexnet.data.datasets import open_dataset
 from alexnet.data.duplicates import groups
@@ -21,14 +23,15 @@ from alexnet.data.splits import Splits, make_splits
 from alexnet.device import choose_device, keep_freed_memory
 from alexnet.experiments.budget import planned_size
 from alexnet.experiments.conclude import REPORT_SECONDS, Result, conclude, views_looked_at
-from alexnet.experiments.plan import Plan, plan, seconds_of
+from alexnet.experiments.plan import Plan, plan, recipe_to_go_on_with, seconds_of
 from alexnet.experiments.runs import Run, RunFolder, free_folder, write_whole
+from alexnet.models.calibrate import calibrate
 from alexnet.models.pixels import NetworkModel
 from alexnet.models.weights import load_weights, read_weights
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints, read_tensors
 from alexnet.training.events import EpochDone, Event, Listener, Message, Reading, silent
-from alexnet.training.loop import Training, fit
+from alexnet.training.loop import Interrupted, Training, fit
 from alexnet.training.state import TrainingState
 
 STATISTICS_PICTURES = 5_000  # enough for a mean and a 3x3 covariance
@@ -38,11 +41,11 @@ def train(
     data: str | Path,
     *,
     model: str | None = None,
-    recipe: str = "quick",
+    recipe: str | None = None,
     out: str | Path | None = None,
     epochs: float | None = None,
     budget: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     image_size: int | None = None,
     workers: int | None = None,
     weights: str | None = None,
@@ -64,6 +67,7 @@ def train(
     fields = dict(changes or {})
     fields |= {"training.epochs": epochs} if epochs is not None else {}
     fields |= {"training.budget_seconds": seconds_of(budget)} if budget is not None else {}
+    recipe = recipe_to_go_on_with(recipe, out, resume=resume)
     planned = plan(str(data), dataset, model=model, recipe=recipe, weights=weights, seed=seed, image_size=image_size, changes=fields)
     folder = RunFolder(Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-{planned.recipe.model}"))
     folder.start(planned.recipe, resume=resume)
@@ -73,7 +77,11 @@ def train(
         return Result(**done)
     listen(Message(f"Model {planned.recipe.model}: {planned.model_reason}."))
     run = Run(folder, planned.recipe, planned.model_reason, dataset, chosen_device, listen, should_stop, started)
-    return _run(run, planned, _processors() if workers is None else workers)
+    try:
+        return _run(run, planned, _processors() if workers is None else workers)
+    except (KeyboardInterrupt, Interrupted) as stop:
+        stop.add_note(f"Go on with: {shlex.join(['alexnet', 'train', '--out', str(folder.path), '--resume'])}")
+        raise
 
 
 def _run(run: Run, planned: Plan, workers: int) -> Result:
@@ -82,7 +90,7 @@ def _run(run: Run, planned: Plan, workers: int) -> Result:
     splits = _splits(run, pictures)
     pca = _statistics(pictures, splits, run.recipe.seed)
     preprocess = measured(run.recipe.preprocess, pca)
-    model = _new_model(run, preprocess)
+    model = _new_model(run, preprocess, _some(pictures, splits))
     state = _fit(run, model, pictures, splits, pca)
     best, _ = read_tensors(run.folder.checkpoints / "best.safetensors")
     model.load_state_dict(best)
@@ -112,12 +120,17 @@ def _tell_reading(listen: Listener, done: int, total: int) -> None:
 
 def _splits(run: Run, pictures: Pictures) -> Splits:
     if run.folder.splits.exists():
-        return Splits.from_json(run.dataset, json.loads(run.folder.splits.read_text(encoding="utf-8")))
+        return run.folder.read_splits(run.dataset)
     splits = make_splits(run.dataset, pictures.readable, groups(pictures.fingerprints).tolist(), seed=run.recipe.seed)
     write_whole(run.folder.splits, json.dumps(splits.to_json(run.dataset), ensure_ascii=False))
     sizes = f"{len(splits.train):,} training, {len(splits.validation):,} validation, {len(splits.test):,} test"
     run.listen(Message(f"Pictures: {sizes}."))
     return splits
+
+
+def _some(pictures: Pictures, splits: Splits) -> Tensor:
+    """Some training pictures, spread evenly: uint8 (at most 512, 3, stored, stored)."""
+    return next(pictures.stream([splits.train[:: -(-len(splits.train) // 512)]]))
 
 
 def _statistics(pictures: Pictures, splits: Splits, seed: int) -> ColourPCA:
@@ -128,13 +141,15 @@ def _statistics(pictures: Pictures, splits: Splits, seed: int) -> ColourPCA:
     return colour_pca(pictures.stream(parts))
 
 
-def _new_model(run: Run, preprocess: Preprocess) -> NetworkModel:
+def _new_model(run: Run, preprocess: Preprocess, sample: Tensor) -> NetworkModel:
     recipe = run.recipe
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model, recipe.network, len(run.dataset.classes), recipe.preprocess.channels, preprocess)
     if recipe.weights:
         for line in load_weights(model.network, read_weights(recipe.weights), last_layer(model)):
             run.listen(Message(line))
+    elif model.network.architecture.initialisation == "pictures":
+        calibrate(model, centre_crop(sample, recipe.preprocess.image_size))
     return model.to(run.device)
 
 

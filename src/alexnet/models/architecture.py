@@ -4,6 +4,7 @@ Every network of the catalogue is one `Architecture`: a table of convolutions, a
 fields whose defaults are the 2012 network's. An ablation is another value in a field.
 """
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args, get_type_hints
 
@@ -14,7 +15,9 @@ Pooling = Literal["max", "average", "max+average", "strided-convolution"]
 Norm = Literal["none", "within-towers", "across-towers", "same-map"]
 NormPlace = Literal["before-pool", "after-pool", "before-activation"]
 DropoutPlace = Literal["after-fc", "before-fc", "convolutions"]
-Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012"]
+Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012", "pictures"]
+
+AT_LEAST_ONE = ("pool_kernel", "hidden_units", "towers", "first_kernel", "first_stride")  # fields of NetworkChoices
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Conv:
     bias: float = 0.0  # its value before training
     std: float = 0.01  # of the normal distribution that the weights start from
     shared: bool = True  # False: connected like a convolution, weights of their own at each position ("local")
+    whitens: bool = False  # its weights are the principal patches of the training pictures, and stay so
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class Architecture:
     towers_talk: bool = True  # False: conv3 too sees its own half only
     dropout: float = 0.0
     dropout_place: DropoutPlace = "after-fc"
-    grid: int = 0  # > 0: average pool to this side before the fully connected layers (torchvision's)
+    grid: int = 0  # > 0: pool to this side before the fully connected layers (torchvision's: average to 6)
+    grid_pooling: Literal["average", "max"] = "average"
     output_std: float = 0.01
     initialisation: Initialisation = "table"
     numbered: bool = False  # layers named by position (torchvision's state dict) instead of by the paper's names
@@ -107,7 +112,8 @@ def vary(architecture: Architecture, choices: NetworkChoices) -> Architecture:
     _check(choices)
     same_name = {f.name for f in fields(choices)} & {f.name for f in fields(architecture)}
     plain = {name: value for name in same_name if (value := getattr(choices, name)) is not None}
-    changed = replace(architecture, **plain, convs=_vary_convs(architecture, choices), hidden=_vary_hidden(architecture, choices))
+    convs = _vary_convs(architecture, choices)
+    changed = replace(architecture, **plain, convs=convs, hidden=_vary_hidden(architecture, choices, first=len(convs) + 1))
     if choices.width is not None:
         changed = _widened(changed, choices.width)
     _check_towers(changed)
@@ -122,8 +128,10 @@ def _check(choices: NetworkChoices) -> None:
         allowed = [word for part in get_args(kind) for word in get_args(part)]
         if allowed and value not in allowed:
             raise BadModel(f"network.{name} is {value!r}; it can be {', '.join(map(repr, allowed))}.")
-        if isinstance(value, (int, float)) and value < 0:
-            raise BadModel(f"network.{name} is {value}; it cannot be negative.")
+        if isinstance(value, (int, float)) and not 0 <= value < math.inf:
+            raise BadModel(f"network.{name} is {value}; it cannot be negative or infinite.")
+        if name in AT_LEAST_ONE and value < 1:
+            raise BadModel(f"network.{name} is {value}; it is at least 1.")
     if choices.dropout is not None and choices.dropout >= 1:
         raise BadModel(f"network.dropout is {choices.dropout}; it is the share of units that are switched off, from 0 to below 1.")
 
@@ -138,7 +146,8 @@ def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Co
             raise BadModel(f"network.towers is {choices.towers}; {architecture.name} has {architecture.towers}, and can only be joined.")
         convs = [replace(conv, towers=min(conv.towers, choices.towers)) for conv in convs]
     if choices.towers_talk is False:
-        convs = [convs[0], *(replace(conv, towers=architecture.towers) for conv in convs[1:])]
+        towers = architecture.towers if choices.towers is None else choices.towers
+        convs = [convs[0], *(replace(conv, towers=towers) for conv in convs[1:])]
     if choices.pool_after is not None:
         convs = _with_pools_after(convs, choices.pool_after)
     if choices.pooling is not None:
@@ -150,8 +159,6 @@ def _with_first_window(conv: Conv, choices: NetworkChoices) -> Conv:
     kernel = conv.kernel if choices.first_kernel is None else choices.first_kernel
     stride = conv.stride if choices.first_stride is None else choices.first_stride
     padding = conv.padding if choices.first_padding is None else choices.first_padding
-    if kernel < 1 or stride < 1:
-        raise BadModel(f"network.first_kernel is {kernel} and network.first_stride {stride}; both are at least 1 pixel.")
     return replace(conv, kernel=kernel, stride=stride, padding=padding)
 
 
@@ -176,16 +183,15 @@ def _with_pools_after(convs: list[Conv], names: str) -> list[Conv]:
     return [replace(conv, pool=kind if conv.name in wanted else None) for conv in convs]
 
 
-def _vary_hidden(architecture: Architecture, choices: NetworkChoices) -> tuple[Full, ...]:
+def _vary_hidden(architecture: Architecture, choices: NetworkChoices, first: int) -> tuple[Full, ...]:
+    """The hidden layers, numbered from `first` on: the convolutions before them may have become fewer or more."""
     hidden = architecture.hidden
     if choices.fully_connected is not None:
         pattern = hidden or (Full("fc", 4096),)
-        first = len(architecture.convs) + 1
-        count = choices.fully_connected
-        hidden = tuple(replace(pattern[min(i, len(pattern) - 1)], name=f"fc{first + i}") for i in range(count))
+        hidden = tuple(pattern[min(i, len(pattern) - 1)] for i in range(choices.fully_connected))
     if choices.hidden_units is not None:
         hidden = tuple(replace(full, units=choices.hidden_units) for full in hidden)
-    return hidden
+    return tuple(replace(full, name=f"fc{first + i}") for i, full in enumerate(hidden))
 
 
 def _widened(architecture: Architecture, factor: float) -> Architecture:

@@ -30,6 +30,31 @@ CIFAR_11 = Architecture(
     hidden=(),
 )
 
+CIFAR_FAST = Architecture(
+    name="alexnet-cifar-fast",
+    title="Ours for small pictures: AlexNet's parts on a processor, first layer whitening",
+    source="this project; see docs/decisions.md",
+    image_size=32,
+    classes=10,
+    pool_ceil=True,
+    norm="across-towers",
+    norm_alpha=0.1,
+    norm_k=1.0,
+    norm_place="after-pool",
+    dropout=0.1,
+    grid=1,
+    grid_pooling="max",
+    initialisation="pictures",
+    convs=(
+        #    name     maps kernel stride padding towers norm pool
+        Conv("conv1", 32, 3, 1, 1, 1, True, "max", whitens=True),  # 32 -> 16
+        Conv("conv2", 96, 3, 1, 1, 1, True, "max"),  # 16 -> 8
+        Conv("conv3", 192, 3, 1, 1, 1, False, None),  # 8
+        Conv("conv4", 192, 3, 1, 1, 1, True, "max"),  # 8 -> 4
+    ),
+    hidden=(),
+)
+
 CIFAR_13 = replace(
     CIFAR_11,
     name="alexnet-cifar-13",

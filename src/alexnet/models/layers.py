@@ -92,7 +92,8 @@ class _BandedNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, activations: Tensor, band: Tensor, k: float, beta: float) -> Tensor:
         rows = _as_rows(activations)
-        denominators, output = torch.empty_like(rows), torch.empty_like(rows)
+        maps = torch.empty_like(activations, memory_format=torch.channels_last)  # no view: a ReLU may follow in place
+        denominators, output = torch.empty_like(rows), _as_rows(maps)
         constant = torch.full((), k, dtype=rows.dtype, device=rows.device)
         for part in _slices(rows):
             x = rows[part]
@@ -100,7 +101,7 @@ class _BandedNorm(torch.autograd.Function):
             torch.mul(x, _damping(denominators[part], beta), out=output[part])
         ctx.save_for_backward(rows, denominators, band)
         ctx.beta = beta
-        return _as_maps(output, activations)
+        return maps
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:

@@ -26,11 +26,11 @@ class Network(nn.Module):
         features, classifier = _feature_modules(architecture, channels, self.layers), _classifier_modules(architecture, self.layers)
         initialise([*features, *classifier], architecture)
         self.features = _sequence(features, architecture.numbered)
-        self.avgpool = nn.AdaptiveAvgPool2d(architecture.grid) if architecture.grid else nn.Identity()
+        self.avgpool = _grid_pool(architecture)
         self.classifier = _sequence(classifier, architecture.numbered)
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = self.avgpool(self.features(self._framed(images)))
+        maps = self.avgpool(self.features(self.framed(images)))
         scores: Tensor = self.classifier(maps.flatten(1))
         return scores
 
@@ -41,10 +41,11 @@ class Network(nn.Module):
         """
         if not all(conv.shared for conv in self.architecture.convs):
             raise BadModel(f"{self.architecture.name} has local layers, which fit one picture size only; use --views centre or ten.")
-        maps = self.features(self._framed(images))
+        maps = self.features(self.framed(images))
         if self.architecture.grid:
             height, width = (round(side * self.grid / self._trained_side()) for side in maps.shape[2:])
-            maps = functional.adaptive_avg_pool2d(maps, (height, width))
+            pool = functional.adaptive_max_pool2d if self.architecture.grid_pooling == "max" else functional.adaptive_avg_pool2d
+            maps = pool(maps, (height, width))
         return self._dense_classifier(maps)
 
     def _dense_classifier(self, maps: Tensor) -> Tensor:
@@ -61,9 +62,17 @@ class Network(nn.Module):
         """Side of the last maps at the trained size, before they are averaged to the grid."""
         return [layer.output[1] for layer in self.layers if len(layer.output) == 3][-2]
 
-    def _framed(self, images: Tensor) -> Tensor:
+    def framed(self, images: Tensor) -> Tensor:
+        """Pictures with the zeros around them that the architecture asks for."""
         before, after = margins(self.architecture, min(images.shape[2:]))
         return functional.pad(images, (before, after, before, after)) if before or after else images
+
+
+def _grid_pool(architecture: Architecture) -> nn.Module:
+    if not architecture.grid:
+        return nn.Identity()
+    kind = nn.AdaptiveMaxPool2d if architecture.grid_pooling == "max" else nn.AdaptiveAvgPool2d
+    return kind(architecture.grid)
 
 
 def _sequence(modules: list[tuple[str, nn.Module]], numbered: bool) -> nn.Sequential:
@@ -87,7 +96,8 @@ def _feature_modules(architecture: Architecture, channels: int, layers: tuple[La
 
 def _convolution(conv: Conv, channels: int, side: int) -> nn.Module:
     if conv.shared:
-        return nn.Conv2d(channels, conv.maps, conv.kernel, conv.stride, conv.padding, groups=conv.towers)
+        layer = nn.Conv2d(channels, conv.maps, conv.kernel, conv.stride, conv.padding, groups=conv.towers)
+        return layer.requires_grad_(not conv.whitens)
     return LocalConv2d(channels, conv.maps, conv.kernel, stride=conv.stride, padding=conv.padding, side=side)
 
 

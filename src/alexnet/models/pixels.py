@@ -50,6 +50,10 @@ class NetworkModel(ImageModel):
         scores = self.network.dense(self._pixels(images))
         return scores if scores.dtype == torch.float64 else scores.float()
 
+    def prepared(self, images: Tensor) -> Tensor:
+        """What the first layer sees of uint8 images: normalised pixels with the network's own margin of zeros."""
+        return self.network.framed(self._pixels(images))
+
     def _pixels(self, images: Tensor) -> Tensor:
         pixels: Tensor = self.normalise(images)
         return pixels.contiguous(memory_format=torch.channels_last)

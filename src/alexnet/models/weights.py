@@ -35,15 +35,22 @@ def load_weights(network: nn.Module, state: State, last: str) -> list[str]:
     Weights of one-channel first layers are the sum over the colours (trap 17). Raises BadWeights, with the difference, when
     the layers below do not fit.
     """
+    wanted = fitting(network, state, last)
+    network.load_state_dict(wanted, strict=False)
+    kept = [f"{len(wanted)} tensors of weights loaded"]
+    target = network.state_dict()
+    return kept if len(wanted) == len(target) else [*kept, f"{last} starts anew for {target[last + '.bias'].numel()} classes"]
+
+
+def fitting(network: nn.Module, state: State, last: str) -> State:
+    """What of `state` goes into `network`; raises BadWeights as `load_weights` does. The network may lie on the meta device."""
     target = network.state_dict()
     fresh = {name for name in target if name.rpartition(".")[0] == last}
     differs = any(name not in state or state[name].shape != target[name].shape for name in fresh)
     wanted = {name: value for name, value in state.items() if not (differs and name in fresh)}
     wanted = {name: _to_gray(value, target.get(name)) for name, value in wanted.items()}
     _check_fit(target, wanted, fresh if differs else set())
-    network.load_state_dict(wanted, strict=False)
-    kept = [f"{len(wanted)} tensors of weights loaded"]
-    return [*kept, f"{last} starts anew for {target[last + '.bias'].numel()} classes"] if differs else kept
+    return wanted
 
 
 def _imagenet() -> State:

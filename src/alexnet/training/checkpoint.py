@@ -5,12 +5,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from alexnet.errors import BadRun
+from alexnet.training.optimizer import Descent
 from alexnet.training.state import TrainingState
 
 WEIGHTS, MOMENTUM, AVERAGE = "weights/", "momentum/", "average/"
@@ -37,10 +37,10 @@ class Checkpoints:
         """Whether more than `every_seconds` would be lost now."""
         return time.monotonic() - self.saved_at >= self.every_seconds
 
-    def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None, state: TrainingState) -> None:
+    def save(self, model: nn.Module, optimizer: Descent, average: nn.Module | None, state: TrainingState) -> None:
         """Write `last`, whole or not at all."""
         tensors = {WEIGHTS + name: tensor for name, tensor in model.state_dict().items()}
-        tensors |= {MOMENTUM + name: buffer for name, buffer in _momentum(model, optimizer).items()}
+        tensors |= {MOMENTUM + name: buffer for name, buffer in optimizer.momentum().items()}
         if average is not None:
             tensors |= {AVERAGE + name: tensor for name, tensor in average.state_dict().items()}
         write_tensors(self.last, tensors, {"state": state.to_json()})
@@ -50,24 +50,16 @@ class Checkpoints:
         """Write `best`, whole or not at all."""
         write_tensors(self.best, model.state_dict(), {"state": state.to_json()})
 
-    def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None) -> TrainingState | None:
+    def resume(self, model: nn.Module, optimizer: Descent, average: nn.Module | None) -> TrainingState | None:
         """Load `last` into the three, and give its counters; None when there is no checkpoint yet."""
         if not self.last.exists():
             return None
         tensors, metadata = read_tensors(self.last)
         model.load_state_dict(_under(tensors, WEIGHTS))
-        buffers = _under(tensors, MOMENTUM)
-        for name, parameter in model.named_parameters():
-            if name in buffers:
-                optimizer.state[parameter]["momentum_buffer"] = buffers[name].to(parameter.device)
+        optimizer.set_momentum(_under(tensors, MOMENTUM))
         if average is not None:
             average.load_state_dict(_under(tensors, AVERAGE))
         return TrainingState.from_json(metadata["state"])
-
-
-def _momentum(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    buffers = {name: optimizer.state.get(parameter, {}).get("momentum_buffer") for name, parameter in model.named_parameters()}
-    return {name: buffer for name, buffer in buffers.items() if buffer is not None}
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

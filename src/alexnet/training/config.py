@@ -7,6 +7,7 @@ from alexnet.device import Precision
 from alexnet.errors import BadRecipe
 
 Schedule = Literal["plateau", "one-cycle", "constant"]
+Optimizer = Literal["sgd", "muon"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +25,8 @@ class TrainingConfig:
     plateau_drops: int = 3  # divide at most so often; the next plateau ends the training
     warmup: float = 0.15  # one-cycle: share of the steps that climb to the peak
     final_learning_rate: float = 0.01  # one-cycle: last rate as a share of the peak
+    optimizer: Optimizer = "sgd"  # muon: orthogonalised updates for the convolutions that have several input maps
+    muon_learning_rate: float = 0.004  # of those; scheduled like learning_rate, which the other layers keep
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 5e-4  # of weights of convolutions
@@ -40,10 +43,10 @@ class TrainingConfig:
             allowed = get_args(kind)
             if allowed and getattr(self, name) not in allowed:
                 raise BadRecipe(f"training.{name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, allowed))}.")
-        positive = ("epochs", "batch_size", "learning_rate", "plateau_divisor", "checkpoint_seconds")
+        positive = ("epochs", "batch_size", "learning_rate", "muon_learning_rate", "plateau_divisor", "checkpoint_seconds")
         for name in positive:
             _need(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
-        for name in (f.name for f in fields(self) if f.name not in (*positive, "schedule", "precision", "fc_weight_decay")):
+        for name in (f.name for f in fields(self) if f.name not in (*positive, "schedule", "optimizer", "precision", "fc_weight_decay")):
             _need(getattr(self, name) >= 0, name, getattr(self, name), "cannot be negative")
         for name in ("momentum", "label_smoothing", "averaging", "warmup"):
             _need(getattr(self, name) < 1, name, getattr(self, name), "must be below 1")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from alexnet.training.optimizer import Descent
+
 ACTIVATIONS = (nn.ReLU, nn.Tanh, nn.Sigmoid)
 SATURATED = 0.98  # of the way to a bound
 
@@ -55,18 +57,18 @@ def _stuck_share(module: nn.Module, output: Tensor) -> float:
     return bound.flatten(2).all(2).all(0).float().mean().item() if output.dim() > 2 else bound.all(0).float().mean().item()
 
 
-def update_ratios(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, float]:
+def update_ratios(optimizer: Descent, model: nn.Module) -> dict[str, float]:
     """Learning rate x gradient size / weight size of every weight that has a gradient."""
-    rates = {parameter: group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+    rates = optimizer.rates()
     ratios = {}
     for name, parameter in model.named_parameters():
         if parameter.grad is not None and name.endswith("weight"):
             size = parameter.detach().norm().item()
-            ratios[name.removesuffix(".weight")] = rates.get(parameter, 0.0) * parameter.grad.norm().item() / max(size, 1e-12)
+            ratios[name.removesuffix(".weight")] = rates.get(name, 0.0) * parameter.grad.norm().item() / max(size, 1e-12)
     return ratios
 
 
-def diagnose(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor) -> str:
+def diagnose(model: nn.Module, optimizer: Descent, images: Tensor) -> str:
     """Plain lines for the error message: the layers that are stuck, then the updates of every layer."""
     lines = [f"{name}: {share:.0%} of the units never change" for name, share in stuck_units(model, images).items() if share > 0.5]
     lines = lines or ["No layer is dead or saturated on the last batch."]

@@ -18,7 +18,7 @@ from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
 from alexnet.training.diagnosis import diagnose
 from alexnet.training.events import EpochDone, Listener, Planned, StepDone, silent
-from alexnet.training.optimizer import set_learning_rate, sgd
+from alexnet.training.optimizer import Descent
 from alexnet.training.schedule import learning_rate
 from alexnet.training.state import TrainingState
 
@@ -79,7 +79,9 @@ def fit(training: Training) -> TrainingState:
     """
     course = _Course(training)
     while not course.state.finished:
-        for images, labels in training.batches.epoch(course.state.epoch, course.state.step_in_epoch):
+        state = course.state
+        batches = iter(()) if course.at_end() else training.batches.epoch(state.epoch, state.step_in_epoch)
+        for images, labels in batches:
             course.step(images, labels)
             if course.at_end():
                 break
@@ -94,7 +96,7 @@ class _Course:
         self.training, self.config = training, training.config
         self.precision: Precision = choose_precision(training.config.precision, training.device)
         self.model = training.model
-        self.optimizer = sgd(self.model, self.config)
+        self.optimizer = Descent(self.model, self.config)
         self.average = _average_of(self.model, self.config.averaging)
         self.state = training.checkpoints.resume(self.model, self.optimizer, self.average) or TrainingState()
         self.tested = self.average.module if self.average else self.model
@@ -108,7 +110,7 @@ class _Course:
     def step(self, images: Tensor, labels: Tensor) -> None:
         """One optimizer step, its bookkeeping, and the stop that may follow it."""
         rate = learning_rate(self.config, self.state.progress, self.state.plateau.drops)
-        set_learning_rate(self.optimizer, rate)
+        self.optimizer.set_learning_rate(rate)
         torch.manual_seed(self.training.seed * 1_000_003 + self.state.step)  # dropout: a function of the step alone
         loss, wrong = training_step(self.model, self.optimizer, images, labels, self.config.label_smoothing, self.precision)
         if self.average is not None:
@@ -127,6 +129,9 @@ class _Course:
         """Validate, write a row of history, keep the best, and decide whether to go on."""
         state, started = self.state, time.monotonic()
         loss, error = measure(self.tested, self.training.validation(), self.precision)
+        if not math.isfinite(loss):
+            images, _ = next(iter(self.training.batches.epoch(state.epoch)))
+            raise TrainingFailed(self._failure(f"the validation loss became {loss} at step {state.step:,}", images))
         if self.training.budget is not None:
             self.training.budget.validation_seconds = time.monotonic() - started
         row = self._row(loss, error)
@@ -211,7 +216,7 @@ class _Course:
 
 
 def training_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor, smoothing: float, precision: Precision
+    model: nn.Module, optimizer: Descent, images: Tensor, labels: Tensor, smoothing: float, precision: Precision
 ) -> tuple[float, float]:
     """One step of gradient descent; gives the mean cross-entropy (nats, without smoothing) and the number of errors."""
     model.train()

@@ -1,18 +1,88 @@
-"""Stochastic gradient descent with the paper's parameter groups: biases learn twice as fast and do not decay (trap 7)."""
+"""Gradient descent with the paper's parameter groups: biases learn twice as fast and do not decay (trap 7).
+
+Muon (orthogonalised momentum, for matrices) is an option for the convolutions; everything else stays with plain descent.
+"""
+
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from alexnet.training.config import TrainingConfig
 
 
-def sgd(network: nn.Module, config: TrainingConfig) -> torch.optim.SGD:
-    """One group per (layer kind, weight or bias); each carries `rate`, its factor on the scheduled learning rate."""
+class Descent:
+    """The optimizers of one model as one: their steps, their rates, and their momentum by parameter name."""
+
+    def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
+        matrices = _convolutions(network) if config.optimizer == "muon" else {}
+        self.optimizers: list[torch.optim.Optimizer] = [sgd(network, config, without=set(matrices))]
+        self.views: list[tuple[nn.Parameter, nn.Parameter]] = []
+        self.names: dict[Tensor, str] = {parameter: name for name, parameter in network.named_parameters()}
+        if matrices:
+            self.optimizers.append(self._muon(matrices, config))
+
+    def _muon(self, matrices: dict[str, nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
+        """Muon takes matrices: each convolution's weight is shown to it as (maps, inputs), in the same memory."""
+        self.views = [(nn.Parameter(_as_matrix(weight.data)), weight) for weight in matrices.values()]
+        self.names |= {matrix: name for (matrix, _), name in zip(self.views, matrices, strict=True)}
+        group = {"params": [matrix for matrix, _ in self.views], "rate": config.muon_learning_rate / config.learning_rate}
+        return torch.optim.Muon(
+            [group],
+            lr=config.muon_learning_rate,
+            weight_decay=0.0,
+            momentum=config.momentum,
+            nesterov=config.nesterov,
+            adjust_lr_fn="match_rms_adamw",
+        )
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Give every group its share of the scheduled rate."""
+        for group in self._groups():
+            group["lr"] = learning_rate * group["rate"]
+
+    def rates(self) -> dict[str, float]:
+        """The present learning rate of every parameter, by its name."""
+        return {self.names[parameter]: group["lr"] for group in self._groups() for parameter in group["params"]}
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        for _, weight in self.views:
+            weight.grad = None
+
+    def step(self) -> None:
+        """Move every parameter."""
+        for matrix, weight in self.views:
+            matrix.grad = None if weight.grad is None else _as_matrix(weight.grad)
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def momentum(self) -> dict[str, Tensor]:
+        """The momentum of every parameter that has one, by its name."""
+        states = [(parameter, state) for optimizer in self.optimizers for parameter, state in optimizer.state.items()]
+        return {self.names[p]: state["momentum_buffer"] for p, state in states if state.get("momentum_buffer") is not None}
+
+    def set_momentum(self, buffers: dict[str, Tensor]) -> None:
+        """Put back what `momentum` gave."""
+        for optimizer in self.optimizers:
+            for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
+                if self.names[parameter] in buffers:
+                    optimizer.state[parameter]["momentum_buffer"] = buffers[self.names[parameter]].to(parameter.device)
+
+
+def sgd(network: nn.Module, config: TrainingConfig, without: set[str] | None = None) -> torch.optim.SGD:
+    """One group per (rate, decay); each carries `rate`, its factor on the scheduled learning rate."""
     parameters = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
     last = parameters[-1][0].rpartition(".")[0]
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in parameters:
-        groups.setdefault(_rate_and_decay(name, parameter, last, config), []).append(parameter)
+        if name not in (without or ()):
+            groups.setdefault(_rate_and_decay(name, parameter, last, config), []).append(parameter)
     return torch.optim.SGD(
         [{"params": group, "rate": rate, "weight_decay": decay} for (rate, decay), group in groups.items()],
         lr=config.learning_rate,
@@ -31,7 +101,12 @@ def _rate_and_decay(name: str, parameter: nn.Parameter, last: str, config: Train
     return rate, decay
 
 
-def set_learning_rate(optimizer: torch.optim.SGD, learning_rate: float) -> None:
-    """Give every group its share of the scheduled rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate * group["rate"]
+def _convolutions(network: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: weight for name, weight in network.named_parameters() if weight.dim() == 4 and weight.requires_grad}
+
+
+def _as_matrix(weight: Tensor) -> Tensor:
+    """(maps, inputs, k, k) as (maps, k k inputs), a view where the memory is channels_last (or contiguous)."""
+    if weight.is_contiguous(memory_format=torch.channels_last):
+        return weight.permute(0, 2, 3, 1).flatten(1)
+    return weight.flatten(1)

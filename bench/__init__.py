@@ -1,0 +1,1 @@
+"""Speed as ratios inside one process: variants interleaved, medians. `make bench` writes bench.json."""
