@@ -87,7 +87,7 @@ def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def digits_run(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run: LeNet with ReLU and max pooling, a second of training on `digits_folder`; an error of 0.1 or so. Not to be changed."""
+    """A finished run: LeNet with ReLU and max pooling after a second on `digits_folder`; an error of 0.1 or so. Not to be changed."""
     from alexnet.experiments.train import train
 
     run = tmp_path_factory.mktemp("runs") / "digits run ü"

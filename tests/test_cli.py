@@ -147,8 +147,9 @@ def test_predict_reads_standard_input(digits_run: Path, digits_folder: Path) -> 
 
 
 def test_an_unreadable_picture_does_not_end_the_others(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, digits_run: Path, digits_folder: Path
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
     broken = tmp_path / "bröken [1] file.png"
     broken.write_bytes(b"no picture at all, but long enough to be tried as one")
     good = next((digits_folder / "2").glob("*.png"))
@@ -168,7 +169,9 @@ def test_predict_fails_when_no_picture_can_be_read(capsys: pytest.CaptureFixture
     assert captured.err == "The picture cannot be read.\n"
 
 
-def test_predict_takes_every_kind_of_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path) -> None:
+def test_predict_takes_every_kind_of_picture(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path
+) -> None:
     digit = Image.open(next((digits_folder / "0").glob("*.png")))
     turned = digit.rotate(90, expand=True)
     exif = Image.Exif()

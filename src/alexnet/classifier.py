@@ -125,7 +125,10 @@ def load(run: str | Path, *, device: str = "auto") -> Classifier:
     """The classifier of a run folder (or of its `model` folder); raises BadRun with what is missing."""
     folder = _model_folder(Path(run))
     card = _read_card(folder / "model.json")
-    model = build_model(card.model, card.network, len(card.classes), card.channels, card.preprocess)
+    try:
+        model = build_model(card.model, card.network, len(card.classes), card.channels, card.preprocess)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _damaged(folder / "model.json", error) from None
     tensors, _ = read_tensors(folder / "model.safetensors")
     load_weights(model.network, tensors, last="")
     return Classifier(model, card, device=device)
@@ -169,7 +172,11 @@ def _read_card(path: Path) -> ModelCard:
     except AlexNetError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadRun(f"{path} is damaged ({error}); copy the run again or train again.") from None
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> BadRun:
+    return BadRun(f"{path} is damaged ({error}); copy the run again or train again.")
 
 
 def _each(pictures: Picture | Iterable[Picture]) -> Iterable[Picture]:

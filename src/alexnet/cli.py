@@ -23,6 +23,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Fields = Annotated[tuple[str, ...], Parameter(name="--set", show=False, negative="", consume_multiple=False)]
 Workers = Annotated[int | None, Parameter(validator=Number(gte=0))]
+Words = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is one
 View = Literal["centre", "ten", "any"]
 
 app = App(
@@ -30,6 +31,7 @@ app = App(
     version=__version__,
     help="Train AlexNet, LeNet and their relatives on your own pictures, and measure what the 2012 paper claims.",
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `main` tells how to go on
 )
 
 
@@ -105,17 +107,20 @@ def train(
     tensorboard
         Write TensorBoard files into the run folder as well.
     no_baseline
-        Leave out the comparison with a hand-crafted system.
+        Leave out the baseline of a hand-crafted system; this version has none yet.
     json
         Print one JSON object and nothing else.
     fields
         NAME=VALUE of a recipe's field.
     """
+    from dataclasses import asdict
+
     from alexnet.experiments.plan import data_of_recipe
     from alexnet.experiments.tensorboard import tensorboard_listener
     from alexnet.experiments.train import train as run_training
     from alexnet.screen import Screen
     from alexnet.signals import stop_on_signals
+    from alexnet.tables import result_lines
 
     with Screen() as screen, stop_on_signals() as stop:
         listeners: list[Callable[[Any], None]] = [screen, stop.notice, *([tensorboard_listener(out)] if tensorboard else [])]
@@ -136,23 +141,12 @@ def train(
             listen=lambda event: _tell(listeners, event),
             should_stop=stop.asked,
         )
-    from dataclasses import asdict
-
-    _show(json, asdict(result), lambda: _train_lines(asdict(result)))
+    _show(json, asdict(result), lambda: result_lines(result))
 
 
 def _tell(listeners: list[Callable[[Any], None]], event: object) -> None:
     for listener in listeners:
         listener(event)
-
-
-def _train_lines(result: dict[str, Any]) -> str:
-    test = "no test set" if result["test_error"] is None else f"test error {result['test_error']:.2%}"
-    return (
-        f"{result['model']}: validation error {result['validation_error']:.2%}, {test}, "
-        f"after {result['epochs']:.1f} epochs and {result['seconds']:.0f} s.\n"
-        f"Report: {result['report']}\nClassify: alexnet predict {result['run']} PICTURE..."
-    )
 
 
 @app.command
@@ -195,7 +189,7 @@ def evaluate(
 
 
 @app.command
-def predict(run: str, /, *pictures: str, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False) -> None:
+def predict(run: str, /, *pictures: Words, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False) -> None:
     """Classify pictures with a trained run.
 
     A picture that cannot be read gets its reason instead of classes; the exit status is 2 only if that is so for all of them.
@@ -281,14 +275,16 @@ def inspect(data: str, /, *, json: Json = False) -> None:
 
 def _show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -> None:
     if as_json:
-        print(json_module.dumps(value, allow_nan=False))
+        print(json_module.dumps(value, allow_nan=False), flush=True)
         return
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     shown = readable()
-    for part in shown if isinstance(shown, (list, tuple)) else [shown]:
-        console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+    with console.capture() as text:  # rich itself would end the program when the reader of a pipe leaves
+        for part in shown if isinstance(shown, (list, tuple)) else [shown]:
+            console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+    print(text.get(), end="", flush=True)
 
 
 def _fail(error: BaseException, status: int) -> int:

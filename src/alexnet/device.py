@@ -25,6 +25,10 @@ def choose_device(name: str = "auto") -> torch.device:
         raise AlexNetError(f"No device is called '{name}'; use auto, cpu, cuda or cuda:0.") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise AlexNetError(f"Device '{name}' was asked for, but PyTorch sees no CUDA card; use --device cpu.")
+    try:
+        torch.zeros(1, device=device).item()  # cuda:7 of two cards, mps where there is none, meta
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise AlexNetError(f"Device '{name}' cannot be used here; use auto, cpu, cuda or cuda:0.") from None
     return device
 
 

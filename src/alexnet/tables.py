@@ -1,5 +1,6 @@
 """Results as tables for a terminal. Knows how things look, not how they are found."""
 
+import shlex
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,21 @@ if TYPE_CHECKING:
     from alexnet.classifier import Prediction
     from alexnet.data.inspection import Inspection
     from alexnet.evaluation.evaluate import Evaluation
+    from alexnet.experiments.conclude import Result
     from alexnet.models.summary import Summary
 
 MEGA = 1e6
 LONGEST_LIST = 20  # files or pairs that are shown; --json has them all
+
+
+def result_lines(result: "Result") -> str:
+    """What a finished run has reached, and what to do with it."""
+    test = "no test set" if result.test_error is None else f"test error {result.test_error:.2%}"
+    return (
+        f"{result.model}: validation error {result.validation_error:.2%}, {test}, "
+        f"after {result.epochs:.1f} epochs and {result.seconds:.0f} s.\n"
+        f"Report: {result.report}\nClassify: {shlex.join(['alexnet', 'predict', result.run])} PICTURE..."
+    )
 
 
 def prediction_table(answers: "Iterable[Prediction]") -> Table:
@@ -42,8 +54,8 @@ def summary_tables(summaries: "Sequence[Summary]", differing: Sequence[tuple[str
     overview = _overview(summaries)
     if not asked:
         return [overview, "", _titles(summaries)]
-    layers = [part for one in summaries for part in (_layers(one), "")]
-    return [*layers, overview, *(["", _differences(summaries, differing)] if differing else [])]
+    parts: list[Table | str] = [part for one in summaries for part in (_layers(one), "")]
+    return [*parts, overview, "", _differences(summaries, differing)] if differing else [*parts, overview]
 
 
 def inspection_tables(found: "Inspection") -> list[Table | str]:
@@ -53,7 +65,8 @@ def inspection_tables(found: "Inspection") -> list[Table | str]:
     sizes = [f"{name} {_range(of['min'], of['median'], of['max'])} px" for name, of in found.sizes.items()]
     modes = [f"{count:,} {mode}" for mode, count in found.modes.items()]
     facts = [f"{name}: {'; '.join(values)}" for name, values in (("Sizes", sizes), ("Modes", modes)) if values]
-    return [head, *facts, "", _counts(found), *_troubles(found), *(["", *found.advice] if found.advice else [])]
+    parts: list[Table | str] = [head, *facts, "", _counts(found), *_troubles(found)]
+    return [*parts, "", *found.advice] if found.advice else parts
 
 
 def _range(least: int, median: int, most: int) -> str:

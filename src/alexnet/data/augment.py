@@ -26,7 +26,7 @@ class AugmentConfig:
 
     crop: bool = True  # a window anywhere in the picture, each place alike likely; off: the centre
     crop_padding: int = 0  # px mirrored around the picture before a random crop, for pictures already at the model's size
-    flip: bool = True  # half of the pictures are mirrored
+    flip: bool = True  # half of the pictures are mirrored, the other half in the next epoch
     brightness: float = 0.0  # one gain per picture, uniform in 1 - b .. 1 + b
     colour_temperature: float = 0.0  # t uniform in -c .. c per picture: red x (1 + t), blue x (1 - t)
     pca_noise: float = 0.0  # sd of the multipliers of the principal colours; the paper's is 0.1 (section 4.1)
@@ -67,7 +67,7 @@ def augment(images: Tensor, size: int, config: AugmentConfig, pca: ColourPCA | N
     else:
         images = centre_crop(images, size)
     if config.flip:
-        images = _mirror(images, uniform(seed, epoch, pictures, "flip", 1)[:, 0] < 0.5)
+        images = _mirror(images, _mirrored(seed, epoch, pictures))
     if config.brightness or config.colour_temperature or config.pca_noise:
         images = _recolour(images, *_colours(config, pca, seed, epoch, pictures))
     if config.cutout:
@@ -102,6 +102,11 @@ def colour_pca(pictures: Iterable[Tensor]) -> ColourPCA:
     covariance = products / pixels - torch.outer(mean, mean)
     eigenvalues, eigenvectors = torch.linalg.eigh(covariance)  # rising; rounding may leave -1e-12 for a gray set
     return ColourPCA(mean.float(), eigenvalues.flip(0).clamp(min=0).float(), eigenvectors.flip(1).float())
+
+
+def _mirrored(seed: int, epoch: int, pictures: Tensor) -> Tensor:
+    """Half of the pictures, drawn once, and the other half in the next epoch: each is seen both ways equally often."""
+    return (uniform(seed, 0, pictures, "flip", 1)[:, 0] < 0.5) ^ bool(epoch % 2)
 
 
 def _random_crop(images: Tensor, size: int, padding: int, draws: Tensor) -> Tensor:

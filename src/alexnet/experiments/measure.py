@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alexnet.classifier import Classifier, load
 from alexnet.data.datasets import SPLIT_NAMES, Dataset, open_dataset
+from alexnet.data.part import Part
 from alexnet.data.pictures import open_pictures
 from alexnet.device import autocast, choose_precision
 from alexnet.errors import AlexNetError, BadDataset, BadRun
@@ -40,11 +41,10 @@ def evaluate_run(
 
 def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view: View, workers: int) -> Evaluation:
     preprocess = classifier.card.preprocess
-    pictures = open_pictures(dataset, preprocess.stored_size, preprocess.fit, workers=workers, check=False)
-    readable = set(pictures.readable)
-    kept = [index for index in indices if index in readable]
+    part = Part(dataset, indices)
+    pictures = open_pictures(part, preprocess.stored_size, preprocess.fit, workers=workers, check=False)
     with autocast(choose_precision("auto", classifier.device), classifier.device):
-        return evaluate(classifier.model, dataset, pictures, kept, classifier.classes, view=view, flip=classifier.card.flip)
+        return evaluate(classifier.model, part, pictures, pictures.readable, classifier.classes, view=view, flip=classifier.card.flip)
 
 
 def _own_data(folder: RunFolder) -> str:

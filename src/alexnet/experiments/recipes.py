@@ -100,12 +100,14 @@ def _quick_small(subject: Subject) -> Recipe:
     architecture, size = subject.architecture, subject.architecture.image_size
     sigmoid, from_pictures = architecture.activation == "sigmoid", architecture.initialisation == "pictures"
     gray = subject.traits.gray and architecture.channels == 1
+    seen = size * 7 // 8 if from_pictures else size  # crops without made-up borders, and five of them at test
     return Recipe(
         name="quick",
         data=subject.data,
         model=architecture.name,
-        preprocess=PreprocessConfig(image_size=size, stored_size=size, channels=1 if gray else 3, pixel_range="unit-variance"),
-        augment=AugmentConfig(crop=not sigmoid, crop_padding=0 if sigmoid else 2, flip=subject.traits.flip),
+        views="centre,ten" if from_pictures else "centre",
+        preprocess=PreprocessConfig(image_size=seen, stored_size=size, channels=1 if gray else 3, pixel_range="unit-variance"),
+        augment=AugmentConfig(crop=not sigmoid, crop_padding=0 if sigmoid or from_pictures else size // 8, flip=subject.traits.flip),
         network=NetworkChoices(initialisation=None if from_pictures else "he"),
         training=QUICK_SIGMOID if sigmoid else QUICK_MUON if from_pictures else replace(QUICK, epochs=20.0),
     )
@@ -121,7 +123,7 @@ QUICK = TrainingConfig(
 )
 QUICK_SIGMOID = replace(QUICK, epochs=20.0, learning_rate=0.5, weight_decay=0.0, label_smoothing=0.0)
 QUICK_MUON = replace(
-    QUICK, epochs=18.0, batch_size=256, optimizer="muon", learning_rate=0.03, muon_learning_rate=0.004, warmup=0.1, final_learning_rate=0.0
+    QUICK, epochs=24.0, batch_size=256, optimizer="muon", learning_rate=0.03, muon_learning_rate=0.005, warmup=0.1, final_learning_rate=0.0
 )
 
 

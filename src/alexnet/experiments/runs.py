@@ -36,12 +36,12 @@ class RunFolder:
 
     def start(self, recipe: Recipe, *, resume: bool) -> None:
         """Make the folder for `recipe`, or find it again; raises BadRun when another run is in the way."""
-        if self.recipe.exists():
-            self._find_again(recipe, resume)
-            return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise BadRun(f"{self.path} exists and is no run of alexnet; choose another --out.")
         try:
+            if self.recipe.exists():
+                self._find_again(recipe, resume)
+                return
+            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+                raise BadRun(f"{self.path} exists and is no run of alexnet; choose another --out.")
             self.path.mkdir(parents=True, exist_ok=True)
             write_whole(self.recipe, to_toml(recipe))
         except OSError as error:
@@ -102,9 +102,9 @@ class Run:
 def read_object(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     """The JSON object in one of the run's files; raises BadRun when it is damaged or lacks a key."""
     try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        value: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")).items())
         missing = [key for key in keys if key not in value]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         raise BadRun(f"{path} is damaged ({error}); copy the run again, or delete the file and add --resume.") from None
     if missing:
         raise BadRun(f"{path} is damaged (it lacks {', '.join(missing)}); copy the run again, or delete the file and add --resume.")

@@ -21,6 +21,7 @@ from alexnet.data.pictures import Pictures, check_readable, open_pictures
 from alexnet.data.preprocess import Preprocess, measured
 from alexnet.data.splits import Splits, make_splits
 from alexnet.device import choose_device, keep_freed_memory
+from alexnet.errors import BadDataset
 from alexnet.experiments.budget import planned_size
 from alexnet.experiments.conclude import REPORT_SECONDS, Result, conclude, views_looked_at
 from alexnet.experiments.plan import Plan, plan, recipe_to_go_on_with, seconds_of
@@ -70,14 +71,14 @@ def train(
     recipe = recipe_to_go_on_with(recipe, out, resume=resume)
     planned = plan(str(data), dataset, model=model, recipe=recipe, weights=weights, seed=seed, image_size=image_size, changes=fields)
     folder = RunFolder(Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-{planned.recipe.model}"))
-    folder.start(planned.recipe, resume=resume)
-    done = folder.finished()
-    if done is not None:
-        listen(Message(f"{folder.path} has already finished; nothing to do."))
-        return Result(**done)
-    listen(Message(f"Model {planned.recipe.model}: {planned.model_reason}."))
-    run = Run(folder, planned.recipe, planned.model_reason, dataset, chosen_device, listen, should_stop, started)
     try:
+        folder.start(planned.recipe, resume=resume)
+        done = folder.finished()
+        if done is not None:
+            listen(Message(f"{folder.path} has already finished; nothing to do."))
+            return Result(**done)
+        listen(Message(f"Model {planned.recipe.model}: {planned.model_reason}."))
+        run = Run(folder, planned.recipe, planned.model_reason, dataset, chosen_device, listen, should_stop, started)
         return _run(run, planned, _processors() if workers is None else workers)
     except (KeyboardInterrupt, Interrupted) as stop:
         stop.add_note(f"Go on with: {shlex.join(['alexnet', 'train', '--out', str(folder.path), '--resume'])}")
@@ -122,6 +123,10 @@ def _splits(run: Run, pictures: Pictures) -> Splits:
     if run.folder.splits.exists():
         return run.folder.read_splits(run.dataset)
     splits = make_splits(run.dataset, pictures.readable, groups(pictures.fingerprints).tolist(), seed=run.recipe.seed)
+    if not splits.validation:
+        raise BadDataset(
+            f"{run.dataset.name} has too few pictures: none can be spared to choose the weights by. Two of a class are the least."
+        )
     write_whole(run.folder.splits, json.dumps(splits.to_json(run.dataset), ensure_ascii=False))
     sizes = f"{len(splits.train):,} training, {len(splits.validation):,} validation, {len(splits.test):,} test"
     run.listen(Message(f"Pictures: {sizes}."))

@@ -32,7 +32,7 @@ CIFAR_11 = Architecture(
 
 CIFAR_FAST = Architecture(
     name="alexnet-cifar-fast",
-    title="Ours for small pictures: AlexNet's parts on a processor, first layer whitening",
+    title="Ours for small pictures: AlexNet's parts, a whitening first layer, five convolutions",
     source="this project; see docs/decisions.md",
     image_size=32,
     classes=10,
@@ -43,14 +43,14 @@ CIFAR_FAST = Architecture(
     norm_place="after-pool",
     dropout=0.1,
     grid=1,
-    grid_pooling="max",
     initialisation="pictures",
     convs=(
         #    name     maps kernel stride padding towers norm pool
-        Conv("conv1", 32, 3, 1, 1, 1, True, "max", whitens=True),  # 32 -> 16
-        Conv("conv2", 96, 3, 1, 1, 1, True, "max"),  # 16 -> 8
-        Conv("conv3", 192, 3, 1, 1, 1, False, None),  # 8
-        Conv("conv4", 192, 3, 1, 1, 1, True, "max"),  # 8 -> 4
+        Conv("conv1", 48, 3, 1, 1, 1, True, "max", whitens=True),  # 32 -> 16
+        Conv("conv2", 64, 3, 1, 1, 1, False, None),  # 16
+        Conv("conv3", 128, 3, 1, 1, 1, True, "max"),  # 16 -> 8
+        Conv("conv4", 192, 3, 1, 1, 1, False, None),  # 8
+        Conv("conv5", 192, 3, 1, 1, 1, True, "max"),  # 8 -> 4
     ),
     hidden=(),
 )

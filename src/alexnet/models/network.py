@@ -88,10 +88,18 @@ def _feature_modules(architecture: Architecture, channels: int, layers: tuple[La
         modules.append((conv.name, _convolution(conv, channels, sides[conv.name])))
         channels = conv.maps
         number = conv.name.removeprefix("conv").removeprefix("local")
-        for step in steps_after(architecture, conv):
+        for step in _executed(steps_after(architecture, conv), conv):
             name = architecture.activation if step == "activation" else step
             modules.append((f"{name}{number}", _step(architecture, conv, step)))
     return modules
+
+
+def _executed(steps: list[str], conv: Conv) -> list[str]:
+    """The same maps for less work: a nonlinearity that never falls may follow the maximum instead of preceding it."""
+    for place in range(len(steps) - 1):
+        if steps[place : place + 2] == ["activation", "pool"] and conv.pool == "max":
+            return [*steps[:place], "pool", "activation", *steps[place + 2 :]]
+    return steps
 
 
 def _convolution(conv: Conv, channels: int, side: int) -> nn.Module:

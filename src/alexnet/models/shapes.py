@@ -68,8 +68,7 @@ def steps_after(architecture: Architecture, conv: Conv) -> list[str]:
     if architecture.norm_place == "before-activation":
         return [*norm, "activation", *pool, *drop]
     if architecture.norm_place == "after-pool":
-        monotone = ["pool", "activation"] if conv.pool == "max" else ["activation", *pool]  # the same maps, at a quarter of the work
-        return [*monotone, *norm, *drop]
+        return ["activation", *pool, *norm, *drop]
     return ["activation", *norm, *pool, *drop]
 
 

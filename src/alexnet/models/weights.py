@@ -1,10 +1,9 @@
 """Trained weights from a file into a network: by name, with the difference said when they do not fit. Never a pickle that runs code."""
 
-import pickle
+import warnings
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -23,10 +22,16 @@ def read_weights(source: str) -> State:
     if not path.is_file():
         raise BadWeights(f"There are no weights at {path}. Give a .safetensors or .pth file, a run folder, or 'imagenet'.")
     try:
-        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        state = load_file(path) if path.suffix == ".safetensors" else _torch_file(path)
+    except Exception as error:  # a file of something else fails in the unpickler in as many ways as there are files
         raise BadWeights(f"{path} is not a file of weights that can be read safely ({_first_line(error)}).") from None
     return _checked(state, path)
+
+
+def _torch_file(path: Path) -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on pickles of another protocol; what is read is checked anyway
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def load_weights(network: nn.Module, state: State, last: str) -> list[str]:

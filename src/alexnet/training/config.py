@@ -27,6 +27,7 @@ class TrainingConfig:
     final_learning_rate: float = 0.01  # one-cycle: last rate as a share of the peak
     optimizer: Optimizer = "sgd"  # muon: orthogonalised updates for the convolutions that have several input maps
     muon_learning_rate: float = 0.004  # of those; scheduled like learning_rate, which the other layers keep
+    muon_weight_decay: float = 0.1  # per step, times muon_learning_rate
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 5e-4  # of weights of convolutions

@@ -146,6 +146,8 @@ class _Course:
         state.start_epoch()
         state.finished = self.at_end() or (self.config.schedule == "plateau" and state.plateau.finished)
         self._save()
+        if self.training.should_stop():
+            raise Interrupted(f"Stopped after step {self.state.step:,}; nothing is lost.")
         self.last_step_at = time.monotonic()
 
     def _advance(self, loss: float, images: int) -> None:

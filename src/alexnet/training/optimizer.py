@@ -30,7 +30,7 @@ class Descent:
         return torch.optim.Muon(
             [group],
             lr=config.muon_learning_rate,
-            weight_decay=0.0,
+            weight_decay=config.muon_weight_decay,
             momentum=config.momentum,
             nesterov=config.nesterov,
             adjust_lr_fn="match_rms_adamw",
@@ -72,7 +72,8 @@ class Descent:
         for optimizer in self.optimizers:
             for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
                 if self.names[parameter] in buffers:
-                    optimizer.state[parameter]["momentum_buffer"] = buffers[self.names[parameter]].to(parameter.device)
+                    buffer = torch.empty_like(parameter)  # in the weights' memory format: fused steps walk both in the order of memory
+                    optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(buffers[self.names[parameter]])
 
 
 def sgd(network: nn.Module, config: TrainingConfig, without: set[str] | None = None) -> torch.optim.SGD:

@@ -1,0 +1,90 @@
+"""The README is true: its sessions run as they stand, and what it names is there."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alexnet.data.named import NAMED
+from alexnet.experiments.recipes import RECIPES
+from alexnet.models.catalog import ARCHITECTURES
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of the README in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def session(words: list[str], folder: Path) -> str:
+    """What a session prints; it may not fail. The commands of this environment come first."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    env = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the session is bash's")
+def test_shell_session(tmp_path: Path) -> None:
+    (block,) = blocks("bash")
+    printed = session(["bash", "-euo", "pipefail", "-c", block], tmp_path)
+    assert "60,965,224" in printed
+    assert (tmp_path / "runs" / "digits" / "report.html").stat().st_size > 10_000
+    assert (tmp_path / "test.json").read_text(encoding="utf-8").startswith('{"n": ')
+
+
+def test_python_session(tmp_path: Path) -> None:
+    (block,) = blocks("python")
+    printed = session([sys.executable, "-W", "error", "-c", block], tmp_path)
+    assert "picture 3" in printed
+    assert (tmp_path / "runs" / "python" / "report.html").exists()
+
+
+def tree() -> list[str]:
+    (block,) = blocks("tree")
+    return [line.split()[0] for line in block.splitlines()]
+
+
+def test_tree_names_what_is_there() -> None:
+    assert [name for name in tree() if not (ROOT / name).exists()] == []
+    assert all(len(line.split(maxsplit=1)) == 2 for line in blocks("tree")[0].splitlines())
+
+
+def test_tree_is_complete() -> None:
+    package = ROOT / "src" / "alexnet"
+    modules = {f"src/alexnet/{path.name}" for path in package.glob("*.py")}
+    parts = {f"src/alexnet/{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    assert modules | parts | pages <= set(tree())
+
+
+def test_make_targets_exist() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE)) <= set(targets)
+
+
+def test_options_and_names_of_examples_exist() -> None:
+    from alexnet.cli import app
+
+    known = {name for one in app["train"].assemble_argument_collection() for name in one.names}
+    known |= {
+        name
+        for verb in ("evaluate", "predict", "summary", "inspect")
+        for one in app[verb].assemble_argument_collection()
+        for name in one.names
+    }
+    used = set(re.findall(r"(?<![\w-])--[a-z-]+(?![\w.-])", README))
+    assert used <= known
+    assert {*re.findall(r"--model ([\w-]+)", README)} <= set(ARCHITECTURES)
+    assert {*re.findall(r"--recipe ([a-z]+)\b(?![/.])", README)} <= set(RECIPES) | {"runs"}
+    assert "digits" in NAMED
+
+
+def test_picture_is_small() -> None:
+    assert (ROOT / "docs" / "report.png").stat().st_size < 250_000

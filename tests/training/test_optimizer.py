@@ -1,0 +1,147 @@
+"""The update against the same update by hand, and the groups that it treats differently."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from alexnet.models.architecture import NetworkChoices, vary
+from alexnet.models.catalog import ARCHITECTURES
+from alexnet.models.network import Network
+from alexnet.training.config import TrainingConfig
+from alexnet.training.optimizer import Descent, sgd
+from tests.training.tiny import digits, model
+
+PAPER = TrainingConfig()
+
+
+def small(name: str = "alexnet-cifar") -> Network:
+    torch.manual_seed(0)
+    return Network(vary(ARCHITECTURES[name], NetworkChoices(width=1 / 16)), classes=3, channels=3, image_size=32)
+
+
+def rates_and_decays(network: nn.Module, config: TrainingConfig) -> dict[str, tuple[float, float]]:
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    groups = sgd(network, config).param_groups
+    return {names[id(parameter)]: (group["rate"], group["weight_decay"]) for group in groups for parameter in group["params"]}
+
+
+def test_biases_learn_twice_as_fast_and_do_not_decay() -> None:
+    for name, (rate, decay) in rates_and_decays(small(), PAPER).items():
+        assert (rate, decay) == ((2.0, 0.0) if name.endswith("bias") else (1.0, 5e-4)), name
+
+
+def test_local_and_fully_connected_weights_decay_as_told() -> None:
+    config = replace(PAPER, weight_decay=0.004, fc_weight_decay=1.0, bias_weight_decay=0.3)
+    decays = {name: decay for name, (_, decay) in rates_and_decays(small(), config).items()}
+    assert {name: decay for name, decay in decays.items() if name.endswith("weight")} == {
+        "features.conv1.weight": 0.004,
+        "features.conv2.weight": 0.004,
+        "features.local3.weight": 1.0,
+        "features.local4.weight": 1.0,
+        "classifier.fc5.weight": 1.0,
+    }
+    assert {decay for name, decay in decays.items() if name.endswith("bias")} == {0.3}
+
+
+def test_lower_layers_learn_more_slowly_than_the_last() -> None:
+    for name, (rate, _) in rates_and_decays(small(), replace(PAPER, lower_layers=0.1)).items():
+        expected = (1.0 if "fc5" in name else 0.1) * (2.0 if name.endswith("bias") else 1.0)
+        assert rate == pytest.approx(expected), name
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "muon"])
+def test_every_trainable_parameter_is_in_one_group(optimizer: Any) -> None:
+    for name in ("alexnet-cifar", "alexnet-cifar-fast"):
+        network = small(name)
+        rates = Descent(network, replace(PAPER, optimizer=optimizer)).rates()
+        assert set(rates) == {key for key, parameter in network.named_parameters() if parameter.requires_grad}
+
+
+def test_the_scheduled_rate_reaches_every_group_in_its_share() -> None:
+    descent = Descent(small(), replace(PAPER, optimizer="muon", muon_learning_rate=0.02, lower_layers=0.5))
+    descent.set_learning_rate(0.001)
+    rates = descent.rates()
+    assert rates["classifier.fc5.weight"] == pytest.approx(0.001)
+    assert rates["classifier.fc5.bias"] == pytest.approx(0.002)
+    assert rates["features.local3.weight"] == pytest.approx(0.0005)
+    assert rates["features.conv1.weight"] == pytest.approx(0.02 * 0.001 / 0.01)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_three_steps_equal_the_formula(dtype: torch.dtype, nesterov: bool) -> None:
+    config = replace(PAPER, learning_rate=0.1, momentum=0.9, weight_decay=0.01, nesterov=nesterov)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(72, 10)).to(dtype)
+    images, labels = digits(0, 20)
+    descent = Descent(network, config)
+    by_hand = {name: parameter.detach().double().clone() for name, parameter in network.named_parameters()}
+    velocity = {name: torch.zeros_like(value) for name, value in by_hand.items()}
+    for rate in (0.1, 0.1, 0.01):
+        descent.set_learning_rate(rate)
+        descent.zero_grad()
+        nn.functional.cross_entropy(network(images.to(dtype) / 255), labels).backward()
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None
+            is_bias = name.endswith("bias")
+            gradient = parameter.grad.double() + (0.0 if is_bias else 0.01) * by_hand[name]
+            velocity[name] = 0.9 * velocity[name] + gradient
+            step = gradient + 0.9 * velocity[name] if nesterov else velocity[name]
+            by_hand[name] = by_hand[name] - rate * (2.0 if is_bias else 1.0) * step
+        descent.step()
+    tolerance = 1e-12 if dtype == torch.float64 else 1e-5
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(parameter.detach().double(), by_hand[name], rtol=tolerance, atol=tolerance)
+
+
+def spectrum(matrix: Tensor) -> Tensor:
+    return torch.linalg.svdvals(matrix.double())
+
+
+def test_muon_moves_a_convolution_evenly_in_every_direction_and_the_rest_as_sgd_does() -> None:
+    config = replace(PAPER, optimizer="muon", muon_learning_rate=0.01, muon_weight_decay=0.0, momentum=0.9)
+    muon, plain = model(), model()
+    images, labels = digits(0, 60)
+    before = {name: value.clone() for name, value in muon.named_parameters()}
+    for network, settings in ((muon, config), (plain, replace(config, optimizer="sgd"))):
+        network.eval()
+        descent = Descent(network, settings)
+        descent.set_learning_rate(config.learning_rate)
+        nn.functional.cross_entropy(network(images), labels).backward()
+        descent.step()
+    for name, value in muon.named_parameters():
+        other = dict(plain.named_parameters())[name]
+        if value.dim() == 4:
+            singular = spectrum((value - before[name]).flatten(1))
+            assert singular.min() > 0.3 * singular.max()  # a gradient's own spectrum falls much faster
+        else:
+            torch.testing.assert_close(value, other, rtol=0, atol=0)
+
+
+def test_momentum_survives_being_taken_out_and_put_back() -> None:
+    for optimizer in ("sgd", "muon"):
+        config: Any = replace(PAPER, optimizer=optimizer)
+        one, other = model(), model()
+        first, second = Descent(one, config), Descent(other, config)
+        images, labels = digits(0, 30)
+        nn.functional.cross_entropy(one.eval()(images), labels).backward()
+        first.step()
+        kept = {name: value.clone() for name, value in first.momentum().items()}
+        assert set(kept) == {name for name, _ in one.named_parameters()}
+        second.set_momentum(kept)
+        for name, value in second.momentum().items():
+            assert torch.equal(value, kept[name]), name
+
+
+def test_zero_grad_forgets_every_gradient() -> None:
+    network = model()
+    for optimizer in ("sgd", "muon"):
+        config: Any = replace(PAPER, optimizer=optimizer)
+        descent = Descent(network, config)
+        images, labels = digits(0, 10)
+        nn.functional.cross_entropy(network(images), labels).backward()
+        descent.zero_grad()
+        assert all(parameter.grad is None for parameter in network.parameters())
