@@ -147,7 +147,7 @@ def shown(value: object) -> str:
 
 def recipe_rows(columns: list[tuple[str, str, Traits, int]]) -> list[list[str]]:
     """The fields in which the recipes of a table differ from each other, or all from the defaults."""
-    recipes = [RECIPES[name](Subject("x", find_architecture(model), traits, side)) for name, model, traits, side in columns]
+    recipes = [RECIPES[name](Subject("x", find_architecture(model), traits, side, 60_000)) for name, model, traits, side in columns]
     start = Recipe(name="", data="", model="")
     table = []
     for name in field_names(Recipe):

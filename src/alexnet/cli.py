@@ -97,7 +97,7 @@ def train(
     image_size
         Side in pixels that the model sees.
     workers
-        Processes that decode pictures; the result is the same for any number.
+        Threads of the first reading, and processes that decode pictures which memory cannot hold; the result is the same for any number.
     weights
         Trained weights to start from: a file, a run folder, or imagenet.
     device

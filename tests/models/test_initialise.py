@@ -61,7 +61,7 @@ def test_uniform_weights_reach_their_bounds_and_no_further(scheme: Initialisatio
 def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
     def conv1(seed: int) -> Tensor:
         torch.manual_seed(seed)
-        return Network(ARCHITECTURES["lenet"], classes=3, channels=3, image_size=32).state_dict()["features.conv1.weight"]
+        return Network(ARCHITECTURES["lenet"], classes=3, channels=3, image_size=32).get_parameter("features.conv1.weight")
 
     assert torch.equal(conv1(3), conv1(3))
     assert not torch.equal(conv1(3), conv1(4))
@@ -79,7 +79,7 @@ def spread_of_scores(scheme: Initialisation, std: float) -> float:
     network = Network(architecture, classes=10, channels=3, image_size=224)
     model = NetworkModel(network, Normalise((120.0, 120.0, 120.0), (std, std, std))).eval()
     with torch.inference_mode():
-        return model(photographs()).std(0).mean().item()
+        return float(model(photographs()).std(0).mean())
 
 
 def test_the_papers_weights_need_the_papers_range_of_pixels() -> None:

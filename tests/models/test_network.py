@@ -10,7 +10,7 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor
 
 from alexnet.errors import BadModel
-from alexnet.models.architecture import Architecture, NetworkChoices, vary
+from alexnet.models.architecture import Architecture, Initialisation, NetworkChoices, vary
 from alexnet.models.catalog import ARCHITECTURES
 from alexnet.models.network import Network
 from alexnet.models.pixels import NetworkModel, Normalise
@@ -22,7 +22,9 @@ def narrow(name: str) -> Architecture:
     """The architecture with so few maps that a test is quick."""
     architecture = ARCHITECTURES[name]
     width = 1 / 16 if architecture.image_size > LARGE else None
-    scheme = "he" if architecture.initialisation == "table" else None  # at N(0, .01) and so few maps nothing comes through
+    scheme: Initialisation | None = (
+        "he" if architecture.initialisation == "table" else None
+    )  # at N(0, .01) and so few maps nothing comes through
     return vary(architecture, NetworkChoices(width=width, initialisation=scheme))
 
 
@@ -139,7 +141,7 @@ def test_scores_in_bf16_are_those_of_float64_to_its_precision(name: str) -> None
 def test_the_order_of_pooling_and_a_rising_nonlinearity_does_not_matter() -> None:
     model = behind_the_seam(narrow("alexnet-owt"), classes=3).double()
     images = model.prepared(photographs(224, 224, 1))
-    features = {name: module for name, module in model.network.features.named_children()}
+    features = dict(model.network.features.named_children())
     maps = images
     for name, follows in (("0", True), ("3", True), ("6", False), ("8", False), ("10", True)):  # as torchvision has them
         maps = torch.relu(features[name](maps))

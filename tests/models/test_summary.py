@@ -53,11 +53,13 @@ def test_comparison_lists_the_fields_that_differ_and_no_other() -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(BadModel, match=r"No model is called 'alexnet-cifr'. Did you mean 'alexnet-cifar'\?"):
         summarise(["alexnet-cifr"], classes=None, image_size=None, channels=None)
-    with pytest.raises(BadModel, match="Known: .*lenet"):
+    with pytest.raises(BadModel, match=r"Known: .*lenet"):
         find_architecture("vgg")
 
 
-@pytest.mark.parametrize(("side", "name"), [(8, "alexnet-cifar"), (SMALL_PICTURE - 1, "alexnet-cifar"), (SMALL_PICTURE, "alexnet"), (500, "alexnet")])
+@pytest.mark.parametrize(
+    ("side", "name"), [(8, "alexnet-cifar"), (SMALL_PICTURE - 1, "alexnet-cifar"), (SMALL_PICTURE, "alexnet"), (500, "alexnet")]
+)
 def test_the_default_model_follows_the_pictures(side: int, name: str) -> None:
     chosen, reason = default_model(side)
     assert chosen == name

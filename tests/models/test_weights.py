@@ -166,7 +166,9 @@ def test_a_truncated_file_is_refused(suffix: str, share: float, tmp_path: Path) 
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("content", [b"GIF89a", b"\x80\x04.", b"\x80\x02", b"PK\x03\x04" + b"\0" * 60, b"not weights at all\n" * 40, b"}q."])
+@pytest.mark.parametrize(
+    "content", [b"GIF89a", b"\x80\x04.", b"\x80\x02", b"PK\x03\x04" + b"\0" * 60, b"not weights at all\n" * 40, b"}q."]
+)
 def test_a_file_of_something_else_is_refused(content: bytes, tmp_path: Path) -> None:
     for name in ("weights.pth", "weights.safetensors"):
         (tmp_path / name).write_bytes(content)

@@ -1,13 +1,14 @@
 """The loop: what a step does, what an interruption loses (nothing), and how a training fails."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.training.tiny import CONFIG, TINY, DigitBatches, digits, events, model, training, validation, weights
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,7 +19,7 @@ from alexnet.training.config import TrainingConfig
 from alexnet.training.events import EpochDone, Event, Planned, StepDone
 from alexnet.training.loop import Interrupted, Training, fit, measure, training_step
 from alexnet.training.optimizer import Descent
-from tests.training.tiny import CONFIG, TINY, DigitBatches, digits, events, model, training, validation, weights
+from alexnet.training.schedule import learning_rate
 
 STEPS = 8  # of 2.5 epochs of 3
 
@@ -215,7 +216,7 @@ def test_products_run_in_the_chosen_precision_and_weights_stay_float32(precision
 
 
 def test_dropout_and_batches_depend_on_the_seed_alone(tmp_path: Path) -> None:
-    runs = []
+    runs: list[Training] = []
     for name, seed in (("a", 7), ("b", 7), ("c", 8)):
         torch.manual_seed(len(runs))  # what the global generator did before plays no part
         one = training(tmp_path / name, seed=seed)
@@ -224,6 +225,41 @@ def test_dropout_and_batches_depend_on_the_seed_alone(tmp_path: Path) -> None:
     first, same, other = (replace(one, seed=0) for one in runs)
     assert_same(weights(first), weights(same), "seed")
     assert any(not torch.equal(value, weights(other)[name]) for name, value in weights(first).items())
+
+
+def test_every_step_drops_other_units(tmp_path: Path) -> None:
+    seen: list[tuple[Tensor, Tensor]] = []  # of each step: units that were on, and units that stayed on
+
+    def watch(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        if module.training:
+            seen.append((inputs[0] != 0, output != 0))
+
+    one = training(tmp_path, batches=DigitBatches(images=32), config=replace(CONFIG, learning_rate=1e-9))
+    next(module for module in one.model.modules() if isinstance(module, nn.Dropout)).register_forward_hook(watch)
+    fit(replace(one, config=replace(one.config, epochs=3.0)))
+    assert len(seen) == 3
+    for (on, kept), (on_then, kept_then) in ((seen[0], seen[1]), (seen[1], seen[2])):
+        both = on & on_then
+        assert both.sum() > 20
+        assert not torch.equal(kept[both], kept_then[both])
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "plateau", "constant"])
+def test_a_training_equals_plain_descent_at_the_scheduled_rates(schedule: Any, tmp_path: Path) -> None:
+    config = replace(CONFIG, schedule=schedule, label_smoothing=0.0, plateau_epochs=1.0, bias_learning_rate=1.0, bias_weight_decay=5e-4)
+    one = training(tmp_path, config, model=model(0, replace(TINY, dropout=0.0)))
+    by_hand = model(0, replace(TINY, dropout=0.0)).train()
+    history = fit(one).history
+    plain = torch.optim.SGD(by_hand.parameters(), lr=1.0, momentum=0.9, weight_decay=5e-4)
+    batches = [batch for epoch in range(3) for batch in DigitBatches().epoch(epoch)][:STEPS]
+    for step, (images, labels) in enumerate(batches):
+        rate = history[step // 3]["learning_rate"] if schedule == "plateau" else learning_rate(config, step / STEPS, 0)
+        plain.param_groups[0]["lr"] = rate
+        plain.zero_grad()
+        functional.cross_entropy(by_hand(images), labels).backward()
+        plain.step()
+    for name, value in by_hand.state_dict().items():
+        torch.testing.assert_close(one.model.state_dict()[name], value, rtol=1e-4, atol=1e-6)
 
 
 def plant(one: Training, at: type[Event], count: int, value: float) -> None:
@@ -292,7 +328,8 @@ def test_a_training_that_stays_at_chance_ends_with_a_diagnosis(tmp_path: Path, m
 def test_a_training_that_learns_is_not_taken_for_one_at_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHANCE_STEPS", 1)
     monkeypatch.setattr(loop, "CHANCE_EPOCHS", 2)
-    assert fit(training(tmp_path, replace(CONFIG, epochs=4.0, learning_rate=0.05))).finished
+    learner, batches = model(0, replace(TINY, dropout=0.0)), DigitBatches(images=640)
+    assert fit(training(tmp_path, replace(CONFIG, epochs=3.0), model=learner, batches=batches)).finished
 
 
 def test_a_plateau_drops_the_rate_three_times_and_then_ends_the_training(tmp_path: Path) -> None:

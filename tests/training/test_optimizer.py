@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from tests.training.tiny import digits, model
+from torch import nn
 
 from alexnet.models.architecture import NetworkChoices, vary
 from alexnet.models.catalog import ARCHITECTURES
 from alexnet.models.network import Network
 from alexnet.training.config import TrainingConfig
 from alexnet.training.optimizer import Descent, sgd
-from tests.training.tiny import digits, model
 
 PAPER = TrainingConfig()
 
@@ -97,10 +97,6 @@ def test_three_steps_equal_the_formula(dtype: torch.dtype, nesterov: bool) -> No
         torch.testing.assert_close(parameter.detach().double(), by_hand[name], rtol=tolerance, atol=tolerance)
 
 
-def spectrum(matrix: Tensor) -> Tensor:
-    return torch.linalg.svdvals(matrix.double())
-
-
 def test_muon_moves_a_convolution_evenly_in_every_direction_and_the_rest_as_sgd_does() -> None:
     config = replace(PAPER, optimizer="muon", muon_learning_rate=0.01, muon_weight_decay=0.0, momentum=0.9)
     muon, plain = model(), model()
@@ -115,7 +111,7 @@ def test_muon_moves_a_convolution_evenly_in_every_direction_and_the_rest_as_sgd_
     for name, value in muon.named_parameters():
         other = dict(plain.named_parameters())[name]
         if value.dim() == 4:
-            singular = spectrum((value - before[name]).flatten(1))
+            singular = torch.linalg.svdvals((value - before[name]).flatten(1).double())
             assert singular.min() > 0.3 * singular.max()  # a gradient's own spectrum falls much faster
         else:
             torch.testing.assert_close(value, other, rtol=0, atol=0)

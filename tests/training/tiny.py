@@ -114,5 +114,7 @@ class Clock:
         self.now += seconds
 
 
-def budget(seconds: float, clock: Clock, *, batch_size: int = 32, reserve: float = 0.0, validation_images: int = 100, final: int = 0) -> Budget:
+def budget(
+    seconds: float, clock: Clock, *, batch_size: int = 32, reserve: float = 0.0, validation_images: int = 100, final: int = 0
+) -> Budget:
     return Budget(clock.now + seconds, reserve, batch_size, validation_images, final, clock=clock)

@@ -22,7 +22,7 @@ from alexnet.experiments.versions import environment, versions
 from alexnet.models.pixels import NetworkModel
 from alexnet.training.state import TrainingState
 
-REPORT_SECONDS = 5.0  # the report and the last files, kept free in a budget
+REPORT_SECONDS = 3.0  # the report and the last files, kept free in a budget
 WORST = 24  # mistakes that the report shows
 
 
@@ -109,7 +109,7 @@ def _report(
     return RunReport(
         title=f"{run.recipe.model} on {run.dataset.name}",
         model=run.recipe.model,
-        model_reason=run.reason,
+        model_reason=f"This model because {run.reason}.",
         recipe=asdict(run.recipe),
         recipe_name=run.recipe.name,
         command=shlex.join(["alexnet", "train", run.recipe.data, "--recipe", str(run.folder.recipe), "--out", f"{run.folder.path}-again"]),

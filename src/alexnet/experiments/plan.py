@@ -11,7 +11,7 @@ import torch
 from alexnet.classifier import build_model, last_layer
 from alexnet.data.datasets import Dataset
 from alexnet.data.preprocess import Preprocess
-from alexnet.errors import BadRecipe, BadRun
+from alexnet.errors import BadRecipe, BadRun, BudgetTooSmall
 from alexnet.experiments.recipe import Recipe, changed, from_toml
 from alexnet.experiments.recipes import Subject, find_recipe
 from alexnet.models.architecture import vary
@@ -20,6 +20,7 @@ from alexnet.models.shapes import Layer, trace
 from alexnet.models.weights import fitting, read_weights
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)")
+LEAST_BUDGET = 5.0  # seconds
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -63,7 +64,7 @@ def plan(
         name, reason = (model or chosen.model), "the recipe file names it" if model is None else reason
         chosen = replace(chosen, model=name)
     else:
-        chosen = find_recipe(recipe)(Subject(data, find_architecture(name), dataset.traits, side))
+        chosen = find_recipe(recipe)(Subject(data, find_architecture(name), dataset.traits, side, len(dataset.items)))
     if seed is not None:
         chosen = replace(chosen, seed=seed)
     if weights and not chosen.weights:  # a recipe file that names weights has its rates already
@@ -72,6 +73,7 @@ def plan(
     if image_size is not None:
         chosen = resized(chosen, image_size)
     chosen = changed(chosen, changes)
+    _check_budget(chosen.training.budget_seconds)
     size_was_asked = image_size is not None or any(change.replace("-", "_").startswith("preprocess.") for change in changes)
     layers = layers_of(chosen, len(dataset.classes))
     if chosen.weights:
@@ -102,6 +104,11 @@ def resized(recipe: Recipe, image_size: int) -> Recipe:
     stored = image_size if old.stored_size == old.image_size else image_size * 8 // 7
     sizes = {"preprocess.stored_size": max(stored, old.stored_size), "preprocess.image_size": image_size}
     return changed(changed(recipe, sizes), {"preprocess.stored_size": stored})
+
+
+def _check_budget(seconds: float) -> None:
+    if 0 < seconds < LEAST_BUDGET:
+        raise BudgetTooSmall(f"A budget of {seconds:g} s is too short to read, test and report; give --budget {LEAST_BUDGET:g}s or more.")
 
 
 def _model(model: str | None, weights: str | None, side: int) -> tuple[str, str]:

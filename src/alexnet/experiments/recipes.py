@@ -20,6 +20,7 @@ class Subject:
     architecture: Architecture
     traits: Traits
     side: int  # px, median short side of the pictures
+    images: int  # all of them
 
 
 def paper(subject: Subject) -> Recipe:
@@ -41,15 +42,24 @@ def paper(subject: Subject) -> Recipe:
 
 def _paper_small(subject: Subject) -> Recipe:
     """The authors' settings for the CIFAR-10 networks: rate 0.001 (biases 0.002), strong decay on the last layers."""
-    decay, fc_decay = CIFAR_DECAY.get(subject.architecture.name, (0.004, 0.01))
+    architecture = subject.architecture
+    convolutions, local, fully_connected = CIFAR_DECAY.get(architecture.name, (0.0, 0.004, 0.01))
+    sigmoid = architecture.activation == "sigmoid"  # LeNet: the paper's weights and rate would never move it
     return Recipe(
         name="paper",
         data=subject.data,
-        model=subject.architecture.name,
-        preprocess=_sizes(subject, subject.architecture.image_size, crop=False),
+        model=architecture.name,
+        preprocess=_sizes(subject, architecture.image_size, crop=False),
         augment=AugmentConfig(crop=True, crop_padding=4, flip=subject.traits.flip),
-        network=NetworkChoices(initialisation="table"),
-        training=TrainingConfig(learning_rate=0.001, weight_decay=decay, fc_weight_decay=fc_decay, epochs=130.0, plateau_epochs=20.0),
+        network=NetworkChoices(initialisation="xavier" if sigmoid else None),
+        training=TrainingConfig(
+            learning_rate=0.1 if sigmoid else 0.001,
+            weight_decay=convolutions,
+            local_weight_decay=local,
+            fc_weight_decay=fully_connected,
+            epochs=130.0,
+            plateau_epochs=20.0,
+        ),
     )
 
 
@@ -107,10 +117,19 @@ def _quick_small(subject: Subject) -> Recipe:
         model=architecture.name,
         views="centre,ten" if from_pictures else "centre",
         preprocess=PreprocessConfig(image_size=seen, stored_size=size, channels=1 if gray else 3, pixel_range="unit-variance"),
-        augment=AugmentConfig(crop=not sigmoid, crop_padding=0 if sigmoid or from_pictures else size // 8, flip=subject.traits.flip),
+        augment=AugmentConfig(crop=not sigmoid, crop_padding=0 if sigmoid else 2 if from_pictures else size // 8, flip=subject.traits.flip),
         network=NetworkChoices(initialisation=None if from_pictures else "he"),
-        training=QUICK_SIGMOID if sigmoid else QUICK_MUON if from_pictures else replace(QUICK, epochs=20.0),
+        training=_quick_small_training(subject),
     )
+
+
+def _quick_small_training(subject: Subject) -> TrainingConfig:
+    """A few thousand pictures get smaller batches: steps, not passes, move the weights."""
+    if subject.architecture.activation == "sigmoid":
+        training = QUICK_SIGMOID
+    else:
+        training = QUICK_MUON if subject.architecture.initialisation == "pictures" else replace(QUICK, epochs=20.0)
+    return replace(training, batch_size=32) if subject.images < FEW else training
 
 
 QUICK = TrainingConfig(
@@ -139,11 +158,13 @@ def _large_size(subject: Subject) -> int:
 
 
 SMALL = 64  # px
-CIFAR_DECAY = {
-    "alexnet-cifar": (0.0, 0.01),
-    "alexnet-cifar-13": (0.0, 0.004),
-    "alexnet-cifar-18": (0.004, 1.0),
-    "alexnet-cifar-26": (0.004, 0.03),
+FEW = 6_000  # pictures
+CIFAR_DECAY = {  # of convolutions, local layers, fully connected layers
+    "alexnet-cifar": (0.0, 0.004, 0.01),
+    "alexnet-cifar-13": (0.0, 0.004, 0.004),
+    "alexnet-cifar-18": (0.004, 0.004, 1.0),
+    "alexnet-cifar-26": (0.004, 0.004, 0.03),
+    "lenet": (0.0, 0.0, 0.0),
 }
 RECIPES: dict[str, Callable[[Subject], Recipe]] = {"quick": quick, "paper": paper, "lecture": lecture}
 

@@ -155,7 +155,7 @@ def _new_model(run: Run, preprocess: Preprocess, sample: Tensor) -> NetworkModel
             run.listen(Message(line))
     elif model.network.architecture.initialisation == "pictures":
         calibrate(model, centre_crop(sample, recipe.preprocess.image_size))
-    return model.to(run.device)
+    return model.to(run.device, torch.float64 if recipe.training.precision == "fp64" else None)
 
 
 def _fit(run: Run, model: NetworkModel, pictures: Pictures, splits: Splits, pca: ColourPCA) -> TrainingState:

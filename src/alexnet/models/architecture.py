@@ -72,6 +72,7 @@ class Architecture:
     norm_alpha: float = 1e-4  # divided by the number of neighbours, as in the 2012 program
     norm_beta: float = 0.75
     norm_k: float = 2.0
+    batch_norm: bool = False  # after each convolution and its pooling, before the nonlinearity (ours alone; 2015)
     towers: int = 1  # halves for the norm "within-towers"
     towers_talk: bool = True  # False: conv3 too sees its own half only
     dropout: float = 0.0
@@ -110,6 +111,7 @@ class NetworkChoices:
 def vary(architecture: Architecture, choices: NetworkChoices) -> Architecture:
     """The table with the chosen fields changed; raises BadModel when a value is impossible for it."""
     _check(choices)
+    _check_norm(architecture, choices)
     same_name = {f.name for f in fields(choices)} & {f.name for f in fields(architecture)}
     plain = {name: value for name in same_name if (value := getattr(choices, name)) is not None}
     convs = _vary_convs(architecture, choices)
@@ -118,6 +120,11 @@ def vary(architecture: Architecture, choices: NetworkChoices) -> Architecture:
         changed = _widened(changed, choices.width)
     _check_towers(changed)
     return changed
+
+
+def _check_norm(architecture: Architecture, choices: NetworkChoices) -> None:
+    if choices.norm not in (None, "none") and not any(conv.norm for conv in architecture.convs):
+        raise BadModel(f"network.norm is '{choices.norm}', but no layer of {architecture.name} is normalised; its table would not change.")
 
 
 def _check(choices: NetworkChoices) -> None:

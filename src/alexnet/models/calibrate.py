@@ -36,15 +36,14 @@ def whitening_filters(maps: Tensor, layer: nn.Conv2d) -> Tensor:
     """The strongest principal directions of the patches that `layer` sees, each over its spread, with both signs.
 
     maps: (N, channels, H, W); the result has the shape of the layer's weight. A direction and its opposite are two filters,
-    since the ReLU behind keeps one side of each.
+    since the ReLU behind keeps one side of each. More filters than that stay as they were drawn.
     """
     patches = functional.unfold(maps.float(), layer.kernel_size).transpose(1, 2).flatten(0, 1)
     eigenvalues, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
-    half = layer.out_channels // 2
-    if half > len(eigenvalues):
-        raise ValueError(f"{layer.out_channels} whitening filters need patches of at least {half} numbers")
+    half = min(layer.out_channels // 2, len(eigenvalues))
     strongest = (directions / (eigenvalues + SMALLEST_VARIANCE).sqrt()).T.flip(0)[:half]
-    return torch.cat([strongest, -strongest]).view_as(layer.weight)
+    rest = layer.weight.flatten(1)[2 * half :]
+    return torch.cat([strongest, -strongest, rest]).view(layer.weight.shape)
 
 
 def _scaled(layer: nn.Conv2d | nn.Linear, inputs: Tensor) -> Tensor:

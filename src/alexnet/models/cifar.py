@@ -41,6 +41,7 @@ CIFAR_FAST = Architecture(
     norm_alpha=0.1,
     norm_k=1.0,
     norm_place="after-pool",
+    batch_norm=True,
     dropout=0.1,
     grid=1,
     initialisation="pictures",

@@ -64,8 +64,9 @@ class Network(nn.Module):
 
     def framed(self, images: Tensor) -> Tensor:
         """Pictures with the zeros around them that the architecture asks for."""
-        before, after = margins(self.architecture, min(images.shape[2:]))
-        return functional.pad(images, (before, after, before, after)) if before or after else images
+        height, width = images.shape[2:]
+        sides = (*margins(self.architecture, width), *margins(self.architecture, height))
+        return functional.pad(images, sides) if any(sides) else images
 
 
 def _grid_pool(architecture: Architecture) -> nn.Module:
@@ -114,6 +115,8 @@ def _step(architecture: Architecture, conv: Conv, step: str) -> nn.Module:
         return activation(architecture)
     if step == "norm":
         return _norm(architecture, conv)
+    if step == "batchnorm":
+        return nn.BatchNorm2d(conv.maps)
     if step == "dropout":
         return nn.Dropout(architecture.dropout)
     return _pool(architecture, conv)

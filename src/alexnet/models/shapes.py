@@ -61,10 +61,12 @@ def feature_side(layers: tuple[Layer, ...]) -> int:
 
 
 def steps_after(architecture: Architecture, conv: Conv) -> list[str]:
-    """What follows a convolution, in order: "norm", "activation", "pool", "dropout"."""
+    """What follows a convolution, in order: "norm", "activation", "pool", "dropout", "batchnorm"."""
     norm = ["norm"] if conv.norm and architecture.norm != "none" else []
     pool = ["pool"] if conv.pool else []
     drop = ["dropout"] if conv.pool and architecture.dropout_place == "convolutions" and architecture.dropout else []
+    if architecture.batch_norm:
+        return [*pool, "batchnorm", "activation", *norm, *drop]
     if architecture.norm_place == "before-activation":
         return [*norm, "activation", *pool, *drop]
     if architecture.norm_place == "after-pool":
@@ -125,7 +127,7 @@ def _step_layer(architecture: Architecture, conv: Conv, step: str, side: int) ->
     if step == "pool" and conv.pool == "strided-convolution":
         weights = conv.maps // conv.towers * architecture.pool_kernel**2
         return Layer(f"pool{number}", "convolution", output, conv.maps * (weights + 1), conv.maps * side * side * weights)
-    return Layer(f"{step}{number}", step, output, 0, 0)
+    return Layer(f"{step}{number}", step, output, 2 * conv.maps if step == "batchnorm" else 0, 0)
 
 
 def _full_layers(architecture: Architecture, units_in: int, classes: int) -> list[Layer]:

@@ -55,11 +55,14 @@ class Checkpoints:
         if not self.last.exists():
             return None
         tensors, metadata = read_tensors(self.last)
-        model.load_state_dict(_under(tensors, WEIGHTS))
-        optimizer.set_momentum(_under(tensors, MOMENTUM))
-        if average is not None:
-            average.load_state_dict(_under(tensors, AVERAGE))
-        return TrainingState.from_json(metadata["state"])
+        try:
+            model.load_state_dict(_under(tensors, WEIGHTS))
+            optimizer.set_momentum(_under(tensors, MOMENTUM))
+            if average is not None:
+                average.load_state_dict(_under(tensors, AVERAGE))
+            return TrainingState.from_json(metadata["state"])
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            raise BadRun(f"{self.last} is not a checkpoint of this network. Delete it to start the run again.") from None
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

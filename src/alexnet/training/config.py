@@ -9,6 +9,8 @@ from alexnet.errors import BadRecipe
 Schedule = Literal["plateau", "one-cycle", "constant"]
 Optimizer = Literal["sgd", "muon"]
 
+MOST_EPOCHS = 1_000_000
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingConfig:
@@ -31,7 +33,8 @@ class TrainingConfig:
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 5e-4  # of weights of convolutions
-    fc_weight_decay: float = -1.0  # of weights of fully connected and local layers; below 0: the same
+    fc_weight_decay: float = -1.0  # of weights of fully connected layers; below 0: the same
+    local_weight_decay: float = -1.0  # of weights of local layers; below 0: as the fully connected ones
     bias_weight_decay: float = 0.0
     lower_layers: float = 1.0  # times learning_rate in all layers but the last (fine-tuning)
     label_smoothing: float = 0.0
@@ -47,8 +50,13 @@ class TrainingConfig:
         positive = ("epochs", "batch_size", "learning_rate", "muon_learning_rate", "plateau_divisor", "checkpoint_seconds")
         for name in positive:
             _need(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
-        for name in (f.name for f in fields(self) if f.name not in (*positive, "schedule", "optimizer", "precision", "fc_weight_decay")):
+        for name in (
+            f.name
+            for f in fields(self)
+            if f.name not in (*positive, "schedule", "optimizer", "precision", "fc_weight_decay", "local_weight_decay")
+        ):
             _need(getattr(self, name) >= 0, name, getattr(self, name), "cannot be negative")
+        _need(self.epochs <= MOST_EPOCHS, "epochs", self.epochs, f"is at most {MOST_EPOCHS:,}")
         for name in ("momentum", "label_smoothing", "averaging", "warmup"):
             _need(getattr(self, name) < 1, name, getattr(self, name), "must be below 1")
 

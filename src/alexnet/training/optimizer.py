@@ -95,11 +95,16 @@ def sgd(network: nn.Module, config: TrainingConfig, without: set[str] | None = N
 
 def _rate_and_decay(name: str, parameter: nn.Parameter, last: str, config: TrainingConfig) -> tuple[float, float]:
     rate = 1.0 if name.rpartition(".")[0] == last else config.lower_layers
-    if name.endswith(".bias"):
+    if parameter.dim() == 1:  # biases, and the scales of batch norm
         return rate * config.bias_learning_rate, config.bias_weight_decay
-    is_convolution = parameter.dim() == 4
-    decay = config.weight_decay if is_convolution or config.fc_weight_decay < 0 else config.fc_weight_decay
-    return rate, decay
+    return rate, _decay(parameter.dim(), config)
+
+
+def _decay(dimensions: int, config: TrainingConfig) -> float:
+    """A weight of 4 dimensions is a convolution's, of 3 a local layer's, of 2 a fully connected one's."""
+    fully_connected = config.weight_decay if config.fc_weight_decay < 0 else config.fc_weight_decay
+    local = fully_connected if config.local_weight_decay < 0 else config.local_weight_decay
+    return {4: config.weight_decay, 3: local}.get(dimensions, fully_connected)
 
 
 def _convolutions(network: nn.Module) -> dict[str, nn.Parameter]:
