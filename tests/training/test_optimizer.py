@@ -43,6 +43,9 @@ def test_local_and_fully_connected_weights_decay_as_told() -> None:
         "features.local4.weight": 1.0,
         "classifier.fc5.weight": 1.0,
     }
+    decays_of_eleven_percent = replace(config, local_weight_decay=0.004, fc_weight_decay=0.01)
+    decays_11 = {name: decay for name, (_, decay) in rates_and_decays(small(), decays_of_eleven_percent).items()}
+    assert (decays_11["features.local3.weight"], decays_11["classifier.fc5.weight"]) == (0.004, 0.01)
     assert {decay for name, decay in decays.items() if name.endswith("bias")} == {0.3}
 
 

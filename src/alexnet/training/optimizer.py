@@ -95,7 +95,7 @@ def sgd(network: nn.Module, config: TrainingConfig, without: set[str] | None = N
 
 def _rate_and_decay(name: str, parameter: nn.Parameter, last: str, config: TrainingConfig) -> tuple[float, float]:
     rate = 1.0 if name.rpartition(".")[0] == last else config.lower_layers
-    if parameter.dim() == 1:  # biases, and the scales of batch norm
+    if name.endswith(".bias") or parameter.dim() == 1:  # biases (a local layer has many), and the scales of batch norm
         return rate * config.bias_learning_rate, config.bias_weight_decay
     return rate, _decay(parameter.dim(), config)
 
