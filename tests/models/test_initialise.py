@@ -121,3 +121,22 @@ def test_whitening_filters_answer_digits_without_correlation() -> None:
     torch.testing.assert_close(moments, torch.diag(moments.diagonal()), rtol=0, atol=1e-3)
     assert (moments.diagonal() > 0.8).all()
     assert (moments.diagonal() <= 1.001).all()
+
+
+def test_whitening_of_gray_pictures_sees_no_rounding() -> None:
+    """Gray pictures in three channels have no colours to whiten: a filter on them would amplify bf16's rounding, and train on it."""
+    gray = torch.from_numpy(load_digits().images[:256] * 15.9).to(torch.uint8)[:, None]
+    images = torch.nn.functional.interpolate(gray, size=(32, 32)).expand(-1, 3, -1, -1)
+    torch.manual_seed(0)
+    network = Network(ARCHITECTURES["alexnet-cifar-fast"], classes=10, channels=3, image_size=32)
+    model = NetworkModel(network, Normalise((80.0, 80.0, 80.0), (90.0, 90.0, 90.0))).eval()
+    calibrate(model, images)
+    pixels = model.prepared(images)
+    first = network.features.get_submodule("conv1")
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        rounded = first(pixels).float()
+    with torch.no_grad():
+        exact = first(pixels)
+    spread = exact.transpose(0, 1).flatten(1).std(1)
+    error = (rounded - exact).transpose(0, 1).flatten(1).square().mean(1).sqrt()
+    assert (error < 0.05 * spread).all()

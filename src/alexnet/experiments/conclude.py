@@ -12,6 +12,7 @@ from alexnet.classifier import Classifier, ModelCard
 from alexnet.data.pictures import Pictures
 from alexnet.data.preprocess import Preprocess
 from alexnet.data.splits import Splits
+from alexnet.device import autocast, choose_precision
 from alexnet.evaluation.evaluate import Evaluation, evaluate, worst_mistakes
 from alexnet.experiments.published import published_numbers
 from alexnet.experiments.recipe import Recipe, views_of
@@ -73,11 +74,12 @@ def views_looked_at(recipe: Recipe) -> int:
 def _evaluations(run: Run, model: NetworkModel, pictures: Pictures, splits: Splits) -> dict[str, Evaluation]:
     """Every view of the test set, or, where there is none, of the validation set that also chose the model."""
     split, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
-    flip = run.dataset.traits.flip
-    return {
-        f"{split}, {view}": evaluate(model, run.dataset, pictures, indices, run.dataset.classes, view=view, flip=flip)
-        for view in views_of(run.recipe.views)
-    }
+    flip, classes = run.dataset.traits.flip, run.dataset.classes
+    with autocast(choose_precision(run.recipe.training.precision, run.device), run.device):  # as it was trained and validated
+        return {
+            f"{split}, {view}": evaluate(model, run.dataset, pictures, indices, classes, view=view, flip=flip)
+            for view in views_of(run.recipe.views)
+        }
 
 
 def _result(run: Run, pictures: Pictures, state: TrainingState, test: Evaluation | None) -> Result:

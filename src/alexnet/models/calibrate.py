@@ -11,6 +11,7 @@ from torch.nn import functional
 from alexnet.models.pixels import NetworkModel
 
 SMALLEST_VARIANCE = 0.05  # added to each, so that the weakest directions are not blown up
+SMALLEST_SHARE = 1e-5  # of the largest variance: below it a direction is empty
 
 
 @torch.no_grad()
@@ -36,11 +37,13 @@ def whitening_filters(maps: Tensor, layer: nn.Conv2d) -> Tensor:
     """The strongest principal directions of the patches that `layer` sees, each over its spread, with both signs.
 
     maps: (N, channels, H, W); the result has the shape of the layer's weight. A direction and its opposite are two filters,
-    since the ReLU behind keeps one side of each. More filters than that stay as they were drawn.
+    since the ReLU behind keeps one side of each. More filters than that stay as they were drawn. Directions in which the patches
+    do not differ (colours of gray pictures) are left out: there a filter would see nothing but rounding.
     """
     patches = functional.unfold(maps.float(), layer.kernel_size).transpose(1, 2).flatten(0, 1)
     eigenvalues, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
-    half = min(layer.out_channels // 2, len(eigenvalues))
+    seen = int((eigenvalues > SMALLEST_SHARE * eigenvalues[-1]).sum())
+    half = min(layer.out_channels // 2, seen)
     strongest = (directions / (eigenvalues + SMALLEST_VARIANCE).sqrt()).T.flip(0)[:half]
     rest = layer.weight.flatten(1)[2 * half :]
     return torch.cat([strongest, -strongest, rest]).view(layer.weight.shape)
