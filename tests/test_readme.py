@@ -79,7 +79,7 @@ def test_options_and_names_of_examples_exist() -> None:
         for one in app[verb].assemble_argument_collection()
         for name in one.names
     }
-    used = set(re.findall(r"(?<![\w-])--[a-z-]+(?![\w.-])", README))
+    used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*(?![\w.-])", README))
     assert used <= known
     assert {*re.findall(r"--model ([\w-]+)", README)} <= set(ARCHITECTURES)
     assert {*re.findall(r"--recipe ([a-z]+)\b(?![/.])", README)} <= set(RECIPES) | {"runs"}
