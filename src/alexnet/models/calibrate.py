@@ -11,7 +11,7 @@ from torch.nn import functional
 from alexnet.models.pixels import NetworkModel
 
 SMALLEST_VARIANCE = 0.05  # added to each, so that the weakest directions are not blown up
-SMALLEST_SHARE = 1e-5  # of the largest variance: below it a direction is empty
+SMALLEST_SHARE = 1e-6  # of the largest variance: below it a direction is empty
 
 
 @torch.no_grad()
