@@ -204,7 +204,7 @@ def start(run: Path, digits_folder: Path, *options: str, slowly: float = 0.0, me
     """A training in a process of its own, and with a process group of its own, as a terminal gives it."""
     words = ["train", str(digits_folder), "--model", "lenet", "--epochs", str(EPOCHS), "--seed", "3", "--out", str(run), *OPTIONS, *options]
     command = [sys.executable, "-c", PROGRAM, str(slowly), memory, *words]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}  # sums are rounded alike with equal threads alone
     pipe = subprocess.PIPE
     return subprocess.Popen(command, text=True, env=environment, start_new_session=True, stdout=pipe, stderr=pipe)
 
