@@ -1,4 +1,4 @@
-"""Train AlexNet, LeNet and their relatives on your own pictures, and measure what the 2012 paper claims.
+"""Train AlexNet, LeNet and the systems before them on your own pictures, and measure what the 2012 paper claims.
 
 The library says the same words as the command line:
 
@@ -16,19 +16,36 @@ if TYPE_CHECKING:
     from alexnet.data.datasets import open_dataset
     from alexnet.data.inspection import inspect
     from alexnet.errors import AlexNetError
+    from alexnet.experiments.compare import compare
+    from alexnet.experiments.comparison import Comparison
     from alexnet.experiments.conclude import Result
     from alexnet.experiments.measure import evaluate_run as evaluate
     from alexnet.experiments.train import train
 
 __version__ = "0.1.0"
 
-__all__ = ["AlexNetError", "Classifier", "Prediction", "Result", "__version__", "evaluate", "inspect", "load", "open_dataset", "train"]
+__all__ = [
+    "AlexNetError",
+    "Classifier",
+    "Comparison",
+    "Prediction",
+    "Result",
+    "__version__",
+    "compare",
+    "evaluate",
+    "inspect",
+    "load",
+    "open_dataset",
+    "train",
+]
 
 _PLACES = {
     "AlexNetError": ("alexnet.errors", "AlexNetError"),
     "Classifier": ("alexnet.classifier", "Classifier"),
+    "Comparison": ("alexnet.experiments.comparison", "Comparison"),
     "Prediction": ("alexnet.classifier", "Prediction"),
     "Result": ("alexnet.experiments.conclude", "Result"),
+    "compare": ("alexnet.experiments.compare", "compare"),
     "evaluate": ("alexnet.experiments.measure", "evaluate_run"),
     "inspect": ("alexnet.data.inspection", "inspect"),
     "load": ("alexnet.classifier", "load"),

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,28 @@ from alexnet.errors import AlexNetError, BadModel, BadRun, UnreadableImage
 from alexnet.evaluation.views import VIEWS, View, view_probabilities
 from alexnet.models.architecture import NetworkChoices, vary
 from alexnet.models.catalog import find_architecture
+from alexnet.models.frozen import FrozenModel
+from alexnet.models.handcrafted.machines import machine_from
+from alexnet.models.handcrafted.model import rebuild
+from alexnet.models.handcrafted.system import FeatureConfig
 from alexnet.models.network import Network
 from alexnet.models.pixels import NetworkModel, Normalise
+from alexnet.models.seam import ImageModel
 from alexnet.models.shapes import last_name
 from alexnet.models.weights import load_weights
 from alexnet.training.checkpoint import read_tensors, write_tensors
 
 FORMAT = 1
+FROZEN = "+svm"  # after a network's name: its last hidden layer under another machine
 Picture = str | Path | bytes | Image.Image | NDArray[np.uint8] | Tensor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelCard:
-    """What `model.json` says: enough to build the network again and to know what it is worth."""
+    """What `model.json` says: enough to build the model again and to know what it is worth.
+
+    features and machine are a hand-crafted system's; a machine alone stands on the frozen network that the rest describes.
+    """
 
     model: str
     classes: tuple[str, ...]
@@ -43,6 +52,8 @@ class ModelCard:
     flip: bool  # whether a mirrored picture keeps its class, for the ten views
     scores: dict[str, Any]
     versions: dict[str, str]
+    features: FeatureConfig | None = None
+    machine: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class Prediction:
 class Classifier:
     """A model behind the seam with its classes and its preprocessing; `load` makes one from a run folder."""
 
-    def __init__(self, model: NetworkModel, card: ModelCard, *, device: str = "auto") -> None:
+    def __init__(self, model: ImageModel, card: ModelCard, *, device: str = "auto") -> None:
         self.device = choose_device(device)
         self.model = model.to(self.device).eval()
         self.card = card
@@ -113,8 +124,8 @@ class Classifier:
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `model.json`, each whole or not at all."""
-        write_tensors(folder / "model.safetensors", self.model.network.state_dict(), {"format": str(FORMAT)})
-        card = {"format": FORMAT, **asdict(self.card)}
+        write_tensors(folder / "model.safetensors", self.model.learned(), {"format": str(FORMAT)})
+        card = {"format": FORMAT, **{name: value for name, value in asdict(self.card).items() if value is not None}}
         card["network"] = {name: value for name, value in card["network"].items() if value is not None}
         partial = folder / "model.json.partial"
         partial.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -125,13 +136,26 @@ def load(run: str | Path, *, device: str = "auto") -> Classifier:
     """The classifier of a run folder (or of its `model` folder); raises BadRun with what is missing."""
     folder = _model_folder(Path(run))
     card = _read_card(folder / "model.json")
-    try:
-        model = build_model(card.model, card.network, len(card.classes), card.channels, card.preprocess)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise _damaged(folder / "model.json", error) from None
     tensors, _ = read_tensors(folder / "model.safetensors")
-    load_weights(model.network, tensors, last="")
+    try:
+        model = _built(card, tensors)
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        raise _damaged(folder / "model.json", error) from None
     return Classifier(model, card, device=device)
+
+
+def _built(card: ModelCard, tensors: Mapping[str, Tensor]) -> ImageModel:
+    """The model that the card describes, with its tensors; which kind it is nobody needs to know afterwards."""
+    classes, preprocess = len(card.classes), card.preprocess
+    if card.features is not None and card.machine is not None:
+        return rebuild(card.features, card.machine, tensors, image_size=preprocess.image_size, classes=classes)
+    network = build_model(card.model.removesuffix(FROZEN), card.network, classes, card.channels, preprocess)
+    if card.machine is None:
+        load_weights(network.network, dict(tensors), last="")
+        return network
+    of_machine = {name.removeprefix("machine."): value for name, value in tensors.items() if name.startswith("machine.")}
+    load_weights(network.network, {name: value for name, value in tensors.items() if not name.startswith("machine.")}, last="")
+    return FrozenModel(network, machine_from(of_machine, card.machine))
 
 
 def build_model(name: str, choices: NetworkChoices, classes: int, channels: int, preprocess: Preprocess) -> NetworkModel:
@@ -168,7 +192,8 @@ def _read_card(path: Path) -> ModelCard:
             raise BadRun(f"{path} was written by another version of alexnet; train again, or use that version.")
         size: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.pop("preprocess").items()}
         network = NetworkChoices(**values.pop("network"))
-        return ModelCard(classes=tuple(values.pop("classes")), preprocess=Preprocess(**size), network=network, **values)
+        features = FeatureConfig(**values.pop("features")) if "features" in values else None
+        return ModelCard(classes=tuple(values.pop("classes")), preprocess=Preprocess(**size), network=network, features=features, **values)
     except AlexNetError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

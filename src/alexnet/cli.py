@@ -29,7 +29,7 @@ View = Literal["centre", "ten", "any"]
 app = App(
     name="alexnet",
     version=__version__,
-    help="Train AlexNet, LeNet and their relatives on your own pictures, and measure what the 2012 paper claims.",
+    help="Train AlexNet, LeNet and the systems before them on your own pictures, and measure what the 2012 paper claims.",
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # `main` tells how to go on
 )
@@ -107,7 +107,7 @@ def train(
     tensorboard
         Write TensorBoard files into the run folder as well.
     no_baseline
-        Leave out the baseline of a hand-crafted system; this version has none yet.
+        Leave out the fast hand-crafted system that is fitted beside a network.
     json
         Print one JSON object and nothing else.
     fields
@@ -137,6 +137,7 @@ def train(
             weights=weights,
             device=device,
             resume=resume,
+            baseline=not no_baseline,
             changes=changes(fields),
             listen=lambda event: _tell(listeners, event),
             should_stop=stop.asked,
@@ -222,6 +223,68 @@ def predict(run: str, /, *pictures: Words, top: int = 3, views: View = "centre",
     _show(json, {"predictions": [answer.to_json() for answer in answers]}, lambda: prediction_table(answers))
     if all(answer.error is not None for answer in answers):
         raise AlexNetError("None of these pictures can be read." if len(answers) > 1 else "The picture cannot be read.")
+
+
+@app.command
+def compare(
+    data: str,
+    /,
+    *,
+    models: str | None = None,
+    fractions: str | None = None,
+    seeds: int | None = None,
+    budget: str | None = None,
+    out: str | None = None,
+    workers: Workers = None,
+    device: str = "auto",
+    json: Json = False,
+) -> None:
+    """Put systems of all three generations side by side on the same pictures, and say which to take.
+
+    A folder in --out that holds the same comparison is gone on with: what is finished is not run again.
+
+    Parameters
+    ----------
+    data
+        A folder, an archive, or a named data set.
+    models
+        Names with commas, as fisher-svm,lenet,alexnet; NETWORK+svm is a network's frozen features under an SVM. Without it, a choice for
+        these pictures.
+    fractions
+        Shares of the training pictures with commas; 0.1,0.3,1 if none are given.
+    seeds
+        How many seeds; 1 if none is given.
+    budget
+        A time for the whole comparison, as 20m; without it, networks train their recipe's epochs.
+    out
+        The comparison's folder; without it, a new one under runs/.
+    workers
+        Threads and processes that decode pictures.
+    device
+        auto, cpu, cuda or cuda:1.
+    json
+        Print one JSON object and nothing else.
+    """
+    from alexnet.experiments.compare import compare as run_comparison
+    from alexnet.screen import Screen
+    from alexnet.signals import stop_on_signals
+    from alexnet.tables import comparison_tables
+
+    with Screen() as screen, stop_on_signals() as stop:
+        listeners: list[Callable[[Any], None]] = [screen, stop.notice]
+        result = run_comparison(
+            data,
+            models=models,
+            fractions=fractions,
+            seeds=seeds,
+            budget=budget,
+            out=out,
+            workers=workers,
+            device=device,
+            listen=lambda event: _tell(listeners, event),
+            should_stop=stop.asked,
+        )
+    _show(json, result.to_json(), lambda: comparison_tables(result))
 
 
 @app.command

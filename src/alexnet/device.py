@@ -2,7 +2,8 @@
 
 import ctypes
 import platform
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +62,32 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_MAX, 0)
         libc.mallopt(M_TRIM_THRESHOLD, -1)
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """For work on one picture after the other: torch's own threads would spend longer waiting for each other than working."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def forget_peak_memory() -> None:
+    """Let `peak_memory` count from now on; where the system cannot, it counts from the start of the process."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: resets the high-water mark (proc(5))
+
+
+def peak_memory() -> int | None:
+    """The most bytes of memory that this process has held since `forget_peak_memory`; None where the system does not say."""
+    with suppress(OSError), Path("/proc/self/status").open() as lines:
+        for line in lines:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return None
 
 
 def processor_name() -> str:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from alexnet.training.events import EpochDone, Event, Message, Planned, Reading, StepDone
+from alexnet.training.events import EpochDone, Event, Extracting, Message, Planned, Reading, StepDone
 
 
 class Screen:
@@ -38,6 +38,9 @@ class Screen:
                 self.say(f"The budget holds {event.epochs:.1f} epochs: {event.steps:,} steps of {event.seconds_per_step:.3g} s.")
             case Reading():
                 self._show("reading pictures", event.done / max(1, event.total), f"{event.done:,} of {event.total:,}")
+            case Extracting():
+                left = f"{event.done:,} of {event.total:,}  {_clock(event.seconds_left)} left"
+                self._show("features", event.done / max(1, event.total), left)
             case Message():
                 self.say(event.text)
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from alexnet.classifier import Prediction
     from alexnet.data.inspection import Inspection
     from alexnet.evaluation.evaluate import Evaluation
+    from alexnet.experiments.comparison import Comparison
     from alexnet.experiments.conclude import Result
     from alexnet.models.summary import Summary
 
@@ -38,6 +39,38 @@ def prediction_table(answers: "Iterable[Prediction]") -> Table:
         rest = ", ".join(f"{name} {p:.1%}" for name, p in others)
         table.add_row(_text(answer.file), _text(best), f"{probability:.1%}", _text(rest))
     return table
+
+
+def comparison_tables(comparison: "Comparison") -> list[Table | str]:
+    """One row a system at the largest amount of pictures, in 80 columns; where curves cross; the choice; where the report is."""
+    systems = comparison.largest
+    figures = ["error", "95%", "training", "ms", "size\nMB", "param.", "MACs"]
+    table = _table("system", *figures, numbers=figures)
+    for one in systems:
+        low, high = one.interval
+        milliseconds = "" if one.predict_milliseconds is None else f"{one.predict_milliseconds:.3g}"
+        megabytes = "" if one.bytes is None else f"{one.bytes / MEGA:.3g}"
+        measures = (f"{one.error:.1%}", f"{100 * low:.1f}-{100 * high:.1f}", _brief_time(one.train_seconds), milliseconds, megabytes)
+        table.add_row(one.model, *measures, _brief(one.parameters), _brief(one.macs))
+    failed = [cell for cell in comparison.cells if cell.error is not None]
+    reasons = [f"No result: {cell.model}, {100 * cell.fraction:.3g}% of the pictures, seed {cell.seed}: {cell.error}" for cell in failed]
+    head = f"{comparison.dataset}, {systems[0].pictures_per_class:,.0f} training pictures per class, {comparison.split} error:"
+    said = [*reasons, *(crossing.sentence for crossing in comparison.crossings)]
+    choice = f"Take {comparison.choice.model}: {comparison.choice.reason}"
+    return [head, "", table, "", *said, *([""] if said else []), choice, f"Report: {comparison.report}"]
+
+
+def _brief(number: int | None) -> str:
+    """1,234,567 -> "1.23M"."""
+    if number is None:
+        return ""
+    unit, letter = next(((unit, letter) for unit, letter in ((1e9, "G"), (MEGA, "M"), (1e3, "k")) if number >= unit), (1.0, ""))
+    shown = number / unit
+    return f"{shown:.0f}{letter}" if shown >= 100 else f"{shown:.3g}{letter}"
+
+
+def _brief_time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds / 60:.3g} min" if seconds < 6_000 else f"{seconds / 3600:.3g} h"
 
 
 def evaluation_table(evaluation: "Evaluation") -> Table:

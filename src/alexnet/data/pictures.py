@@ -19,7 +19,8 @@ from alexnet.data.arrays import ArrayDataset
 from alexnet.data.dataset import Dataset
 from alexnet.data.images import Fit
 from alexnet.data.sources import LAYOUT
-from alexnet.data.survey import UNREADABLE_SHARE, Fingerprints, Progress, Skipped, Survey, one_torch_thread, survey
+from alexnet.data.survey import UNREADABLE_SHARE, Fingerprints, Progress, Skipped, Survey, survey
+from alexnet.device import one_torch_thread
 from alexnet.errors import BadDataset, UnreadableImage
 
 MEMORY_SHARE = 0.4  # of the memory that is free, for squares kept decoded

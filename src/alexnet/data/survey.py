@@ -19,6 +19,7 @@ from torch.nn import functional
 from alexnet.data.arrays import ArrayDataset
 from alexnet.data.dataset import Dataset
 from alexnet.data.images import Fit
+from alexnet.device import one_torch_thread
 from alexnet.errors import UnreadableImage
 
 THUMBNAIL = 16  # pixels a side
@@ -91,17 +92,6 @@ def thumbnails_of(squares: Tensor) -> NDArray[np.uint8]:
     small = functional.interpolate(squares[:, :1] if gray else squares, size=(THUMBNAIL, THUMBNAIL), mode="bilinear", antialias=True)
     luma = small[:, 0] if gray else (small * LUMA).sum(dim=1).round().to(torch.uint8)
     return np.asarray(luma.numpy(), dtype=np.uint8)
-
-
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """For work on one picture after the other: torch's own threads would spend longer waiting for each other than working."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Sheet:

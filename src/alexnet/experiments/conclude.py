@@ -1,30 +1,36 @@
 """The end of a run: the test set opened once, the model saved with its scores, the report written."""
 
+import csv
+import io
 import json
 import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from torch import Tensor, nn
+import torch
 
 from alexnet.classifier import Classifier, ModelCard
+from alexnet.data.augment import centre_crop
 from alexnet.data.pictures import Pictures
 from alexnet.data.preprocess import Preprocess
 from alexnet.data.splits import Splits
-from alexnet.device import autocast, choose_precision
+from alexnet.device import autocast, choose_precision, peak_memory
 from alexnet.evaluation.evaluate import Evaluation, evaluate, worst_mistakes
+from alexnet.experiments.baseline import Baseline, sentence
+from alexnet.experiments.fitted import Fitted
 from alexnet.experiments.published import published_numbers
-from alexnet.experiments.recipe import Recipe, views_of
+from alexnet.experiments.recipe import fields_of, views_of
 from alexnet.experiments.record import Mistake, RunReport
 from alexnet.experiments.report import write_report
 from alexnet.experiments.runs import Run, write_whole
 from alexnet.experiments.versions import environment, versions
-from alexnet.models.pixels import NetworkModel
-from alexnet.training.state import TrainingState
+from alexnet.models.handcrafted.system import SYSTEMS
+from alexnet.models.seam import ImageModel
 
-REPORT_SECONDS = 3.0  # the report and the last files, kept free in a budget
 WORST = 24  # mistakes that the report shows
+TIMED_PICTURES = 64  # for the time that one picture takes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +48,21 @@ class Result:
     skipped: int
     report: str
     model_reason: str
+    n_train: int = 0
+    n_test: int = 0
+    test_interval: tuple[float, float] | None = None  # 95%
+    parameters: int = 0
+    macs: int = 0  # multiply-accumulates per picture
+    bytes: int = 0  # of the model's files
+    predict_milliseconds: float = 0.0  # a decoded picture, in batches
+    peak_memory_bytes: int | None = None  # of the whole run; None where the system does not say
+    baseline: dict[str, Any] | None = None  # the hand-crafted system beside a network
 
 
-def conclude(run: Run, model: NetworkModel, preprocess: Preprocess, pictures: Pictures, splits: Splits, state: TrainingState) -> Result:
-    """Test, save, report; `model` holds the weights that validation chose."""
-    evaluations = _evaluations(run, model, pictures, splits)
+def conclude(run: Run, fitted: Fitted, preprocess: Preprocess, pictures: Pictures, splits: Splits, baseline: Baseline | None) -> Result:
+    """Test, save, report."""
+    evaluations = _evaluations(run, fitted.model, pictures, splits)
     first = next(iter(evaluations.values()))
-    result = _result(run, pictures, state, first if splits.test else None)
     scores = {title: {"top1_error": e.top1_error, "n": e.n, "interval": list(e.interval)} for title, e in evaluations.items()}
     card = ModelCard(
         model=run.recipe.model,
@@ -56,22 +70,21 @@ def conclude(run: Run, model: NetworkModel, preprocess: Preprocess, pictures: Pi
         channels=run.recipe.preprocess.channels,
         preprocess=preprocess,
         network=run.recipe.network,
+        features=run.recipe.features if run.recipe.model in SYSTEMS else None,
+        machine=fitted.machine,
         flip=run.dataset.traits.flip,
-        scores={"validation_error": state.best_error, **scores},
+        scores={"validation_error": fitted.validation_error, **scores},
         versions=versions(),
     )
-    Classifier(model, card, device=str(run.device)).save(run.folder.model)
-    write_report(_report(run, model, pictures, splits, state, evaluations), run.folder.report)
+    Classifier(fitted.model, card, device=str(run.device)).save(run.folder.model)
+    result = _result(run, fitted, pictures, splits, first if splits.test else None, baseline)
+    write_whole(run.folder.answers, _answers(run, first))
+    write_report(_report(run, fitted, pictures, splits, evaluations, baseline), run.folder.report)
     write_whole(run.folder.result, json.dumps(asdict(result), ensure_ascii=False))
     return result
 
 
-def views_looked_at(recipe: Recipe) -> int:
-    """How many crops of each test picture the recipe's views look at."""
-    return sum(10 if view == "ten" else 1 for view in views_of(recipe.views))
-
-
-def _evaluations(run: Run, model: NetworkModel, pictures: Pictures, splits: Splits) -> dict[str, Evaluation]:
+def _evaluations(run: Run, model: ImageModel, pictures: Pictures, splits: Splits) -> dict[str, Evaluation]:
     """Every view of the test set, or, where there is none, of the validation set that also chose the model."""
     split, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
     flip, classes = run.dataset.traits.flip, run.dataset.classes
@@ -82,53 +95,94 @@ def _evaluations(run: Run, model: NetworkModel, pictures: Pictures, splits: Spli
         }
 
 
-def _result(run: Run, pictures: Pictures, state: TrainingState, test: Evaluation | None) -> Result:
-    last = state.history[-1]
+def _result(run: Run, fitted: Fitted, pictures: Pictures, splits: Splits, test: Evaluation | None, baseline: Baseline | None) -> Result:
     return Result(
         run=str(run.folder.path),
         model=run.recipe.model,
         recipe=run.recipe.name,
-        epochs=last["epoch"],
+        epochs=fitted.epochs,
         seconds=time.monotonic() - run.started,
-        images_per_second=last["images_per_second"],
-        validation_error=state.best_error,
+        images_per_second=fitted.images_per_second,
+        validation_error=fitted.validation_error,
         test_error=test.top1_error if test else None,
         skipped=len(pictures.skipped),
         report=str(run.folder.report),
         model_reason=run.reason,
+        n_train=len(splits.train),
+        n_test=len(splits.test),
+        test_interval=test.interval if test else None,
+        parameters=fitted.parameters,
+        macs=fitted.macs,
+        bytes=sum(file.stat().st_size for file in run.folder.model.iterdir()),
+        predict_milliseconds=_milliseconds(run, fitted.model, pictures, splits),
+        peak_memory_bytes=peak_memory(),
+        baseline=asdict(baseline) if baseline else None,
     )
+
+
+def _milliseconds(run: Run, model: ImageModel, pictures: Pictures, splits: Splits) -> float:
+    """Milliseconds that one decoded picture takes, in a batch; the second of two passes counts."""
+    images = next(pictures.stream([splits.validation[:TIMED_PICTURES]])).to(run.device)
+    images = centre_crop(images, model.image_size)
+    passed = 0.0
+    with torch.inference_mode(), autocast(choose_precision(run.recipe.training.precision, run.device), run.device):
+        for _ in range(2):
+            started = time.perf_counter()
+            model(images).cpu()
+            passed = time.perf_counter() - started
+    return 1000 * passed / len(images)
+
+
+def _answers(run: Run, evaluation: Evaluation) -> str:
+    """answers.csv: what the model said of every picture that it was tested on."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(("file", "class", "predicted", "probability"))
+    best, sure = evaluation.probabilities.argmax(1), evaluation.probabilities.max(1)
+    for index, label, predicted, probability in zip(evaluation.indices, evaluation.labels, best, sure, strict=True):
+        name = run.dataset.items[index].name
+        writer.writerow((name, evaluation.classes[label], evaluation.classes[predicted], f"{probability:.6f}"))
+    return out.getvalue()
 
 
 def _report(
     run: Run,
-    model: NetworkModel,
+    fitted: Fitted,
     pictures: Pictures,
     splits: Splits,
-    state: TrainingState,
     evaluations: dict[str, Evaluation],
+    baseline: Baseline | None,
 ) -> RunReport:
     first = next(iter(evaluations.values()))
     return RunReport(
         title=f"{run.recipe.model} on {run.dataset.name}",
         model=run.recipe.model,
         model_reason=f"This model because {run.reason}.",
-        recipe=asdict(run.recipe),
+        recipe=fields_of(run.recipe),
         recipe_name=run.recipe.name,
         command=shlex.join(["alexnet", "train", run.recipe.data, "--recipe", str(run.folder.recipe), "--out", f"{run.folder.path}-again"]),
         dataset=run.dataset.name,
         counts={"training": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
         classes=run.dataset.classes,
-        history=state.history,
+        history=fitted.history,
         evaluations={title: evaluation.to_json() for title, evaluation in evaluations.items()},
         reliability=first.reliability,
         mistakes=_mistakes(run, pictures, first),
-        filters=_first_filters(model),
+        filters=fitted.filters,
         skipped=[asdict(skip) for skip in pictures.skipped],
         environment=environment(run.device),
-        layers=[asdict(layer) for layer in model.network.layers],
+        layers=fitted.layers,
+        baseline=_beside(baseline, first.top1_error) if baseline else None,
+        solver=fitted.solver or None,
         published=published_numbers(run.dataset.name),
-        seconds=state.seconds,
+        seconds=fitted.seconds,
+        parameters=fitted.parameters,
+        macs=fitted.macs,
     )
+
+
+def _beside(baseline: Baseline, error: float) -> dict[str, Any]:
+    return {"in a sentence": sentence(baseline, error), **asdict(baseline)}
 
 
 def _mistakes(run: Run, pictures: Pictures, evaluation: Evaluation) -> Sequence[Mistake]:
@@ -139,8 +193,3 @@ def _mistakes(run: Run, pictures: Pictures, evaluation: Evaluation) -> Sequence[
         Mistake(picture=image[0], name=name, true=mistake.true, predicted=mistake.predicted, probability=mistake.probability)
         for image, name, mistake in zip(shown, names, worst, strict=True)
     ]
-
-
-def _first_filters(model: NetworkModel) -> Tensor:
-    first = next(module for module in model.network.features if isinstance(module, nn.Conv2d))
-    return first.weight.detach().float().cpu()

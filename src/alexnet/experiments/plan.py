@@ -14,8 +14,10 @@ from alexnet.data.preprocess import Preprocess
 from alexnet.errors import BadRecipe, BadRun, BudgetTooSmall
 from alexnet.experiments.recipe import Recipe, changed, from_toml
 from alexnet.experiments.recipes import Subject, find_recipe
+from alexnet.experiments.systems import check_fields, check_system, system_recipe
 from alexnet.models.architecture import vary
-from alexnet.models.catalog import default_model, find_architecture
+from alexnet.models.catalog import check_known, default_model, find_architecture
+from alexnet.models.handcrafted.system import SYSTEMS
 from alexnet.models.shapes import Layer, trace
 from alexnet.models.weights import fitting, read_weights
 
@@ -59,12 +61,10 @@ def plan(
     """The resolved recipe; what is None is the recipe's own. Raises BadModel, ImageSizeTooSmall, BadRecipe, BadWeights with what to do."""
     side = dataset.native_side()
     name, reason = _model(model, weights, side)
-    if recipe.endswith(".toml"):
-        chosen = replace(from_toml(Path(recipe)), data=data)
-        name, reason = (model or chosen.model), "the recipe file names it" if model is None else reason
-        chosen = replace(chosen, model=name)
-    else:
-        chosen = find_recipe(recipe)(Subject(data, find_architecture(name), dataset.traits, side, len(dataset.items)))
+    chosen = _from_file(recipe, data, model) if recipe.endswith(".toml") else _named(recipe, name, data, dataset)
+    if recipe.endswith(".toml") and model is None:
+        reason = "the recipe file names it"
+    check_fields(chosen.model, dict(changes) | ({"weights": weights} if weights else {}))
     if seed is not None:
         chosen = replace(chosen, seed=seed)
     if weights and not chosen.weights:  # a recipe file that names weights has its rates already
@@ -74,11 +74,31 @@ def plan(
         chosen = resized(chosen, image_size)
     chosen = changed(chosen, changes)
     _check_budget(chosen.training.budget_seconds)
+    if chosen.model in SYSTEMS:
+        check_system(chosen, len(dataset.items))
+        return Plan(chosen, reason, (), True)
     size_was_asked = image_size is not None or any(change.replace("-", "_").startswith("preprocess.") for change in changes)
     layers = layers_of(chosen, len(dataset.classes))
     if chosen.weights:
         _check_weights(chosen, len(dataset.classes))
     return Plan(chosen, reason, layers, size_was_asked)
+
+
+def _from_file(recipe: str, data: str, model: str | None) -> Recipe:
+    chosen = replace(from_toml(Path(recipe)), data=data)
+    name = model or chosen.model
+    check_known(name)
+    if (name in SYSTEMS) != (chosen.model in SYSTEMS):
+        raise BadRecipe(f"{recipe} is a recipe of {chosen.model}, and {name} is another kind of model; name a recipe: --recipe quick.")
+    return replace(chosen, model=name)
+
+
+def _named(recipe: str, model: str, data: str, dataset: Dataset) -> Recipe:
+    named = find_recipe(recipe)
+    check_known(model)
+    if model in SYSTEMS:
+        return system_recipe(recipe, SYSTEMS[model], data, dataset)
+    return named(Subject(data, find_architecture(model), dataset.traits, dataset.native_side(), len(dataset.items)))
 
 
 def layers_of(recipe: Recipe, classes: int) -> tuple[Layer, ...]:

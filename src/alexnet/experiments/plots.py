@@ -64,7 +64,7 @@ def _settings(name: str) -> Iterator[None]:
         yield
 
 
-def _drawn(name: str, label: str, width: float, height: float, draw: Callable[[Figure], None]) -> Markup:
+def drawn(name: str, label: str, width: float, height: float, draw: Callable[[Figure], None]) -> Markup:
     """A figure of width x height inches, drawn by `draw`, as an <svg> element with an accessible label."""
     with _settings(name):
         figure = Figure(figsize=(width, height))
@@ -117,7 +117,7 @@ def curves(name: str, title: str, lines: Mapping[str, Series], *, unit: str, per
         _dress_curves(axes, title, unit, percent, legend=len(lines) > 1)
 
     ends = "; ".join(f"{label} ends at {_said(y[-1], percent)}" for label, (_, y) in lines.items())
-    return _drawn(name, f"{title} over {unit}s: {ends}", 4.0, 2.9, draw)
+    return drawn(name, f"{title} over {unit}s: {ends}", 4.0, 2.9, draw)
 
 
 def _said(value: float, percent: bool) -> str:
@@ -154,7 +154,7 @@ def heat_map(name: str, confusion: NDArray[np.int64], classes: Sequence[str]) ->
         _dress_heat_map(axes, labels)
 
     right = float(np.trace(confusion) / max(int(confusion.sum()), 1))
-    return _drawn(name, f"Confusion matrix of {len(labels)} classes; {100 * right:.1f}% on the diagonal", side, side, draw)
+    return drawn(name, f"Confusion matrix of {len(labels)} classes; {100 * right:.1f}% on the diagonal", side, side, draw)
 
 
 def _draw_cells(axes: Axes, counts: NDArray[np.int64]) -> None:
@@ -201,7 +201,7 @@ def reliability(name: str, bins: Sequence[ReliabilityBin]) -> Markup:
         axes.grid(color=LINE, linewidth=0.6)
 
     said = "; ".join(f"says {100 * confidence:.0f}%, is right {100 * accuracy:.0f}%" for confidence, accuracy, _ in filled)
-    return _drawn(name, f"Reliability diagram: {said}", 4.5, 4.2, draw)
+    return drawn(name, f"Reliability diagram: {said}", 4.5, 4.2, draw)
 
 
 def data_uri(picture: Tensor) -> str:

@@ -15,9 +15,12 @@ from alexnet.data.preprocess import PreprocessConfig
 from alexnet.errors import BadRecipe, did_you_mean
 from alexnet.evaluation.views import VIEWS, View
 from alexnet.models.architecture import NetworkChoices
+from alexnet.models.handcrafted.system import SYSTEMS, FeatureConfig
 from alexnet.training.config import TrainingConfig
+from alexnet.training.convex.config import SolverConfig
 
 MOST_SEEDS = 2**32
+OF_NETWORKS, OF_SYSTEMS = ("augment", "network", "training", "weights"), ("features", "solver")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,13 +33,18 @@ class Recipe:
     seed: int = 0
     weights: str = ""  # trained weights to start from: a file, or "imagenet"
     views: str = "centre"  # how the test set is looked at, as "centre,ten"
+    fraction: float = 1.0  # of the training pictures that are used, 0 to 1; validation and test stay whole
     preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     network: NetworkChoices = field(default_factory=NetworkChoices)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    solver: SolverConfig = field(default_factory=SolverConfig)
 
     def __post_init__(self) -> None:
         views_of(self.views)
+        if not 0 < self.fraction <= 1:
+            raise BadRecipe(f"fraction is {self.fraction:g}; it is a share of the training pictures, above 0 and at most 1.")
         if not 0 <= self.seed < MOST_SEEDS:
             raise BadRecipe(f"seed is {self.seed}; it is a whole number from 0 to {MOST_SEEDS - 1:,}.")
 
@@ -72,9 +80,15 @@ def field_names(kind: Any, prefix: str = "") -> list[str]:
     return names
 
 
+def fields_of(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as nested values, without the sections that mean nothing to its kind of model."""
+    foreign = OF_NETWORKS if recipe.model in SYSTEMS else OF_SYSTEMS
+    return {name: value for name, value in asdict(recipe).items() if name not in foreign}
+
+
 def to_toml(recipe: Recipe) -> str:
     """The recipe as TOML; fields that keep a network's own value (None) are left out."""
-    return tomli_w.dumps(_without_none(asdict(recipe)))
+    return tomli_w.dumps(_without_none(fields_of(recipe)))
 
 
 def from_toml(path: Path) -> Recipe:

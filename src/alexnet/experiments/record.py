@@ -34,7 +34,7 @@ class RunReport:
     reliability: the first evaluation's bins.
     filters: float (maps, channels, k, k). layers: dicts with name, kind, output, parameters, macs. published: (what, number, source).
     skipped: dicts with name, class_name, reason. seconds: of training; without it, the history's last.
-    baseline: any names and values, possibly nested.
+    baseline, solver: any names and values, possibly nested. parameters, macs: of the model; without them, the sums of the layers.
     """
 
     title: str
@@ -57,3 +57,6 @@ class RunReport:
     baseline: Mapping[str, Any] | None = None
     published: Sequence[tuple[str, Any, str]] = ()
     seconds: float | None = None
+    solver: Mapping[str, Any] | None = None
+    parameters: int | None = None
+    macs: int | None = None

@@ -83,7 +83,7 @@ class RunView:
             ("pictures judged", count(judged.get("n")), f"{len(self.report.classes):,} classes"),
             ("training time", duration(self._seconds), self._epochs),
             ("images per second", number(sorted(speeds)[len(speeds) // 2] if speeds else None), "in training, median"),
-            ("parameters", number(self.parameters), "weights and biases"),
+            ("parameters", number(self.parameters), "fitted numbers" if self.report.solver else "weights and biases"),
             ("multiply-adds", number(self.macs), "per picture"),
         ]
         return [figure for figure in shown if figure[1] != MISSING]
@@ -198,13 +198,13 @@ class RunView:
 
     @property
     def parameters(self) -> float | None:
-        """The parameters of all layers together."""
-        return _total(self.report.layers, "parameters")
+        """The model's parameters, or those of all layers together."""
+        return self.report.parameters if self.report.parameters is not None else _total(self.report.layers, "parameters")
 
     @property
     def macs(self) -> float | None:
-        """The multiply-adds per picture of all layers together."""
-        return _total(self.report.layers, "macs")
+        """The model's multiply-adds per picture, or those of all layers together."""
+        return self.report.macs if self.report.macs is not None else _total(self.report.layers, "macs")
 
     @property
     def skipped(self) -> Sequence[Mapping[str, Any]]:
@@ -222,7 +222,8 @@ class RunView:
         report = self.report
         shown = (
             ("trained", "What was trained", True),
-            ("curves", "Curves", True),
+            ("curves", "Curves", not report.solver),
+            ("solver", "Solver", report.solver),
             ("evaluation", "Evaluation", True),
             ("classes", "Classes", self.per_class),
             ("confusion", "Confusions", self.heat_map or self.confused_pairs),

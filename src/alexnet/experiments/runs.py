@@ -29,6 +29,9 @@ class RunFolder:
         self.history = path / "history.jsonl"
         self.skipped = path / "skipped.csv"
         self.checkpoints = path / "checkpoints"
+        self.features = path / "features"  # of a hand-crafted system, until its machine is fitted
+        self.baseline = path / "baseline.json"
+        self.answers = path / "answers.csv"
         self.model = path / "model"
         self.plan = path / "plan.json"  # what a time budget decided
         self.result = path / "result.json"
@@ -96,6 +99,7 @@ class Run:
     device: torch.device
     listen: Listener
     should_stop: Callable[[], bool]
+    splits: Path | None = None  # a splits.json to use instead of one of our own; the recipe's fraction is taken of it
     started: float = field(default_factory=time.monotonic)
 
 

@@ -1,8 +1,9 @@
-"""The list of models: one row each. Adding a network is one table and one row here."""
+"""The list of models: one row each. Adding a network is one table and one row here; hand-crafted systems are rows of `SYSTEMS`."""
 
 from alexnet.errors import BadModel, did_you_mean
 from alexnet.models import alexnet, cifar, lenet
 from alexnet.models.architecture import Architecture
+from alexnet.models.handcrafted.system import SYSTEMS
 
 ARCHITECTURES: dict[str, Architecture] = {
     architecture.name: architecture
@@ -23,10 +24,17 @@ ARCHITECTURES: dict[str, Architecture] = {
 SMALL_PICTURE = 64  # pixels: below it, `alexnet-cifar` is the default
 
 
+def check_known(name: str) -> None:
+    """Raise BadModel, with the nearest name, for what is neither a network nor a hand-crafted system."""
+    if name not in ARCHITECTURES and name not in SYSTEMS:
+        raise BadModel(f"No model is called '{name}'. {did_you_mean(name, [*ARCHITECTURES, *SYSTEMS])}")
+
+
 def find_architecture(name: str) -> Architecture:
-    """The architecture of that name; raises BadModel with the nearest name."""
+    """The network of that name; raises BadModel with the nearest name, or because the name is a hand-crafted system's."""
+    check_known(name)
     if name not in ARCHITECTURES:
-        raise BadModel(f"No model is called '{name}'. {did_you_mean(name, ARCHITECTURES)}")
+        raise BadModel(f"{name} is a hand-crafted system, and this needs a network. {did_you_mean(name, ARCHITECTURES)}")
     return ARCHITECTURES[name]
 
 

@@ -34,6 +34,12 @@ class Network(nn.Module):
         scores: Tensor = self.classifier(maps.flatten(1))
         return scores
 
+    def hidden(self, images: Tensor) -> Tensor:
+        """What the last layer sees of (N, channels, S, S): the last hidden layer, (N, units)."""
+        maps = self.avgpool(self.features(self.framed(images)))
+        units: Tensor = self.classifier[:-1](maps.flatten(1))
+        return units
+
     def dense(self, images: Tensor) -> Tensor:
         """Scores at every position of pictures of any size: (N, channels, H, W) -> (N, classes, h, w).
 

@@ -46,6 +46,14 @@ class NetworkModel(ImageModel):
         scores: Tensor = self.network(self._pixels(images))
         return scores if scores.dtype == torch.float64 else scores.float()
 
+    def learned(self) -> dict[str, Tensor]:
+        """The network's weights, by the names of its source."""
+        return dict(self.network.state_dict())
+
+    def hidden(self, images: Tensor) -> Tensor:
+        """The last hidden layer of uint8 images: (N, units)."""
+        return self.network.hidden(self._pixels(images))
+
     def dense_scores(self, images: Tensor) -> Tensor:
         scores = self.network.dense(self._pixels(images))
         return scores if scores.dtype == torch.float64 else scores.float()

@@ -48,7 +48,16 @@ class Reading:
     total: int
 
 
-Event = StepDone | EpochDone | Planned | Message | Reading
+@dataclass(frozen=True, slots=True)
+class Extracting:
+    """Pictures whose features are computed so far."""
+
+    done: int
+    total: int
+    seconds_left: float
+
+
+Event = StepDone | EpochDone | Planned | Message | Reading | Extracting
 Listener = Callable[[Event], None]
 
 

@@ -1,0 +1,48 @@
+"""Local colour statistics: mean and spread of red, green and blue in 4 x 4 cells of a patch, XRCE's second channel beside SIFT."""
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.models.handcrafted.grid import BINS, Grid
+
+CHANNELS = 3
+FLAT = 1e-6  # a variance up to this, the square of a quarter of a level, may be rounding of the two moments
+
+
+class LocalColour(nn.Module):
+    """uint8 images -> 96 numbers at every place of a grid: 16 cells of three means and three standard deviations, as shares of 255.
+
+    Source: Clinchant, Csurka, Perronnin, Renders, XRCE's participation to ImageEval (2007).
+    """
+
+    dimensions = BINS**2 * CHANNELS * 2
+
+    def __init__(self, image_size: int, *, bin_size: int, step: int) -> None:
+        super().__init__()
+        self.grid = Grid(image_size, bin_size=bin_size, step=step, window="box")
+
+    @property
+    def centres(self) -> Tensor:
+        """(positions, 2): x and y, 0 to 1 of the picture's side."""
+        return self.grid.centres
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one picture's pooling."""
+        return self.grid.macs(2 * CHANNELS)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Uint8 (N, 3, S, S) -> float32 (N, positions, 96)."""
+        return self.describe(self.maps(images))
+
+    def maps(self, images: Tensor) -> Tensor:
+        """What all scales have in common: pixels and their squares, (N, 6, S, S)."""
+        pixels = images.to(self.grid.windows.dtype) / 255 - 0.5  # around 0: the spread is a difference of squares
+        return torch.cat([pixels, pixels.square()], dim=1)
+
+    def describe(self, maps: Tensor) -> Tensor:
+        """`maps` of pictures -> their descriptors."""
+        mean, square = self.grid(maps).split(CHANNELS, dim=-1)
+        variance = nn.functional.threshold(square - mean.square(), FLAT, 0.0)
+        spread = variance.sqrt_()
+        return torch.cat([mean, spread], dim=-1).flatten(2)

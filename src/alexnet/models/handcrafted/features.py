@@ -1,0 +1,169 @@
+"""From a FeatureConfig to the module that turns pictures into vectors; what was fitted comes as dictionaries of tensors.
+
+A dictionary is what one kind of descriptor is encoded with: `projection`, `offset`, `weights`, `means`, `variances` of a Fisher vector, or
+the `vocabulary` of a bag of words. Knows not how they are fitted.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.errors import BadModel
+from alexnet.models.handcrafted.cells import Cells
+from alexnet.models.handcrafted.colour import LocalColour
+from alexnet.models.handcrafted.fisher import FisherVector
+from alexnet.models.handcrafted.hog import HOG
+from alexnet.models.handcrafted.keypoints import SURF, SparseSIFT
+from alexnet.models.handcrafted.pixels import Pixels
+from alexnet.models.handcrafted.sift import DenseSIFT
+from alexnet.models.handcrafted.system import FeatureConfig
+from alexnet.models.handcrafted.words import DenseWords, ScatteredWords
+
+Dictionary = Mapping[str, Tensor]
+
+
+class Features(Protocol):
+    """Any module of features: pictures in, one vector a picture out."""
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers of one picture's vector."""
+
+    def __call__(self, images: Tensor, /) -> Tensor:
+        """uint8 (N, 3, S, S) -> float32 (N, dimensions)."""
+        ...
+
+
+class Description(nn.Module):
+    """One kind of descriptor at one or several scales: uint8 images -> (N, P, d).
+
+    mirror: the picture's mirror image is described as well, at the same places, so that both encode alike.
+    """
+
+    def __init__(self, scales: Sequence[DenseSIFT | LocalColour], *, mirror: bool = False) -> None:
+        super().__init__()
+        self.mirror = mirror
+        self.scales = nn.ModuleList(scales)
+        self.dimensions = scales[0].dimensions
+        times = 2 if mirror else 1
+        self.macs = times * sum(scale.macs for scale in scales)
+        self.centres: Tensor
+        self.register_buffer("centres", torch.cat([scale.centres for scale in scales] * times), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        described = self._described(images)
+        return torch.cat([described, self._described(images.flip(-1))], dim=1) if self.mirror else described
+
+    def _described(self, images: Tensor) -> Tensor:
+        first, *_ = scales = cast(Sequence[DenseSIFT | LocalColour], self.scales)
+        maps = first.maps(images)  # one smoothing: all scales look at the same
+        return torch.cat([scale.describe(maps) for scale in scales], dim=1)
+
+
+class DenseFeatures(nn.Module):
+    """Descriptors on a grid, encoded; several kinds stand one after the other, each of the same weight."""
+
+    def __init__(self, descriptions: Sequence[Description], encoders: Sequence[FisherVector | DenseWords]) -> None:
+        super().__init__()
+        self.descriptions, self.encoders = nn.ModuleList(descriptions), nn.ModuleList(encoders)
+        self.dimensions = sum(encoder.dimensions for encoder in encoders)
+        self.macs = sum(part.macs for part in (*descriptions, *encoders))
+
+    def forward(self, images: Tensor) -> Tensor:
+        pairs = zip(self.descriptions, self.encoders, strict=True)
+        return torch.cat([encoder(description(images)) for description, encoder in pairs], dim=1)
+
+
+class ScatteredFeatures(nn.Module):
+    """Descriptors at interest points, as a bag of words."""
+
+    def __init__(self, detector: SparseSIFT | SURF, encoder: ScatteredWords) -> None:
+        super().__init__()
+        self.detector, self.encoder = detector, encoder
+        self.dimensions, self.macs = encoder.dimensions, encoder.macs
+
+    def forward(self, images: Tensor) -> Tensor:
+        vectors: Tensor = self.encoder(*self.detector(images), len(images))
+        return vectors
+
+
+def descriptions_of(config: FeatureConfig, image_size: int) -> list[Description]:
+    """The dense descriptors that a configuration encodes, one entry a kind; raises ImageSizeTooSmall with the arithmetic."""
+    sift = [
+        DenseSIFT(image_size, bin_size=size, step=config.step, smoothing=config.smoothing, root=config.encoding == "fisher")
+        for size in config.bin_sizes
+    ]
+    colour = [LocalColour(image_size, bin_size=size, step=config.step) for size in config.bin_sizes] if config.colour else []
+    return [Description(scales, mirror=config.mirror) for scales in (sift, colour) if scales]
+
+
+def detector_of(config: FeatureConfig) -> SparseSIFT | SURF:
+    """The finder of interest points; raises BadModel, naming the extra, where its library is missing."""
+    return SparseSIFT() if config.descriptor == "sparse-sift" else SURF()
+
+
+def dictionaries_needed(config: FeatureConfig) -> int:
+    """How many dictionaries are to be fitted: one a kind of descriptor that is encoded."""
+    if config.encoding == "none":
+        return 0
+    return 2 if config.colour and config.descriptor == "sift" else 1
+
+
+def build_features(config: FeatureConfig, image_size: int, dictionaries: Sequence[Dictionary]) -> nn.Module:
+    """The module of a configuration; raises BadModel for combinations that mean nothing, and dictionaries that do not fit."""
+    check_features(config)
+    if config.descriptor == "pixels":
+        return Pixels(image_size)
+    if config.descriptor == "hog":
+        return HOG(image_size, cell=config.cell, orientations=config.orientations)
+    if len(dictionaries) != dictionaries_needed(config):
+        raise BadModel(f"These features need {dictionaries_needed(config)} dictionaries, and {len(dictionaries)} are there.")
+    if config.descriptor != "sift":
+        detector = detector_of(config)
+        return ScatteredFeatures(detector, ScatteredWords(_vocabulary(dictionaries[0], detector.dimensions), config.pyramid))
+    descriptions = descriptions_of(config, image_size)
+    pairs = zip(descriptions, dictionaries, strict=True)
+    return DenseFeatures(descriptions, [_encoder(config, description, dictionary) for description, dictionary in pairs])
+
+
+def check_features(config: FeatureConfig) -> None:
+    """Raise BadModel for a descriptor and an encoding that do not go together."""
+    whole, points = config.descriptor in ("pixels", "hog"), config.descriptor in ("sparse-sift", "surf")
+    if whole and config.encoding != "none":
+        raise BadModel(
+            f"features.descriptor '{config.descriptor}' describes whole pictures and takes no encoding; set features.encoding none."
+        )
+    if not whole and config.encoding == "none":
+        encodings = "words" if points else "words or fisher"
+        raise BadModel(f"features.descriptor '{config.descriptor}' gives many vectors a picture; set features.encoding {encodings}.")
+    if points and config.encoding == "fisher":
+        raise BadModel(f"features.descriptor '{config.descriptor}' is encoded in words only; set features.encoding words.")
+
+
+def _encoder(config: FeatureConfig, description: Description, dictionary: Dictionary) -> FisherVector | DenseWords:
+    cells = Cells(description.centres, config.pyramid)
+    if config.encoding == "words":
+        return DenseWords(_vocabulary(dictionary, description.dimensions), cells)
+    names = ("projection", "offset", "weights", "means", "variances")
+    if not all(name in dictionary for name in names):
+        raise BadModel(f"A Fisher vector needs {', '.join(names)}; there are {', '.join(sorted(dictionary)) or 'none'}.")
+    components, gaussians = dictionary["offset"].numel(), dictionary["weights"].numel()
+    shapes = ((description.dimensions, components), (components,), (gaussians,), (gaussians, components), (gaussians, components))
+    _check_shapes(dictionary, dict(zip(names, shapes, strict=True)))
+    return FisherVector(**{name: dictionary[name] for name in names}, cells=cells)
+
+
+def _vocabulary(dictionary: Dictionary, dimensions: int) -> Tensor:
+    vocabulary = dictionary.get("vocabulary")
+    if vocabulary is None:
+        raise BadModel("A bag of words needs a vocabulary, and there is none.")
+    _check_shapes(dictionary, {"vocabulary": (*vocabulary.shape[:1], dimensions)})
+    return vocabulary
+
+
+def _check_shapes(dictionary: Dictionary, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in shapes.items():
+        if tuple(dictionary[name].shape) != shape:
+            raise BadModel(f"{name} has shape {tuple(dictionary[name].shape)}; these features need {shape}.")

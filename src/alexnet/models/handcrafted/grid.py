@@ -1,0 +1,110 @@
+"""A regular grid of descriptors over a picture: where they lie, and maps summed over their 4 x 4 bins as two matrix products.
+
+A descriptor's bins are separable windows, so pooling along a row and then along a column of the picture costs two products for the whole
+batch. Neighbouring descriptors share bins when the bin is a multiple of the step; equal windows are computed once. Knows no gradients.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.errors import ImageSizeTooSmall
+
+BINS = 4  # a side of a descriptor (Lowe 2004)
+Window = Literal["triangle", "gaussian", "box"]
+
+
+class Grid(nn.Module):
+    """Descriptors of 4 x 4 bins, `bin_size` px each, every `step` px of a square picture; they lie wholly inside, centred.
+
+    window: "triangle", bilinear shares between neighbouring bins, then each bin weighted by the Gaussian at its centre (as VLFeat's fast
+    dense SIFT does); "gaussian", the Gaussian at each pixel (Lowe's, OpenCV's; slower, no bins are shared); "box", plain means, to which a pixel on the border of two bins gives half to each.
+    Raises ImageSizeTooSmall for a picture smaller than one descriptor.
+    """
+
+    def __init__(self, image_size: int, *, bin_size: int, step: int, window: Window = "triangle") -> None:
+        super().__init__()
+        side = BINS * bin_size
+        if image_size < side:
+            raise ImageSizeTooSmall(
+                f"A descriptor of {BINS}x{BINS} bins of {bin_size} px is {side} px wide, and the picture {image_size} px: "
+                f"take {_smaller(image_size // BINS)}an --image-size of at least {side}."
+            )
+        self.across = (image_size - side) // step + 1  # descriptors in a row
+        first = (image_size - 1) / 2 - step * (self.across - 1) / 2
+        centres = first + step * torch.arange(self.across)
+        rows = _windows(image_size, centres, bin_size, window)
+        unique, place = torch.unique(rows.reshape(-1, image_size), dim=0, return_inverse=True)
+        self.windows: Tensor
+        self.bins: Tensor
+        self.weights: Tensor
+        self.centres: Tensor
+        self.register_buffer("windows", unique.T.contiguous(), persistent=False)  # (image_size, distinct windows)
+        self.register_buffer("bins", _bins(place.view(self.across, BINS), len(unique)), persistent=False)
+        self.register_buffer("weights", _bin_weights(window), persistent=False)
+        self.register_buffer("centres", _centres((centres + 0.5) / image_size), persistent=False)
+
+    @property
+    def positions(self) -> int:
+        """How many descriptors a picture has."""
+        return self.across**2
+
+    def macs(self, maps: int) -> int:
+        """Multiply-accumulates of pooling so many maps of one picture."""
+        size, distinct = self.windows.shape
+        return maps * size * distinct * (size + distinct)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """maps (N, M, S, S) -> sums over bins (N, positions, 16, M): positions row by row, the 16 bins row by row."""
+        count, depth = maps.shape[:2]
+        sums = self.windows.T @ (maps @ self.windows)  # (N, M, distinct y, distinct x)
+        cells = sums.flatten(2).transpose(1, 2)
+        pooled = cells.index_select(1, self.bins).view(count, self.positions, BINS**2, depth)
+        return pooled.mul_(self.weights) if self.weights.numel() else pooled
+
+
+def _smaller(largest: int) -> str:
+    return f"--features.bins {largest} at most, or " if largest else ""
+
+
+def _windows(size: int, centres: Tensor, bin_size: int, window: Window) -> Tensor:
+    """(descriptors, 4, size): how much each pixel of a row counts in each bin of each descriptor."""
+    middles = centres[:, None] + bin_size * (torch.arange(BINS) - (BINS - 1) / 2)
+    away = (torch.arange(size) - middles[..., None]).abs()  # whole or half pixels: equal windows are equal in all digits
+    if window == "box":
+        return ((bin_size + 1) / 2 - away).clamp(0, 1) / bin_size  # how much of a pixel lies in the bin
+    shares = (1 - away / bin_size).clamp(min=0)
+    if window == "triangle":
+        return shares
+    from_centre = (torch.arange(size) - centres[:, None]) / bin_size
+    return shares * torch.exp(-from_centre[:, None, :].square() / (BINS**2 / 2))  # standard deviation: half the descriptor
+
+
+def _bin_weights(window: Window) -> Tensor:
+    """(16, 1): the Gaussian at the bins' centres, or nothing where the windows hold it, or none is wanted."""
+    if window != "triangle":
+        return torch.empty(0)
+    away = torch.arange(BINS) - (BINS - 1) / 2
+    line = torch.exp(-away.square() / (BINS**2 / 2))
+    return (line[:, None] * line[None]).reshape(-1, 1)
+
+
+def _bins(place: Tensor, distinct: int) -> Tensor:
+    """Flat indices (positions * 16,) into the distinct cells of a picture, from the windows (across, 4) of a row."""
+    rows = place[:, None, :, None] * distinct  # descriptor row, _, bin row, _
+    return (rows + place[None, :, None, :]).reshape(-1)
+
+
+def _centres(line: Tensor) -> Tensor:
+    """(positions, 2): x and y of every descriptor, 0 to 1 of the picture's side."""
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    return torch.stack([x.reshape(-1), y.reshape(-1)], dim=1)
+
+
+def smoothing_kernel(sigma: float) -> Tensor:
+    """The (k,) samples of a Gaussian with standard deviation `sigma` px, over four of them on each side, summing to 1."""
+    radius = max(1, math.ceil(4 * sigma))
+    line = torch.exp(-torch.arange(-radius, radius + 1).square() / (2 * sigma**2))
+    return line / line.sum()

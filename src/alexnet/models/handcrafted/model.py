@@ -1,0 +1,68 @@
+"""A hand-crafted system behind the seam: features and a machine, as one model; and what of it is written down."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.errors import BadModel
+from alexnet.models.handcrafted.features import Dictionary, build_features, dictionaries_needed
+from alexnet.models.handcrafted.machines import machine_from, operations
+from alexnet.models.handcrafted.system import FeatureConfig
+from alexnet.models.seam import ImageModel
+
+DICTIONARY, MACHINE = "dictionary.", "machine."
+
+
+class HandcraftedModel(ImageModel):
+    """uint8 images -> features -> machine -> scores. Always computed in full precision: half of it blurs distances and margins."""
+
+    def __init__(
+        self, config: FeatureConfig, dictionaries: Sequence[Dictionary], machine: nn.Module, *, image_size: int, classes: int
+    ) -> None:
+        super().__init__()
+        self.config, self.dictionaries = config, tuple(dictionaries)
+        self.features, self.machine = build_features(config, image_size, dictionaries), machine
+        self.image_size, self.classes = image_size, classes
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, enabled=False):
+            scores: Tensor = self.machine(self.features(images))
+        return scores
+
+    def learned(self) -> dict[str, Tensor]:
+        """All fitted tensors, by the names that `rebuild` knows."""
+        found = {f"{DICTIONARY}{i}.{name}": value for i, one in enumerate(self.dictionaries) for name, value in one.items()}
+        return found | {MACHINE + name: value for name, value in self.machine.state_dict().items()}
+
+    @property
+    def parameters_fitted(self) -> int:
+        """Numbers that were fitted: dictionaries and machine."""
+        return sum(value.numel() for value in self.learned().values())
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates per picture: pooling, encoding, machine."""
+        return int(getattr(self.features, "macs", 0)) + operations(self.machine)
+
+
+def rebuild(
+    config: FeatureConfig, machine: Mapping[str, Any], tensors: Mapping[str, Tensor], *, image_size: int, classes: int
+) -> HandcraftedModel:
+    """The model whose `learned()` tensors and machine's spec were saved; raises BadModel where they do not fit together."""
+    dictionaries = [_under(tensors, f"{DICTIONARY}{i}.") for i in range(dictionaries_needed(config))]
+    rebuilt = machine_from(_under(tensors, MACHINE), machine)
+    model = HandcraftedModel(config, dictionaries, rebuilt, image_size=image_size, classes=classes)
+    blank = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8)
+    try:
+        scores = model(blank).shape
+    except RuntimeError as error:
+        raise BadModel(f"The machine does not fit the features: {str(error).splitlines()[0]}.") from None
+    if tuple(scores) != (1, classes):
+        raise BadModel(f"The machine gives {scores[-1]} scores, and there are {classes} classes.")
+    return model
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

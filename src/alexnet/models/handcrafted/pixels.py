@@ -1,0 +1,24 @@
+"""Pixels as features: the floor under every descriptor. Knows nothing of pictures but their size."""
+
+import torch
+from torch import Tensor, nn
+
+LARGEST = 255.0  # of a uint8 pixel
+
+
+class Pixels(nn.Module):
+    """uint8 (N, 3, S, S) -> float32 (N, 3 * S * S), 0 to 1: red, green, blue, each row by row."""
+
+    def __init__(self, image_size: int) -> None:
+        super().__init__()
+        self.dimensions = 3 * image_size**2
+        self.white: Tensor
+        self.register_buffer("white", torch.tensor(LARGEST), persistent=False)  # a buffer, so that .double() is heard
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one picture: one scaling a number."""
+        return self.dimensions
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1).to(self.white.dtype).div_(self.white)

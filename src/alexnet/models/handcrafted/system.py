@@ -1,0 +1,110 @@
+"""The hand-crafted systems as rows: which descriptor, which encoding, which kernel. Knows no tensors and no solver.
+
+A system is what stood before 2012: local gradients by a fixed formula, words or Gaussians fitted without labels, and one convex problem.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from alexnet.errors import BadRecipe
+
+Descriptor = Literal["pixels", "hog", "sift", "sparse-sift", "surf"]
+Encoding = Literal["none", "words", "fisher"]
+Kernel = Literal["linear", "rbf", "chi2", "intersection"]
+CELLS = re.compile(r"(\d+)x(\d+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeatureConfig:
+    """How a picture becomes a vector; sizes in pixels of the picture as the system sees it."""
+
+    descriptor: Descriptor = "sift"
+    encoding: Encoding = "none"
+    colour: bool = False  # local colour statistics as a second channel of descriptors
+    mirror: bool = False  # a picture's mirror image is described with it: right where mirrored pictures keep their class
+    step: int = 4  # px between the centres of neighbouring descriptors
+    bins: str = "4"  # px a side of one of a descriptor's 4 x 4 bins; several scales as "4,6,8"
+    smoothing: float = 0.0  # px, standard deviation of the blur before gradients are taken
+    cell: int = 8  # px a side of a HOG cell
+    orientations: int = 9  # of a HOG cell, over 180 degrees
+    components: int = 64  # of a descriptor after PCA, before the Gaussians
+    gaussians: int = 64
+    words: int = 1_000
+    cells: str = "1x1"  # parts of the picture that are encoded apart, columns x rows, as "1x1,2x2"
+    sample_per_word: int = 1_000  # descriptors at most, for each word or Gaussian, that PCA, words and Gaussians are fitted on
+
+    def __post_init__(self) -> None:
+        for name, kind in (("descriptor", Descriptor), ("encoding", Encoding)):
+            if getattr(self, name) not in get_args(kind):
+                raise BadRecipe(f"features.{name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, get_args(kind)))}.")
+        for name in ("step", "cell", "orientations", "components", "gaussians", "words", "sample_per_word"):
+            if getattr(self, name) < 1:
+                raise BadRecipe(f"features.{name} is {getattr(self, name)}; it must be at least 1.")
+        if not 0 <= self.smoothing < 100:
+            raise BadRecipe(f"features.smoothing is {self.smoothing:g}; it is a standard deviation in pixels, 0 to 100.")
+        _ = self.bin_sizes, self.pyramid
+
+    @property
+    def bin_sizes(self) -> tuple[int, ...]:
+        """Pixels a side of a bin, one number a scale; raises BadRecipe."""
+        words = [word.strip() for word in self.bins.split(",")]
+        if not all(word.isdecimal() and 1 <= int(word) <= 1_000 for word in words):
+            raise BadRecipe(f"features.bins is '{self.bins}'; write pixels from 1, one number a scale, as \"4,6,8\".")
+        return tuple(int(word) for word in words)
+
+    @property
+    def pyramid(self) -> tuple[tuple[int, int], ...]:
+        """(columns, rows) of each level of the spatial pyramid; raises BadRecipe."""
+        matches = [CELLS.fullmatch(word.strip()) for word in self.cells.split(",")]
+        levels = tuple((int(match[1]), int(match[2])) for match in matches if match)
+        if len(levels) != len(matches) or not all(1 <= columns <= 16 and 1 <= rows <= 16 for columns, rows in levels):
+            raise BadRecipe(f"features.cells is '{self.cells}'; write levels of columns x rows from 1 to 16, as \"1x1,2x2\".")
+        return levels
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class System:
+    """A row of the catalogue: a name, what it is and where it comes from, its features and its machine's kernel."""
+
+    name: str
+    title: str
+    source: str
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    kernel: Kernel = "linear"
+
+
+FISHER_SVM = System(
+    name="fisher-svm",
+    title="dense RootSIFT, Fisher vectors, linear SVM",
+    source="Sanchez, Perronnin, Mensink, Verbeek, Image Classification with the Fisher Vector (IJCV 2013); XRCE in ILSVRC-2010 and 2011",
+    features=FeatureConfig(encoding="fisher", bins="4,6,8", cells="1x1,2x2"),
+)
+SIFT_BOW_SVM = System(
+    name="sift-bow-svm",
+    title="dense SIFT, 1,000 visual words, chi-squared map, linear SVM",
+    source="Csurka et al., Visual Categorization with Bags of Keypoints (2004); Lazebnik, Schmid, Ponce (CVPR 2006)",
+    features=FeatureConfig(encoding="words", cells="1x1,2x2"),
+    kernel="chi2",
+)
+SURF_BOW_SVM = System(
+    name="surf-bow-svm",
+    title="SURF, 1,000 visual words, chi-squared map, linear SVM",
+    source="Bay, Ess, Tuytelaars, Van Gool, SURF (CVIU 2008), in a bag of words",
+    features=FeatureConfig(descriptor="surf", encoding="words"),
+    kernel="chi2",
+)
+HOG_SVM = System(
+    name="hog-svm",
+    title="histograms of oriented gradients, SVM with an RBF kernel",
+    source="Dalal and Triggs, Histograms of Oriented Gradients for Human Detection (CVPR 2005)",
+    features=FeatureConfig(descriptor="hog"),
+    kernel="rbf",
+)
+RAW_SVM = System(
+    name="raw-svm",
+    title="pixels, linear SVM: the floor",
+    source="no features at all",
+    features=FeatureConfig(descriptor="pixels"),
+)
+SYSTEMS: dict[str, System] = {system.name: system for system in (FISHER_SVM, SIFT_BOW_SVM, SURF_BOW_SVM, HOG_SVM, RAW_SVM)}

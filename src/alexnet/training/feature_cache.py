@@ -1,0 +1,91 @@
+"""Features on disk, in half precision: found again by content and settings, and gone on with where they were interrupted.
+
+A row is one picture's vector. The file's name is a digest of everything that decides its numbers, so a changed setting or picture has
+another file; a small file beside it says how many rows are whole.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alexnet.errors import BadRun
+
+Rows = NDArray[np.float16]
+LARGEST = float(np.finfo(np.float16).max)
+MARGIN = 1 << 28  # bytes that are left free on the disk
+
+
+def digest_of(settings: Mapping[str, Any], tensors: Mapping[str, Tensor], content: bytes) -> str:
+    """A name for features: settings, what was fitted, and the pictures' own digests (concatenated)."""
+    state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name in sorted(tensors):
+        state.update(name.encode() + str(tuple(tensors[name].shape)).encode() + tensors[name].cpu().contiguous().numpy().tobytes())
+    state.update(content)
+    return state.hexdigest()[:24]
+
+
+class FeatureCache:
+    """The features of `rows` pictures with `dimensions` numbers each, in `folder`, under the name `key`."""
+
+    def __init__(self, folder: Path, key: str, *, rows: int, dimensions: int) -> None:
+        self.data, self.progress = folder / f"{key}.f16", folder / f"{key}.json"
+        self.rows, self.dimensions = rows, dimensions
+        folder.mkdir(parents=True, exist_ok=True)
+        self.done = self._whole_rows()
+
+    @property
+    def bytes(self) -> int:
+        """Size of the whole file."""
+        return 2 * self.rows * self.dimensions
+
+    def _whole_rows(self) -> int:
+        try:
+            done = int(json.loads(self.progress.read_text())["rows"])
+            return done if self.data.stat().st_size == self.bytes and 0 <= done <= self.rows else 0
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+            return 0
+
+    def fill(self, vectors: Callable[[int], Iterator[NDArray[np.float32]]]) -> Rows:
+        """All rows; what is missing comes from `vectors(first)`, which gives blocks of rows from number `first` on.
+
+        Raises BadRun where the disk has no room.
+        """
+        if self.done < self.rows:
+            self._make_room()
+            file = np.memmap(self.data, np.float16, "r+", shape=(self.rows, self.dimensions))
+            for block in vectors(self.done):
+                file[self.done : self.done + len(block)] = np.clip(block, -LARGEST, LARGEST)
+                file.flush()
+                self._mark(self.done + len(block))
+            assert self.done == self.rows, f"{self.done} of {self.rows} rows came"
+        return np.memmap(self.data, np.float16, "r", shape=(self.rows, self.dimensions))
+
+    def _make_room(self) -> None:
+        if self.data.exists() and self.data.stat().st_size == self.bytes:
+            return
+        free = shutil.disk_usage(self.data.parent).free
+        if free < self.bytes + MARGIN:
+            raise BadRun(
+                f"The features take {self.bytes / 1e9:.1f} GB and {self.data.parent} has {free / 1e9:.1f} GB left. "
+                "Choose an --out on a larger disk, or smaller features: --features.cells 1x1, or --features.gaussians 16."
+            )
+        with self.data.open("wb") as file:
+            file.truncate(self.bytes)
+
+    def _mark(self, rows: int) -> None:
+        self.done = rows
+        partial = self.progress.with_suffix(".partial")
+        partial.write_text(json.dumps({"rows": rows}))
+        partial.replace(self.progress)
+
+
+def forget(folder: Path) -> None:
+    """Delete all features of a run; they can be computed again."""
+    shutil.rmtree(folder, ignore_errors=True)

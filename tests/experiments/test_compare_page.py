@@ -1,0 +1,194 @@
+"""What a person reads of a comparison: the page and the terminal's tables."""
+
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+from tests.experiments.digit_systems import MACHINES, Trainings
+
+from alexnet.experiments.compare import compare
+from alexnet.experiments.compare_report import comparison_page
+from alexnet.experiments.compare_view import CompareView, points, size
+from alexnet.experiments.comparison import Comparison
+from alexnet.tables import comparison_tables
+
+SECTIONS = ["headline", "choice", "systems", "amounts", "arms", "pairs", "cells", "repeat", "environment"]
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Elements, ids and visible text; fails on elements that do not close in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in {"style", "script"}:
+            self.text += " ".join(data.split()) + " "
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    """All stand-ins, three amounts, two seeds; one cell has failed."""
+    trainings = Trainings(failing=("raw-svm",))
+    out = tmp_path_factory.mktemp("compare") / "digits ü"
+    models, makers = ",".join(MACHINES), {"run_cell": trainings.train, "frozen_cell": trainings.freeze}
+    return compare("digits", models=models, fractions="0.02,0.2,1", seeds=2, out=out, **makers)  # type: ignore[arg-type]  # of two types
+
+
+@pytest.fixture(scope="module")
+def html(comparison: Comparison) -> str:
+    return Path(comparison.report).read_text("utf-8")
+
+
+def svgs(html: str) -> list[ElementTree.Element]:
+    return [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)]
+
+
+def test_every_section_is_there_once_and_every_link_arrives(html: str, comparison: Comparison) -> None:
+    page = Page(html)
+    ids = [identity for _, attributes in page.elements if (identity := attributes.get("id"))]
+    assert [identity for identity in ids if identity in SECTIONS] == SECTIONS
+    assert len(set(ids)) == len(ids)
+    links = [href for a in page.all("a") if (href := a["href"])]
+    assert all(href[1:] in ids for href in links if href.startswith("#"))
+    reports = [href for href in links if not href.startswith("#")]
+    assert len(reports) == 30
+    assert all((Path(comparison.run) / href.replace("%2B", "+")).is_file() for href in reports)
+
+
+def test_headline_and_choice(html: str, comparison: Comparison) -> None:
+    headline = CompareView(comparison).headline.striptags()
+    assert re.fullmatch(
+        r"For digits, take lenet: it names 9\d\.\d% of \d{3} test pictures correctly \(between [\d.]+% and [\d.]+%, 95% interval\)",
+        headline,
+    )
+    text = Page(html).text
+    assert comparison.choice.reason in text
+    assert all(remark in text for remark in comparison.remarks)
+    assert all(crossing.sentence in text for crossing in comparison.crossings)
+
+
+def test_nothing_is_loaded_from_anywhere(html: str) -> None:
+    for _, attributes in Page(html).elements:
+        for name in ("src", "srcset", "data", "poster", "xlink:href"):
+            assert (attributes.get(name) or "data:").startswith("data:")
+        assert not [name for name in attributes if name.startswith("on")]
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "@import" not in html
+    assert "default-src 'none'" in html
+    assert len(html) < 300_000
+
+
+def test_tables_have_heads_and_can_be_scrolled_by_keyboard(html: str) -> None:
+    page = Page(html)
+    assert len(page.all("table")) == len(page.all("thead")) == len([one for one in page.all("div") if one.get("class") == "scroll"])
+    assert all(one["tabindex"] == "0" and one["aria-label"] for one in page.all("div") if one.get("class") == "scroll")
+    assert all("scope" in cell for cell in page.all("th"))
+
+
+def test_plots_say_their_numbers_and_use_the_pages_colours(html: str, comparison: Comparison) -> None:
+    plots = svgs(html)
+    assert len(plots) == 2
+    ids = [{e.attrib["id"] for e in svg.iter() if "id" in e.attrib} for svg in plots]
+    assert not ids[0] & ids[1]
+    for svg, own in zip(plots, ids, strict=True):
+        text = ElementTree.tostring(svg, "unicode")
+        assert set(re.findall(r'(?:url\(|href=")#([^")]+)', text)) <= own
+        assert {f"var(--series-{i})" for i in range(1, 6)} <= set(re.findall(r"var\(--series-\d\)", text))
+        assert not re.search(r": #0[1-9ab]0[1-9ab]0[1-9ab]", text)
+    labels = [svg.attrib["aria-label"] for svg in plots]
+    for system in comparison.systems:
+        assert all(system.model in label for label in labels)
+    assert "Error against pictures per class: hog-svm" in labels[0]
+    assert "100" in [element.text for element in plots[0].iter() if element.text]
+
+
+def test_many_systems_keep_their_legend_on_the_plot(comparison: Comparison) -> None:
+    plot = CompareView(comparison).plots[0]
+    assert all(f">{model}</text>" in plot for model in MACHINES if model != "raw-svm")
+
+
+def test_one_amount_has_no_learning_curve(comparison: Comparison) -> None:
+    single = [system for system in comparison.systems if system.fraction == 1]
+    page = comparison_page(replace(comparison, systems=single, crossings=(), arms=()))
+    assert len(svgs(page)) == 1
+    assert 'id="arms"' not in page
+
+
+def test_failed_cells_say_why_and_their_words_stay_text(html: str) -> None:
+    assert "the loss of raw-svm is &lt;not&gt; finite" in html
+    assert "6 of 36 cells have no result (raw-svm)" in Page(html).text
+
+
+def test_hostile_words_stay_text(comparison: Comparison) -> None:
+    hostile = "</title><script>alert(1)</script>\x00"
+    page = comparison_page(replace(comparison, dataset=hostile, remarks=[hostile], command=hostile, environment={hostile: hostile}))
+    assert len(Page(page).all("script")) == 1
+    assert "<script>alert(1)" in Page(page).text
+
+
+def test_the_same_comparison_gives_the_same_bytes(comparison: Comparison) -> None:
+    assert comparison_page(comparison) == comparison_page(comparison)
+
+
+def test_three_arms_are_said(html: str) -> None:
+    text = Page(html).text
+    assert re.search(r"Learning the features takes the error from [\d.]+% \(\S+\) to [\d.]+% \(alexnet-cifar-fast\+svm\)", text)
+    assert re.search(r"together takes it from [\d.]+% to [\d.]+% \(alexnet-cifar-fast\); the difference is shown \(p under 0.001\)", text)
+
+
+def test_sizes_and_points() -> None:
+    assert [size(n) for n in (None, 12, 1_234, 12_345_678, 243_900_000, 5e9)] == ["–", "12 B", "1.23 kB", "12.3 MB", "244 MB", "5 GB"]
+    assert [points(d) for d in (0.0123, -0.004, 0)] == ["+1.2", "−0.4", "+0.0"]
+
+
+def shown(parts: Iterable[Table | str], width: int = 80) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    for part in parts:
+        console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_terminal_table_fits_80_columns(comparison: Comparison) -> None:
+    lines = shown(comparison_tables(comparison))
+    assert lines[0] == "digits, 100 training pictures per class, test error:"
+    for system in comparison.largest:
+        row = [line.split() for line in lines if line.startswith(f"{system.model} ") and "%" in line.split()[1]]
+        assert len(row) == 1
+        assert row[0][1] == f"{system.error:.1%}"
+    table = [line for line in lines if line.startswith("lenet ")]
+    assert table[0].split()[-2:] == ["61.7k", "417k"]
+    page = " ".join(" ".join(lines).split())
+    assert all(crossing.sentence in page for crossing in comparison.crossings)
+    assert f"Take lenet: {comparison.choice.reason}" in page
+    assert "No result: raw-svm, 100% of the pictures, seed 0: the loss of raw-svm is <not> finite" in page
+    assert comparison.report in "".join(lines[-2:])
