@@ -16,6 +16,9 @@ from alexnet.data.dataset import Traits
 from alexnet.data.datasets import open_dataset
 from alexnet.data.inspection import inspect
 from alexnet.evaluation.evaluate import summarise
+from alexnet.experiments.cells import Words
+from alexnet.experiments.choice import Choice
+from alexnet.experiments.comparison import Comparison
 from alexnet.experiments.conclude import Result
 from alexnet.experiments.recipe import Recipe, changed, field_names
 from alexnet.experiments.recipes import RECIPES, Subject
@@ -86,8 +89,24 @@ def json_objects(digits_folder: Path) -> dict[str, set[str]]:
         one, np.zeros(1, np.int64), np.zeros(1, np.int64), ("a", "b"), view="centre", views_per_picture=1, seconds=0.0
     ).to_json()
     network = summarise_networks(["lenet"], classes=None, image_size=None, channels=None)[0].to_json()
+    comparison = Comparison(
+        words=Words(data="x", models=("lenet",)),
+        dataset="x",
+        classes=2,
+        run="",
+        report="",
+        command="",
+        split="test",
+        cells=(),
+        systems=(),
+        pairs=(),
+        crossings=(),
+        arms=(),
+        choice=Choice(model="lenet", reason=""),
+    )
     return {
         "train": {field.name for field in fields(Result)},
+        "compare": set(comparison.to_json()),
         "evaluate": set(evaluation),
         "predict": {"predictions", *Prediction("x.png", ()).to_json()},
         "summary": {"models", *network},
@@ -182,7 +201,7 @@ def test_every_module_is_described() -> None:
     named = set(re.findall(r"[\w]+", " ".join(cells[0] for cells in rows(table))))
     modules = {path.stem for path in (ROOT / "src" / "alexnet").rglob("*.py") if not path.stem.startswith("__")}
     assert modules <= named
-    assert named - modules <= {"module", "data", "models", "training", "evaluation", "experiments"}
+    assert named - modules <= {"module", "data", "models", "training", "evaluation", "experiments", "handcrafted", "convex"}
 
 
 def test_run_folder_is_listed() -> None:

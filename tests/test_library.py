@@ -12,7 +12,20 @@ from alexnet import cli
 from alexnet.experiments.measure import evaluate_run
 from alexnet.experiments.train import train
 
-PUBLIC = ["AlexNetError", "Classifier", "Prediction", "Result", "__version__", "evaluate", "inspect", "load", "open_dataset", "train"]
+PUBLIC = [
+    "AlexNetError",
+    "Classifier",
+    "Comparison",
+    "Prediction",
+    "Result",
+    "__version__",
+    "compare",
+    "evaluate",
+    "inspect",
+    "load",
+    "open_dataset",
+    "train",
+]
 
 
 def test_public_names() -> None:
@@ -44,7 +57,9 @@ def test_train_takes_the_words_of_the_command_line() -> None:
     """Options that only a screen needs are left out; recipe fields come as `changes`."""
     command, library = (set(inspect.signature(call).parameters) for call in (cli.train, alexnet.train))
     assert command - library == {"tensorboard", "no_baseline", "json", "fields"}
-    assert library - command == {"changes", "listen", "should_stop"}
+    assert library - command == {"baseline", "changes", "listen", "should_stop", "splits"}
+    command, library = (set(inspect.signature(call).parameters) for call in (cli.compare, alexnet.compare))
+    assert command - library == {"json"}
     command, library = (set(inspect.signature(call).parameters) for call in (cli.evaluate, alexnet.evaluate))
     assert command - library == {"json"}
     assert {"top", "views"} <= set(inspect.signature(alexnet.Classifier.predict).parameters)

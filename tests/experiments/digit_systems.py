@@ -73,7 +73,8 @@ class Trainings:
         """Stands for experiments.train.train."""
         assert words["resume"] is True
         assert words["baseline"] is False
-        assert set(words) == {"resume", "baseline", "workers", "device", "listen", "should_stop"}
+        assert words["splits"].is_file()
+        assert set(words) == {"resume", "baseline", "splits", "workers", "device", "listen", "should_stop"}
         self.budgets[out.name] = budget
         return self._make(model, out, seed, changes["fraction"])
 

@@ -1,4 +1,4 @@
-"""The fast hand-crafted system beside a network: is the deep model worth it on these pictures?
+"""The fast hand-crafted system beside a network, to see whether the deep model is worth it on these pictures.
 
 HOG with a linear machine, on the same pictures and the same split; a matter of seconds. It is fitted before the network, and the test
 pictures are shown to it with the network, at the end.
@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from alexnet.data.pictures import Pictures
 from alexnet.data.splits import Splits
@@ -59,32 +60,49 @@ def fit_baseline(run: Run, pictures: Pictures, splits: Splits) -> Baseline:
 
 
 def _fitted(run: Run, pictures: Pictures, splits: Splits) -> Baseline:
-    started, seed = time.monotonic(), run.recipe.seed
-    hog = HOG(pictures.size, cell=max(2, pictures.size // ACROSS)).to(run.device)
-    parts = [
-        tuple(spread(part, most, seed)) for part, most in ((splits.train, MOST), (splits.validation, MOST_SEEN), (splits.test, MOST_SEEN))
-    ]
-    vectors = [_vectors(hog, pictures, part, run.device) for part in parts]
-    train, validation, test = (FeatureSet(rows, labels_of(pictures, part)) for rows, part in zip(vectors, parts, strict=True))
-    classes = len(run.dataset.classes)
-    config = SolverConfig(kernel="linear")
+    started = time.monotonic()
+    train, validation, test = _features(run, pictures, splits)
     choice = choose(
-        train, validation, classes=classes, kernel="linear", config=config, seed=seed, device=run.device, should_stop=run.should_stop
+        train,
+        validation,
+        classes=len(run.dataset.classes),
+        kernel="linear",
+        config=SolverConfig(kernel="linear"),
+        seed=run.recipe.seed,
+        device=run.device,
+        should_stop=run.should_stop,
     )
-    with torch.inference_mode():
-        scores = choice.machine(torch.from_numpy(test.vectors.astype(np.float32)).to(run.device)).cpu() if len(test.labels) else None
-    wrong = int((scores.argmax(1).numpy() != test.labels).sum()) if scores is not None else 0
+    wrong = _mistakes(choice.machine, test, run.device)
+    tested = len(test.labels)
     return Baseline(
         model=MODEL,
         kernel="linear",
         n_train=len(train.labels),
         validation_error=choice.validation_error,
-        test_error=wrong / len(test.labels) if len(test.labels) else None,
-        test_interval=error_interval(wrong, len(test.labels)) if len(test.labels) else None,
-        n_test=len(test.labels),
+        test_error=wrong / tested if tested else None,
+        test_interval=error_interval(wrong, tested) if tested else None,
+        n_test=tested,
         seconds=time.monotonic() - started,
         relative_duality_gap=choice.relative_gap,
     )
+
+
+def _features(run: Run, pictures: Pictures, splits: Splits) -> list[FeatureSet]:
+    """Of training, validation and test pictures, a seeded choice where there are many."""
+    hog = HOG(pictures.size, cell=max(2, pictures.size // ACROSS)).to(run.device)
+    sets = []
+    for part, most in ((splits.train, MOST), (splits.validation, MOST_SEEN), (splits.test, MOST_SEEN)):
+        chosen = tuple(spread(part, most, run.recipe.seed))
+        sets.append(FeatureSet(_vectors(hog, pictures, chosen, run.device), labels_of(pictures, chosen)))
+    return sets
+
+
+def _mistakes(machine: nn.Module, test: FeatureSet, device: torch.device) -> int:
+    if not len(test.labels):
+        return 0
+    with torch.inference_mode():
+        scores = machine(torch.from_numpy(test.vectors.astype(np.float32)).to(device)).cpu()
+    return int((scores.argmax(1).numpy() != test.labels).sum())
 
 
 def _vectors(hog: HOG, pictures: Pictures, indices: Sequence[int], device: torch.device) -> NDArray[np.float16]:
@@ -100,7 +118,7 @@ def sentence(baseline: Baseline, error: float | None) -> str:
     """Whether the network is worth it: its test error beside the baseline's."""
     if baseline.test_error is None or error is None:
         return f"{baseline.model} has a validation error of {baseline.validation_error:.1%}."
-    better = baseline.test_error - error
-    if better > 0:
-        return f"The network makes {error / baseline.test_error:.2f} times as many mistakes as {baseline.model}, fitted in {baseline.seconds:.0f} s."
-    return f"{baseline.model}, fitted in {baseline.seconds:.0f} s, is at least as good: {baseline.test_error:.1%} against {error:.1%}."
+    beside = f"{baseline.model}, fitted in {baseline.seconds:.0f} s"
+    if error < baseline.test_error:
+        return f"The network makes {error / baseline.test_error:.2f} times as many mistakes as {beside}."
+    return f"{beside}, is at least as good: {baseline.test_error:.1%} against {error:.1%}."

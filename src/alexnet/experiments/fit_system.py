@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from alexnet.data.pictures import Pictures
 from alexnet.data.splits import Splits
 from alexnet.device import one_torch_thread
+from alexnet.errors import BadDataset
 from alexnet.experiments.fitted import Fitted
 from alexnet.experiments.gather import labels_of, processors
-from alexnet.experiments.recipe import Recipe
 from alexnet.experiments.runs import Run
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
 from alexnet.models.handcrafted.model import HandcraftedModel
@@ -113,8 +113,9 @@ def _dictionaries(run: Run, pictures: Pictures, splits: Splits) -> list[Dictiona
         blocks = (block.numpy() for _, block in _in_threads(describe, _batches(run, pictures, chosen), _threads(run)))
         sample = sampled(blocks, wanted, share, seed)
         if not len(sample):
-            message = "no interest points were found in the training pictures"
-            raise _nothing(run.recipe, message)
+            raise BadDataset(
+                f"{run.recipe.model} finds no interest points in the training pictures. Use fisher-svm, which looks everywhere."
+            )
         run.listen(Message(f"Fitting {_what(config)} to {len(sample):,} of the training pictures' descriptors ..."))
         found.append(fit_dictionary(sample, config, seed))
         _stop_if_asked(run)
@@ -141,7 +142,7 @@ def _describers(config: FeatureConfig, image_size: int, device: torch.device) ->
 
 
 def _in_threads(work: Callable[[Tensor], Tensor], batches: Iterator[tuple[int, Tensor]], threads: int) -> Iterator[tuple[int, Tensor]]:
-    """The work on each batch, in order, a few batches ahead; each on one thread of torch's, which for pictures beats many threads on each."""
+    """The work on each batch, in order, a few batches ahead; one thread of torch's on each, which for pictures beats many on one."""
     with one_torch_thread(), ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: deque[tuple[int, Future[Tensor]]] = deque()
         for number, images in batches:
@@ -200,9 +201,3 @@ def _threads(run: Run) -> int:
 def _stop_if_asked(run: Run) -> None:
     if run.should_stop():
         raise Interrupted("Stopped while features are extracted; what is done is kept.")
-
-
-def _nothing(recipe: Recipe, why: str) -> Exception:
-    from alexnet.errors import BadDataset
-
-    return BadDataset(f"{recipe.model} has nothing to work with: {why}. Use fisher-svm or sift-bow-svm, which look everywhere.")

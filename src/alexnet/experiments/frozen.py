@@ -1,4 +1,4 @@
-"""The lecture's middle arm: a trained network's last hidden layer, frozen, under a linear SVM; between features by hand and joint training."""
+"""The lecture's middle arm, between features by hand and joint training: a network's last hidden layer, frozen, under an SVM."""
 
 import time
 from collections.abc import Callable, Sequence

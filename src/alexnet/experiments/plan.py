@@ -75,7 +75,7 @@ def plan(
     chosen = changed(chosen, changes)
     _check_budget(chosen.training.budget_seconds)
     if chosen.model in SYSTEMS:
-        check_system(chosen, len(dataset.items))
+        check_system(chosen, sum(1 for item in dataset.items if item.split in (None, "train")))
         return Plan(chosen, reason, (), True)
     size_was_asked = image_size is not None or any(change.replace("-", "_").startswith("preprocess.") for change in changes)
     layers = layers_of(chosen, len(dataset.classes))

@@ -61,7 +61,7 @@ def check_system(recipe: Recipe, images: int) -> None:
     else:
         detector_of(config)
     if recipe.solver.kernel != "linear":
-        check_kernel_size(images, recipe.solver)
+        check_kernel_size(round(images * recipe.fraction), recipe.solver)
 
 
 def check_fields(model: str, changes: dict[str, object]) -> None:

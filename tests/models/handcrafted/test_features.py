@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ from alexnet.training.dictionaries import fit_dictionary
 
 SIZE = 56
 LIBRARIES = {"surf": "mahotas", "sparse-sift": "cv2"}
-TINY = {"components": 6, "gaussians": 3, "words": 8, "bins": "3,5"}
+TINY: dict[str, Any] = {"components": 6, "gaussians": 3, "words": 8, "bins": "3,5"}
 COLOURED = replace(SYSTEMS["fisher-svm"].features, **TINY, colour=True)
 CONFIGS = {name: replace(row.features, **TINY) for name, row in SYSTEMS.items()} | {
     "fisher-svm in colour": COLOURED,
@@ -68,7 +69,8 @@ def test_every_row_builds_and_describes_photos(name: str) -> None:
     features = build_features(config, SIZE, dictionaries).eval()
     vectors = features(photos())
     assert vectors.dtype == torch.float32
-    assert vectors.shape == (4, features.dimensions) == (4, DIMENSIONS[name])
+    assert vectors.shape == (4, DIMENSIONS[name])
+    assert features.dimensions == DIMENSIONS[name]
     assert vectors.isfinite().all()
     assert vectors.std(0).max() > 0  # different pictures, different vectors
     torch.testing.assert_close(torch.cat([features(one[None]) for one in photos()]), vectors, rtol=0, atol=3e-3)
@@ -162,7 +164,7 @@ def test_a_mixture_with_a_single_number_for_a_row_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("shape", [(8, 64), (8,), ()])
 def test_a_vocabulary_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(BadModel, match="vocabulary has shape .*; these features need"):
+    with pytest.raises(BadModel, match=r"vocabulary has shape .*; these features need"):
         build_features(CONFIGS["sift-bow-svm"], SIZE, [{"vocabulary": torch.ones(shape)}])
 
 

@@ -79,7 +79,7 @@ def test_a_small_move_of_a_mean_changes_the_likelihood_as_the_vector_says() -> N
 
     def likelihood(means: Tensor) -> float:
         gaussians = Independent(Normal(means, fisher.variances.sqrt()), 1)
-        return MixtureSameFamily(Categorical(probs=fisher.weights), gaussians).log_prob(points).mean().item()
+        return float(MixtureSameFamily(Categorical(probs=fisher.weights), gaussians).log_prob(points).mean())
 
     step, scale = 1e-5, (fisher.variances.sqrt() / fisher.weights[:, None].sqrt()).flatten()
     numeric = torch.zeros(GAUSSIANS * COMPONENTS, dtype=torch.float64)

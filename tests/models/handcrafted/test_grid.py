@@ -104,8 +104,17 @@ def test_only_what_lies_in_a_descriptor_counts() -> None:
     assert not (touched & far).any()
 
 
-def test_what_pooling_costs() -> None:
-    assert Grid(200, bin_size=4, step=4).macs(8) == 8 * (200 * 200 * 50 + 50 * 200 * 50)
+def test_pooling_costs_what_its_windows_see() -> None:
+    assert Grid(16, bin_size=4, step=4).macs(8) == 8 * (16 * 16 * 4 + 4 * 16 * 4)  # one descriptor: all pixels for four windows
+    assert Grid(200, bin_size=4, step=4).macs(8) < 8 * (200 * 200 * 50 + 50 * 200 * 50) / 2  # many: not the pixels far from them
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize(("size", "bin_size", "step"), [(200, 4, 4), (200, 6, 4), (75, 3, 1)])
+def test_no_pixel_that_a_window_sees_is_left_out(size: int, bin_size: int, step: int, window: Window) -> None:
+    grid, maps = Grid(size, bin_size=bin_size, step=step, window=window).double(), noise(1, 2, size, size)
+    whole = (grid.windows.T @ maps @ grid.windows).flatten(2).transpose(1, 2)[:, grid.bins].view(1, -1, 16, 2)
+    torch.testing.assert_close(grid(maps), whole * grid.weights if window == "triangle" else whole)
 
 
 @pytest.mark.parametrize(

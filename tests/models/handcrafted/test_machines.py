@@ -1,5 +1,7 @@
 """Machines, kernels and maps: scikit-learn's are the oracles; machines survive being written down, and refuse what does not fit."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -30,7 +32,9 @@ def kernel_machine(classes: int = 4, seen: int = 3) -> KernelMachine:
     generator, pairs = torch.Generator().manual_seed(0), seen * (seen - 1) // 2
     support, coefficients = torch.rand(9, 5, generator=generator), torch.randn(9, pairs, generator=generator)
     intercepts = torch.randn(pairs, generator=generator)
-    return KernelMachine(support, coefficients, intercepts, torch.arange(seen), torch.tensor(2.0), kernel="chi2", gamma=0.5, classes=classes)
+    return KernelMachine(
+        support, coefficients, intercepts, torch.arange(seen), torch.tensor(2.0), kernel="chi2", gamma=0.5, classes=classes
+    )
 
 
 @pytest.mark.parametrize("kernel", kernels.KERNELS)
@@ -55,7 +59,7 @@ def test_rbf_of_far_away_features_keeps_its_digits() -> None:
 
 
 def test_an_unknown_kernel_is_named() -> None:
-    with pytest.raises(BadModel, match="No kernel is called 'rfb'. Did you mean 'rbf'"):
+    with pytest.raises(BadModel, match=r"No kernel is called 'rfb'\. Did you mean 'rbf'"):
         kernel_matrix("rfb", PIXELS[:2], PIXELS[:2])
 
 
@@ -70,15 +74,16 @@ def test_chi2_and_intersection_are_kernels_of_any_shape(n: int, m: int, dimensio
 
 def test_chi2_map_is_scikit_learns() -> None:
     oracle = AdditiveChi2Sampler(sample_steps=2).fit_transform(PIXELS.numpy())
-    assert Chi2Map()(PIXELS).numpy() == pytest.approx(oracle, abs=1e-10)
-    assert Chi2Map()(PIXELS.float()).numpy() == pytest.approx(oracle, abs=1e-5)
+    np.testing.assert_allclose(Chi2Map()(PIXELS).numpy(), oracle, atol=1e-10)
+    np.testing.assert_allclose(Chi2Map()(PIXELS.float()).numpy(), oracle, atol=1e-5)
 
 
 def test_chi2_map_reproduces_the_additive_kernel() -> None:
     mapped = Chi2Map()(PIXELS[:60])
     x, y = PIXELS[:60, None], PIXELS[None, :60]
     exact = (2 * x * y / (x + y).clamp_min(1e-30)).sum(2)
-    assert float(((mapped @ mapped.t() - exact).abs() / exact.clamp_min(1)).max()) < 0.02
+    off = (mapped @ mapped.t() - exact).abs() / exact.clamp_min(1)
+    assert float(off.max()) < 0.12  # two samples of the spectrum: a tenth of the kernel is missing
 
 
 @pytest.mark.parametrize("kernel", ["rbf", "chi2"])
@@ -86,8 +91,8 @@ def test_nystroem_map_is_scikit_learns(kernel: str) -> None:
     oracle = Nystroem(kernel=kernel, gamma=0.4, n_components=80, random_state=0).fit(PIXELS.numpy())
     ours = NystroemMap(torch.from_numpy(oracle.components_), torch.from_numpy(oracle.normalization_), kernel=kernel, gamma=0.4)
     expected = oracle.transform(PIXELS.numpy())
-    assert ours(PIXELS).numpy() == pytest.approx(expected, abs=1e-8)
-    assert ours.float()(PIXELS.float()).numpy() == pytest.approx(expected, abs=1e-3)
+    np.testing.assert_allclose(ours(PIXELS).numpy(), expected, atol=1e-8)
+    np.testing.assert_allclose(ours.float()(PIXELS.float()).numpy(), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10])
@@ -95,7 +100,7 @@ def test_kernel_machine_votes_as_scikit_learn(classes: int) -> None:
     few = classes <= DIGITS.target.max()
     chosen = np.flatnonzero(DIGITS.target < classes)[:400] if few else np.arange(400)
     x, y = PIXELS[chosen].numpy(), DIGITS.target[chosen]
-    svc = SVC(C=2.0, gamma=0.2, decision_function_shape="ovr").fit(x, y)
+    svc = SVC(C=2.0, gamma=0.2, decision_function_shape="ovr", break_ties=classes > 2).fit(x, y)
     machine = machine_of(svc, y)
     scores = machine(PIXELS).numpy()
     assert scores.shape == (len(PIXELS), classes)
@@ -146,9 +151,9 @@ def mapped_machine() -> LinearMachine:
 
 
 @pytest.mark.parametrize("make", [linear_machine, nystroem_machine, mapped_machine, kernel_machine])
-def test_a_machine_is_restored_exactly(make: "type[LinearMachine]") -> None:
+def test_a_machine_is_restored_exactly(make: Callable[[], LinearMachine | KernelMachine]) -> None:
     machine = make()
-    inputs = 12 if make is linear_machine else 5  # type: ignore[comparison-overlap]
+    inputs = 12 if make is linear_machine else 5
     features = torch.rand(6, inputs, generator=torch.Generator().manual_seed(2))
     state = {name: tensor.clone() for name, tensor in machine.state_dict().items()}
     restored = machine_from(state, machine.spec())

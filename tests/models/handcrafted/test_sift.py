@@ -95,8 +95,7 @@ def test_single_precision_is_enough(root: bool) -> None:
 
 
 def test_root_sift_is_the_root_of_the_shares() -> None:
-    options = {"bin_size": 5, "step": 6}
-    plain, rooted = DenseSIFT(60, **options, root=False)(crops(60)), DenseSIFT(60, **options)(crops(60))
+    plain, rooted = (DenseSIFT(60, bin_size=5, step=6, root=root)(crops(60)) for root in (False, True))
     torch.testing.assert_close(rooted, functional.normalize(plain, p=1, dim=-1).sqrt(), rtol=1e-5, atol=1e-6)
     lengths = rooted.norm(dim=-1)
     torch.testing.assert_close(lengths, torch.ones_like(lengths))

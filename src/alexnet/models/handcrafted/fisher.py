@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from alexnet.models.handcrafted.cells import Cells
 
+FURTHEST = 60.0  # a Gaussian this much less likely than the best, as a logarithm, has no part that could be seen
+
 
 class FisherVector(nn.Module):
     """Descriptors -> PCA -> posteriors -> gradients by means and variances of a diagonal mixture, for each cell of the picture.
@@ -50,9 +52,9 @@ class FisherVector(nn.Module):
 
     def forward(self, descriptors: Tensor) -> Tensor:
         """(N, P, d) -> (N, dimensions), each cell of unit length, or zero where it has no descriptors."""
-        projected = descriptors @ self.projection - self.offset
+        projected = nn.functional.linear(descriptors, self.projection.T, -self.offset)
         moments = torch.cat([projected, projected.square()], dim=-1)
-        posteriors = torch.softmax(self.log_joint(moments), dim=-1)
+        posteriors = _posteriors(self.log_joint(moments))
         vectors = [self._gradients(sums, mass, count) for sums, mass, count in self._statistics(posteriors, moments)]
         return torch.cat(vectors, dim=-1)
 
@@ -81,6 +83,11 @@ class FisherVector(nn.Module):
         by_spread = centred.div_(self.variances).sub_(mass).div_(count * (2 * weights).sqrt())
         raw = torch.cat([by_mean.flatten(1), by_spread.flatten(1)], dim=1)
         return improved(raw)
+
+
+def _posteriors(joint: Tensor) -> Tensor:
+    """(N, P, K) -> shares of the Gaussians, none under exp(-FURTHEST) of the largest: numbers near underflow take twice the time."""
+    return torch.softmax(torch.maximum(joint, joint.amax(-1, keepdim=True) - FURTHEST), dim=-1)
 
 
 def improved(raw: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from alexnet.errors import ImageSizeTooSmall
 
+BLOCK = 16  # windows to a product: they lie side by side, and the pixels that none of them sees are left out
 BINS = 4  # a side of a descriptor (Lowe 2004)
 Window = Literal["triangle", "gaussian", "box"]
 
@@ -20,7 +21,8 @@ class Grid(nn.Module):
     """Descriptors of 4 x 4 bins, `bin_size` px each, every `step` px of a square picture; they lie wholly inside, centred.
 
     window: "triangle", bilinear shares between neighbouring bins, then each bin weighted by the Gaussian at its centre (as VLFeat's fast
-    dense SIFT does); "gaussian", the Gaussian at each pixel (Lowe's, OpenCV's; slower, no bins are shared); "box", plain means, to which a pixel on the border of two bins gives half to each.
+    dense SIFT does); "gaussian", the Gaussian at each pixel (Lowe's, OpenCV's; slower, no bins are shared); "box", plain means, to which
+    a pixel on the border of two bins gives half to each.
     Raises ImageSizeTooSmall for a picture smaller than one descriptor.
     """
 
@@ -42,6 +44,7 @@ class Grid(nn.Module):
         self.weights: Tensor
         self.centres: Tensor
         self.register_buffer("windows", unique.T.contiguous(), persistent=False)  # (image_size, distinct windows)
+        self.spans = _spans(self.windows)
         self.register_buffer("bins", _bins(place.view(self.across, BINS), len(unique)), persistent=False)
         self.register_buffer("weights", _bin_weights(window), persistent=False)
         self.register_buffer("centres", _centres((centres + 0.5) / image_size), persistent=False)
@@ -53,16 +56,20 @@ class Grid(nn.Module):
 
     def macs(self, maps: int) -> int:
         """Multiply-accumulates of pooling so many maps of one picture."""
-        size, distinct = self.windows.shape
-        return maps * size * distinct * (size + distinct)
+        band = sum((pixels.stop - pixels.start) * (block.stop - block.start) for pixels, block in self.spans)
+        return maps * band * sum(self.windows.shape)
 
     def forward(self, maps: Tensor) -> Tensor:
         """maps (N, M, S, S) -> sums over bins (N, positions, 16, M): positions row by row, the 16 bins row by row."""
         count, depth = maps.shape[:2]
-        sums = self.windows.T @ (maps @ self.windows)  # (N, M, distinct y, distinct x)
+        parts = [(self.windows[pixels, block], pixels) for pixels, block in self.spans]
+        rows = torch.cat([part.T @ maps[..., pixels, :] for part, pixels in parts], dim=-2)  # (N, M, distinct y, S)
+        sums = torch.cat([rows[..., pixels] @ part for part, pixels in parts], dim=-1)  # (N, M, distinct y, distinct x)
         cells = sums.flatten(2).transpose(1, 2)
-        pooled = cells.index_select(1, self.bins).view(count, self.positions, BINS**2, depth)
-        return pooled.mul_(self.weights) if self.weights.numel() else pooled
+        pooled = cells.index_select(1, self.bins).view(count, self.positions, -1)
+        if self.weights.numel():
+            pooled.mul_(self.weights.expand(-1, depth).flatten())  # as long as a descriptor: a quarter of the time of (16, 1)
+        return pooled.view(count, self.positions, BINS**2, depth)
 
 
 def _smaller(largest: int) -> str:
@@ -80,6 +87,16 @@ def _windows(size: int, centres: Tensor, bin_size: int, window: Window) -> Tenso
         return shares
     from_centre = (torch.arange(size) - centres[:, None]) / bin_size
     return shares * torch.exp(-from_centre[:, None, :].square() / (BINS**2 / 2))  # standard deviation: half the descriptor
+
+
+def _spans(windows: Tensor) -> list[tuple[slice, slice]]:
+    """For each block of columns of windows (size, distinct): the pixels where it is not zero, and the block."""
+    found = []
+    for block in torch.arange(windows.shape[1]).split(BLOCK):
+        columns = slice(int(block[0]), int(block[-1]) + 1)
+        seen = windows[:, columns].any(1).nonzero()
+        found.append((slice(int(seen[0]), int(seen[-1]) + 1), columns))
+    return found
 
 
 def _bin_weights(window: Window) -> Tensor:

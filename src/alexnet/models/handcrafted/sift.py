@@ -15,7 +15,7 @@ from alexnet.models.pixels import LUMA
 DIRECTIONS = 8
 CLIP = 0.2  # no direction may say more than that of a unit descriptor (Lowe 2004, section 6.1)
 FAINT = 2.0  # gray levels: a descriptor shorter than this before it is normalised counts as flat, so that rounding is not blown up
-TINY = 1e-30  # below any share; the reciprocal of its root is finite
+TINY = 1e-30  # below any product of sums of gradients; the reciprocal of its root is finite
 
 
 class DenseSIFT(nn.Module):
@@ -93,8 +93,7 @@ def directions(gray: Tensor) -> Tensor:
 def _normalised(pooled: Tensor, *, root: bool) -> Tensor:
     """Unit length, clipped, unit length again or roots of shares; faint descriptors become zeros. Overwrites what it is given."""
     length = torch.linalg.vector_norm(pooled, dim=-1, keepdim=True)
-    clipped = pooled.div_(length.masked_fill_(length < FAINT, math.inf)).clamp_(max=CLIP)
-    if root:
-        shares = clipped.div_(clipped.sum(-1, keepdim=True).clamp_(min=1e-6))
-        return shares.mul_(shares.clamp(min=TINY).rsqrt_())  # the root, which itself is slow at zeros
-    return clipped.div_(torch.linalg.vector_norm(clipped, dim=-1, keepdim=True).clamp_(min=1e-6))
+    clipped = torch.minimum(pooled, length.masked_fill(length < FAINT, 0).mul_(CLIP), out=pooled)
+    if root:  # a / sqrt(a * sum) is the root of a / sum; `sqrt` itself is slow at zeros
+        return clipped.mul_((clipped * clipped.sum(-1, keepdim=True)).clamp_(min=TINY).rsqrt_())
+    return clipped.div_(torch.linalg.vector_norm(clipped, dim=-1, keepdim=True).clamp_(min=TINY))

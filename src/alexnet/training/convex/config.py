@@ -22,7 +22,7 @@ class SolverConfig:
     exact_limit: int = 10_000  # pictures to train on; the matrix grows with their square
     strengths: str = ""  # values of C that are tried, as "0.1,1,10"; "": the machine's own list
     gamma: float = 0.0  # of rbf and chi2; 0: from the spread of the features
-    epochs: int = 30  # passes over the features that the linear machine makes at most
+    epochs: int = 60  # passes over the features that the linear machine makes at most
     tolerance: float = 0.01  # relative duality gap at which a linear machine is done
     batch_size: int = 128  # pictures whose dual variables the linear machine solves together
     components: int = 2_000  # of the explicit map of rbf and intersection

@@ -1,0 +1,163 @@
+"""Dense RootSIFT and Fisher vectors: against OpenCV with scikit-image, and as rates, all on one core."""
+
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.datasets import load_sample_images
+from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+
+from alexnet.device import keep_freed_memory
+from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of
+from alexnet.models.handcrafted.system import FeatureConfig
+from alexnet.training.dictionaries import fit_gaussians, sampled
+from bench.measure import Row, interleaved, usual_memory
+
+LARGE = FeatureConfig(encoding="fisher", bins="4,6,8", step=4, cells="1x1")
+SMALL = FeatureConfig(encoding="fisher", bins="3", step=2, cells="1x1,2x2", colour=True)
+PICTURES, LARGE_SIDE, SMALL_SIDE, SMALL_BATCH = 8, 200, 32, 64
+SAMPLE = 20_000  # descriptors that the dictionaries are fitted on
+NO_BLUR = 0.51  # OpenCV takes a picture to be blurred by 0.5 px, and adds what is missing to this
+
+
+def encodings(shared: Path, rounds: int = 5) -> dict[str, Row]:
+    """Pictures per second on one core."""
+    with one_core(), torch.inference_mode():
+        large, small = photos(shared, LARGE_SIDE, PICTURES), photos(shared, SMALL_SIDE, 4 * SMALL_BATCH)
+        ours, tiny = _Ours(LARGE, large, batch=1), _Ours(SMALL, small, batch=SMALL_BATCH)
+        variants = {"large": ours.run, "small": tiny.run}
+        other = _reference(ours)
+        if other:
+            variants["other"] = other.run
+        seconds = interleaved(variants, rounds=rounds)
+    rate = {name: len(small if name == "small" else large) / time for name, time in seconds.items()}
+    rows = {
+        "Fisher vectors, 32 px with colour, one core": _alone(rate["small"], 500.0),
+        "Fisher vectors, 200 px, one core": _alone(rate["large"], 25.0),
+    }
+    if other:
+        name = "dense RootSIFT and Fisher vectors, 200 px, one core, against OpenCV and scikit-image"
+        rows[name] = Row(rate["large"] / rate["other"], rate["large"], rate["other"], "pictures/s", 8.0, None)
+    return rows
+
+
+def _alone(rate: float, must: float) -> Row:
+    return Row(rate, rate, 1.0, "pictures/s", must, None)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """PyTorch, OpenCV and the matrix products of numpy on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def photos(shared: Path, side: int, count: int) -> Tensor:
+    """uint8 (count, 3, side, side): squares from the middle of photos, the same ones again where there are fewer."""
+    found = [_square(image, side) for image in _opened(shared, count)]
+    pixels = np.stack([found[number % len(found)] for number in range(count)])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+
+
+def _opened(shared: Path, count: int) -> list[Image.Image]:
+    archives = [shared / name for name in ("imagenet-sample.zip", "clothing.zip") if (shared / name).exists()]
+    if not archives:
+        return [Image.fromarray(photo) for photo in load_sample_images().images]
+    with zipfile.ZipFile(archives[0]) as file:
+        names = [name for name in file.namelist() if name.lower().endswith((".jpg", ".jpeg"))]
+        return [Image.open(BytesIO(file.read(name))).convert("RGB") for name in names[:: max(1, len(names) // count)][:count]]
+
+
+def _square(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    edge = min(image.size)
+    left, top = (image.width - edge) // 2, (image.height - edge) // 2
+    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=(left, top, left + edge, top + edge)))
+
+
+class _Ours:
+    """Our features, as a run computes them; dictionaries fitted to the pictures themselves."""
+
+    def __init__(self, config: FeatureConfig, images: Tensor, *, batch: int) -> None:
+        self.config, self.images, self.batch = config, images, batch
+        self.dictionaries = [self._fitted(one) for one in descriptions_of(config, images.shape[-1])]
+        self.features = build_features(config, images.shape[-1], self.dictionaries).eval()
+
+    def _fitted(self, description: nn.Module) -> Dictionary:
+        blocks = (description(part).flatten(0, 1).numpy() for part in self.images.split(self.batch))
+        return fit_gaussians(sampled(blocks, SAMPLE, 0.5, seed=0), self.config, seed=0)
+
+    def run(self) -> None:
+        keep_freed_memory()
+        for part in self.images.split(self.batch):
+            self.features(part)
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """The same from libraries: OpenCV's SIFT at the places of our grids, PCA in numpy, scikit-image's Fisher vector."""
+
+    pictures: list[NDArray[np.uint8]]
+    places: list[tuple[float, float, float]]  # x, y, width of a keypoint
+    dictionary: dict[str, NDArray[np.float32]]
+    cv2: Any
+    fisher_vector: Any
+
+    @cached_property
+    def keypoints(self) -> list[Any]:
+        return [self.cv2.KeyPoint(x, y, size, 0.0, 1.0, 0) for x, y, size in self.places]
+
+    @cached_property
+    def mixture(self) -> GaussianMixture:
+        mixture = GaussianMixture(len(self.dictionary["weights"]), covariance_type="diag")
+        mixture.weights_, mixture.means_ = self.dictionary["weights"], self.dictionary["means"]
+        mixture.covariances_ = self.dictionary["variances"]
+        mixture.precisions_cholesky_ = 1 / np.sqrt(mixture.covariances_)
+        return mixture
+
+    def run(self) -> None:
+        self.cv2.setNumThreads(1)
+        with usual_memory():
+            for picture in self.pictures:
+                self.fisher_vector(self.described(picture), self.mixture, improved=True)
+
+    def described(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """RGB (S, S, 3) -> RootSIFT descriptors on the axes of the dictionary."""
+        gray = self.cv2.cvtColor(picture, self.cv2.COLOR_RGB2GRAY)
+        _, found = self.cv2.SIFT_create(sigma=NO_BLUR).compute(gray, self.keypoints)
+        rooted = np.sqrt(found / np.maximum(found.sum(axis=1, keepdims=True), 1))
+        projected: NDArray[np.float32] = rooted @ self.dictionary["projection"] - self.dictionary["offset"]
+        return projected
+
+
+def _reference(ours: _Ours) -> _Reference | None:
+    try:
+        cv2, fisher_vector = import_module("cv2"), import_module("skimage.feature").fisher_vector
+    except ImportError as error:
+        print(f"Not compared with OpenCV and scikit-image: {error}", file=sys.stderr)
+        return None
+    side, places = ours.images.shape[-1], []
+    for size in ours.config.bin_sizes:
+        (one,) = descriptions_of(FeatureConfig(encoding="fisher", bins=str(size), step=ours.config.step), side)
+        centres = one.get_buffer("centres") * side - 0.5
+        places += [(x, y, 2 * size / 3) for x, y in centres.tolist()]
+    dictionary = {name: value.numpy() for name, value in ours.dictionaries[0].items()}
+    pictures = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in ours.images]
+    return _Reference(pictures, places, dictionary, cv2, fisher_vector)
