@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from alexnet.training.convex.choose import Choice, Trial, choose
 from alexnet.training.convex.features import FeatureSet
 from alexnet.training.dictionaries import fit_dictionary, sampled, spread, wanted_descriptors
 from alexnet.training.events import Extracting, Message
-from alexnet.training.feature_cache import FeatureCache, Rows, digest_of, forget
+from alexnet.training.feature_cache import LARGEST, FeatureCache, Rows, digest_of, forget
 from alexnet.training.loop import Interrupted
 
 SAMPLED_PICTURES = 2_000  # at most, for PCA, words and Gaussians
@@ -156,7 +157,7 @@ def _in_threads(work: Callable[[Tensor], Tensor], batches: Iterator[tuple[int, T
 
 def _without_gradients(work: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     with torch.inference_mode():
-        return work(images).float().cpu()
+        return work(images).cpu()
 
 
 def _batches(run: Run, pictures: Pictures, indices: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
@@ -184,10 +185,15 @@ def _extracted(run: Run, extraction: _Extraction, dictionaries: Sequence[Diction
     return rows, (len(indices) - before) / max(1e-9, time.monotonic() - started)
 
 
-def _vectors(run: Run, extraction: _Extraction, first: int) -> Iterator[NDArray[np.float32]]:
+def _vectors(run: Run, extraction: _Extraction, first: int) -> Iterator[NDArray[np.floating[Any]]]:
     total, started = len(extraction.indices), time.monotonic()
     batches = _batches(run, extraction.pictures, extraction.indices[first:])
-    for number, vectors in _in_threads(extraction.features, batches, _threads(run)):
+
+    def halves(images: Tensor) -> Tensor:
+        vectors: Tensor = extraction.features(images)
+        return vectors.clamp_(-LARGEST, LARGEST).half()  # here, where several threads do it
+
+    for number, vectors in _in_threads(halves, batches, _threads(run)):
         yield vectors.numpy()
         done = first + number + len(vectors)
         left = (time.monotonic() - started) / (done - first) * (total - done)

@@ -52,7 +52,7 @@ class FeatureCache:
         except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return 0
 
-    def fill(self, vectors: Callable[[int], Iterator[NDArray[np.float32]]]) -> Rows:
+    def fill(self, vectors: Callable[[int], Iterator[NDArray[np.floating[Any]]]]) -> Rows:
         """All rows; what is missing comes from `vectors(first)`, which gives blocks of rows from number `first` on.
 
         Raises BadRun where the disk has no room.
@@ -61,7 +61,7 @@ class FeatureCache:
             self._make_room()
             file = np.memmap(self.data, np.float16, "r+", shape=(self.rows, self.dimensions))
             for block in vectors(self.done):
-                file[self.done : self.done + len(block)] = np.clip(block, -LARGEST, LARGEST)
+                file[self.done : self.done + len(block)] = block if block.dtype == np.float16 else np.clip(block, -LARGEST, LARGEST)
                 file.flush()
                 self._mark(self.done + len(block))
             assert self.done == self.rows, f"{self.done} of {self.rows} rows came"

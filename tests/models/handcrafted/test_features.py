@@ -107,6 +107,15 @@ def test_colours_are_a_second_half_of_the_same_weight() -> None:
     torch.testing.assert_close(first.norm(dim=1), second.norm(dim=1))
 
 
+@pytest.mark.parametrize("config", [COLOURED, CONFIGS["sift-bow-svm"]], ids=["fisher", "words"])
+def test_with_its_mirror_image_described_a_picture_and_its_mirror_image_are_one(config: FeatureConfig) -> None:
+    both, dictionaries = replace(config, mirror=True), fitted(config)
+    features = build_features(both, SIZE, dictionaries).double()
+    vectors = features(photos())
+    assert vectors.shape == (4, build_features(config, SIZE, dictionaries).dimensions)
+    torch.testing.assert_close(features(photos().flip(-1)), vectors, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

@@ -52,7 +52,7 @@ class FisherVector(nn.Module):
 
     def forward(self, descriptors: Tensor) -> Tensor:
         """(N, P, d) -> (N, dimensions), each cell of unit length, or zero where it has no descriptors."""
-        projected = nn.functional.linear(descriptors, self.projection.T, -self.offset)
+        projected = (descriptors @ self.projection).sub_(self.offset)
         moments = torch.cat([projected, projected.square()], dim=-1)
         posteriors = _posteriors(self.log_joint(moments))
         vectors = [self._gradients(sums, mass, count) for sums, mass, count in self._statistics(posteriors, moments)]
@@ -63,8 +63,7 @@ class FisherVector(nn.Module):
         precision = 1 / self.variances
         linear = torch.cat([self.means * precision, -0.5 * precision], dim=1)
         constant = self.weights.log() - 0.5 * (self.variances.log() + self.means.square() * precision).sum(1)
-        joint: Tensor = nn.functional.linear(moments, linear, constant)
-        return joint
+        return (moments @ linear.T).add_(constant)
 
     def _statistics(self, posteriors: Tensor, moments: Tensor) -> list[tuple[Tensor, Tensor, int]]:
         """For each cell: sums of q x and q x^2 (N, K, 2 components), of q (N, K, 1), and the number of descriptors, at least 1."""

@@ -56,8 +56,8 @@ class Grid(nn.Module):
 
     def macs(self, maps: int) -> int:
         """Multiply-accumulates of pooling so many maps of one picture."""
-        band = sum((pixels.stop - pixels.start) * (block.stop - block.start) for pixels, block in self.spans)
-        return maps * band * sum(self.windows.shape)
+        seen = sum(self.windows[span].numel() for span in self.spans)
+        return maps * seen * sum(self.windows.shape)
 
     def forward(self, maps: Tensor) -> Tensor:
         """maps (N, M, S, S) -> sums over bins (N, positions, 16, M): positions row by row, the 16 bins row by row."""
