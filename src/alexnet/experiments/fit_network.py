@@ -11,6 +11,7 @@ from alexnet.data.batches import AugmentedBatches, plain_batches
 from alexnet.data.pictures import Pictures
 from alexnet.data.preprocess import Preprocess
 from alexnet.data.splits import Splits
+from alexnet.device import keep_freed_memory
 from alexnet.experiments.fitted import REPORT_SECONDS, Fitted, views_looked_at
 from alexnet.experiments.gather import some_pictures
 from alexnet.experiments.runs import Run
@@ -27,6 +28,7 @@ from alexnet.training.state import TrainingState
 
 def fit_network(run: Run, pictures: Pictures, splits: Splits, pca: ColourPCA, preprocess: Preprocess) -> Fitted:
     """Train the recipe's network, from the last checkpoint where there is one; it comes back with the weights that validation chose."""
+    keep_freed_memory()
     model = _new_model(run, preprocess, some_pictures(pictures, splits))
     state = _fit(run, model, pictures, splits, pca)
     best, _ = read_tensors(run.folder.checkpoints / "best.safetensors")

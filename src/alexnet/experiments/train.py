@@ -8,7 +8,7 @@ from typing import Any
 
 from alexnet.data.datasets import open_dataset
 from alexnet.data.preprocess import Preprocess, measured
-from alexnet.device import choose_device, forget_peak_memory, keep_freed_memory
+from alexnet.device import choose_device, forget_peak_memory
 from alexnet.experiments.baseline import fit_baseline
 from alexnet.experiments.budget import planned_size
 from alexnet.experiments.conclude import Result, conclude
@@ -49,7 +49,6 @@ def train(
     event; `should_stop` is asked after each step. Raises AlexNetError for every mistake, before the long work where it can be known.
     """
     started = time.monotonic()
-    keep_freed_memory()
     forget_peak_memory()
     chosen_device = choose_device(device)
     dataset = open_dataset(data)

@@ -16,7 +16,7 @@ def test_strengths_are_read_in_order_and_once() -> None:
     [
         ("kernel", "cosine", "solver.kernel is 'cosine'; it can be '', 'linear', 'rbf', 'chi2', 'intersection'"),
         ("map", "some", "solver.map is 'some'; it can be 'auto', 'exact', 'explicit'"),
-        ("epochs", 0, "solver.epochs is 0; it must be at least 1"),
+        ("epochs", -1, "solver.epochs is -1; it must be at least 1, or 0"),
         ("batch_size", 0, "solver.batch_size is 0"),
         ("components", -1, "solver.components is -1"),
         ("exact_limit", 0, "solver.exact_limit is 0"),

@@ -23,7 +23,7 @@ from alexnet.training.loop import Interrupted
 
 DIGITS = load_digits()
 PIXELS, LABELS = (DIGITS.data / 16).astype(np.float16), DIGITS.target.astype(np.int64)
-TIGHT = SolverConfig(tolerance=1e-4, epochs=300)
+TIGHT = SolverConfig(tolerance=1e-4, epochs=1_000)
 
 
 def fitted(
@@ -43,7 +43,7 @@ def scores_of(fit: LinearFit, vectors: NDArray[np.float16]) -> NDArray[np.float3
 @pytest.fixture(params=["primal", "dual"])
 def solver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways, whatever the length of the features."""
-    monkeypatch.setattr(linear, "FACTORED_VALUES", 0 if request.param == "dual" else 10_000)
+    monkeypatch.setattr(linear, "LONG", 0 if request.param == "dual" else 10_000)
     return str(request.param)
 
 
@@ -104,7 +104,7 @@ def test_no_bound_lies_above_an_objective(n: int, dimensions: int, classes: int,
     x, y = generator.normal(size=(n, dimensions)).astype(np.float16), generator.integers(0, classes, n)
     rows = Rows(FeatureSet(x, y), torch.device("cpu"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(linear, "FACTORED_VALUES", 10_000 if short else 0)
+        patch.setattr(linear, "LONG", 10_000 if short else 0)
         config = SolverConfig(epochs=6, batch_size=16)
         (fit,) = fit_linear(rows, y, classes=classes, strengths=[strength], config=config, seed=seed)
     assert (fit.dual <= fit.primal * (1 + 1e-5)).all()
@@ -121,7 +121,7 @@ def test_all_strengths_at_once_are_each_alone(solver: str) -> None:
 
 
 def test_column_groups_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "FACTORED_VALUES", 0)
+    monkeypatch.setattr(linear, "LONG", 0)
     (whole,), _ = fitted(PIXELS[:200], LABELS[:200], [0.1])
     monkeypatch.setattr(dual, "DUAL_BYTES", 3 * 4 * 200)
     monkeypatch.setattr(dual, "DUAL_SHARE", 0.0)

@@ -95,7 +95,7 @@ def descriptions_of(config: FeatureConfig, image_size: int) -> list[Description]
         DenseSIFT(image_size, bin_size=size, step=config.step, smoothing=config.smoothing, root=config.encoding == "fisher")
         for size in config.bin_sizes
     ]
-    colour = [LocalColour(image_size, bin_size=size, step=config.step) for size in config.bin_sizes] if config.colour else []
+    colour = [LocalColour(image_size, bin_size=max(config.bin_sizes), step=config.step)] if config.colour else []
     return [Description(scales, mirror=config.mirror) for scales in (sift, colour) if scales]
 
 
@@ -143,7 +143,7 @@ def check_features(config: FeatureConfig) -> None:
 
 
 def _encoder(config: FeatureConfig, description: Description, dictionary: Dictionary) -> FisherVector | DenseWords:
-    cells = Cells(description.centres, config.pyramid)
+    cells = Cells(description.centres, config.pyramid, mirrored=config.mirror)
     if config.encoding == "words":
         return DenseWords(_vocabulary(dictionary, description.dimensions), cells)
     names = ("projection", "offset", "weights", "means", "variances")

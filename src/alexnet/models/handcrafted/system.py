@@ -21,7 +21,7 @@ class FeatureConfig:
 
     descriptor: Descriptor = "sift"
     encoding: Encoding = "none"
-    colour: bool = False  # local colour statistics as a second channel of descriptors
+    colour: bool = False  # local colour statistics as a second channel of descriptors, at the largest scale
     mirror: bool = False  # a picture's mirror image is described with it: right where mirrored pictures keep their class
     step: int = 4  # px between the centres of neighbouring descriptors
     bins: str = "4"  # px a side of one of a descriptor's 4 x 4 bins; several scales as "4,6,8"
@@ -32,7 +32,7 @@ class FeatureConfig:
     gaussians: int = 64
     words: int = 1_000
     cells: str = "1x1"  # parts of the picture that are encoded apart, columns x rows, as "1x1,2x2"
-    sample_per_word: int = 1_000  # descriptors at most, for each word or Gaussian, that PCA, words and Gaussians are fitted on
+    sample_per_word: int = 400  # descriptors at most, for each word or Gaussian, that PCA, words and Gaussians are fitted on
 
     def __post_init__(self) -> None:
         for name, kind in (("descriptor", Descriptor), ("encoding", Encoding)):
@@ -78,13 +78,13 @@ FISHER_SVM = System(
     name="fisher-svm",
     title="dense RootSIFT, Fisher vectors, linear SVM",
     source="Sanchez, Perronnin, Mensink, Verbeek, Image Classification with the Fisher Vector (IJCV 2013); XRCE in ILSVRC-2010 and 2011",
-    features=FeatureConfig(encoding="fisher", bins="4,6,8", cells="1x1,2x2"),
+    features=FeatureConfig(encoding="fisher", bins="4,6,8,12,16", smoothing=1.0, cells="1x1,2x2"),
 )
 SIFT_BOW_SVM = System(
     name="sift-bow-svm",
     title="dense SIFT, 1,000 visual words, chi-squared map, linear SVM",
     source="Csurka et al., Visual Categorization with Bags of Keypoints (2004); Lazebnik, Schmid, Ponce (CVPR 2006)",
-    features=FeatureConfig(encoding="words", cells="1x1,2x2"),
+    features=FeatureConfig(encoding="words", bins="4,8,16", smoothing=1.0, cells="1x1,2x2"),
     kernel="chi2",
 )
 SURF_BOW_SVM = System(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from alexnet.data.pictures import available_bytes
 from alexnet.models.handcrafted.machines import KernelMachine, LinearMachine
-from alexnet.training.convex.config import KERNEL_STRENGTHS, LINEAR_STRENGTHS, SolverConfig
+from alexnet.training.convex.config import KERNEL_STRENGTHS, LINEAR_STRENGTHS, LONG, LONG_STRENGTHS, SolverConfig
 from alexnet.training.convex.features import FeatureSet, Rows
 from alexnet.training.convex.kernel import KernelProblem, check_kernel_size
 from alexnet.training.convex.linear import fit_linear
@@ -183,7 +183,7 @@ def _linears(task: _Task) -> Iterator[_Candidate]:
     labels, config = task.training.labels, task.config
     feature_map = explicit_map(task.kernel, task.training.vectors, task.gamma, config, task.seed, task.device)
     plain = _mapped_once(Rows(task.training, task.device, feature_map))
-    strengths = config.strength_values or LINEAR_STRENGTHS
+    strengths = config.strength_values or (LINEAR_STRENGTHS if plain.inputs <= LONG else LONG_STRENGTHS)
     fits = fit_linear(
         _centred(plain, labels),
         labels,

@@ -1,8 +1,9 @@
 """Dual coordinate ascent on all columns at once, in batches of rows (Hsieh et al. 2008; Shalev-Shwartz and Zhang 2013).
 
 A dual variable is solved exactly, given the others. Within a batch its effect on the others comes from the batch's own scalar products,
-so the features are read in products of matrices while the sequence is that of single coordinates. There is no step length, and the
-dual objective never falls. For features that are longer than the set is large. Knows no classes and no validation.
+so the features are read in products of matrices while the sequence is that of single coordinates. Batches keep their rows and are mixed
+anew in each pass, so those products are taken once. There is no step length, and the dual objective never falls. For features that are
+longer than the set is large. Knows no classes and no validation.
 """
 
 from collections.abc import Iterator
@@ -52,11 +53,14 @@ class _Course:
     """
 
     def __init__(self, problem: Problem, seed: int, batch_size: int) -> None:
-        self.problem, self.batch_size, self.passes = problem, batch_size, 0
+        self.problem, self.passes = problem, 0
         self.generator = np.random.default_rng(seed)
         self.duals = np.zeros((len(problem.rows), problem.columns), dtype=np.float32)
         self.weights = torch.zeros(problem.columns, problem.rows.inputs + 1, device=problem.rows.device)
         self.going = np.arange(problem.columns)
+        order = mixed_order(len(problem.rows), problem.rows.vectors[:1].nbytes, self.generator)
+        self.batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        self.products: dict[int, Floats] = {}  # of each batch's rows with one another, once they were taken
 
     def step(self, tolerance: float) -> None:
         """One pass over the columns that are not done.
@@ -67,22 +71,28 @@ class _Course:
         device_columns = torch.from_numpy(self.going).to(part.rows.device)
         weights, loss = self.weights[device_columns], np.zeros(len(self.going))
         damping = (0.5 / part.column_strengths).astype(np.float32)
-        rows = part.rows
-        order = mixed_order(len(rows), rows.vectors[:1].nbytes, self.generator)
-        for start in range(0, len(order), self.batch_size):
+        for number in self.generator.permutation(len(self.batches)).tolist():
             part.interruption()
-            which = order[start : start + self.batch_size]
-            batch = rows.read(which)
-            scores, products = (batch @ weights.t()).cpu().numpy(), (batch @ batch.t()).cpu().numpy()
+            mix = self.generator.permutation(len(self.batches[number]))
+            which = self.batches[number][mix]
+            batch = part.rows.read(which)
+            scores, products = (batch @ weights.t()).cpu().numpy(), self._products(number, batch, mix)
             signs, before = part.signs(which).cpu().numpy(), self.duals[np.ix_(which, self.going)]
             loss += np.square(np.maximum(0, 1 - signs * scores)).sum(0, dtype=np.float64)
             change = solve_batch(scores, products, signs, before, damping)
             self.duals[np.ix_(which, self.going)] = before + change
-            weights.addmm_(torch.from_numpy(change).to(rows.device).t(), batch)
+            weights.addmm_(torch.from_numpy(change).to(batch.device).t(), batch)
         self.weights[device_columns] = weights
         self.passes += 1
         if self.passes % CHECK_EVERY == 0:
             self._retire(loss, tolerance)
+
+    def _products(self, number: int, batch: Tensor, mix: NDArray[np.int64]) -> Floats:
+        """The scalar products of a batch's rows, which are its own in the order `mix`."""
+        place = np.argsort(mix)
+        if number not in self.products:
+            self.products[number] = (batch @ batch.t()).cpu().numpy()[np.ix_(place, place)]
+        return self.products[number][np.ix_(mix, mix)]
 
     def certificate(self) -> Certificate:
         """The objective at the weights, and its dual at the dual variables, whose own sum of rows is taken anew; one pass."""

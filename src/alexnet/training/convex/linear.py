@@ -7,13 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alexnet.training.convex.config import SolverConfig
+from alexnet.training.convex.config import LONG, LONG_PASSES, LONG_VISITS, SHORT_PASSES, SolverConfig
 from alexnet.training.convex.dual import ascend
 from alexnet.training.convex.features import Rows
 from alexnet.training.convex.primal import descend
 from alexnet.training.convex.problem import one_against_rest
-
-FACTORED_VALUES = 3_200  # of a feature vector: up to here a factor of (D, D) for each C is cheap (raw pixels of 32 x 32 have 3,072)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,16 @@ def fit_linear(
     Short features are solved in the primal, long ones in the dual: where pictures outnumber values, dual variables are many and entangled.
     """
     problem = one_against_rest(rows, labels, classes, strengths, should_stop)
-    if rows.inputs <= FACTORED_VALUES:
-        weights, certificate, passes = descend(problem, passes=config.epochs, tolerance=config.tolerance, seed=seed)
+    if rows.inputs <= LONG:
+        most = config.epochs or SHORT_PASSES
+        weights, certificate, passes = descend(problem, passes=most, tolerance=config.tolerance, seed=seed)
     else:
         weights, certificate, passes = ascend(
-            problem, passes=config.epochs, tolerance=config.tolerance, batch_size=config.batch_size, seed=seed
+            problem,
+            passes=config.epochs or max(LONG_PASSES, LONG_VISITS // len(rows)),
+            tolerance=config.tolerance,
+            batch_size=config.batch_size,
+            seed=seed,
         )
     fits = []
     for index, strength in enumerate(strengths):
