@@ -94,7 +94,7 @@ def test_a_networks_recipe_has_no_features(digits_folder: Path, tmp_path: Path) 
 
 
 def test_an_interrupted_extraction_goes_on_where_it_stopped(digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alexnet.experiments.fit_system.PIXELS_A_BATCH", 16 * 16 * 32)
+    monkeypatch.setattr("alexnet.experiments.fit_system.PIXELS_AT_ONCE", 16 * 16 * 32)
     fit(digits_folder, tmp_path / "whole")  # with batches of the same size: another may round another way
     run, seen = tmp_path / "run", 0
 

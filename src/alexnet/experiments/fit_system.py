@@ -20,7 +20,7 @@ from alexnet.experiments.fitted import Fitted
 from alexnet.experiments.gather import labels_of, processors
 from alexnet.experiments.runs import Run
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
-from alexnet.models.handcrafted.model import HandcraftedModel
+from alexnet.models.handcrafted.model import PIXELS_AT_ONCE, HandcraftedModel
 from alexnet.models.handcrafted.system import FeatureConfig
 from alexnet.training.convex.choose import Choice, Trial, choose
 from alexnet.training.convex.features import FeatureSet
@@ -30,7 +30,6 @@ from alexnet.training.feature_cache import LARGEST, FeatureCache, Rows, digest_o
 from alexnet.training.loop import Interrupted
 
 SAMPLED_PICTURES = 2_000  # at most, for PCA, words and Gaussians
-PIXELS_A_BATCH = 32_768  # so that a batch's descriptors stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ def _without_gradients(work: Callable[[Tensor], Tensor], images: Tensor) -> Tens
 def _batches(run: Run, pictures: Pictures, indices: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
     """Number of the first picture, and uint8 (n, 3, S, S) on the run's device."""
     size = run.recipe.preprocess.image_size
-    count = max(1, min(64, PIXELS_A_BATCH // size**2))
+    count = max(1, min(64, PIXELS_AT_ONCE // size**2))
     parts = [indices[start : start + count] for start in range(0, len(indices), count)]
     for number, images in enumerate(pictures.stream(parts)):
         _stop_if_asked(run)

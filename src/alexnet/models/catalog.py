@@ -14,7 +14,6 @@ ARCHITECTURES: dict[str, Architecture] = {
         alexnet.ALEXNET_ONE_TOWER,
         cifar.CIFAR_11,
         cifar.CIFAR_FAST,
-        cifar.CIFAR_DEEP,
         cifar.CIFAR_13,
         cifar.CIFAR_18,
         cifar.CIFAR_26,

@@ -56,21 +56,6 @@ CIFAR_FAST = Architecture(
     hidden=(),
 )
 
-CIFAR_DEEP = replace(
-    CIFAR_FAST,
-    name="alexnet-cifar-deep",
-    title="Ours for small pictures, deeper: six convolutions, the first two at the pictures' full size",
-    convs=(
-        #    name     maps kernel stride padding towers norm pool
-        Conv("conv1", 48, 3, 1, 1, 1, False, None, whitens=True),  # 32
-        Conv("conv2", 64, 3, 1, 1, 1, True, "max"),  # 32 -> 16
-        Conv("conv3", 128, 3, 1, 1, 1, False, None),  # 16
-        Conv("conv4", 192, 3, 1, 1, 1, True, "max"),  # 16 -> 8
-        Conv("conv5", 192, 3, 1, 1, 1, False, None),  # 8
-        Conv("conv6", 256, 3, 1, 1, 1, True, "max"),  # 8 -> 4
-    ),
-)
-
 CIFAR_13 = replace(
     CIFAR_11,
     name="alexnet-cifar-13",

@@ -112,7 +112,7 @@ def test_with_its_mirror_image_described_a_picture_and_its_mirror_image_are_one(
     both, dictionaries = replace(config, mirror=True), fitted(config)
     features = build_features(both, SIZE, dictionaries).double()
     vectors = features(photos())
-    assert vectors.shape == (4, build_features(config, SIZE, dictionaries).dimensions * 3 // 5)  # 1x1, and the left half of 2x2
+    assert vectors.shape == (4, build_features(config, SIZE, dictionaries).dimensions)
     torch.testing.assert_close(features(photos().flip(-1)), vectors, rtol=0, atol=1e-6)
 
 

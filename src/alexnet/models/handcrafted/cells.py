@@ -9,18 +9,16 @@ from torch import Tensor, nn
 class Cells(nn.Module):
     """Parts of the picture, level by level, each level row by row.
 
-    centres (P, 2): x and y of the descriptors, 0 to 1. pyramid: (columns, rows) of each level. mirrored: a picture's mirror image lies at
-    the same places, so that a cell on the right holds what one on the left does, mirrored; only the left ones (and the middle) are kept.
+    centres (P, 2): x and y of the descriptors, 0 to 1. pyramid: (columns, rows) of each level.
     """
 
-    def __init__(self, centres: Tensor, pyramid: Sequence[tuple[int, int]], *, mirrored: bool = False) -> None:
+    def __init__(self, centres: Tensor, pyramid: Sequence[tuple[int, int]]) -> None:
         super().__init__()
         self.pyramid, self.positions = tuple(pyramid), len(centres)
         self.numbers: list[str | None] = []
         for level, (columns, rows) in enumerate(self.pyramid):
             for cell, inside in enumerate(_inside(centres, columns, rows)):
-                if not mirrored or 2 * (cell % columns) < columns:
-                    self._add(f"level_{level}_cell_{cell}", inside)
+                self._add(f"level_{level}_cell_{cell}", inside)
 
     def _add(self, name: str, inside: Tensor) -> None:
         if len(inside) == self.positions:

@@ -143,7 +143,7 @@ def check_features(config: FeatureConfig) -> None:
 
 
 def _encoder(config: FeatureConfig, description: Description, dictionary: Dictionary) -> FisherVector | DenseWords:
-    cells = Cells(description.centres, config.pyramid, mirrored=config.mirror)
+    cells = Cells(description.centres, config.pyramid)
     if config.encoding == "words":
         return DenseWords(_vocabulary(dictionary, description.dimensions), cells)
     names = ("projection", "offset", "weights", "means", "variances")

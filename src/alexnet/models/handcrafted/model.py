@@ -12,6 +12,7 @@ from alexnet.models.handcrafted.machines import machine_from, operations
 from alexnet.models.handcrafted.system import FeatureConfig
 from alexnet.models.seam import ImageModel
 
+PIXELS_AT_ONCE = 32_768  # so that the descriptors of a few pictures stay in the processor's cache, and memory stays small
 DICTIONARY, MACHINE = "dictionary.", "machine."
 
 
@@ -27,9 +28,9 @@ class HandcraftedModel(ImageModel):
         self.image_size, self.classes = image_size, classes
 
     def forward(self, images: Tensor) -> Tensor:
+        few = max(1, PIXELS_AT_ONCE // self.image_size**2)
         with torch.autocast(images.device.type, enabled=False):
-            scores: Tensor = self.machine(self.features(images))
-        return scores
+            return torch.cat([self.machine(self.features(part)) for part in images.split(few)])
 
     def learned(self) -> dict[str, Tensor]:
         """All fitted tensors, by the names that `rebuild` knows."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from alexnet.data.pictures import available_bytes
 from alexnet.models.handcrafted.machines import KernelMachine, LinearMachine
-from alexnet.training.convex.config import KERNEL_STRENGTHS, LINEAR_STRENGTHS, LONG, LONG_STRENGTHS, SolverConfig
+from alexnet.training.convex.config import KERNEL_STRENGTHS, LINEAR_STRENGTHS, LONG, LONG_STRENGTHS, LONG_STRENGTHS_FEW, MANY, SolverConfig
 from alexnet.training.convex.features import FeatureSet, Rows
 from alexnet.training.convex.kernel import KernelProblem, check_kernel_size
 from alexnet.training.convex.linear import fit_linear
@@ -183,7 +183,7 @@ def _linears(task: _Task) -> Iterator[_Candidate]:
     labels, config = task.training.labels, task.config
     feature_map = explicit_map(task.kernel, task.training.vectors, task.gamma, config, task.seed, task.device)
     plain = _mapped_once(Rows(task.training, task.device, feature_map))
-    strengths = config.strength_values or (LINEAR_STRENGTHS if plain.inputs <= LONG else LONG_STRENGTHS)
+    strengths = config.strength_values or _usual_strengths(plain)
     fits = fit_linear(
         _centred(plain, labels),
         labels,
@@ -207,6 +207,12 @@ def _linears(task: _Task) -> Iterator[_Candidate]:
         yield _Candidate(trial, machine, scores, float(fit.primal.sum()), float(fit.dual.sum()), fit.passes)
 
 
+def _usual_strengths(rows: Rows) -> tuple[float, ...]:
+    if rows.inputs <= LONG:
+        return LINEAR_STRENGTHS
+    return LONG_STRENGTHS if len(rows) >= MANY else LONG_STRENGTHS_FEW
+
+
 def _centred(plain: Rows, labels: NDArray[np.int64]) -> Rows:
     """The same rows, moved and scaled for the solver; its machine is given back in the features' own coordinates."""
     rows = Rows(FeatureSet(plain.vectors, labels), plain.device, plain.feature_map)
@@ -227,7 +233,9 @@ def _mapped_once(rows: Rows) -> Rows:
 def _linear_scores(machines: list[LinearMachine], rows: Rows) -> list[Tensor]:
     """Scores (n, classes) of each machine, by one pass over rows that are mapped but not centred."""
     stacked = torch.cat([torch.cat([machine.weights, machine.bias[None]]) for machine in machines], dim=1)
-    scores = torch.cat([part @ stacked for _, part in rows.chunks()])
+    scores = torch.empty(len(rows), stacked.shape[1], device=rows.device)  # at once: small results between large chunks split up the heap
+    for which, part in rows.chunks():
+        scores[which] = part @ stacked
     return list(scores.chunk(len(machines), dim=1))
 
 

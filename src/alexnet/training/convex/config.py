@@ -10,7 +10,9 @@ KernelChoice = Literal["", "linear", "rbf", "chi2", "intersection"]
 MapChoice = Literal["auto", "exact", "explicit"]
 
 LINEAR_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # for features of mean squared norm 1
-LONG_STRENGTHS = (0.3, 1.0, 3.0)  # of long features, where every further one costs, and the best error is flat around them
+LONG_STRENGTHS = (0.1, 0.3, 1.0)  # of long features, where every further one costs
+LONG_STRENGTHS_FEW = (0.3, 1.0, 3.0)  # the same for fewer than MANY pictures: the best C falls as the sum of losses grows
+MANY = 20_000
 SHORT_PASSES, LONG_PASSES = 60, 8  # further ones narrow the gap and leave the errors as they are
 LONG_VISITS = 200_000  # of rows at least: small sets get more passes
 LONG = 3_200  # numbers of a feature vector: up to here a factor of (D, D) for each C is cheap (raw pixels of 32 x 32 have 3,072)

@@ -60,7 +60,8 @@ class _Course:
         self.going = np.arange(problem.columns)
         order = mixed_order(len(problem.rows), problem.rows.vectors[:1].nbytes, self.generator)
         self.batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-        self.products: dict[int, Floats] = {}  # of each batch's rows with one another, once they were taken
+        self.products = np.empty((len(self.batches), batch_size, batch_size), dtype=np.float32)  # of each batch's rows with one another
+        self.taken = np.zeros(len(self.batches), dtype=bool)
 
     def step(self, tolerance: float) -> None:
         """One pass over the columns that are not done.
@@ -89,9 +90,9 @@ class _Course:
 
     def _products(self, number: int, batch: Tensor, mix: NDArray[np.int64]) -> Floats:
         """The scalar products of a batch's rows, which are its own in the order `mix`."""
-        place = np.argsort(mix)
-        if number not in self.products:
-            self.products[number] = (batch @ batch.t()).cpu().numpy()[np.ix_(place, place)]
+        if not self.taken[number]:
+            self.products[number][np.ix_(mix, mix)] = (batch @ batch.t()).cpu().numpy()
+            self.taken[number] = True
         return self.products[number][np.ix_(mix, mix)]
 
     def certificate(self) -> Certificate:
