@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from alexnet import load
@@ -23,7 +26,7 @@ from alexnet.experiments.runs import RunFolder
 from alexnet.experiments.train import train
 from alexnet.models.handcrafted.system import SYSTEMS
 from alexnet.training.events import Event, Extracting
-from alexnet.training.feature_cache import FeatureCache
+from alexnet.training.feature_cache import FeatureCache, Rows
 
 SMALL = {"features.gaussians": 4, "features.words": 20, "solver.epochs": 5}
 SMALL_SIZES = {"fisher-svm": 16, "sift-bow-svm": 16, "surf-bow-svm": 16, "hog-svm": 16, "raw-svm": 8}
@@ -107,7 +110,12 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(digits_folder: Path,
     assert "--resume" in stopped.value.__notes__[0]
     filled: list[int] = []
     fill = FeatureCache.fill
-    monkeypatch.setattr(FeatureCache, "fill", lambda cache, vectors: filled.append(cache.done) or fill(cache, vectors))
+
+    def noted(cache: FeatureCache, vectors: Callable[[int], Iterator[NDArray[np.floating[Any]]]]) -> Rows:
+        filled.append(cache.done)
+        return fill(cache, vectors)
+
+    monkeypatch.setattr(FeatureCache, "fill", noted)
     train(digits_folder, out=run, resume=True, workers=0)
     assert filled == [96]
     one, other = (load_file(folder / "model" / "model.safetensors") for folder in (tmp_path / "whole", run))

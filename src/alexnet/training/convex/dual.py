@@ -93,7 +93,8 @@ class _Course:
         if not self.taken[number]:
             self.products[number][np.ix_(mix, mix)] = (batch @ batch.t()).cpu().numpy()
             self.taken[number] = True
-        return self.products[number][np.ix_(mix, mix)]
+        products: Floats = self.products[number][np.ix_(mix, mix)]
+        return products
 
     def certificate(self) -> Certificate:
         """The objective at the weights, and its dual at the dual variables, whose own sum of rows is taken anew; one pass."""
