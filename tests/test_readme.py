@@ -11,6 +11,7 @@ import pytest
 from alexnet.data.named import NAMED
 from alexnet.experiments.recipes import RECIPES
 from alexnet.models.catalog import ARCHITECTURES
+from alexnet.models.handcrafted.system import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -75,13 +76,13 @@ def test_options_and_names_of_examples_exist() -> None:
     known = {name for one in app["train"].assemble_argument_collection() for name in one.names}
     known |= {
         name
-        for verb in ("evaluate", "predict", "summary", "inspect")
+        for verb in ("compare", "evaluate", "predict", "summary", "inspect")
         for one in app[verb].assemble_argument_collection()
         for name in one.names
     }
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*(?![\w.-])", README))
     assert used <= known
-    assert {*re.findall(r"--model ([\w-]+)", README)} <= set(ARCHITECTURES)
+    assert {*re.findall(r"--model ([\w-]+)", README)} <= {*ARCHITECTURES, *SYSTEMS}
     assert {*re.findall(r"--recipe ([a-z]+)\b(?![/.])", README)} <= set(RECIPES) | {"runs"}
     assert "digits" in NAMED
 

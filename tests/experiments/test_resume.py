@@ -38,7 +38,7 @@ OPTIONS = [part for name, value in SETTINGS.items() for part in (f"--{name}", st
 # Decoding anew at each step, in worker processes, as pictures that do not fit into memory are; slow enough to be hit in the middle.
 PROGRAM = """
 import sys, time
-import alexnet.data.pictures, alexnet.experiments.train as training
+import alexnet.data.pictures, alexnet.experiments.fit_network as training
 from alexnet.cli import main
 slowly, small_memory = float(sys.argv[1]), sys.argv[2] == "small"
 if small_memory:

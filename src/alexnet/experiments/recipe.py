@@ -67,7 +67,10 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     for dotted, value in changes.items():
         name = dotted.replace("-", "_")
         if name not in known:
-            raise BadRecipe(f"No field of a recipe is called '{dotted}'. {_near(name, known)}")
+            foreign = foreign_sections(recipe.model)
+            raise BadRecipe(
+                f"No field of a recipe is called '{dotted}'. {_near(name, [n for n in known if n.split('.')[0] not in foreign])}"
+            )
         recipe = _replaced(recipe, name.split("."), value, dotted)
     return recipe
 
@@ -82,8 +85,13 @@ def field_names(kind: Any, prefix: str = "") -> list[str]:
 
 def fields_of(recipe: Recipe) -> dict[str, Any]:
     """The recipe as nested values, without the sections that mean nothing to its kind of model."""
-    foreign = OF_NETWORKS if recipe.model in SYSTEMS else OF_SYSTEMS
+    foreign = foreign_sections(recipe.model)
     return {name: value for name, value in asdict(recipe).items() if name not in foreign}
+
+
+def foreign_sections(model: str) -> tuple[str, ...]:
+    """The sections of a recipe that mean nothing to a model: a network has no features, a hand-crafted system no training in epochs."""
+    return OF_NETWORKS if model in SYSTEMS else OF_SYSTEMS
 
 
 def to_toml(recipe: Recipe) -> str:
