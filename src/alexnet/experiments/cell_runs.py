@@ -11,7 +11,7 @@ from alexnet.errors import AlexNetError, BadRun
 from alexnet.evaluation.metrics import error_interval
 from alexnet.experiments.cells import LEAST_SECONDS, Cell, Words, kind_of, seconds_for
 from alexnet.experiments.comparison import CellResult
-from alexnet.experiments.conclude import Result
+from alexnet.experiments.conclude import Result, kept_result
 from alexnet.experiments.gather import processors, share_splits
 from alexnet.experiments.paired import Wrong, read_answers
 from alexnet.experiments.runs import RunFolder
@@ -182,7 +182,7 @@ def _frozen(work: Work, cell: Cell) -> Result:
 
 
 def _kept(work: Work, cell: Cell, done: Mapping[str, Any]) -> CellResult:
-    return _cell_result(work, cell, Result(**done))
+    return _cell_result(work, cell, kept_result(done))
 
 
 def _cell_result(work: Work, cell: Cell, result: Result) -> CellResult:

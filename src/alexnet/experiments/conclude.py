@@ -5,7 +5,7 @@ import io
 import json
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,6 +57,12 @@ class Result:
     predict_milliseconds: float = 0.0  # a decoded picture, in batches
     peak_memory_bytes: int | None = None  # of the whole run; None where the system does not say
     baseline: dict[str, Any] | None = None  # the hand-crafted system beside a network
+
+
+def kept_result(values: Mapping[str, Any]) -> Result:
+    """The result that a finished run's file holds, as it was when it was written."""
+    interval = values.get("test_interval")
+    return Result(**{**values, "test_interval": tuple(interval) if interval else None})
 
 
 def conclude(run: Run, fitted: Fitted, preprocess: Preprocess, pictures: Pictures, splits: Splits, baseline: Baseline | None) -> Result:

@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import Tensor
 
-from alexnet.evaluation.views import View
 from alexnet.experiments.recipe import Recipe, views_of
 from alexnet.models.seam import ImageModel
 
@@ -38,8 +37,3 @@ class Fitted:
 def views_looked_at(recipe: Recipe) -> int:
     """How many crops of each test picture the recipe's views look at."""
     return sum(10 if view == "ten" else 1 for view in views_of(recipe.views))
-
-
-def first_view(recipe: Recipe) -> View:
-    """The view that makes the headline."""
-    return views_of(recipe.views)[0]

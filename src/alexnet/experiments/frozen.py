@@ -12,7 +12,7 @@ from alexnet.classifier import FROZEN, load
 from alexnet.data.augment import centre_crop
 from alexnet.data.datasets import open_dataset
 from alexnet.data.pictures import Pictures
-from alexnet.experiments.conclude import Result, conclude
+from alexnet.experiments.conclude import Result, conclude, kept_result
 from alexnet.experiments.fit_system import solver_story
 from alexnet.experiments.fitted import Fitted
 from alexnet.experiments.gather import labels_of, processors, read_pictures
@@ -47,7 +47,7 @@ def frozen_cell(
     folder.start(changed(recipe, {"model": classifier.card.model + FROZEN}), resume=folder.recipe.exists())
     done = folder.finished()
     if done is not None:
-        return Result(**done)
+        return kept_result(done)
     run = Run(
         folder,
         recipe,

@@ -11,7 +11,7 @@ from alexnet.data.preprocess import Preprocess, measured
 from alexnet.device import choose_device, forget_peak_memory
 from alexnet.experiments.baseline import fit_baseline
 from alexnet.experiments.budget import planned_size
-from alexnet.experiments.conclude import Result, conclude
+from alexnet.experiments.conclude import Result, conclude, kept_result
 from alexnet.experiments.fit_network import fit_network
 from alexnet.experiments.fit_system import fit_system
 from alexnet.experiments.gather import colour_statistics, processors, read_pictures, split_pictures
@@ -63,7 +63,7 @@ def train(
         done = folder.finished()
         if done is not None:
             listen(Message(f"{folder.path} has already finished; nothing to do."))
-            return Result(**done)
+            return kept_result(done)
         listen(Message(f"Model {planned.recipe.model}: {planned.model_reason}."))
         run = Run(
             folder,
