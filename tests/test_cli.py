@@ -57,7 +57,17 @@ def test_train_in_a_process_gives_one_json_object_and_progress_elsewhere(tmp_pat
 def test_a_run_folder_holds_what_the_design_says(digits_run: Path, digits_folder: Path) -> None:
     files = {str(path.relative_to(digits_run)) for path in digits_run.rglob("*") if path.is_file()}
     assert files == {
-        *("recipe.toml", "splits.json", "history.jsonl", "skipped.csv", "result.json", "report.html", "answers.csv", "baseline.json"),
+        *(
+            "recipe.toml",
+            "splits.json",
+            "history.jsonl",
+            "skipped.csv",
+            "result.json",
+            "report.html",
+            "report.json",
+            "answers.csv",
+            "baseline.json",
+        ),
         *("checkpoints/last.safetensors", "checkpoints/best.safetensors", "model/model.safetensors", "model/model.json"),
     }
     assert (digits_run / "skipped.csv").read_text().splitlines() == ["file,class,reason"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.experiments.studies.invented import report as invented_study
 
 from alexnet.classifier import Prediction
 from alexnet.cli import app
@@ -109,13 +110,14 @@ def json_objects(digits_folder: Path) -> dict[str, set[str]]:
         "compare": set(comparison.to_json()),
         "evaluate": set(evaluation),
         "predict": {"predictions", *Prediction("x.png", ()).to_json()},
-        "summary": {"models", *network},
+        "study": set(invented_study().to_json()),
+        "summary": {"models", "lecture", "variants", *network},
         "inspect": set(inspect(open_dataset(digits_folder)).to_json()),
     }
 
 
 def test_json_keys_are_those_of_the_program(digits_folder: Path) -> None:
-    documented = {verb: documented_keys(section) for verb, section in sections(page("commands.md")).items()}
+    documented = {verb: documented_keys(section) for verb, section in sections(page("commands.md")).items() if "JSON keys:" in section}
     assert documented == json_objects(digits_folder)
 
 
@@ -201,7 +203,20 @@ def test_every_module_is_described() -> None:
     named = set(re.findall(r"[\w]+", " ".join(cells[0] for cells in rows(table))))
     modules = {path.stem for path in (ROOT / "src" / "alexnet").rglob("*.py") if not path.stem.startswith("__")}
     assert modules <= named
-    assert named - modules <= {"module", "data", "models", "training", "evaluation", "experiments", "handcrafted", "convex"}
+    assert named - modules <= {
+        "module",
+        "data",
+        "models",
+        "training",
+        "evaluation",
+        "experiments",
+        "handcrafted",
+        "convex",
+        "forms",
+        "lecture",
+        "studies",
+        "claims",
+    }
 
 
 def test_run_folder_is_listed() -> None:

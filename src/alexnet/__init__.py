@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from alexnet.experiments.comparison import Comparison
     from alexnet.experiments.conclude import Result
     from alexnet.experiments.measure import evaluate_run as evaluate
+    from alexnet.experiments.studies.findings import StudyReport
+    from alexnet.experiments.studies.study import study
     from alexnet.experiments.train import train
 
 __version__ = "0.1.0"
@@ -30,12 +32,14 @@ __all__ = [
     "Comparison",
     "Prediction",
     "Result",
+    "StudyReport",
     "__version__",
     "compare",
     "evaluate",
     "inspect",
     "load",
     "open_dataset",
+    "study",
     "train",
 ]
 
@@ -45,11 +49,13 @@ _PLACES = {
     "Comparison": ("alexnet.experiments.comparison", "Comparison"),
     "Prediction": ("alexnet.classifier", "Prediction"),
     "Result": ("alexnet.experiments.conclude", "Result"),
+    "StudyReport": ("alexnet.experiments.studies.findings", "StudyReport"),
     "compare": ("alexnet.experiments.compare", "compare"),
     "evaluate": ("alexnet.experiments.measure", "evaluate_run"),
     "inspect": ("alexnet.data.inspection", "inspect"),
     "load": ("alexnet.classifier", "load"),
     "open_dataset": ("alexnet.data.datasets", "open_dataset"),
+    "study": ("alexnet.experiments.studies.study", "study"),
     "train": ("alexnet.experiments.train", "train"),
 }
 

@@ -25,6 +25,7 @@ Fields = Annotated[tuple[str, ...], Parameter(name="--set", show=False, negative
 Workers = Annotated[int | None, Parameter(validator=Number(gte=0))]
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is one
 View = Literal["centre", "ten", "any"]
+Lang = Literal["en", "zh"]
 
 app = App(
     name="alexnet",
@@ -293,6 +294,9 @@ def summary(
     classes: int | None = None,
     image_size: int | None = None,
     channels: int | None = None,
+    lecture: Flag = False,
+    variants: Flag = False,
+    lang: Lang = "en",
     json: Json = False,
 ) -> None:
     """The layers of networks: shapes, parameters, multiply-accumulates, memory; several side by side.
@@ -307,14 +311,33 @@ def summary(
         Side of the pictures in pixels; without it, what the network was made for.
     channels
         1 (gray) or 3; without it, what the network was made for.
+    lecture
+        The lecture's comparison of LeNet and AlexNet, counted from the networks, and where its figures are wrong.
+    variants
+        Where the paper, the 2012 program, Caffe, torchvision and D2L differ.
+    lang
+        en or zh: the language of --lecture and --variants.
     json
         Print one JSON object and nothing else.
     """
+    from alexnet.experiments.lecture.slides import check_slides
+    from alexnet.experiments.lecture.variants import compare_variants
     from alexnet.models.summary import comparison, summarise
-    from alexnet.tables import summary_tables
+    from alexnet.tables import lecture_tables, summary_tables, variant_tables
 
     summaries = summarise(models, classes=classes, image_size=image_size, channels=channels)
-    _show(json, {"models": [one.to_json() for one in summaries]}, lambda: summary_tables(summaries, comparison(summaries), bool(models)))
+    check = check_slides(lang) if lecture else None
+    compared = compare_variants(lang) if variants else ()
+    value: dict[str, Any] = {"models": [one.to_json() for one in summaries]}
+    value |= {"lecture": check.to_json()} if check else {}
+    value |= {"variants": [one.to_json() for one in compared]} if compared else {}
+
+    def readable() -> Sequence[object]:
+        own = summary_tables(summaries, comparison(summaries), bool(models)) if models or not (check or compared) else []
+        parts = [own, lecture_tables(check) if check else [], variant_tables(compared, lang) if compared else []]
+        return [line for part in parts if part for line in (*part, "")][:-1]
+
+    _show(json, value, readable)
 
 
 @app.command
@@ -334,6 +357,129 @@ def inspect(data: str, /, *, json: Json = False) -> None:
 
     found = inspect_data(open_dataset(data), workers=os.cpu_count() or 1)
     _show(json, found.to_json(), lambda: inspection_tables(found))
+
+
+@app.command
+def study(
+    data: str,
+    /,
+    *,
+    claims: str | None = None,
+    seeds: int | None = None,
+    budget: str | None = None,
+    out: str | None = None,
+    on: Literal["local", "ray"] = "local",
+    processes: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    device: str = "auto",
+    lang: Lang = "en",
+    json: Json = False,
+    fields: Fields = (),
+) -> None:
+    """Measure the lecture's claims on your pictures: for each, arms that differ in one thing, paired seeds, and a verdict.
+
+    Any field of the recipe that all arms share can be set by its dotted name, as --training.epochs 8 or --set fraction=0.2. A folder in
+    --out that holds a study is gone on with: finished runs are not made again, and more claims or seeds are added.
+
+    Parameters
+    ----------
+    data
+        A folder, an archive, or a named data set.
+    claims
+        Names with commas, as activation,dropout; all if none are given.
+    seeds
+        Pairs of runs for each arm; 3 if none is given.
+    budget
+        A time for all of it, as 30m (the default): picture size, width, share of the pictures and epochs are planned to fit.
+    out
+        The study's folder; without it, a new one under runs/.
+    on
+        local: processes of this machine. ray: a Ray cluster, or one of this machine (pip install 'alexnet[ray]').
+    processes
+        Runs made at once; as many as there are processors, one on a card.
+    device
+        auto, cpu, cuda or cuda:1.
+    lang
+        en or zh: the language of the verdicts and of the report.
+    json
+        Print one JSON object and nothing else.
+    fields
+        NAME=VALUE of a recipe's field.
+    """
+    from alexnet.experiments.studies.study import study as run_study
+    from alexnet.experiments.studies.view import study_lines
+    from alexnet.screen import Screen
+    from alexnet.signals import stop_on_signals
+
+    with Screen() as screen, stop_on_signals() as stop:
+        listeners: list[Callable[[Any], None]] = [screen, stop.notice]
+        report = run_study(
+            data,
+            claims=claims,
+            seeds=seeds,
+            budget=budget,
+            out=out,
+            on=on,
+            processes=processes,
+            device=device,
+            fields=changes(fields),
+            lang=lang,
+            listen=lambda event: _tell(listeners, event),
+            should_stop=stop.asked,
+        )
+    _show(json, report.to_json(), lambda: [*study_lines(report, lang), f"Report: {report.report}"])
+
+
+@app.command
+def report(*runs: str, out: str | None = None, lang: Lang = "en") -> None:
+    """Make the page of a run, a comparison or a study anew from what its folder holds, or put several runs on one page.
+
+    Parameters
+    ----------
+    runs
+        Run folders, or the folder of one comparison or study.
+    out
+        The page's file; without it, the folder's own report.html, or of several runs report.html in the current folder.
+    lang
+        en or zh: the language of the page.
+    """
+    from pathlib import Path
+
+    from alexnet.experiments.rebuild import report_runs
+
+    page = report_runs([Path(run) for run in runs], out=None if out is None else Path(out), lang=lang)
+    print(f"Report: {page}")
+
+
+@app.command
+def convert(
+    file: str,
+    /,
+    *,
+    from_form: Annotated[str, Parameter(name="--from")],
+    to_form: Annotated[str, Parameter(name="--to")],
+    out: str,
+) -> None:
+    """Write trained weights in another form of the same function.
+
+    Forms of alexnet: alexnet, two-towers, dense, caffe, program-2012. Forms of alexnet-owt: alexnet-owt, torchvision.
+
+    Parameters
+    ----------
+    file
+        A file of weights, or the run folder of such a network.
+    from_form
+        The form that it has.
+    to_form
+        The form to write.
+    out
+        The file to write; its suffix says what kind: .safetensors or .pth, and .npz for caffe and program-2012.
+    """
+    from pathlib import Path
+
+    from alexnet.models.forms.convert import convert_file
+
+    done = convert_file(Path(file), from_form=from_form, to_form=to_form, out=Path(out))
+    print(*done.lines, sep="\n")
 
 
 def _show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from alexnet.errors import BadRecipe
 
-VERB = "train"  # the one that takes fields
+VERBS = ("train", "study")  # that take the fields of a recipe
 
 
 def named_fields(words: Sequence[str]) -> list[str]:
     """`--training.epochs 3` and `--training.epochs=3` as `--set training.epochs=3`, which the parser knows; other words as they are."""
     rewritten, rest = list(words[:1]), iter(words[1:])
-    if rewritten != [VERB]:
+    if rewritten not in ([verb] for verb in VERBS):
         return list(words)
     for word in rest:
         name, equals, value = word.removeprefix("--").partition("=")

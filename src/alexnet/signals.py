@@ -22,7 +22,7 @@ class Stop:
 
     def notice(self, event: object) -> None:
         """Listen to a training: between its steps it can be broken off, in them it is asked."""
-        self.stepping = type(event).__name__ in ("StepDone", "Extracting")
+        self.stepping = type(event).__name__ in ("StepDone", "Extracting", "RunsDone")
 
     def signalled(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""

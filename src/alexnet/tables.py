@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from alexnet.evaluation.evaluate import Evaluation
     from alexnet.experiments.comparison import Comparison
     from alexnet.experiments.conclude import Result
+    from alexnet.experiments.lecture.slides import SlideCheck
+    from alexnet.experiments.lecture.variants import ComparedVariants
+    from alexnet.language import Lang
     from alexnet.models.summary import Summary
 
 MEGA = 1e6
@@ -89,6 +92,36 @@ def summary_tables(summaries: "Sequence[Summary]", differing: Sequence[tuple[str
         return [overview, "", _titles(summaries)]
     parts: list[Table | str] = [part for one in summaries for part in (_layers(one), "")]
     return [*parts, overview, "", _differences(summaries, differing)] if differing else [*parts, overview]
+
+
+def lecture_tables(check: "SlideCheck") -> list[Table | str]:
+    """LeNet beside AlexNet layer by layer, in 80 columns; then what the slides say, each with its verdict and what is right."""
+    from alexnet.experiments.lecture.networks import comparison_title, layer_head, layer_lines, network_lines
+    from alexnet.experiments.lecture.slides import claim_lines, claims_title
+
+    head = layer_head(check.networks, check.lang)
+    layers = _table(*head, numbers=head[1:])
+    for row in layer_lines(check.networks, check.lang):
+        layers.add_row(*row)
+    claims = Table(box=None, pad_edge=False, show_header=False)
+    for label, text in claim_lines(check):
+        claims.add_row(_text(label), _text(text))
+    above = [comparison_title(check.lang), *network_lines(check.networks, check.lang)]
+    return [*above, "", layers, "", claims_title(check.lang), "", claims]
+
+
+def variant_tables(compared: "tuple[ComparedVariants, ...]", lang: "Lang") -> list[Table | str]:
+    """Difference by difference, the variants that share a text on one line; then the sources."""
+    from alexnet.experiments.lecture.variants import source_lines, variant_lines, variants_title
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for title, who, text in variant_lines(compared, lang):
+        if title:
+            table.add_row(f"[bold]{_text(title)}[/bold]")
+        table.add_row(_text(who), _text(text))
+    return [variants_title(lang), "", table, "", *source_lines(lang)]
 
 
 def inspection_tables(found: "Inspection") -> list[Table | str]:

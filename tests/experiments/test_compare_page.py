@@ -1,11 +1,14 @@
 """What a person reads of a comparison: the page and the terminal's tables."""
 
 import io
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -14,9 +17,13 @@ from rich.table import Table
 from tests.experiments.digit_systems import MACHINES, Trainings
 
 from alexnet.experiments.compare import compare
+from alexnet.experiments.compare_again import said_again
 from alexnet.experiments.compare_report import comparison_page
-from alexnet.experiments.compare_view import CompareView, points, size
+from alexnet.experiments.compare_view import CompareView, points
 from alexnet.experiments.comparison import Comparison
+from alexnet.experiments.rebuild import report_runs
+from alexnet.experiments.report_words import PageWords, size
+from alexnet.language import table
 from alexnet.tables import comparison_tables
 
 SECTIONS = ["headline", "choice", "systems", "amounts", "arms", "pairs", "cells", "repeat", "environment"]
@@ -192,3 +199,96 @@ def test_terminal_table_fits_80_columns(comparison: Comparison) -> None:
     assert f"Take lenet: {comparison.choice.reason}" in page
     assert "No result: raw-svm, 100% of the pictures, seed 0: the loss of raw-svm is <not> finite" in page
     assert comparison.report in "".join(lines[-2:])
+
+
+def heard(html: str) -> list[str]:
+    """Every text, code left out, and what is read aloud instead of pictures."""
+    shown = re.sub(r"<(style|script|code)\b.*?</\1>", "", html, flags=re.DOTALL)
+    return [*re.sub(r"<[^>]*>", "\n", shown).splitlines(), *re.findall(r'(?:aria-label|alt|title)="([^"]*)"', shown)]
+
+
+OF_THE_USER = {"digits", "svm", "hog", "raw", "fisher", "lenet", "alexnet", "cifar", "fast", "SVM", "AlexNet", "kB", "seeds"}
+
+
+def test_a_chinese_page_says_nothing_in_english_but_why_cells_failed(comparison: Comparison) -> None:
+    page = comparison_page(replace(comparison, environment={"processor": "2"}), "zh")
+    assert '<html lang="zh-Hans">' in page
+    latin = {word for text in heard(page) for word in re.findall("[A-Za-z]{2,}", unescape(text))}
+    failed = {word for cell in comparison.cells for word in re.findall("[A-Za-z]{2,}", cell.error or "")}
+    assert latin <= OF_THE_USER | failed
+    assert failed <= latin
+
+
+@pytest.mark.parametrize("name", [name for name in table() if name.startswith(("report.", "compare."))])
+def test_chinese_messages_hold_no_english_words(name: str) -> None:
+    text = re.sub(r"<code>.*?</code>|<[^>]*>|\{[^}]*\}", " ", table()[name]["zh"])
+    assert set(re.findall("[A-Za-z]{2,}", text)) <= {"SVM", "AlexNet", "seeds"}
+
+
+def test_sentences_are_said_again_from_the_figures(comparison: Comparison) -> None:
+    again = said_again(comparison, PageWords("zh"))
+    assert {comparison.choice.reason, *comparison.remarks} <= again.keys()
+    assert all(crossing.sentence in again for crossing in comparison.crossings)
+    assert all(re.search("[\u4e00-\u9fff]", chinese) for chinese in again.values())
+
+
+def test_what_does_not_follow_from_the_figures_stays_as_it_was_written(comparison: Comparison) -> None:
+    unequal = "Not all systems judged the same pictures with seed 0."
+    page = comparison_page(replace(comparison, remarks=[*comparison.remarks, unequal]), "zh")
+    assert unequal in page
+    assert all(remark not in page for remark in comparison.remarks)
+
+
+def test_the_page_is_made_anew_byte_for_byte(comparison: Comparison, html: str, tmp_path: Path) -> None:
+    assert report_runs([Path(comparison.run)], out=tmp_path / "page.html") == tmp_path / "page.html"
+    assert (tmp_path / "page.html").read_text("utf-8") == html
+    assert report_runs([Path(comparison.run)]) == Path(comparison.report)
+    assert Path(comparison.report).read_text("utf-8") == html
+
+
+def test_a_comparison_comes_back_from_its_json(comparison: Comparison) -> None:
+    values = json.loads(json.dumps(comparison.to_json()))
+    read = Comparison.from_json(values)
+    assert json.loads(json.dumps(read.to_json())) == values
+    assert read.largest == comparison.largest
+    assert read.words == comparison.words
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda v: v.update(dataset=3), "dataset is 3, and must be text"),
+        (lambda v: v.pop("command"), "lacks command"),
+        (lambda v: v["cells"][0].update(kind="oracle"), "must be hand-crafted or network or frozen"),
+        (lambda v: v["cells"][0].update(report=["x"]), "must be text"),
+        (lambda v: v["systems"][0].update(error="low"), "must be a finite number"),
+        (lambda v: v["systems"][0].update(error=2.0), "is not between 0 and 1"),
+        (lambda v: v["systems"][0].update(pictures_per_class=0), "an amount is not above 0"),
+        (lambda v: v["systems"][0].update(interval=[0.1]), "must be 2 values"),
+        (lambda v: v["systems"][0].update(model="oracle"), "was not asked for"),
+        (lambda v: v.update(systems=[]), "not among those with the most pictures"),
+        (lambda v: v["choice"].update(model="oracle"), "not among those with the most pictures"),
+        (lambda v: v.update(split="train"), "must be test or validation"),
+        (lambda v: v["pairs"][0].pop("p"), "lacks p"),
+        (lambda v: v.update(pairs=[1]), "must be an object"),
+        (lambda v: v.update(remarks=[1]), "must be text"),
+        (lambda v: v.update(seeds=None), "must be a whole number"),
+        (lambda v: v.update(budget="soon"), "budget"),
+    ],
+)
+def test_damaged_and_hostile_values_are_found_where_they_are_read(
+    comparison: Comparison, damage: Callable[[Any], object], said: str
+) -> None:
+    values = json.loads(json.dumps(comparison.to_json()))
+    damage(values)
+    with pytest.raises(ValueError, match=said):
+        Comparison.from_json(values)
+
+
+def test_links_lead_nowhere_but_to_the_cells(comparison: Comparison) -> None:
+    values = json.loads(json.dumps(comparison.to_json()))
+    reports = [f"{comparison.run}/javascript:alert(1)", "https://example.org", "/etc/passwd", f'{comparison.run}/"onload="x']
+    for cell, report in zip(values["cells"], reports, strict=False):
+        cell.update(report=report, error=None)
+    links = [a["href"] or "" for a in Page(comparison_page(Comparison.from_json(values))).all("a")]
+    assert not [link for link in links if ":" in link or link.startswith("/")]

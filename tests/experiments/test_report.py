@@ -1,9 +1,11 @@
 """The report page, built from real predictions on scikit-learn's digits."""
 
+import base64
+import hashlib
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,13 +22,18 @@ from sklearn.metrics import confusion_matrix
 
 from alexnet.errors import BadRun
 from alexnet.evaluation.metrics import reliability_bins
+from alexnet.experiments.baseline import Baseline, sentence
 from alexnet.experiments.record import Mistake, RunReport
 from alexnet.experiments.report import page_of, write_report
 from alexnet.experiments.report_view import RunView
+from alexnet.experiments.report_words import PageWords, beside
+from alexnet.language import Lang, say, table
 
 SECTIONS = ["headline", "figures", "trained", "curves", "evaluation", "classes", "confusion", "calibration", "mistakes", "filters"]
 SECTIONS += ["layers", "published", "skipped", "recipe", "repeat", "environment"]
 VOID = {"meta", "link", "img", "br", "input", "hr"}
+NOT_READ = {"style", "script", "code"}  # code stays as it is in every language
+READ_ALOUD = ("aria-label", "alt", "title")
 
 
 class Page(HTMLParser):
@@ -37,11 +44,13 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.text = ""
+        self.heard: list[str] = []  # every text, and what is read aloud instead of pictures
         self.feed(html)
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
+        self.heard += [value for name, value in attrs if name in READ_ALOUD and value]
         if tag not in VOID:
             self.open.append(tag)
 
@@ -52,11 +61,18 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
+        if not self.open or not NOT_READ & set(self.open):
+            self.heard.append(data)
         if not self.open or self.open[-1] not in {"style", "script"}:
             self.text += " ".join(data.split()) + " "
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def latin_words(self) -> set[str]:
+        """The words in Latin letters that one reads or hears."""
+        return {word for text in self.heard for word in re.findall("[A-Za-z]{2,}", text)}
 
     @property
     def ids(self) -> list[str]:
@@ -354,3 +370,136 @@ def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadRun, match=r"is a folder.*Name the file"):
         write_report(digits_report(), tmp_path)
+
+
+def chinese_reports() -> list[RunReport]:
+    """Reports that together make the page say all it can; what a user chose is in Chinese, or named in OF_THE_USER."""
+    full = digits_report([f"数字{i}" for i in range(10)])
+    baseline = {
+        "in a sentence": "hog-svm has a validation error of 20.0%.", "model": "hog-svm", "kernel": "linear", "n_train": 9, "n_test": 9,
+        "validation_error": 0.2, "test_error": None, "test_interval": None, "seconds": 3.0, "relative_duality_gap": 0.1,
+    }  # fmt: skip
+    solver = dict.fromkeys(("kernel", "C", "primal objective", "dual objective", "relative duality gap", "passes", "tried"), 0.1)
+    full = replace(
+        full,
+        title="lenet on digits",
+        model_reason="",
+        evaluations={"test, centre": full.evaluations["test, centre crop"], "test, ten": full.evaluations["test, 10 views"]},
+        skipped=[{"name": "1.png", "class_name": "三", "reason": "不完整"}] * 201,
+        environment={"processor": "2", "precision": "32", "system": "3"},
+        published=[("甲", "乙", "丙")],
+        seconds=3725.0,
+        parameters=60_965_224,
+        macs=720_351_776,
+        baseline=baseline,
+    )
+    names = [f"类{i}" for i in range(40)]
+    random = np.random.default_rng(1)
+    many = evaluation(random.random((80, 40)), np.repeat(np.arange(40), 2), names)
+    right = evaluation(np.eye(2)[[0, 1]], np.array([0, 1]), ["甲", "乙"])
+    validated = {"validation, any": full.evaluations["test, centre"]}
+    records = [{**row, "epoch": 1, "step": 1} for row in full.history]
+    sure = [replace(full.mistakes[0], probability=0.999)]
+    binned = {"reliability": (), "skipped": full.skipped[:1]}
+    counts = {"validation": 1, "training": 2}
+    steps = [{"step": i, "validation_error": 1 / i} for i in (1, 2)]
+    return [
+        full,
+        beside_own(replace(full, classes=names, evaluations={"test": many}, **binned), 0.999),  # type: ignore[arg-type]  # of two types
+        replace(full, classes=["甲", "乙"], evaluations={"train": right}, skipped=(), filters=torch.randn(300, 3, 2, 2), mistakes=sure),
+        beside_own(replace(full, evaluations=validated, history=records, solver={**solver, "seconds": 42}), 0.001),
+        replace(full, evaluations={"training": right}, history=steps),
+        replace(full, evaluations={}, reliability=(), history=[{"epoch": 1.0, "validation_error": 0.5}], macs=7_203_517_760),
+        replace(full, evaluations={}, reliability=(), history=[{"validation_error": 0.5}], counts=counts),
+        replace(full, evaluations={}, reliability=(), history=()),
+    ]
+
+
+def beside_own(report: RunReport, test_error: float) -> RunReport:
+    """The report with a baseline of that error, and the sentence that a run would keep of it."""
+    baseline = {**(report.baseline or {}), "test_error": test_error}
+    own = next(iter(report.evaluations.values()))["top1_error"]
+    return replace(report, baseline={**baseline, "in a sentence": beside(baseline, own)})
+
+
+COMMA = "\uff0c"  # as Chinese has it
+OF_THE_USER = {"lenet", "digits", "quick", "png", "test", "conv", "fc", "hog", "svm", "linear"}
+
+
+def test_a_chinese_page_says_nothing_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: set[str] = set()
+
+    def remembered(name: str, lang: Lang, **values: object) -> str:
+        said.add(name)
+        return say(name, lang, **values)
+
+    monkeypatch.setattr("alexnet.experiments.report_words.say", remembered)
+    for report in chinese_reports():
+        page = Page(page_of([report], "zh"))
+        assert page.latin_words <= OF_THE_USER
+        assert page.all("html") == [{"lang": "zh-Hans"}]
+    script_words = {"report.copy", "report.copied"}
+    shared = {name for name in table() if name.startswith("report.")} - said - script_words
+    assert not shared
+
+
+def test_chinese_plots_keep_their_text() -> None:
+    html = page_of([chinese_reports()[0]], "zh")
+    texts = [text for svg in svgs(html) for text in svg.itertext()]
+    assert {"错误率", "轮次", "模型的回答", "真实类别", "自称的把握", "数字3"} <= set(texts)
+    assert '"Noto Sans SC", "PingFang SC", "Microsoft YaHei"' in html
+
+
+def test_the_copy_button_speaks_the_language_and_is_the_only_script_allowed() -> None:
+    html = page_of([digits_report()], "zh")
+    script = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)[0]
+    assert '"复制"' in script
+    assert f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in html
+
+
+def test_hostile_names_stay_text_in_chinese() -> None:
+    html = page_of([replace(digits_report(HOSTILE), title="</title><script>x</script>", dataset="{0.__class__}")], "zh")
+    page = Page(html)
+    assert len(page.all("script")) == 1
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert "{0.__class__}" in page.text
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (PageWords("zh").number(60_965_224), "6097 万"),
+        (PageWords("zh").number(720_351_776), "7.20 亿"),
+        (PageWords("zh").number(61_706), "61,706"),
+        (PageWords("zh").number(None), "–"),
+        (PageWords("en").number(60_965_224), "61.0 million"),
+        (PageWords("en").number(7_203_517_760), "7.20 billion"),
+        (PageWords("zh").duration(3725.2), "1 小时 2 分"),
+        (PageWords("zh").duration(3.21), "3.2 秒"),
+        (PageWords("en").duration(260), "4 min 20 s"),
+        (PageWords("zh").certainty(0.999), "99% 以上"),
+        (PageWords("zh").certainty(0.984), "98%"),
+        (PageWords("zh").view("test, centre"), f"测试集{COMMA}中心裁剪"),
+        (PageWords("zh").view("my pictures, ten"), f"my pictures{COMMA}十个视图"),
+        (PageWords("zh").key("relative duality gap"), "相对对偶间隙"),
+        (PageWords("zh").key("anything else"), "anything else"),
+    ],
+)
+def test_figures_and_names_in_both_languages(said: str, expected: str) -> None:
+    assert said == expected
+
+
+def test_a_sentence_that_was_said_otherwise_stays_as_it_was() -> None:
+    report = chinese_reports()[0]
+    assert report.baseline is not None
+    other = RunView(replace(report, title="My run", baseline={**report.baseline, "in a sentence": "Other words."}), words=PageWords("zh"))
+    assert other.title == "My run"
+    assert other.baseline is not None
+    assert other.baseline["in a sentence"] == "Other words."
+
+
+@pytest.mark.parametrize("error", [None, 0.05, 0.1, 0.3])
+def test_the_sentence_beside_a_baseline_is_the_runs_own(error: float | None) -> None:
+    found = {"model": "hog-svm", "kernel": "linear", "n_train": 9, "validation_error": 0.2, "n_test": 9, "seconds": 3.4}
+    baseline = Baseline(**found, test_error=0.1, test_interval=None, relative_duality_gap=0.0)  # type: ignore[arg-type]  # of several types
+    assert beside(asdict(baseline), error) == sentence(baseline, error)

@@ -17,6 +17,7 @@ from alexnet import load
 from alexnet.cli import main
 from alexnet.data.datasets import open_dataset
 from alexnet.errors import AlexNetError, BadDataset, BadModel, BadRecipe, BadRun, ImageSizeTooSmall
+from alexnet.experiments.compare import compare
 from alexnet.experiments.conclude import Result
 from alexnet.experiments.frozen import frozen_cell
 from alexnet.experiments.measure import evaluate_run
@@ -129,6 +130,43 @@ def test_shares_of_the_training_pictures(digits_folder: Path, tmp_path: Path) ->
     assert set(splits[0]["train"]) < set(splits[1]["train"]) < set(splits[2]["train"])
 
 
+def test_the_machine_is_fitted_again_with_the_validation_pictures_and_says_so(digits_folder: Path, tmp_path: Path) -> None:
+    results = {refit: fit(digits_folder, tmp_path / str(refit), "raw-svm", changes={"solver.refit": refit}) for refit in (True, False)}
+    counts = {split: len(names) for split, names in json.loads((tmp_path / "True" / "splits.json").read_text()).items()}
+    again = f"{counts['train']} training pictures; once C was chosen, again on them and the {counts['validation']} validation pictures"
+    pages = {refit: (tmp_path / str(refit) / "report.html").read_text(encoding="utf-8") for refit in (True, False)}
+    assert again in pages[True]
+    assert "once C was chosen" not in pages[False]
+    assert f"{counts['train']} training pictures" in pages[False]
+    assert results[True].validation_error == results[False].validation_error
+    assert [result.n_train for result in results.values()] == [counts["train"]] * 2
+    one, other = (load_file(tmp_path / str(refit) / "model" / "model.safetensors") for refit in (True, False))
+    assert not torch.equal(one["machine.weights"], other["machine.weights"])
+
+
+@pytest.mark.parametrize("shared", ["fraction", "splits"])
+def test_pictures_that_others_learn_from_are_not_filled_up_with_validation_pictures(
+    fisher_run: Path, digits_folder: Path, tmp_path: Path, shared: str
+) -> None:
+    words: dict[str, Any] = {"changes": {"fraction": 0.5}} if shared == "fraction" else {"splits": fisher_run / "splits.json"}
+    fit(digits_folder, tmp_path / "run", "raw-svm", **words)
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "once C was chosen" not in page
+    assert "refit = false" in page
+
+
+def test_cells_of_a_comparison_are_trained_on_the_same_pictures(digits_folder: Path, tmp_path: Path) -> None:
+    compare(digits_folder, models="raw-svm", fractions="1", seeds=1, workers=0, out=tmp_path / "out")
+    (cell,) = (tmp_path / "out" / "cells").iterdir()
+    assert from_toml(cell / "recipe.toml").solver.refit is False
+    assert "once C was chosen" not in (cell / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_says_that_descent_stops_early(digits_folder: Path, tmp_path: Path) -> None:
+    fit(digits_folder, tmp_path / "run", "raw-svm", changes={"solver.method": "descent"})
+    assert "stopped early on purpose" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_machine_has_learned_the_digits(tmp_path: Path) -> None:
     """All 1,797 digits at their own 8 px, pixels alone: a linear machine is known to reach 95% and more on them."""
     assert train("digits", model="raw-svm", out=tmp_path / "run").test_error < 0.08  # type: ignore[operator]
@@ -157,6 +195,7 @@ def test_the_machine_has_learned_the_digits(tmp_path: Path) -> None:
         ({"model": "fisher-svm", "changes": {"features.gaussians": 0}}, BadRecipe, "features.gaussians is 0; it must be at least 1"),
         ({"model": "hog-svm", "changes": {"features.encoding": "fisher"}}, BadModel, "describes whole pictures and takes no encoding"),
         ({"model": "fisher-svm", "changes": {"features.encoding": "none"}}, BadModel, "gives many vectors a picture"),
+        ({"model": "raw-svm", "changes": {"solver.method": "newton"}}, BadRecipe, "solver.method is 'newton'; it can be 'auto', 'descent'"),
         ({"model": "raw-svm", "changes": {"fraction": 0.0}}, BadRecipe, "fraction is 0; it is a share of the training pictures"),
         ({"model": "raw-svm", "changes": {"preprocess.image_size": 4}}, BadRecipe, "sees whole pictures"),
     ],
@@ -269,6 +308,7 @@ def test_a_networks_frozen_features_under_an_svm(digits_folder: Path, tmp_path: 
     network = train(digits_folder, model="lenet", epochs=8, out=tmp_path / "network", workers=0, baseline=False)
     result = frozen_cell(tmp_path / "network", tmp_path / "frozen", workers=0)
     assert result.model == "lenet+svm"
+    assert "once C was chosen" not in (tmp_path / "frozen" / "report.html").read_text(encoding="utf-8")
     assert result.seconds > network.seconds
     assert result.n_test == network.n_test
     assert result.test_error is not None

@@ -64,6 +64,8 @@ CHOICES: list[tuple[dict[str, Any], Check]] = [
     ({"norm_place": "before-pool"}, lambda n: kinds(n)[:4] == ["Conv2d", "ReLU", "ResponseNorm", "MaxPool2d"]),
     ({"norm_place": "after-pool"}, lambda n: kinds(n)[3] == "ResponseNorm" and set(kinds(n)[1:3]) == {"ReLU", "MaxPool2d"}),
     ({"norm_place": "before-activation"}, lambda n: kinds(n)[:2] == ["Conv2d", "ResponseNorm"]),
+    ({"norm_alpha": 0.0}, lambda n: n.architecture.norm_alpha == 0 and n.architecture.norm_k == 2),
+    ({"norm_k": 1.0}, lambda n: n.architecture.norm_alpha == 1e-4 and n.architecture.norm_k == 1),
     ({"dropout": 0.25}, lambda n: [m.p for m in n.modules() if isinstance(m, nn.Dropout)] == [0.25, 0.25]),
     ({"dropout": 0.0}, lambda n: count(nn.Dropout)(n) == 0),
     ({"dropout_place": "before-fc"}, lambda n: names(n)[-7:] == "dropout6 fc6 relu6 dropout7 fc7 relu7 fc8".split()),
@@ -196,3 +198,17 @@ def test_an_impossible_value_is_refused_by_its_name(choices: dict[str, Any], mes
 def test_a_network_without_3x3_convolutions_has_none_to_choose() -> None:
     with pytest.raises(BadModel, match="lenet has no 3x3 convolutions after the second"):
         chosen("lenet", convolutions_3x3=2)
+
+
+def test_a_network_without_convolutions_refuses_to_have_them_changed() -> None:
+    with pytest.raises(BadModel, match=r"mlp has no convolutions; network\.first_kernel does not apply"):
+        chosen("mlp", first_kernel=3)
+    assert [full.units for full in chosen("mlp", hidden_units=100).hidden] == [100, 100]
+
+
+def test_a_perceptron_scores_every_position_of_a_larger_picture() -> None:
+    network = Network(ARCHITECTURES["mlp"], classes=4, channels=3, image_size=8).eval()
+    images = torch.randn(2, 3, 9, 8)
+    dense = network.dense(images)
+    assert dense.shape == (2, 4, 2, 1)
+    torch.testing.assert_close(dense[:, :, 1, 0], network(images[:, :, 1:]))

@@ -33,7 +33,7 @@ ACROSS = 8  # HOG cells in a row
 MOST = 60_000  # training pictures; with more, a seeded choice of them
 MOST_SEEN = 10_000  # validation and test pictures each
 FEW_NUMBERS = 50_000_000  # features; below, several threads of torch's wait for each other longer than they work
-SOLVER = SolverConfig(kernel="linear", strengths="0.1,1", epochs=20)  # two values of C tell enough
+SOLVER = SolverConfig(kernel="linear", strengths="0.1,1", epochs=20, refit=False)  # two values of C tell enough
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

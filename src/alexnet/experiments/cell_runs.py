@@ -139,7 +139,7 @@ def _trained(work: Work, cell: Cell, remaining: Sequence[Cell]) -> Result:
         workers=work.workers,
         device=work.device,
         resume=True,
-        changes={"fraction": cell.fraction},
+        changes={"fraction": cell.fraction} | ({"solver.refit": False} if kind_of(cell.model) == "hand-crafted" else {}),
         splits=_shared_splits(work, cell.seed),
         listen=work.listen,
         should_stop=work.should_stop,
@@ -150,7 +150,7 @@ def _trained(work: Work, cell: Cell, remaining: Sequence[Cell]) -> Result:
 def _shared_splits(work: Work, seed: int) -> Path:
     path = work.folder.splits_of(seed)
     if not path.exists():
-        share_splits(work.dataset, path, seed=seed, workers=processors() if work.workers is None else work.workers)
+        share_splits(work.dataset, {seed: path}, workers=processors() if work.workers is None else work.workers)
     return path
 
 

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
 from alexnet.experiments.plots import LINE, drawn
-from alexnet.experiments.words import duration, number, percent
+from alexnet.experiments.report_words import ENGLISH, PageWords
+from alexnet.experiments.words import percent
 
 COLOURS = ("#060606", "#070707", "#080808", "#090909", "#0a0a0a", "#0b0b0b")  # stand-ins for the page's --series-1 to --series-6
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -49,21 +50,20 @@ class Line:
         return COLOURS[self.place % len(COLOURS)]
 
 
-def learning_curves(name: str, lines: Sequence[Line]) -> Markup:
+def learning_curves(name: str, lines: Sequence[Line], words: PageWords = ENGLISH) -> Markup:
     """Error against pictures per class, log x, with 95% intervals."""
 
     def dress(axes: Axes) -> None:
         least, most = axes.get_xlim()
         ticks = _apart(sorted({dot.x for line in lines for dot in line.dots}), math.log(most / least), 0.08)
-        axes.set_xticks(ticks, [number(round(tick) if tick >= 10 else tick) for tick in ticks])
-        axes.set_xlabel("training pictures per class")
+        axes.set_xticks(ticks, [words.number(round(tick) if tick >= 10 else tick) for tick in ticks])
+        axes.set_xlabel(words.plain("compare.axis_amounts"))
 
-    return _plot(
-        name, "Error against pictures per class", lines, dress, [_said(line, " pictures per class") for line in lines], whiskers=True
-    )
+    said = _said(words.plain("compare.plot_amounts"), lines, "compare.dot_amount", words)
+    return _plot(name, words.plain("compare.plot_amounts"), lines, dress, said, whiskers=True)
 
 
-def times(name: str, lines: Sequence[Line]) -> Markup:
+def times(name: str, lines: Sequence[Line], words: PageWords = ENGLISH) -> Markup:
     """Error against training time, log x; each line goes from the smallest amount of pictures to the largest."""
 
     def dress(axes: Axes) -> None:
@@ -72,18 +72,24 @@ def times(name: str, lines: Sequence[Line]) -> Markup:
         if len(ticks) < 2:
             seconds = [dot.x for line in lines for dot in line.dots]
             ticks = sorted({min(seconds), max(seconds)})
-        axes.set_xticks(ticks, [duration(tick).replace(".0 ", " ") for tick in ticks])
-        axes.set_xlabel("training time")
+        axes.set_xticks(ticks, [words.duration(tick).replace(".0 ", " ") for tick in ticks])
+        axes.set_xlabel(words.plain("compare.axis_times"))
 
-    return _plot(name, "Error against training time", lines, dress, [_said(line, " s") for line in lines], whiskers=False)
-
-
-def _said(line: Line, unit: str) -> str:
-    """A line as a screen reader hears it."""
-    return f"{line.name} " + ", ".join(f"{percent(dot.error)} at {number(round(dot.x, 1))}{unit}" for dot in line.dots)
+    said = _said(words.plain("compare.plot_times"), lines, "compare.dot_time", words)
+    return _plot(name, words.plain("compare.plot_times"), lines, dress, said, whiskers=False)
 
 
-def _plot(name: str, title: str, lines: Sequence[Line], dress: Callable[[Axes], None], said: Sequence[str], *, whiskers: bool) -> Markup:
+def _said(title: str, lines: Sequence[Line], of_dot: str, words: PageWords) -> str:
+    """The plot as a screen reader hears it."""
+    comma = words.plain("report.counted_comma")
+    heard = [
+        f"{line.name} " + comma.join(words.plain(of_dot, error=percent(dot.error), n=words.number(round(dot.x, 1))) for dot in line.dots)
+        for line in lines
+    ]
+    return words.plain("compare.plot_said", title=title, lines=words.plain("report.semicolon").join(heard))
+
+
+def _plot(name: str, title: str, lines: Sequence[Line], dress: Callable[[Axes], None], said: str, *, whiskers: bool) -> Markup:
     rows = -(-len(lines) // 2)
     height = 3.3 + 0.22 * rows
 
@@ -96,7 +102,7 @@ def _plot(name: str, title: str, lines: Sequence[Line], dress: Callable[[Axes], 
         dress(axes)
         axes.xaxis.set_minor_locator(NullLocator())
 
-    return _coloured(drawn(name, f"{title}: {'; '.join(said)}", 4.6, height, draw))
+    return _coloured(drawn(name, said, 4.6, height, draw))
 
 
 def _draw_line(axes: Axes, line: Line, shift: float, whiskers: bool) -> None:

@@ -1,6 +1,5 @@
 """What the page of a comparison says: its values as sentences, table rows and plots. Knows no HTML but emphasis."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -9,22 +8,12 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from alexnet.experiments.choice import probability
+from alexnet.experiments.compare_again import said_again
 from alexnet.experiments.compare_plots import Dot, Line, learning_curves, times
 from alexnet.experiments.comparison import Arms, CellResult, Comparison, Pair, SystemResult
 from alexnet.experiments.paired import Paired
-from alexnet.experiments.words import MISSING, count, finite, number, percent, readable
-
-_HEADLINE = Markup(
-    "For {}, take <strong>{}</strong>: it names {} of {} {} pictures correctly <small>(between {} and {}, 95% interval)</small>"
-)
-UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
-
-
-def size(n_bytes: object) -> str:
-    """12345678 -> "12.3 MB"."""
-    if (known := finite(n_bytes)) is None:
-        return MISSING
-    return next((f"{known / unit:.3g} {word}" for unit, word in UNITS if known >= unit), f"{known:.0f} B")
+from alexnet.experiments.report_words import ENGLISH, PageWords, share
+from alexnet.experiments.words import MISSING, count, percent, readable
 
 
 def points(difference: float) -> str:
@@ -32,25 +21,45 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f}".replace("-", "−")
 
 
-def share(fraction: float) -> str:
-    """A share of the training pictures: 0.1 -> "10%"."""
-    return f"{100 * fraction:.3g}%"
-
-
 @dataclass(frozen=True)
 class CompareView:
     """What the template asks of a comparison."""
 
     comparison: Comparison
+    words: PageWords = ENGLISH
 
     @cached_property
     def headline(self) -> Markup:
         """The choice in one sentence; the name is <strong>, the interval <small>."""
         chosen = next(one for one in self.systems if one.model == self.comparison.choice.model)
         low, high = chosen.interval
-        right, judged = percent(1 - chosen.error), count(chosen.pictures_judged)
-        between = percent(1 - high), percent(1 - low)
-        return _HEADLINE.format(readable(self.comparison.dataset), chosen.model, right, judged, self.comparison.split, *between)
+        return self.words.say(
+            "compare.take_tested" if self.comparison.split == "test" else "compare.take_validated",
+            dataset=readable(self.comparison.dataset),
+            model=chosen.model,
+            right=percent(1 - chosen.error),
+            n=count(chosen.pictures_judged),
+            low=percent(1 - high),
+            high=percent(1 - low),
+        )
+
+    @cached_property
+    def _again(self) -> dict[str, str]:
+        return {} if self.words.lang == "en" else said_again(self.comparison, self.words)
+
+    def again(self, sentence: str) -> str:
+        """A sentence of the comparison in the page's language, or as it was written where it cannot be said again."""
+        return self._again.get(sentence, sentence)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What to beware of."""
+        return [self.again(remark) for remark in self.comparison.remarks]
+
+    @property
+    def caution(self) -> str:
+        """How far the error of the system chosen can be believed."""
+        return self.comparison.caution_in(self.words)
 
     @cached_property
     def systems(self) -> list[SystemResult]:
@@ -75,22 +84,22 @@ class CompareView:
     @cached_property
     def amounts(self) -> list[tuple[str, str]]:
         """Each amount as share and pictures per class."""
-        return [(share(fraction), _per_class(self.comparison.systems, fraction)) for fraction in self.fractions]
+        return [(share(fraction), self._per_class(fraction)) for fraction in self.fractions]
 
     @cached_property
     def by_amount(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """Each system's errors with intervals, an entry per amount."""
         found = {(system.model, system.fraction): system for system in self.comparison.systems}
         return [
-            (model, [_error_cell(found.get((model, fraction))) for fraction in self.fractions])
+            (model, [self._error_cell(found.get((model, fraction))) for fraction in self.fractions])
             for model in dict.fromkeys(system.model for system in self.systems) | dict.fromkeys(s.model for s in self.comparison.systems)
         ]
 
     @cached_property
     def plots(self) -> list[Markup]:
         """Error against pictures per class (with two amounts or more), and against training time."""
-        drawn = [times("times", self._lines(times=True))]
-        return [learning_curves("amounts", self._lines(times=False)), *drawn] if len(self.fractions) > 1 else drawn
+        drawn = [times("times", self._lines(times=True), self.words)]
+        return [learning_curves("amounts", self._lines(times=False), self.words), *drawn] if len(self.fractions) > 1 else drawn
 
     def _lines(self, *, times: bool) -> list[Line]:
         order = [model for model in self.comparison.words.models if any(one.model == model for one in self.comparison.systems)]
@@ -105,16 +114,16 @@ class CompareView:
     def pairs(self) -> list[tuple[str, str, list[list[str]]]]:
         """Per amount, the largest first: share, pictures per class, and the paired tests as rows."""
         return [
-            (share(fraction), _per_class(self.comparison.systems, fraction), rows)
+            (share(fraction), self._per_class(fraction), rows)
             for fraction in reversed(self.fractions)
-            if (rows := [_pair_row(pair) for pair in self.comparison.pairs if pair.fraction == fraction])
+            if (rows := [self._pair_row(pair) for pair in self.comparison.pairs if pair.fraction == fraction])
         ]
 
     @cached_property
     def arms(self) -> list[tuple[Arms, list[str]]]:
         """The three arms at each amount, the largest first, with the sentences that say what each step gives."""
         ordered = sorted(self.comparison.arms, key=lambda arms: -arms.fraction)
-        return [(arms, _arms_sentences(arms)) for arms in ordered]
+        return [(arms, self._arms_sentences(arms)) for arms in ordered]
 
     @cached_property
     def cells(self) -> list[tuple[CellResult, str | None]]:
@@ -131,57 +140,53 @@ class CompareView:
     def contents(self) -> list[tuple[str, str]]:
         """Anchor and short title of every section, in the page's order."""
         shown = (
-            ("choice", "The choice", True),
-            ("systems", "Systems", True),
-            ("amounts", "Amounts of pictures", True),
-            ("arms", "Three arms", self.arms),
-            ("pairs", "Paired tests", self.pairs),
-            ("cells", "Cells", True),
-            ("repeat", "Repeat it", True),
-            ("environment", "Environment", self.comparison.environment),
+            ("choice", "compare.contents_choice", True),
+            ("systems", "compare.contents_systems", True),
+            ("amounts", "compare.contents_amounts", True),
+            ("arms", "compare.contents_arms", self.arms),
+            ("pairs", "compare.contents_pairs", self.pairs),
+            ("cells", "compare.contents_cells", True),
+            ("repeat", "report.contents_repeat", True),
+            ("environment", "report.contents_environment", self.comparison.environment),
         )
-        return [(anchor, title) for anchor, title, there in shown if there]
+        return [(anchor, self.words.plain(title)) for anchor, title, there in shown if there]
 
+    def _per_class(self, fraction: float) -> str:
+        """Pictures per class at that amount, as a number."""
+        amount = next(system.pictures_per_class for system in self.comparison.systems if system.fraction == fraction)
+        return self.words.number(round(amount) if amount >= 10 else amount)
 
-def _per_class(systems: Sequence[SystemResult], fraction: float) -> str:
-    """Pictures per class at that amount, as a number."""
-    amount = next(system.pictures_per_class for system in systems if system.fraction == fraction)
-    return number(round(amount) if amount >= 10 else amount)
+    def _error_cell(self, system: SystemResult | None) -> tuple[str, str]:
+        """An error and its interval as text."""
+        return (MISSING, "") if system is None else (percent(system.error), self.words.between(*system.interval))
 
+    def _pair_row(self, pair: Pair) -> list[str]:
+        """First, second, difference, interval, wrong alone (first / second), p, verdict."""
+        test = pair.test
+        low, high = test.interval
+        alone = f"{count(test.first_only)} / {count(test.second_only)}"
+        between = self.words.plain("report.between", low=points(low), high=points(high))
+        return [pair.first, pair.second, points(test.difference), between, alone, probability(test.p, self.words), self._verdict(pair)]
 
-def _error_cell(system: SystemResult | None) -> tuple[str, str]:
-    """An error and its interval as text."""
-    if system is None:
-        return MISSING, ""
-    return percent(system.error), f"{percent(system.interval[0])} to {percent(system.interval[1])}"
+    def _verdict(self, pair: Pair) -> str:
+        """Who is ahead, if that is shown."""
+        if not pair.test.shown:
+            return self.words.plain("compare.verdict_none")
+        return self.words.plain("compare.verdict_ahead", model=pair.first if pair.test.difference < 0 else pair.second)
 
+    def _arms_sentences(self, arms: Arms) -> list[str]:
+        fixed, frozen, joint = map(percent, arms.errors)
+        learned = {"first": fixed, "hand_crafted": arms.hand_crafted, "second": frozen, "frozen": arms.frozen}
+        together = {"first": frozen, "second": joint, "network": arms.network}
+        return [
+            self.words.plain("compare.arms_learned", shown=self._shown(arms.learned), **learned),
+            self.words.plain("compare.arms_together", shown=self._shown(arms.together), **together),
+        ]
 
-def _pair_row(pair: Pair) -> list[str]:
-    """First, second, difference, interval, wrong alone (first / second), p, verdict."""
-    test = pair.test
-    low, high = test.interval
-    alone = f"{count(test.first_only)} / {count(test.second_only)}"
-    between = f"{points(low)} to {points(high)}"
-    return [pair.first, pair.second, points(test.difference), between, alone, probability(test.p), verdict(pair)]
-
-
-def verdict(pair: Pair) -> str:
-    """Who is ahead, if that is shown."""
-    if not pair.test.shown:
-        return "no difference shown"
-    return f"{pair.first if pair.test.difference < 0 else pair.second} is ahead"
-
-
-def _arms_sentences(arms: Arms) -> list[str]:
-    fixed, frozen, joint = map(percent, arms.errors)
-    learned = f"Learning the features takes the error from {fixed} ({arms.hand_crafted}) to {frozen} ({arms.frozen})"
-    together = f"Training features and classifier together takes it from {frozen} to {joint} ({arms.network})"
-    return [f"{learned}{_shown(arms.learned)}", f"{together}{_shown(arms.together)}"]
-
-
-def _shown(test: Paired | None) -> str:
-    if test is None:
-        return "; no picture was judged by both."
-    if not test.shown:
-        return f"; no difference is shown (p = {probability(test.p)})."
-    return f"; the difference is shown (p {'' if test.p < 0.001 else '= '}{probability(test.p)})."
+    def _shown(self, test: Paired | None) -> str:
+        if test is None:
+            return self.words.plain("compare.arms_unjudged")
+        p = probability(test.p, self.words)
+        if not test.shown:
+            return self.words.plain("compare.arms_not_shown", p=p)
+        return self.words.plain("compare.arms_surely" if test.p < 0.001 else "compare.arms_shown", p=p)

@@ -7,12 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Literal
 
+from alexnet.errors import BadRecipe
 from alexnet.experiments.cells import Kind, Words, network_of
-from alexnet.experiments.choice import CAUTION, UNTESTED, Candidate, Choice, choose
+from alexnet.experiments.choice import Candidate, Choice, choose
 from alexnet.experiments.crossing import Amount, Crossing, find_crossing
 from alexnet.experiments.paired import Judged, Paired, Wrong, paired_test, pooled_error
+from alexnet.experiments.plan import seconds_of
+from alexnet.experiments.report_words import ENGLISH, PageWords
+from alexnet.experiments.typed import typed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +110,7 @@ class Comparison:
     run: str
     report: str
     command: str
-    split: str  # whose pictures were judged: test, or validation where there is no test set
+    split: Literal["test", "validation"]  # whose pictures were judged; validation where there is no test set
     cells: Sequence[CellResult]
     systems: Sequence[SystemResult]
     pairs: Sequence[Pair]
@@ -125,14 +129,20 @@ class Comparison:
     @property
     def caution(self) -> str:
         """How far the error of the system chosen can be believed."""
-        return CAUTION if self.split == "test" else UNTESTED
+        return self.caution_in(ENGLISH)
+
+    def caution_in(self, words: PageWords) -> str:
+        """The same in another language."""
+        return words.plain("compare.caution" if self.split == "test" else "compare.caution_untested")
 
     def to_json(self) -> dict[str, Any]:
         """The whole of it for a program: plain values, undefined ones None."""
         return {
             "data": self.words.data,
+            "dataset": self.dataset,
             "run": self.run,
             "report": self.report,
+            "command": self.command,
             "models": list(self.words.models),
             "fractions": list(self.words.fractions),
             "seeds": self.words.seeds,
@@ -150,7 +160,36 @@ class Comparison:
             "arms": [asdict(arms) for arms in self.arms],
             "choice": asdict(self.choice) | {"caution": self.caution},
             "remarks": list(self.remarks),
+            "environment": dict(self.environment),
         }
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "Comparison":
+        """The comparison that `to_json` gave; raises ValueError, which says what is wrong, for values that none could have given."""
+        pairs = typed(tuple[Mapping[str, Any], ...], values.get("pairs"), "pairs")
+        parts = {
+            "words": {name: values.get(name) for name in ("models", "fractions", "seeds", "budget")} | {"data": values.get("data")},
+            "pairs": [{**pair, "test": pair} for pair in pairs],
+        }
+        read = typed(Comparison, {**values, **parts}, "the comparison")
+        _check(read)
+        return read
+
+
+def _check(read: Comparison) -> None:
+    """That the parts of a comparison belong together, as those of one that was found here do; raises ValueError."""
+    if not read.systems or read.choice.model not in {system.model for system in read.largest}:
+        raise ValueError("the system chosen is not among those with the most pictures")
+    if not {system.model for system in read.systems} <= set(read.words.models):
+        raise ValueError("a system was not asked for")
+    try:
+        if read.words.budget is not None:
+            seconds_of(read.words.budget)
+    except BadRecipe as error:
+        raise ValueError(f"the budget: {error}") from None
+    for one in read.systems:
+        if not all(0 <= share <= 1 for share in (one.error, *one.interval)) or min(one.fraction, one.pictures_per_class) <= 0:
+            raise ValueError(f"a share of {one.model} is not between 0 and 1, or an amount is not above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +211,19 @@ def find(cells: Iterable[CellResult], answers: Mapping[tuple[str, float, int], W
         judged.setdefault((cell.model, cell.fraction), {})[cell.seed] = answers[cell.model, cell.fraction, cell.seed]
     systems = [_system([c for c in done if (c.model, c.fraction) == key], judged[key], classes) for key in judged]
     pairs = _pairs(systems, judged)
-    crossings = [_crossing(hand, network, systems, pairs) for hand, network in _rivals(systems)]
-    most = systems_at(systems, max(system.fraction for system in systems))
     arms = [one for system in systems if system.kind == "frozen" and (one := _arms(system, systems, pairs))]
-    return Findings(systems, pairs, crossings, arms, choose([_candidate(one, most[0].fraction, pairs, most) for one in most]))
+    return Findings(systems, pairs, crossings_of(systems, pairs), arms, choice_of(systems, pairs))
+
+
+def choice_of(systems: Sequence[SystemResult], pairs: Sequence[Pair], words: PageWords = ENGLISH) -> Choice:
+    """Which of the systems at the largest amount to take."""
+    most = systems_at(systems, max(system.fraction for system in systems))
+    return choose([_candidate(one, most[0].fraction, pairs, most) for one in most], words)
+
+
+def crossings_of(systems: Sequence[SystemResult], pairs: Sequence[Pair], words: PageWords = ENGLISH) -> list[Crossing]:
+    """Where the curves of hand-crafted systems and networks cross."""
+    return [_crossing(hand, network, systems, pairs, words) for hand, network in _rivals(systems)]
 
 
 def systems_at(systems: Iterable[SystemResult], fraction: float) -> list[SystemResult]:
@@ -253,7 +301,7 @@ def _common(systems: Sequence[SystemResult], first: str, second: str) -> list[tu
     return [(a, b) for a in systems for b in systems if (a.model, b.model) == (first, second) and a.fraction == b.fraction]
 
 
-def _crossing(hand: str, network: str, systems: Sequence[SystemResult], pairs: Sequence[Pair]) -> Crossing:
+def _crossing(hand: str, network: str, systems: Sequence[SystemResult], pairs: Sequence[Pair], words: PageWords) -> Crossing:
     amounts = []
     for one, other in _common(systems, hand, network):
         test = find_test(pairs, hand, network, one.fraction)
@@ -261,7 +309,7 @@ def _crossing(hand: str, network: str, systems: Sequence[SystemResult], pairs: S
         amounts.append(
             Amount(pictures_per_class=one.pictures_per_class, first_error=one.error, second_error=other.error, shown=shown),
         )
-    return find_crossing(hand, network, amounts)
+    return find_crossing(hand, network, amounts, words)
 
 
 def _arms(frozen: SystemResult, systems: Sequence[SystemResult], pairs: Sequence[Pair]) -> Arms | None:

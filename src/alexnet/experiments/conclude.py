@@ -24,6 +24,7 @@ from alexnet.experiments.published import published_numbers
 from alexnet.experiments.recipe import fields_of, views_of
 from alexnet.experiments.record import Mistake, RunReport
 from alexnet.experiments.report import write_report
+from alexnet.experiments.report_json import report_text
 from alexnet.experiments.runs import Run, write_whole
 from alexnet.experiments.versions import environment, versions
 from alexnet.models.handcrafted.system import SYSTEMS
@@ -85,7 +86,9 @@ def conclude(run: Run, fitted: Fitted, preprocess: Preprocess, pictures: Picture
     Classifier(fitted.model, card, device=str(run.device)).save(run.folder.model)
     result = _result(run, fitted, pictures, splits, first if splits.test else None, baseline)
     write_whole(run.folder.answers, _answers(run, first))
-    write_report(_report(run, fitted, pictures, splits, evaluations, baseline), run.folder.report)
+    report = _report(run, fitted, pictures, splits, evaluations, baseline)
+    write_whole(run.folder.kept_report, report_text(report))
+    write_report(report, run.folder.report)
     write_whole(run.folder.result, json.dumps(asdict(result), ensure_ascii=False))
     return result
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from alexnet.experiments.words import number, percent
+from alexnet.experiments.report_words import ENGLISH, PageWords
+from alexnet.experiments.words import percent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,20 +60,20 @@ def crossing_point(first: Mapping[float, float], second: Mapping[float, float]) 
     return math.exp(math.log(low) + (math.log(high) - math.log(low)) * before / (before - after))
 
 
-def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount]) -> Crossing:
+def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount], words: PageWords = ENGLISH) -> Crossing:
     """Where a hand-crafted system (first) and a network (second) cross over at least one amount, with the sentence that says it."""
     ordered = sorted(amounts, key=lambda amount: amount.pictures_per_class)
     first = {amount.pictures_per_class: amount.first_error for amount in ordered}
     second = {amount.pictures_per_class: amount.second_error for amount in ordered}
     point = crossing_point(first, second)
     below = above = None
-    between, sentence = None, _uncrossed(hand_crafted, network, ordered)
+    between, sentence = None, _uncrossed(hand_crafted, network, ordered, words)
     if point is not None:
         last = next(amount.difference for amount in reversed(ordered) if amount.difference)
         below, above = (hand_crafted, network) if last > 0 else (network, hand_crafted)
         sides = _nearest_shown(ordered, point, math.copysign(1.0, last))
         between = (sides[0], sides[1]) if sides[0] is not None and sides[1] is not None else None
-        sentence = _crossed(below, above, point, sides)
+        sentence = _crossed(below, above, point, sides, words)
     return Crossing(
         hand_crafted=hand_crafted,
         network=network,
@@ -84,9 +85,9 @@ def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount]) ->
     )
 
 
-def about(pictures: float) -> str:
+def about(pictures: float, words: PageWords = ENGLISH) -> str:
     """An amount as one says it: two digits, 117 -> "120"."""
-    return number(float(f"{pictures:.2g}"))
+    return words.number(float(f"{pictures:.2g}"))
 
 
 def _nearest_shown(ordered: Sequence[Amount], point: float, last: float) -> tuple[float | None, float | None]:
@@ -97,33 +98,37 @@ def _nearest_shown(ordered: Sequence[Amount], point: float, last: float) -> tupl
     return max(below, default=None), min(above, default=None)
 
 
-def _crossed(below: str, above: str, point: float, sides: tuple[float | None, float | None]) -> str:
-    lead = f"Below about {about(point)} pictures per class {below} is ahead, above it {above}"
+def _crossed(below: str, above: str, point: float, sides: tuple[float | None, float | None], words: PageWords) -> str:
+    lead = {"below": below, "above": above, "point": about(point, words)}
     match sides:
         case (None, None):
-            met = f"The curves of {below} and {above} meet at about {about(point)} pictures per class, but that is within the noise"
-            return f"{met}: no difference between the two is shown on either side."
+            return words.plain("compare.curves_noise", **lead)
         case (float() | int() as low, float() | int() as high):
-            return f"{lead}. Both leads are shown by paired tests, at {number(low)} and at {number(high)} pictures per class."
+            return words.plain("compare.curves_shown", low=words.number(low), high=words.number(high), **lead)
         case (None, _):
-            return f"{lead}. Only the lead of {above} is shown by a paired test; below, it may be chance."
-    return f"{lead}. Only the lead of {below} is shown by a paired test; above, it may be chance."
+            return words.plain("compare.curves_above", **lead)
+    return words.plain("compare.curves_below", **lead)
 
 
-def _uncrossed(first: str, second: str, ordered: Sequence[Amount]) -> str:
+def _uncrossed(first: str, second: str, ordered: Sequence[Amount], words: PageWords) -> str:
     """One amount, or one system ahead at all amounts."""
-    most, total = ordered[-1], sum(amount.difference for amount in ordered)
-    ahead, behind = (first, second) if total < 0 else (second, first)
-    unsure = [number(amount.pictures_per_class) for amount in ordered if not amount.shown]
     if len(ordered) == 1:
-        at = f"With {number(most.pictures_per_class)} pictures per class"
-        if unsure:
-            return f"{at} no difference between {first} and {second} is shown; one amount makes no curve that could cross."
-        errors = sorted((most.first_error, most.second_error))
-        lead = f"{at} {ahead} is ahead of {behind} ({percent(errors[0])} against {percent(errors[1])} error)"
-        return f"{lead}; one amount makes no curve that could cross."
-    span = f"from {number(ordered[0].pictures_per_class)} to {number(most.pictures_per_class)} pictures per class"
+        return _one_amount(first, second, ordered[0], words)
+    unsure = [words.number(amount.pictures_per_class) for amount in ordered if not amount.shown]
+    span = {"least": words.number(ordered[0].pictures_per_class), "most": words.number(ordered[-1].pictures_per_class)}
     if len(unsure) == len(ordered):
-        return f"Between {first} and {second} no difference is shown at any amount {span}, and their curves do not cross."
-    caution = f"; at {' and '.join(unsure)} it may be chance" if unsure else ""
-    return f"{ahead} is ahead of {behind} at every amount {span}{caution}. Their curves do not cross."
+        return words.plain("compare.never_shown", first=first, second=second, **span)
+    ahead, behind = (first, second) if sum(amount.difference for amount in ordered) < 0 else (second, first)
+    if unsure:
+        listed = words.plain("compare.and").join(unsure)
+        return words.plain("compare.always_perhaps", ahead=ahead, behind=behind, unsure=listed, **span)
+    return words.plain("compare.always_ahead", ahead=ahead, behind=behind, **span)
+
+
+def _one_amount(first: str, second: str, amount: Amount, words: PageWords) -> str:
+    n = words.number(amount.pictures_per_class)
+    if not amount.shown:
+        return words.plain("compare.amount_unsure", n=n, first=first, second=second)
+    ahead, behind = (first, second) if amount.difference < 0 else (second, first)
+    errors = [percent(error) for error in sorted((amount.first_error, amount.second_error))]
+    return words.plain("compare.amount_ahead", n=n, ahead=ahead, behind=behind, error=errors[0], behind_error=errors[1])

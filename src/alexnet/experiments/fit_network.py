@@ -29,7 +29,7 @@ from alexnet.training.state import TrainingState
 def fit_network(run: Run, pictures: Pictures, splits: Splits, pca: ColourPCA, preprocess: Preprocess) -> Fitted:
     """Train the recipe's network, from the last checkpoint where there is one; it comes back with the weights that validation chose."""
     keep_freed_memory()
-    model = _new_model(run, preprocess, some_pictures(pictures, splits))
+    model = new_model(run, preprocess, some_pictures(pictures, splits))
     state = _fit(run, model, pictures, splits, pca)
     best, _ = read_tensors(run.folder.checkpoints / "best.safetensors")
     model.load_state_dict(best)
@@ -49,7 +49,8 @@ def fit_network(run: Run, pictures: Pictures, splits: Splits, pca: ColourPCA, pr
     )
 
 
-def _new_model(run: Run, preprocess: Preprocess, sample: Tensor) -> NetworkModel:
+def new_model(run: Run, preprocess: Preprocess, sample: Tensor) -> NetworkModel:
+    """The recipe's network before training: drawn from its seed, loaded, or calibrated on a sample of pictures."""
     recipe = run.recipe
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model, recipe.network, len(run.dataset.classes), recipe.preprocess.channels, preprocess)
@@ -114,5 +115,8 @@ def _recording(run: Run) -> Listener:
 
 
 def _first_filters(model: NetworkModel) -> Tensor:
-    first = next(module for module in model.network.features if isinstance(module, nn.Conv2d))
-    return first.weight.detach().float().cpu()
+    """What the first layer looks for, (maps, channels, k, k); of a fully connected one, whole pictures."""
+    network = model.network
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear))
+    weight = first.weight.detach().float().cpu()
+    return weight if weight.dim() == 4 else weight.unflatten(1, (network.channels, network.image_size, -1))

@@ -18,11 +18,13 @@ from alexnet.device import one_torch_thread
 from alexnet.errors import BadDataset
 from alexnet.experiments.fitted import Fitted
 from alexnet.experiments.gather import labels_of, processors
+from alexnet.experiments.recipe import Recipe, changed
 from alexnet.experiments.runs import Run
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
 from alexnet.models.handcrafted.model import PIXELS_AT_ONCE, HandcraftedModel
 from alexnet.models.handcrafted.system import FeatureConfig
-from alexnet.training.convex.choose import Choice, Trial, choose
+from alexnet.training.convex.candidates import Trial
+from alexnet.training.convex.choose import Choice, choose
 from alexnet.training.convex.features import FeatureSet
 from alexnet.training.dictionaries import fit_dictionary, sampled, spread, wanted_descriptors
 from alexnet.training.events import Extracting, Message
@@ -30,6 +32,11 @@ from alexnet.training.feature_cache import LARGEST, FeatureCache, Rows, digest_o
 from alexnet.training.loop import Interrupted
 
 SAMPLED_PICTURES = 2_000  # at most, for PCA, words and Gaussians
+METHODS = {
+    "primal": "Newton-like steps in the primal, to the tolerance",
+    "dual": "coordinate ascent in the dual, to the tolerance or the last pass",
+    "descent": "averaged stochastic gradient descent, stopped early on purpose: the gap says what was left, and further passes overfit",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +50,21 @@ class _Extraction:
 
 def fit_system(run: Run, pictures: Pictures, splits: Splits) -> Fitted:
     """Fit the recipe's system; an interrupted extraction goes on where it stopped, the rest is done again."""
-    recipe, started = run.recipe, time.monotonic()
+    run.recipe = recipe = _resolved(run)
+    started = time.monotonic()
     dictionaries = _dictionaries(run, pictures, splits)
     features = build_features(recipe.features, recipe.preprocess.image_size, dictionaries).to(run.device).eval()
     rows, rate = _extracted(run, _Extraction(features, pictures, splits.train + splits.validation), dictionaries)
-    train = len(splits.train)
+    train, labels = len(splits.train), labels_of(pictures, splits.train + splits.validation)
     choice = choose(
-        FeatureSet(rows[:train], labels_of(pictures, splits.train)),
-        FeatureSet(rows[train:], labels_of(pictures, splits.validation)),
+        FeatureSet(rows[:train], labels[:train]),
+        FeatureSet(rows[train:], labels[train:]),
         classes=len(run.dataset.classes),
         kernel=recipe.solver.kernel,
         config=recipe.solver,
         seed=recipe.seed,
         device=run.device,
+        together=FeatureSet(rows, labels),
         tell=lambda text: run.listen(Message(text)),
         should_stop=run.should_stop,
     )
@@ -63,28 +72,31 @@ def fit_system(run: Run, pictures: Pictures, splits: Splits) -> Fitted:
     model = HandcraftedModel(recipe.features, dictionaries, choice.machine, image_size=size, classes=classes).to(run.device)
     del rows
     forget(run.folder.features)
-    return fitted_system(model, choice, seconds=time.monotonic() - started, images_per_second=rate)
-
-
-def fitted_system(model: HandcraftedModel, choice: Choice, *, seconds: float, images_per_second: float) -> Fitted:
-    """The system with what its solver said."""
     return Fitted(
         model=model,
         validation_error=choice.validation_error,
         epochs=1.0,  # each picture is looked at once
-        seconds=seconds,
-        images_per_second=images_per_second,
+        seconds=time.monotonic() - started,
+        images_per_second=rate,
         parameters=model.parameters_fitted,
         macs=model.macs,
         machine=choice.machine.spec(),
-        solver=solver_story(choice),
+        solver=solver_story(choice, train, len(splits.validation)),
     )
 
 
-def solver_story(choice: Choice) -> dict[str, object]:
-    """What the convex problem said, for the report and for JSON: the certificate that no network has."""
+def _resolved(run: Run) -> Recipe:
+    """The run's recipe, without a fit on validation pictures where others learn from so many pictures, or from the same ones."""
+    shared = run.recipe.fraction < 1 or run.splits is not None
+    return changed(run.recipe, {"solver.refit": False}) if shared else run.recipe
+
+
+def solver_story(choice: Choice, training: int, validation: int) -> dict[str, object]:
+    """What the convex problem said of these numbers of pictures, for the report and for JSON: the certificate that no network has."""
     return {
         "kernel": choice.kernel + ("" if choice.exact else " (explicit map)" if choice.kernel != "linear" else ""),
+        **({"method": METHODS[choice.method]} if choice.method else {}),
+        "trained on": _trained_on(choice, training, validation),
         "C": choice.strength,
         **({"gamma": choice.gamma} if choice.gamma is not None else {}),
         "primal objective": choice.primal,
@@ -92,8 +104,18 @@ def solver_story(choice: Choice) -> dict[str, object]:
         "relative duality gap": choice.relative_gap,
         "passes": choice.passes,
         "seconds": choice.seconds,
-        "tried": {f"C = {trial.strength:g}": _trial(trial) for trial in choice.trials},
+        "tried": {_name(trial): _trial(trial) for trial in choice.trials},
     }
+
+
+def _trained_on(choice: Choice, training: int, validation: int) -> str:
+    if not choice.refitted:
+        return f"{training:,} training pictures"
+    return f"{training:,} training pictures; once C was chosen, again on them and the {validation:,} validation pictures"
+
+
+def _name(trial: Trial) -> str:
+    return f"C = {trial.strength:g}" + ("" if trial.gamma is None else f", gamma = {trial.gamma:.3g}")
 
 
 def _trial(trial: Trial) -> str:

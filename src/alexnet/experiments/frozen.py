@@ -77,7 +77,7 @@ def _fitted(run: Run, network: NetworkModel, pictures: Pictures) -> Fitted:
         *sets,
         classes=len(run.dataset.classes),
         kernel="linear",
-        config=SolverConfig(kernel="linear"),
+        config=SolverConfig(kernel="linear", refit=False),
         seed=run.recipe.seed,
         device=run.device,
         should_stop=run.should_stop,
@@ -93,7 +93,7 @@ def _fitted(run: Run, network: NetworkModel, pictures: Pictures) -> Fitted:
         parameters=sum(layer.parameters for layer in layers[:-1]) + sum(v.numel() for v in choice.machine.state_dict().values()),
         macs=sum(layer.macs for layer in layers[:-1]) + operations(choice.machine),
         machine=choice.machine.spec(),
-        solver=solver_story(choice),
+        solver=solver_story(choice, len(splits.train), len(splits.validation)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from alexnet.data.splits import Splits, make_splits
 from alexnet.data.thinning import thinned
 from alexnet.errors import BadDataset
 from alexnet.experiments.runs import Run, read_object, write_whole
-from alexnet.training.events import Listener, Message, Reading
+from alexnet.training.events import Listener, Message, Reading, silent
 
 STATISTICS_PICTURES = 5_000  # enough for a mean and a 3x3 covariance
 SHARED_SIZE = 64  # px, where several runs share a split
@@ -64,11 +65,14 @@ def split_pictures(run: Run, pictures: Pictures) -> Splits:
     return splits
 
 
-def share_splits(dataset: Dataset, path: Path, *, seed: int, workers: int) -> None:
-    """Write the split of a data set to `path` for several runs to use; near copies are told at one size, whatever size each run sees."""
-    pictures = open_pictures(dataset, SHARED_SIZE, "squash", workers=workers, memory_limit_bytes=0)
-    splits = make_splits(dataset, pictures.readable, groups(pictures.fingerprints).tolist(), seed=seed)
-    write_whole(path, json.dumps(splits.to_json(dataset), ensure_ascii=False))
+def share_splits(dataset: Dataset, paths: Mapping[int, Path], *, workers: int, listen: Listener = silent) -> None:
+    """Write the split of each seed to its path for several runs to use; near copies are told at one size, whatever size each run sees."""
+    reading = partial(_tell_reading, listen)
+    pictures = open_pictures(dataset, SHARED_SIZE, "squash", workers=workers, memory_limit_bytes=0, on_progress=reading)
+    near = groups(pictures.fingerprints).tolist()
+    for seed, path in paths.items():
+        splits = make_splits(dataset, pictures.readable, near, seed=seed)
+        write_whole(path, json.dumps(splits.to_json(dataset), ensure_ascii=False))
 
 
 def some_pictures(pictures: Pictures, splits: Splits) -> Tensor:

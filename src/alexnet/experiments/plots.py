@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from unicodedata import east_asian_width
 
 import matplotlib
 import numpy as np
@@ -26,6 +27,7 @@ from PIL import Image
 from torch import Tensor
 
 from alexnet.evaluation.metrics import ReliabilityBin
+from alexnet.experiments.report_words import ENGLISH, PageWords
 from alexnet.experiments.words import finite, readable, short
 
 # Stand-ins that Matplotlib can parse, replaced by the page's variables afterwards. Not #000000: Matplotlib leaves black out.
@@ -34,6 +36,12 @@ VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", ACCENT: "--accent",
 COUNTED_CLASSES = 20  # more classes than this, and the numbers in the cells can't be read
 MOST_POINTS = 400  # of one curve: more than a screen shows
 THUMBNAIL_SIDE = 176  # pixels, the longer side
+
+UNITS = {  # under curves: the unit's name, and how the plot is announced
+    "epoch": ("report.unit_epoch", "report.curve_said_epoch"),
+    "step": ("report.unit_step", "report.curve_said_step"),
+    "record": ("report.unit_record", "report.curve_said_record"),
+}
 
 Series = tuple[list[float], list[float]]
 
@@ -102,8 +110,8 @@ def finite_points(x: Sequence[Any], y: Sequence[Any]) -> Series:
     return [a for a, _ in pairs], [b for _, b in pairs]
 
 
-def curves(name: str, title: str, lines: Mapping[str, Series], *, unit: str, percent: bool = False) -> Markup:
-    """One or two lines over epochs or steps (`unit`); the last line is in the accent colour.
+def curves(name: str, title: str, lines: Mapping[str, Series], *, unit: str, percent: bool = False, words: PageWords = ENGLISH) -> Markup:
+    """One or two lines over "epoch", "step" or "record" (`unit`); the last line is in the accent colour. title, lines: as they are read.
 
     percent: the values are shares, from 0 to 1, and the axis starts at 0.
     """
@@ -114,10 +122,11 @@ def curves(name: str, title: str, lines: Mapping[str, Series], *, unit: str, per
             last = i == len(lines) - 1
             style: dict[str, Any] = {"color": ACCENT, "linewidth": 2} if last else {"color": MUTED, "linewidth": 1.5, "linestyle": "--"}
             axes.plot(x, y, label=label, marker="o" if len(x) < 13 else "", markersize=3.5, clip_on=False, **style)
-        _dress_curves(axes, title, unit, percent, legend=len(lines) > 1)
+        _dress_curves(axes, title, words.plain(UNITS[unit][0]), percent, legend=len(lines) > 1)
 
-    ends = "; ".join(f"{label} ends at {_said(y[-1], percent)}" for label, (_, y) in lines.items())
-    return drawn(name, f"{title} over {unit}s: {ends}", 4.0, 2.9, draw)
+    ends = [words.plain("report.curve_ends", label=label, value=_said(y[-1], percent)) for label, (_, y) in lines.items()]
+    said = words.plain(UNITS[unit][1], title=title, ends=words.plain("report.semicolon").join(ends))
+    return drawn(name, said, 4.0, 2.9, draw)
 
 
 def _said(value: float, percent: bool) -> str:
@@ -138,23 +147,28 @@ def _dress_curves(axes: Axes, title: str, unit: str, percent: bool, legend: bool
         axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=2, frameon=False, borderpad=0, handlelength=1.8)
 
 
-def heat_map(name: str, confusion: NDArray[np.int64], classes: Sequence[str]) -> Markup:
+def heat_map(name: str, confusion: NDArray[np.int64], classes: Sequence[str], words: PageWords = ENGLISH) -> Markup:
     """The confusion matrix: a row is what the picture is, a column what the model said.
 
     Gray on the diagonal is right; the accent is wrong, relative to the worst cell. Counts are printed up to COUNTED_CLASSES.
     """
     labels = [short(c) for c in classes]
-    cell, margin = (0.36 if len(labels) <= COUNTED_CLASSES else 0.24), 0.35 + 0.08 * max(map(len, labels))
+    cell, margin = (0.36 if len(labels) <= COUNTED_CLASSES else 0.24), 0.35 + 0.08 * max(map(_columns, labels))
     side = margin + cell * max(len(labels), 4) + 0.1
 
     def draw(figure: Figure) -> None:
         share = cell * len(labels) / side
         axes = figure.add_axes((margin / side, 1 - margin / side - share, share, share))
         _draw_cells(axes, confusion)
-        _dress_heat_map(axes, labels)
+        _dress_heat_map(axes, labels, words)
 
     right = float(np.trace(confusion) / max(int(confusion.sum()), 1))
-    return drawn(name, f"Confusion matrix of {len(labels)} classes; {100 * right:.1f}% on the diagonal", side, side, draw)
+    return drawn(name, words.plain("report.map_said", n=len(labels), right=f"{100 * right:.1f}%"), side, side, draw)
+
+
+def _columns(label: str) -> int:
+    """How many Latin letters the label is wide: a Chinese character is as wide as two."""
+    return sum(2 if east_asian_width(letter) in {"W", "F"} else 1 for letter in label)
 
 
 def _draw_cells(axes: Axes, counts: NDArray[np.int64]) -> None:
@@ -172,9 +186,9 @@ def _draw_cells(axes: Axes, counts: NDArray[np.int64]) -> None:
             axes.text(column, row, f"{n}", ha="center", va="center", fontsize=10 if n < 1000 else 8, color=colour)
 
 
-def _dress_heat_map(axes: Axes, labels: Sequence[str]) -> None:
-    places = range(len(labels))
-    axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(len(labels) - 0.5, -0.5), xlabel="the model said", ylabel="it is")
+def _dress_heat_map(axes: Axes, labels: Sequence[str], words: PageWords) -> None:
+    places, said, truth = range(len(labels)), words.plain("report.head_said"), words.plain("report.head_is")
+    axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(len(labels) - 0.5, -0.5), xlabel=said, ylabel=truth)
     axes.set_xticks(places, labels, rotation=90)
     axes.set_yticks(places, labels)
     axes.xaxis.tick_top()
@@ -183,7 +197,7 @@ def _dress_heat_map(axes: Axes, labels: Sequence[str]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def reliability(name: str, bins: Sequence[ReliabilityBin]) -> Markup:
+def reliability(name: str, bins: Sequence[ReliabilityBin], words: PageWords = ENGLISH) -> Markup:
     """How often the model is right where it claims to be sure; a dot's area is its share of the pictures. Empty bins are left out."""
     filled = [(each.confidence, each.accuracy, each.n) for each in bins if each.confidence is not None and each.accuracy is not None]
     total = max(sum(n for _, _, n in filled), 1)
@@ -195,13 +209,14 @@ def reliability(name: str, bins: Sequence[ReliabilityBin]) -> Markup:
         axes.plot(x, y, color=ACCENT, linewidth=1.5)
         sizes = [12 + 240 * n / total for _, _, n in filled]
         axes.scatter(x, y, s=sizes, color=ACCENT, alpha=0.75, linewidths=0, clip_on=False)
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="how sure it said it was", ylabel="how often it was right")
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=words.plain("report.axis_sure"), ylabel=words.plain("report.axis_right"))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.grid(color=LINE, linewidth=0.6)
 
-    said = "; ".join(f"says {100 * confidence:.0f}%, is right {100 * accuracy:.0f}%" for confidence, accuracy, _ in filled)
-    return drawn(name, f"Reliability diagram: {said}", 4.5, 4.2, draw)
+    each = [words.plain("report.reliability_bin", sure=f"{100 * sure:.0f}%", right=f"{100 * right:.0f}%") for sure, right, _ in filled]
+    said = words.plain("report.reliability_said", bins=words.plain("report.semicolon").join(each))
+    return drawn(name, said, 4.5, 4.2, draw)
 
 
 def data_uri(picture: Tensor) -> str:

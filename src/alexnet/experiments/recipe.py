@@ -64,6 +64,7 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     Raises BadRecipe for an unknown name (with the nearest) or a value of the wrong kind.
     """
     known = field_names(Recipe)
+    tree: dict[str, Any] = {}
     for dotted, value in changes.items():
         name = dotted.replace("-", "_")
         if name not in known:
@@ -71,8 +72,13 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
             raise BadRecipe(
                 f"No field of a recipe is called '{dotted}'. {_near(name, [n for n in known if n.split('.')[0] not in foreign])}"
             )
-        recipe = _replaced(recipe, name.split("."), value, dotted)
-    return recipe
+        *sections, last = name.split(".")
+        place = tree
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = (value, dotted)
+    replaced: Recipe = _replaced(recipe, tree)
+    return replaced
 
 
 def field_names(kind: Any, prefix: str = "") -> list[str]:
@@ -124,11 +130,14 @@ def _near(name: str, known: list[str]) -> str:
     return f"Did you mean '{found}'?" if found else did_you_mean(word, hyphened)
 
 
-def _replaced(owner: Any, path: list[str], value: Any, dotted: str) -> Any:
-    name, *rest = path
-    if rest:
-        return replace(owner, **{name: _replaced(getattr(owner, name), rest, value, dotted)})
-    return replace(owner, **{name: _converted(value, get_type_hints(type(owner))[name], dotted)})
+def _replaced(owner: Any, tree: Mapping[str, Any]) -> Any:
+    """The dataclass with the tree's leaves, (value, dotted name), put in; a section's fields all at once, as they are checked together."""
+    hints = get_type_hints(type(owner))
+    values = {
+        name: _replaced(getattr(owner, name), inner) if isinstance(inner, dict) else _converted(inner[0], hints[name], inner[1])
+        for name, inner in tree.items()
+    }
+    return replace(owner, **values)
 
 
 def _converted(value: Any, hint: Any, dotted: str) -> Any:

@@ -1,11 +1,12 @@
 """What a reader must know before believing a comparison: seeds, many tests, unequal pictures, failed cells, time. Sentences only."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from alexnet.experiments.cells import Words, kind_of
 from alexnet.experiments.comparison import CellResult, Pair
 from alexnet.experiments.paired import CHANCE, Wrong
-from alexnet.experiments.words import count, duration
+from alexnet.experiments.report_words import ENGLISH, PageWords
+from alexnet.experiments.words import count
 
 MANY_TESTS = 10  # from here on, the tests that chance alone lets come out are worth a word
 OVERRUN = 1.05  # of the budget, from which it is said
@@ -13,35 +14,32 @@ OVERRUN = 1.05  # of the budget, from which it is said
 Answers = Mapping[tuple[str, float, int], Wrong]  # by model, fraction and seed
 
 
-def remarks_on(words: Words, cells: Sequence[CellResult], pairs: Sequence[Pair], answers: Answers, seconds: float) -> list[str]:
-    """The remarks that apply, each one or two plain sentences."""
-    found = (_seeds(words), _many_tests(pairs), _unequal(answers), _failed(cells), _passes(words), _overrun(words, seconds))
+def remarks_on(
+    asked: Words, cells: Sequence[CellResult], pairs: Sequence[Pair], answers: Answers, seconds: float, words: PageWords = ENGLISH
+) -> list[str]:
+    """The remarks that apply to what was asked for and what it gave, each one or two plain sentences."""
+    found = (
+        _seeds(asked, words),
+        _many_tests(pairs, words),
+        _unequal(answers, words),
+        _failed(cells, words),
+        _passes(asked, words),
+        _overrun(asked, seconds, words),
+    )
     return [remark for remark in found if remark]
 
 
-def _seeds(words: Words) -> str:
-    if words.seeds == 1:
-        return (
-            "Each system was trained once. Another seed can move a network's error by some tenths of a point, and the paired tests do not "
-            "know of that: they speak of these trained models. --seeds 3 would show how much it is here."
-        )
-    return (
-        f"Errors are means over {words.seeds} seeds. Their intervals are as wide as the number of different pictures makes them; how far "
-        "one training lies from another is in the column of the spread (standard deviation over seeds)."
-    )
+def _seeds(asked: Words, words: PageWords) -> str:
+    return words.plain("compare.one_seed") if asked.seeds == 1 else words.plain("compare.several_seeds", n=asked.seeds)
 
 
-def _many_tests(pairs: Sequence[Pair]) -> str:
+def _many_tests(pairs: Sequence[Pair], words: PageWords) -> str:
     if len(pairs) < MANY_TESTS:
         return ""
-    expected = max(1, round(CHANCE * len(pairs)))
-    return (
-        f"{count(len(pairs))} paired tests were made. If no two systems differed at all, about {expected} of them would still come out as "
-        "shown, by chance alone."
-    )
+    return words.plain("compare.many_tests", n=count(len(pairs)), expected=max(1, round(CHANCE * len(pairs))))
 
 
-def _unequal(answers: Answers) -> str:
+def _unequal(answers: Answers, words: PageWords) -> str:
     """Splits of one seed are equal for all systems, unless near copies are told apart at one picture size and not at another."""
     by_seed: dict[int, list[frozenset[str]]] = {}
     for (_, _, seed), wrong in answers.items():
@@ -50,35 +48,25 @@ def _unequal(answers: Answers) -> str:
     if not unequal:
         return ""
     common = min(len(frozenset.intersection(*by_seed[seed])) for seed in unequal)
-    return (
-        f"Not all systems judged the same pictures with seed {_listed(unequal)}: what counts as a near copy can depend on the size that a "
-        f"system sees. Paired tests use the pictures that both systems judged; {count(common)} are common to all."
-    )
+    return words.plain("compare.unequal_pictures", seeds=", ".join(map(str, unequal)), n=count(common))
 
 
-def _failed(cells: Sequence[CellResult]) -> str:
+def _failed(cells: Sequence[CellResult], words: PageWords) -> str:
     failed = [cell for cell in cells if cell.error is not None]
     if not failed:
         return ""
-    models = dict.fromkeys(cell.model for cell in failed)
-    return f"{len(failed)} of {len(cells)} cells have no result ({', '.join(models)}); the list of cells says why."
+    models = words.plain("compare.comma").join(dict.fromkeys(cell.model for cell in failed))
+    return words.plain("compare.failed_cells", failed=len(failed), n=len(cells), models=models)
 
 
-def _passes(words: Words) -> str:
-    if words.budget is None or all(kind_of(model) == "hand-crafted" for model in words.models):
+def _passes(asked: Words, words: PageWords) -> str:
+    if asked.budget is None or all(kind_of(model) == "hand-crafted" for model in asked.models):
         return ""
-    return (
-        f"Networks were trained as long as the budget of {words.budget} let them, in proportion to the amount of pictures; with more time "
-        "they may do better."
-    )
+    return words.plain("compare.budget_passes", budget=asked.budget)
 
 
-def _overrun(words: Words, seconds: float) -> str:
-    budget = words.budget_seconds
+def _overrun(asked: Words, seconds: float, words: PageWords) -> str:
+    budget = asked.budget_seconds
     if budget is None or seconds <= OVERRUN * budget:
         return ""
-    return f"It took {duration(seconds)} of a budget of {duration(budget)}: systems without epochs take the time that they take."
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, numbers))
+    return words.plain("compare.budget_overrun", seconds=words.duration(seconds), budget=words.duration(budget))

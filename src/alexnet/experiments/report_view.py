@@ -12,7 +12,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from alexnet.experiments.plots import curves, data_uri, filter_pictures, finite_points, heat_map, reliability
-from alexnet.experiments.words import MISSING, count, duration, finite, number, percent, readable, toml_text
+from alexnet.experiments.report_words import ENGLISH, SPLITS, PageWords, beside
+from alexnet.experiments.words import MISSING, count, finite, percent, readable, toml_text
 
 if TYPE_CHECKING:
     from alexnet.experiments.record import Mistake, RunReport
@@ -23,7 +24,9 @@ MOST_PAIRS = 20  # rows of the most confused pairs
 WORST_CLASSES = 20  # bars on the open page; the others are one click away
 MOST_MAPPED = 30  # classes of a heat map; with more, the most confused pairs are listed instead
 
-_NAMES_CORRECTLY = Markup("{} names <strong>{}</strong> of {} correctly")
+PICTURES = {"unseen": "report.pictures_unseen", "validation": "report.pictures_validation", "training": "report.pictures_training"}
+BEST = {"epoch": "report.best_epoch", "step": "report.best_step", "record": "report.best_record"}
+SENTENCE = "in a sentence"  # a baseline's
 
 
 def _interval(evaluation: Mapping[str, Any]) -> tuple[float, float] | None:
@@ -35,17 +38,26 @@ def _interval(evaluation: Mapping[str, Any]) -> tuple[float, float] | None:
     return None if low is None or high is None else (low, high)
 
 
-def _between(evaluation: Mapping[str, Any]) -> str:
-    interval = _interval(evaluation)
-    return f"{percent(interval[0])} to {percent(interval[1])}" if interval else MISSING
-
-
 @dataclass(frozen=True)
 class RunView:
     """What the template asks of one run; `prefix` keeps the anchors of several runs in one page apart."""
 
     report: "RunReport"
     prefix: str = ""
+    words: PageWords = ENGLISH
+
+    @property
+    def title(self) -> str:
+        """What was trained on what."""
+        model, dataset = self.report.model, self.report.dataset
+        names = [PageWords(lang).plain("report.run_title", model=model, dataset=dataset) for lang in ("en", self.words.lang)]
+        return names[1] if self.report.title == names[0] else self.report.title
+
+    @property
+    def counts(self) -> list[tuple[int, str]]:
+        """How many pictures there are for what."""
+        longer = {"train": "training", "test": "the final test"}
+        return [(n, self.words.known(longer.get(split, split), SPLITS)) for split, n in self.report.counts.items()]
 
     @cached_property
     def evaluation(self) -> Mapping[str, Any] | None:
@@ -62,31 +74,36 @@ class RunView:
     @cached_property
     def headline(self) -> Markup:
         """The result in one plain sentence; the number is <strong>, the interval <small>."""
-        model = readable(self.report.model)
+        model, say = readable(self.report.model), self.words.say
         if self.evaluation is not None:
-            pictures = f"{count(self.evaluation['n'])} {self.kind} pictures"
-            sentence = _NAMES_CORRECTLY.format(model, percent(1 - self.evaluation["top1_error"]), pictures)
+            pictures = self.words.plain(PICTURES[self.kind], n=count(self.evaluation["n"]))
+            sentence = say("report.headline", model=model, right=percent(1 - self.evaluation["top1_error"]), pictures=pictures)
             if (interval := _interval(self.evaluation)) is None:
                 return sentence
-            low, high = percent(1 - interval[1]), percent(1 - interval[0])
-            return sentence + Markup(" <small>(between {} and {}, 95% interval)</small>").format(low, high)
+            return sentence + say("report.headline_interval", low=percent(1 - interval[1]), high=percent(1 - interval[0]))
         if errors := self._column("validation_error")[1]:
-            return _NAMES_CORRECTLY.format(model, percent(1 - errors[-1]), "its validation pictures")
-        return Markup("{} was trained on {}, and not yet tested on any picture").format(model, readable(self.report.dataset))
+            return say("report.headline", model=model, right=percent(1 - errors[-1]), pictures=self.words.plain("report.its_validation"))
+        return say("report.headline_untested", model=model, dataset=readable(self.report.dataset))
 
     @cached_property
     def figures(self) -> list[tuple[str, str, str]]:
         """The key figures: name, value, and a note under it."""
-        judged, speeds = self.evaluation or {}, self._column("images_per_second")[1]
+        judged, speeds, say = self.evaluation or {}, self._column("images_per_second")[1], self.words.plain
+        fitted, number = "report.note_fitted" if self.report.solver else "report.note_weights", self.words.number
+        speed = number(sorted(speeds)[len(speeds) // 2] if speeds else None)
         shown = [
-            ("error", percent(judged.get("top1_error")), _between(judged)),
-            ("pictures judged", count(judged.get("n")), f"{len(self.report.classes):,} classes"),
-            ("training time", duration(self._seconds), self._epochs),
-            ("images per second", number(sorted(speeds)[len(speeds) // 2] if speeds else None), "in training, median"),
-            ("parameters", number(self.parameters), "fitted numbers" if self.report.solver else "weights and biases"),
-            ("multiply-adds", number(self.macs), "per picture"),
+            (say("report.figure_error"), percent(judged.get("top1_error")), self._between(judged)),
+            (say("report.figure_judged"), count(judged.get("n")), say("report.note_classes", n=f"{len(self.report.classes):,}")),
+            (say("report.figure_time"), self.words.duration(self._seconds), self._epochs),
+            (say("report.figure_speed"), speed, say("report.note_median")),
+            (say("report.figure_parameters"), number(self.parameters), say(fitted)),
+            (say("report.figure_macs"), number(self.macs), say("report.note_per_picture")),
         ]
         return [figure for figure in shown if figure[1] != MISSING]
+
+    def _between(self, evaluation: Mapping[str, Any]) -> str:
+        interval = _interval(evaluation)
+        return self.words.between(*interval) if interval else MISSING
 
     @property
     def _seconds(self) -> float | None:
@@ -96,7 +113,7 @@ class RunView:
     @property
     def _epochs(self) -> str:
         epochs = [e for row in self.report.history if (e := finite(row.get("epoch"))) is not None]
-        return f"{number(max(epochs))} epochs" if epochs else ""
+        return self.words.plain("report.note_epochs", n=self.words.number(max(epochs))) if epochs else ""
 
     @cached_property
     def _axis(self) -> tuple[str, list[Any]]:
@@ -114,21 +131,24 @@ class RunView:
     @cached_property
     def views(self) -> list[tuple[str, dict[str, Any]]]:
         """The evaluations as table rows."""
-        return [(title, {**row, "between": _between(row)}) for title, row in self.report.evaluations.items()]
+        return [(self.words.view(title), {**row, "between": self._between(row)}) for title, row in self.report.evaluations.items()]
 
     @cached_property
     def curves(self) -> list[Markup]:
         """Loss, error and learning rate, each if the history has it."""
+        say = self.words.plain
+        training, validation = say("report.line_training"), say("report.line_validation")
         plots = (
-            ("loss", "Loss", {"training": "training_loss", "validation": "validation_loss"}),
-            ("error", "Error", {"training": "training_error", "validation": "validation_error"}),
-            ("rate", "Learning rate", {"learning rate": "learning_rate"}),
+            ("loss", say("report.curve_loss"), {training: "training_loss", validation: "validation_loss"}),
+            ("error", say("report.curve_error"), {training: "training_error", validation: "validation_error"}),
+            ("rate", say("report.curve_rate"), {say("report.line_rate"): "learning_rate"}),
         )
         drawn = []
         for name, title, keys in plots:
             lines = {label: line for label, key in keys.items() if (line := self._column(key))[0]}
             if lines:
-                drawn.append(curves(f"{self.prefix}{name}", title, lines, unit=self._axis[0], percent=name == "error"))
+                plot = curves(f"{self.prefix}{name}", title, lines, unit=self._axis[0], percent=name == "error", words=self.words)
+                drawn.append(plot)
         return drawn
 
     @cached_property
@@ -137,7 +157,8 @@ class RunView:
         places, errors = self._column("validation_error")
         if not errors:
             return ""
-        return f"The validation error was lowest at {self._axis[0]} {places[errors.index(min(errors))]:g}: {percent(min(errors))}."
+        place = f"{places[errors.index(min(errors))]:g}"
+        return self.words.plain(BEST[self._axis[0]], place=place, error=percent(min(errors)))
 
     @cached_property
     def per_class(self) -> list[dict[str, Any]]:
@@ -173,12 +194,23 @@ class RunView:
         """The confusion matrix as a picture; None without one, or with more classes than the eye takes in."""
         if not 0 < len(self._confusion) <= MOST_MAPPED:
             return None
-        return heat_map(f"{self.prefix}confusion", self._confusion, self._names)
+        return heat_map(f"{self.prefix}confusion", self._confusion, self._names, self.words)
 
     @cached_property
     def reliability(self) -> Markup | None:
         """The reliability diagram, if there are bins."""
-        return reliability(f"{self.prefix}calibration", self.report.reliability) if self.report.reliability else None
+        bins = self.report.reliability
+        return reliability(f"{self.prefix}calibration", bins, self.words) if bins else None
+
+    @cached_property
+    def baseline(self) -> Mapping[str, Any] | None:
+        """The system beside a network; its sentence is said anew in another language."""
+        kept = self.report.baseline
+        if not kept or self.words.lang == "en" or not {SENTENCE, "model", "test_error", "validation_error", "seconds"} <= kept.keys():
+            return kept
+        error = finite((self.evaluation or {}).get("top1_error"))
+        said = {lang: beside(kept, error, PageWords(lang)) for lang in ("en", self.words.lang)}
+        return {**kept, SENTENCE: said[self.words.lang]} if kept[SENTENCE] == said["en"] else kept
 
     @cached_property
     def mistakes(self) -> list[tuple["Mistake", str]]:
@@ -221,24 +253,24 @@ class RunView:
         """Anchor and short title of every section on the page, in its order."""
         report = self.report
         shown = (
-            ("trained", "What was trained", True),
-            ("curves", "Curves", not report.solver),
-            ("solver", "Solver", report.solver),
-            ("evaluation", "Evaluation", True),
-            ("classes", "Classes", self.per_class),
-            ("confusion", "Confusions", self.heat_map or self.confused_pairs),
-            ("calibration", "Certainty", self.calibrated),
-            ("mistakes", "Mistakes", self.mistakes),
-            ("filters", "Filters", self.filters),
-            ("layers", "Layers", report.layers),
-            ("published", "Published numbers", report.published),
-            ("baseline", "Baseline", report.baseline),
-            ("skipped", "Skipped files", True),
-            ("recipe", "Recipe", True),
-            ("repeat", "Repeat it", True),
-            ("environment", "Environment", report.environment),
+            ("trained", "report.contents_trained", True),
+            ("curves", "report.contents_curves", not report.solver),
+            ("solver", "report.contents_solver", report.solver),
+            ("evaluation", "report.contents_evaluation", True),
+            ("classes", "report.contents_classes", self.per_class),
+            ("confusion", "report.contents_confusion", self.heat_map or self.confused_pairs),
+            ("calibration", "report.contents_calibration", self.calibrated),
+            ("mistakes", "report.contents_mistakes", self.mistakes),
+            ("filters", "report.contents_filters", self.filters),
+            ("layers", "report.contents_layers", report.layers),
+            ("published", "report.contents_published", report.published),
+            ("baseline", "report.contents_baseline", report.baseline),
+            ("skipped", "report.contents_skipped", True),
+            ("recipe", "report.contents_recipe", True),
+            ("repeat", "report.contents_repeat", True),
+            ("environment", "report.contents_environment", report.environment),
         )
-        return [(anchor, title) for anchor, title, there in shown if there]
+        return [(anchor, self.words.plain(title)) for anchor, title, there in shown if there]
 
     @property
     def calibrated(self) -> bool:

@@ -36,6 +36,7 @@ class RunFolder:
         self.plan = path / "plan.json"  # what a time budget decided
         self.result = path / "result.json"
         self.report = path / "report.html"
+        self.kept_report = path / "report.json"  # everything that the report shows
 
     def start(self, recipe: Recipe, *, resume: bool) -> None:
         """Make the folder for `recipe`, or find it again; raises BadRun when another run is in the way."""

@@ -67,7 +67,6 @@ ALEXNET_ONE_TOWER = replace(
     ALEXNET_2012,
     name="alexnet-one-tower",
     title="The 2012 network in one tower: no groups",
-    towers=1,
     norm="across-towers",
     convs=tuple(replace(conv, towers=1) for conv in ALEXNET_2012.convs),
 )

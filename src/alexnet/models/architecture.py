@@ -18,6 +18,7 @@ DropoutPlace = Literal["after-fc", "before-fc", "convolutions"]
 Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012", "pictures"]
 
 AT_LEAST_ONE = ("pool_kernel", "hidden_units", "towers", "first_kernel", "first_stride")  # fields of NetworkChoices
+OF_CONVOLUTIONS = ("pooling", "pool_after", "convolutions_3x3", "towers", "towers_talk", "first_kernel", "first_stride", "first_padding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class NetworkChoices:
     pool_after: str | None = None  # names, as "conv1,conv2,conv5"
     norm: Norm | None = None
     norm_place: NormPlace | None = None
+    norm_alpha: float | None = None  # 0 keeps the norm's fixed factor k^-beta and nothing else of it
+    norm_k: float | None = None  # Caffe's is 1
     dropout: float | None = None
     dropout_place: DropoutPlace | None = None
     fully_connected: int | None = None  # hidden fully connected layers
@@ -137,6 +140,8 @@ def _check(choices: NetworkChoices) -> None:
             raise BadModel(f"network.{name} is {value!r}; it can be {', '.join(map(repr, allowed))}.")
         if isinstance(value, (int, float)) and not 0 <= value < math.inf:
             raise BadModel(f"network.{name} is {value}; it cannot be negative or infinite.")
+        if name == "norm_k" and value == 0:
+            raise BadModel("network.norm_k is 0; where no neighbour is active that would divide by 0. The paper's is 2, Caffe's 1.")
         if name in AT_LEAST_ONE and value < 1:
             raise BadModel(f"network.{name} is {value}; it is at least 1.")
     if choices.dropout is not None and choices.dropout >= 1:
@@ -145,6 +150,9 @@ def _check(choices: NetworkChoices) -> None:
 
 def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Conv, ...]:
     convs = list(architecture.convs)
+    if not convs:
+        _refuse_windows(architecture, choices)
+        return ()
     convs[0] = _with_first_window(convs[0], choices)
     if choices.convolutions_3x3 is not None:
         convs = _with_depth(architecture, convs, choices.convolutions_3x3)
@@ -160,6 +168,13 @@ def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Co
     if choices.pooling is not None:
         convs = [replace(conv, pool=choices.pooling if conv.pool else None) for conv in convs]
     return tuple(convs)
+
+
+def _refuse_windows(architecture: Architecture, choices: NetworkChoices) -> None:
+    """A network without convolutions cannot have them changed."""
+    said = [name for name in OF_CONVOLUTIONS if getattr(choices, name) is not None]
+    if said:
+        raise BadModel(f"{architecture.name} has no convolutions; network.{said[0]} does not apply to it.")
 
 
 def _with_first_window(conv: Conv, choices: NetworkChoices) -> Conv:

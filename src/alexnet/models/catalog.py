@@ -1,7 +1,7 @@
 """The list of models: one row each. Adding a network is one table and one row here; hand-crafted systems are rows of `SYSTEMS`."""
 
 from alexnet.errors import BadModel, did_you_mean
-from alexnet.models import alexnet, cifar, lenet
+from alexnet.models import alexnet, cifar, lenet, mlp
 from alexnet.models.architecture import Architecture
 from alexnet.models.handcrafted.system import SYSTEMS
 
@@ -18,6 +18,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         cifar.CIFAR_18,
         cifar.CIFAR_26,
         lenet.LENET,
+        mlp.MLP,
     )
 }
 

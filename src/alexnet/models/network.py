@@ -22,7 +22,7 @@ class Network(nn.Module):
         super().__init__()
         self.architecture, self.image_size, self.classes, self.channels = architecture, image_size, classes, channels
         self.layers = trace(architecture, classes=classes, channels=channels, image_size=image_size)
-        self.grid = feature_side(self.layers)
+        self.grid = feature_side(self.layers) if architecture.convs else image_size
         features, classifier = _feature_modules(architecture, channels, self.layers), _classifier_modules(architecture, self.layers)
         initialise([*features, *classifier], architecture)
         self.features = _sequence(features, architecture.numbered)

@@ -25,8 +25,8 @@ class Layer:
 
 def margins(architecture: Architecture, image_size: int) -> tuple[int, int]:
     """Zeros around the picture before the first layer: (left and top, right and bottom), in pixels."""
-    first = architecture.convs[0]
     if architecture.window_hangs_over:
+        first = architecture.convs[0]
         return 0, -(image_size + 2 * first.padding - first.kernel) % first.stride
     missing = max(0, architecture.canvas - image_size)
     return missing // 2, missing - missing // 2

@@ -57,7 +57,16 @@ class Extracting:
     seconds_left: float
 
 
-Event = StepDone | EpochDone | Planned | Message | Reading | Extracting
+@dataclass(frozen=True, slots=True)
+class RunsDone:
+    """Runs of a study that have ended so far; `seconds_left` is None before the first has."""
+
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+Event = StepDone | EpochDone | Planned | Message | Reading | Extracting | RunsDone
 Listener = Callable[[Event], None]
 
 

@@ -1,5 +1,8 @@
 """The choice of C by validation, calibrated scores, and machines that hold all that predicting needs."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +12,9 @@ from sklearn.metrics.pairwise import chi2_kernel
 from torch import Tensor
 
 from alexnet.models.handcrafted.machines import KernelMachine, LinearMachine, machine_from
-from alexnet.training.convex import choose as choosing
-from alexnet.training.convex import maps
+from alexnet.training.convex import candidates, maps
 from alexnet.training.convex.choose import Choice, calibrate, choose
-from alexnet.training.convex.config import SolverConfig
+from alexnet.training.convex.config import DESCENT_STRENGTHS, LONG_STRENGTHS_FEW, SolverConfig
 from alexnet.training.convex.features import FeatureSet
 from alexnet.training.loop import Interrupted
 
@@ -102,7 +104,7 @@ def test_one_seed_gives_one_machine() -> None:
 
 def test_features_that_do_not_fit_are_mapped_in_each_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = chosen("chi2", map="explicit")
-    monkeypatch.setattr(choosing, "available_bytes", lambda: 0)
+    monkeypatch.setattr(candidates, "available_bytes", lambda: 0)
     again = chosen("chi2", map="explicit")
     assert again.validation_error == pytest.approx(kept.validation_error, abs=0.01)
 
@@ -113,6 +115,70 @@ def test_a_choice_can_be_stopped(kernel: str) -> None:
         choose(
             TRAINING, VALIDATION, classes=10, kernel=kernel, config=SolverConfig(), seed=0, device=CPU, should_stop=lambda: True
         )  # fmt: skip
+
+
+TOGETHER = FeatureSet(PIXELS[:800], LABELS[:800])
+
+
+@pytest.mark.parametrize(("kernel", "way"), [("linear", "auto"), ("rbf", "exact"), ("rbf", "explicit")])
+def test_the_machine_is_fitted_again_on_all_and_told_by_what_was_seen_before(kernel: str, way: str) -> None:
+    config = SolverConfig(map=way, components=200)  # type: ignore[arg-type]
+    lines: list[str] = []
+    words: dict[str, Any] = {"classes": 10, "kernel": kernel, "seed": 0, "device": CPU}
+    before = choose(TRAINING, VALIDATION, config=config, **words)
+    after = choose(TRAINING, VALIDATION, config=config, together=TOGETHER, tell=lines.append, **words)
+    assert (before.refitted, after.refitted) == (False, True)
+    assert after.trials == before.trials
+    assert (after.validation_error, after.strength, after.gamma) == (before.validation_error, before.strength, before.gamma)
+    assert lines[-1] == f"Fitting C {before.strength:g} again on all 800 training and validation pictures ..."
+    same = replace(config, strengths=repr(before.strength), gamma=before.gamma or 0.0)
+    alone = choose(TOGETHER, VALIDATION, config=same, **words)  # the same machine but for its scale
+    scores, other = after.machine(TEST), alone.machine(TEST)
+    assert torch.equal(scores.argmax(1), other.argmax(1))
+    assert (after.primal, after.dual, after.relative_gap) == (alone.primal, alone.dual, alone.relative_gap)
+    learned = after.machine(torch.from_numpy(VALIDATION.vectors).float())
+    assert (learned.argmax(1).numpy() != VALIDATION.labels).mean() < after.validation_error
+
+
+def test_the_scale_is_that_of_the_machine_before() -> None:
+    words: dict[str, Any] = {"classes": 10, "kernel": "rbf", "seed": 0, "device": CPU, "config": SolverConfig()}
+    before, after = choose(TRAINING, VALIDATION, **words).machine, choose(TRAINING, VALIDATION, together=TOGETHER, **words).machine
+    assert isinstance(before, KernelMachine)
+    assert isinstance(after, KernelMachine)
+    assert float(before.scale) == float(after.scale) != 1.0
+    assert len(after.support) > len(before.support)
+
+
+def test_fitting_again_can_be_refused() -> None:
+    config = SolverConfig(refit=False)
+    choice = choose(TRAINING, VALIDATION, classes=10, kernel="linear", config=config, seed=0, device=CPU, together=TOGETHER)
+    assert not choice.refitted
+    assert torch.equal(choice.machine(TEST), chosen("linear", refit=False).machine(TEST))
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "chi2"])
+def test_half_and_twice_the_usual_width_are_tried_at_the_best_strength(kernel: str) -> None:
+    choice, usual = chosen(kernel, map="exact"), maps.kernel_width(kernel, TRAINING.vectors, SolverConfig(), 0)
+    first, others = choice.trials[:-2], choice.trials[-2:]
+    assert {trial.gamma for trial in first} == {usual}
+    assert [trial.gamma for trial in others] == [usual / 2, usual * 2]
+    best = min(first, key=lambda trial: (trial.validation_error, trial.strength))
+    assert {trial.strength for trial in others} == {best.strength}
+    assert choice.gamma in {trial.gamma for trial in choice.trials if trial.validation_error == choice.validation_error}
+
+
+@pytest.mark.parametrize(("kernel", "fields"), [("rbf", {"gamma": 0.3}), ("rbf", {"map": "explicit"}), ("intersection", {"map": "exact"})])
+def test_a_width_that_was_said_or_does_not_exist_is_not_varied(kernel: str, fields: dict[str, Any]) -> None:
+    choice = chosen(kernel, strengths="1", **fields)
+    assert len(choice.trials) == 1
+
+
+def test_features_decide_how_the_linear_machine_is_fitted() -> None:
+    assert chosen("linear").method == "primal"
+    assert chosen("linear", method="descent").method == "descent"
+    assert [trial.strength for trial in chosen("linear", method="descent").trials] == list(DESCENT_STRENGTHS)
+    assert [trial.strength for trial in chosen("linear", method="dual").trials] == list(LONG_STRENGTHS_FEW)
+    assert chosen("rbf", map="exact").method == ""
 
 
 def test_widths_follow_the_features() -> None:

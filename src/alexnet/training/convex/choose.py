@@ -11,41 +11,29 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from torch import Tensor
 
-from alexnet.data.pictures import available_bytes
 from alexnet.models.handcrafted.machines import KernelMachine, LinearMachine
-from alexnet.training.convex.config import KERNEL_STRENGTHS, LINEAR_STRENGTHS, LONG, LONG_STRENGTHS, LONG_STRENGTHS_FEW, MANY, SolverConfig
-from alexnet.training.convex.features import FeatureSet, Rows
-from alexnet.training.convex.kernel import KernelProblem, check_kernel_size
-from alexnet.training.convex.linear import fit_linear
-from alexnet.training.convex.maps import explicit_map, kernel_width
-from alexnet.training.loop import Interrupted
+from alexnet.training.convex.candidates import Candidate, Task, Trial, candidates
+from alexnet.training.convex.config import SolverConfig
+from alexnet.training.convex.features import FeatureSet
+from alexnet.training.convex.kernel import check_kernel_size
+from alexnet.training.convex.maps import kernel_width
 
-MAPPED_SHARE = 0.4  # of the free memory, for features that are mapped once instead of in each pass
-ROWS_AT_A_TIME = 1_024
 LARGEST_LOG_SCALE = 10.0  # where the validation pictures are told apart without an error, no scale is large enough
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trial:
-    """One value of C: errors from 0 to 1, and how far from the optimum the fit is at most."""
-
-    strength: float
-    gamma: float | None
-    validation_error: float
-    training_error: float
-    relative_gap: float
+GAMMA_FACTORS = (0.5, 2.0)  # of the usual gamma, tried besides at the best C
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
     """The machine with the lowest validation error, its scores scaled so that their softmax is calibrated; primal and dual before that.
 
-    gamma: None where the kernel has none. passes: over the features, by the linear machine; 0 for an exact kernel.
+    gamma: None where the kernel has none. method, passes: of the linear machine; "" and 0 for an exact kernel. refitted: whether the
+    machine, with its objectives, is that of training and validation pictures together; errors and the scale are of the fit before.
     """
 
     machine: LinearMachine | KernelMachine
     kernel: str
     exact: bool
+    method: str
     strength: float
     gamma: float | None
     validation_error: float
@@ -55,29 +43,7 @@ class Choice:
     trials: tuple[Trial, ...]
     seconds: float
     passes: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Task:
-    training: FeatureSet
-    validation: FeatureSet
-    classes: int
-    kernel: str
-    gamma: float
-    config: SolverConfig
-    seed: int
-    device: torch.device
-    should_stop: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    trial: Trial
-    machine: LinearMachine | KernelMachine
-    scores: Tensor  # of the validation pictures
-    primal: float
-    dual: float
-    passes: int
+    refitted: bool
 
 
 def choose(  # noqa: PLR0913  # whatever decides the machine
@@ -89,48 +55,50 @@ def choose(  # noqa: PLR0913  # whatever decides the machine
     config: SolverConfig,
     seed: int,
     device: torch.device,
+    together: FeatureSet | None = None,
     tell: Callable[[str], None] = lambda line: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Choice:
     """The best machine of all values of C by validation error; of equals the smallest C, which has the widest margin.
 
-    kernel: the system's; `config.kernel` goes before it. Raises Interrupted when `should_stop` answers true, and BadDataset where an exact
-    kernel machine does not fit.
+    kernel: the system's; `config.kernel` goes before it. together: training and validation pictures, on which the machine is fitted again
+    if `config.refit` says so. Raises Interrupted when `should_stop` answers true, BadDataset where an exact kernel machine does not fit.
     """
     started, kernel = time.monotonic(), config.kernel or kernel
     exact = is_exact(kernel, len(training), config)
+    whole = together if config.refit and together is not None else None
     if exact:
-        check_kernel_size(len(training), config)
-    task = _Task(
+        check_kernel_size(len(whole or training), config)
+    task = Task(
         training=training,
         validation=validation,
         classes=classes,
         kernel=kernel,
         gamma=kernel_width(kernel, training.vectors, config, seed),
+        exact=exact,
         config=config,
         seed=seed,
         device=device,
         should_stop=should_stop,
     )
-    tried = []
-    for one in _kernels(task) if exact else _linears(task):
-        tell(_line(one.trial))
-        tried.append(one)
-    best = min(tried, key=lambda one: (one.trial.validation_error, one.trial.strength))
-    calibrate(best.machine, best.scores, validation.labels)
+    trials, best = _best(task, tell)
+    scale = calibrate(best.machine, best.scores, validation.labels)
+    final = _again(task, best, scale, whole, tell) if whole is not None else best
     return Choice(
-        machine=best.machine,
+        machine=final.machine,
         kernel=kernel,
         exact=exact,
+        method=final.method,
         strength=best.trial.strength,
         gamma=best.trial.gamma,
         validation_error=best.trial.validation_error,
-        primal=best.primal,
-        dual=best.dual,
-        relative_gap=best.trial.relative_gap,
-        trials=tuple(one.trial for one in tried),
+        primal=final.primal,
+        dual=final.dual,
+        relative_gap=final.trial.relative_gap,
+        trials=trials,
         seconds=time.monotonic() - started,
-        passes=best.passes,
+        passes=final.passes,
+        refitted=final is not best,
     )
 
 
@@ -154,101 +122,54 @@ def calibrate(machine: LinearMachine | KernelMachine, scores: Tensor, labels: ND
 
     found = minimize_scalar(log_loss, bounds=(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE), method="bounded")
     scale = float(np.exp(found.x))
+    _multiply(machine, scale)
+    return scale
+
+
+def _multiply(machine: LinearMachine | KernelMachine, scale: float) -> None:
     if isinstance(machine, LinearMachine):
         machine.weights.mul_(scale)
         machine.bias.mul_(scale)
     else:
         machine.scale.mul_(scale)
-    return scale
 
 
-def _kernels(task: _Task) -> Iterator[_Candidate]:
-    problem = KernelProblem(task.training, classes=task.classes, kernel=task.kernel, gamma=task.gamma, device=task.device)
-    for strength in task.config.strength_values or KERNEL_STRENGTHS:
-        if task.should_stop():
-            raise Interrupted("Stopped while the machine was being fitted; the features are kept where they were.")
-        fit = problem.solve(strength)
-        scores = _machine_scores(fit.machine, task.validation, task.device)
-        trial = Trial(
-            strength=strength,
-            gamma=task.gamma if task.kernel in ("rbf", "chi2") else None,
-            validation_error=_error(scores, task.validation.labels),
-            training_error=_error(fit.training_scores, task.training.labels),
-            relative_gap=fit.relative_gap,
-        )
-        yield _Candidate(trial, fit.machine, scores, fit.primal, fit.dual, 0)
+def _best(task: Task, tell: Callable[[str], None]) -> tuple[tuple[Trial, ...], Candidate]:
+    """What was tried, and the best of it. Only the best machine is kept meanwhile: each may hold as much as the features."""
+    trials: list[Trial] = []
+    best: Candidate | None = None
+    for one in candidates(task):
+        tell(_line(one.trial))
+        trials.append(one.trial)
+        best = _better(best, one)
+    assert best is not None, "a list of strengths is never empty"
+    for one in _other_gammas(task, best):
+        tell(_line(one.trial))
+        trials.append(one.trial)
+        best = _better(best, one)
+    return tuple(trials), best
 
 
-def _linears(task: _Task) -> Iterator[_Candidate]:
-    labels, config = task.training.labels, task.config
-    feature_map = explicit_map(task.kernel, task.training.vectors, task.gamma, config, task.seed, task.device)
-    plain = _mapped_once(Rows(task.training, task.device, feature_map))
-    strengths = config.strength_values or _usual_strengths(plain)
-    fits = fit_linear(
-        _centred(plain, labels),
-        labels,
-        classes=task.classes,
-        strengths=strengths,
-        config=config,
-        seed=task.seed,
-        should_stop=task.should_stop,
-    )
-    machines = [LinearMachine(fit.weights, fit.bias, feature_map) for fit in fits]
-    unseen = Rows(task.validation, task.device, feature_map)
-    heard = zip(_linear_scores(machines, plain), _linear_scores(machines, unseen), strict=True)
-    for fit, machine, (inside, scores) in zip(fits, machines, heard, strict=True):
-        trial = Trial(
-            strength=fit.strength,
-            gamma=task.gamma if task.kernel == "rbf" else None,
-            validation_error=_error(scores, task.validation.labels),
-            training_error=_error(inside, labels),
-            relative_gap=fit.relative_gap,
-        )
-        yield _Candidate(trial, machine, scores, float(fit.primal.sum()), float(fit.dual.sum()), fit.passes)
+def _better(best: Candidate | None, one: Candidate) -> Candidate:
+    """The lower validation error; of equals the smaller C, and of those the one that was there before."""
+    if best is None:
+        return one
+    return min(best, one, key=lambda it: (it.trial.validation_error, it.trial.strength))
 
 
-def _usual_strengths(rows: Rows) -> tuple[float, ...]:
-    if rows.inputs <= LONG:
-        return LINEAR_STRENGTHS
-    return LONG_STRENGTHS if len(rows) >= MANY else LONG_STRENGTHS_FEW
+def _other_gammas(task: Task, best: Candidate) -> Iterator[Candidate]:
+    """Half and twice the usual gamma at the best C, of an exact machine whose gamma was not said."""
+    if task.exact and best.trial.gamma is not None and not task.config.gamma:
+        for factor in GAMMA_FACTORS:
+            yield from candidates(task.narrowed(task.training, best.trial.strength, factor * task.gamma))
 
 
-def _centred(plain: Rows, labels: NDArray[np.int64]) -> Rows:
-    """The same rows, moved and scaled for the solver; its machine is given back in the features' own coordinates."""
-    rows = Rows(FeatureSet(plain.vectors, labels), plain.device, plain.feature_map)
-    rows.centre()
-    return rows
-
-
-def _mapped_once(rows: Rows) -> Rows:
-    """The same rows with their map applied and kept in half precision, where that fits; else they are mapped in every pass."""
-    if rows.feature_map is None or 2 * len(rows) * rows.inputs > MAPPED_SHARE * available_bytes():
-        return rows
-    vectors = np.empty((len(rows), rows.inputs), dtype=np.float16)
-    for which, part in rows.chunks():
-        vectors[which] = part[:, :-1].cpu().numpy()
-    return Rows(FeatureSet(vectors, np.zeros(len(rows), dtype=np.int64)), rows.device)
-
-
-def _linear_scores(machines: list[LinearMachine], rows: Rows) -> list[Tensor]:
-    """Scores (n, classes) of each machine, by one pass over rows that are mapped but not centred."""
-    stacked = torch.cat([torch.cat([machine.weights, machine.bias[None]]) for machine in machines], dim=1)
-    scores = torch.empty(len(rows), stacked.shape[1], device=rows.device)  # at once: small results between large chunks split up the heap
-    for which, part in rows.chunks():
-        scores[which] = part @ stacked
-    return list(scores.chunk(len(machines), dim=1))
-
-
-def _machine_scores(machine: KernelMachine, features: FeatureSet, device: torch.device) -> Tensor:
-    parts = []
-    for start in range(0, len(features), ROWS_AT_A_TIME):
-        part = np.array(features.vectors[start : start + ROWS_AT_A_TIME], dtype=np.float32)
-        parts.append(machine(torch.from_numpy(part).to(device)))
-    return torch.cat(parts)
-
-
-def _error(scores: Tensor, labels: NDArray[np.int64]) -> float:
-    return float((scores.argmax(1).cpu().numpy() != labels).mean())
+def _again(task: Task, best: Candidate, scale: float, together: FeatureSet, tell: Callable[[str], None]) -> Candidate:
+    """The same machine fitted on training and validation pictures together, with the scale of the one before."""
+    tell(f"Fitting C {best.trial.strength:g} again on all {len(together):,} training and validation pictures ...")
+    (found,) = candidates(task.narrowed(together, best.trial.strength, best.trial.gamma))
+    _multiply(found.machine, scale)
+    return found
 
 
 def _line(trial: Trial) -> str:

@@ -8,13 +8,17 @@ from alexnet.errors import BadRecipe
 
 KernelChoice = Literal["", "linear", "rbf", "chi2", "intersection"]
 MapChoice = Literal["auto", "exact", "explicit"]
+Method = Literal["descent", "dual", "primal"]
+MethodChoice = Literal["auto", "descent", "dual", "primal"]
 
 LINEAR_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # for features of mean squared norm 1
-LONG_STRENGTHS = (0.1, 0.3, 1.0)  # of long features, where every further one costs
+DESCENT_STRENGTHS = (0.3, 3.0)  # of long features that are fitted by descent, which stops before larger values tell
+LONG_STRENGTHS = (0.1, 0.3, 1.0)  # of long features in the dual, where every further one costs
 LONG_STRENGTHS_FEW = (0.3, 1.0, 3.0)  # the same for fewer than MANY pictures: the best C falls as the sum of losses grows
 MANY = 20_000
 SHORT_PASSES, LONG_PASSES = 60, 8  # further ones narrow the gap and leave the errors as they are
 LONG_VISITS = 200_000  # of rows at least: small sets get more passes
+DESCENT_PASSES, DESCENT_VISITS = 6, 60_000  # the same for descent: where it stops early
 LONG = 3_200  # numbers of a feature vector: up to here a factor of (D, D) for each C is cheap (raw pixels of 32 x 32 have 3,072)
 KERNEL_STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 
@@ -26,11 +30,13 @@ class SolverConfig:
     kernel: KernelChoice = ""  # "": the system's own
     map: MapChoice = "auto"  # exact: the kernel matrix; explicit: a feature map and a linear machine; auto: exact up to exact_limit
     exact_limit: int = 10_000  # pictures to train on; the matrix grows with their square
+    method: MethodChoice = "auto"  # of the linear machine; auto: primal for short features, descent for long ones
+    refit: bool = True  # once C is chosen, fit again on training and validation pictures together; the errors told stay the first fit's
     strengths: str = ""  # values of C that are tried, as "0.1,1,10"; "": the machine's own list
-    gamma: float = 0.0  # of rbf and chi2; 0: from the spread of the features
-    epochs: int = 0  # passes over the features that the linear machine makes at most; 0: 60 over short ones, 8 or more over long ones
-    tolerance: float = 0.05  # relative duality gap at which a linear machine is done
-    batch_size: int = 128  # pictures whose dual variables the linear machine solves together
+    gamma: float = 0.0  # of rbf and chi2; 0: from the spread of the features, and half and twice of it where the machine is exact
+    epochs: int = 0  # passes over the features, of primal and dual at most, of descent exactly; 0: 60 (primal), 8 or more (dual), 6 or more
+    tolerance: float = 0.05  # relative duality gap at which a linear machine is done, in the primal and in the dual
+    batch_size: int = 128  # pictures of a step of descent, or whose dual variables are solved together
     components: int = 2_000  # of the explicit map of rbf and intersection
 
     def __post_init__(self) -> None:
@@ -44,6 +50,18 @@ class SolverConfig:
         _need(self.gamma >= 0 and math.isfinite(self.gamma), "gamma", self.gamma, "must be above 0, or 0 for one from the features")
         _need(0 < self.tolerance < 1, "tolerance", self.tolerance, "is a share of the objective, between 0 and 1")
         _ = self.strength_values
+
+    def method_for(self, inputs: int) -> Method:
+        """How a linear machine on features of this length is fitted."""
+        if self.method == "auto":
+            return "primal" if inputs <= LONG else "descent"
+        return self.method
+
+    def passes_for(self, method: Method, n: int) -> int:
+        """The passes over n rows: what was asked for, else the method's own number, which is larger for few rows."""
+        usual = {"primal": (SHORT_PASSES, 0), "dual": (LONG_PASSES, LONG_VISITS), "descent": (DESCENT_PASSES, DESCENT_VISITS)}
+        least, visits = usual[method]
+        return self.epochs or max(least, -(-visits // n))
 
     @property
     def strength_values(self) -> tuple[float, ...]:

@@ -7,11 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alexnet.training.convex.config import LONG, LONG_PASSES, LONG_VISITS, SHORT_PASSES, SolverConfig
+from alexnet.errors import BadRecipe
+from alexnet.training.convex.config import SolverConfig
+from alexnet.training.convex.descent import average
 from alexnet.training.convex.dual import ascend
 from alexnet.training.convex.features import Rows
 from alexnet.training.convex.primal import descend
 from alexnet.training.convex.problem import one_against_rest
+
+LONGEST_PRIMAL = 10_000  # numbers of a feature vector: 0.4 GB for each C
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +50,33 @@ def fit_linear(
 ) -> list[LinearFit]:
     """One against the rest with the squared hinge, for each C; raises Interrupted when `should_stop` answers true.
 
-    Short features are solved in the primal, long ones in the dual: where pictures outnumber values, dual variables are many and entangled.
+    Short features are solved in the primal; long ones by descent, which stops early, or in the dual: where pictures outnumber values, dual
+    variables are many and entangled. Raises BadRecipe where the primal's matrix would be too large.
     """
-    problem = one_against_rest(rows, labels, classes, strengths, should_stop)
-    if rows.inputs <= LONG:
-        most = config.epochs or SHORT_PASSES
-        weights, certificate, passes = descend(problem, passes=most, tolerance=config.tolerance, seed=seed)
+    problem, method = one_against_rest(rows, labels, classes, strengths, should_stop), config.method_for(rows.inputs)
+    passes = config.passes_for(method, len(rows))
+    if method == "primal":
+        _check_length(rows.inputs)
+        weights, certificate, made = descend(problem, passes=passes, tolerance=config.tolerance, seed=seed)
+    elif method == "descent":
+        weights, certificate, made = average(problem, passes=passes, batch_size=config.batch_size, seed=seed)
     else:
-        weights, certificate, passes = ascend(
-            problem,
-            passes=config.epochs or max(LONG_PASSES, LONG_VISITS // len(rows)),
-            tolerance=config.tolerance,
-            batch_size=config.batch_size,
-            seed=seed,
-        )
+        size = config.batch_size
+        weights, certificate, made = ascend(problem, passes=passes, tolerance=config.tolerance, batch_size=size, seed=seed)
     fits = []
     for index, strength in enumerate(strengths):
         columns = slice(index * classes, (index + 1) * classes)
         own, bias = _unfold(rows, weights[:, columns])
-        fits.append(LinearFit(float(strength), own, bias, certificate.primal[columns], certificate.dual[columns], passes))
+        fits.append(LinearFit(float(strength), own, bias, certificate.primal[columns], certificate.dual[columns], made))
     return fits
+
+
+def _check_length(inputs: int) -> None:
+    if inputs > LONGEST_PRIMAL:
+        raise BadRecipe(
+            f"solver.method is 'primal', and features of {inputs:,} numbers need a matrix of {4e-9 * inputs**2:,.1f} GB for each C; "
+            f"{LONGEST_PRIMAL:,} numbers are the most. It can be 'descent' or 'dual'."
+        )
 
 
 def _unfold(rows: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:

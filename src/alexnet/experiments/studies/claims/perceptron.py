@@ -1,0 +1,16 @@
+"""Convolutions against fully connected layers alone (asked by the lecture's audience: will MLPs come back)."""
+
+from alexnet.experiments.studies.claim import Arm, Study
+from alexnet.experiments.studies.common import Matching
+
+PERCEPTRON = Study(
+    claim="convolution",
+    section="audience",
+    better="convolutions",
+    worse="mlp-parameters",
+    arms=(
+        Arm(name="convolutions"),
+        Arm(name="mlp-parameters", model="mlp", changes={"network.hidden_units": Matching("parameters")}, fair="equal-parameters"),
+        Arm(name="mlp-macs", model="mlp", changes={"network.hidden_units": Matching("macs")}, fair="equal-macs"),
+    ),
+)

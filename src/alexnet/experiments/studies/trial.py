@@ -1,0 +1,143 @@
+"""One run of one arm: pictures that are already there, a fit, the judged pictures looked at once. No page, no model file.
+
+The parent process makes the split; a worker keeps the decoded pictures between its runs.
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from alexnet.data.datasets import SPLIT_NAMES, Dataset, open_dataset
+from alexnet.data.images import Fit
+from alexnet.data.pictures import Pictures, open_pictures
+from alexnet.data.preprocess import measured
+from alexnet.data.splits import Splits
+from alexnet.data.thinning import thinned
+from alexnet.device import autocast, choose_device, choose_precision, forget_peak_memory, peak_memory
+from alexnet.errors import AlexNetError
+from alexnet.evaluation.evaluate import Evaluation, evaluate
+from alexnet.experiments.fit_network import fit_network, new_model
+from alexnet.experiments.fit_system import fit_system
+from alexnet.experiments.fitted import Fitted
+from alexnet.experiments.gather import colour_statistics, some_pictures
+from alexnet.experiments.recipe import Recipe, to_toml, views_of
+from alexnet.experiments.runs import Run, RunFolder, read_object
+from alexnet.experiments.studies.outcome import Outcome, read_outcome, write_outcome
+from alexnet.experiments.studies.signals import Signals, signals_of
+from alexnet.models.handcrafted.system import SYSTEMS
+from alexnet.training.events import silent
+from alexnet.training.loop import Interrupted
+
+TRAINING_SAMPLE = 2_000  # training pictures that the finished network is tested on
+KEPT_SQUARES = 3  # picture sizes that a worker keeps decoded
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One run to be made: its resolved recipe, the split that it uses, and the folder where its outcome lies."""
+
+    recipe: Recipe
+    splits: Path
+    folder: Path
+    device: str = "auto"
+
+    @property
+    def outcome(self) -> Path:
+        """The file that says it has ended."""
+        return self.folder / "outcome.json"
+
+
+def digest(recipe: Recipe) -> str:
+    """What names a run: equal recipes are the same run, in whatever study they stand."""
+    return sha256(to_toml(recipe).encode()).hexdigest()[:16]
+
+
+def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
+    """Make the run, or go on with it, or read what it gave; a mistake of the user's kind becomes the outcome's failure.
+
+    Raises Interrupted when `should_stop` answers true.
+    """
+    if trial.outcome.exists():
+        return read_outcome(trial.outcome)
+    key, started = digest(trial.recipe), time.monotonic()
+    forget_peak_memory()
+    try:
+        outcome = _made(trial, key, started, should_stop)
+    except Interrupted:
+        raise
+    except AlexNetError as error:
+        outcome = Outcome(key=key, seed=trial.recipe.seed, failure=str(error))
+    write_outcome(outcome, trial.outcome)
+    shutil.rmtree(trial.folder / "checkpoints", ignore_errors=True)
+    return outcome
+
+
+def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool]) -> Outcome:
+    recipe, folder = trial.recipe, RunFolder(trial.folder)
+    folder.start(recipe, resume=True)
+    dataset = _dataset(recipe.data)
+    run = Run(folder, recipe, "a study asks for it", dataset, choose_device(trial.device), silent, should_stop, trial.splits, started)
+    pictures = _pictures(recipe.data, recipe.preprocess.stored_size, recipe.preprocess.fit)
+    splits = thinned(dataset, _splits(recipe.data, trial.splits), recipe.fraction, seed=recipe.seed)
+    fitted, signals = _fitted(run, pictures, splits)
+    fitted_at = time.monotonic()
+    judged, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
+    evaluation = _evaluated(run, fitted, pictures, indices)
+    sample = _evaluated(run, fitted, pictures, splits.train[:: -(-len(splits.train) // TRAINING_SAMPLE)])
+    ended = time.monotonic()
+    return Outcome(
+        key=key,
+        seed=recipe.seed,
+        judged=judged,
+        judged_error=evaluation.top1_error,
+        validation_error=fitted.validation_error,
+        training_error=sample.top1_error,
+        wrong=[bool(wrong) for wrong in evaluation.probabilities.argmax(1) != evaluation.labels],
+        epochs=fitted.epochs,
+        seconds=fitted.seconds,
+        evaluation_seconds=ended - fitted_at + signals.seconds,
+        overhead_seconds=max(0.0, fitted_at - started - fitted.seconds - signals.seconds),
+        n_train=len(splits.train),
+        parameters=fitted.parameters,
+        macs=fitted.macs,
+        memory_bytes=peak_memory(),
+        history=[dict(row) for row in fitted.history],
+        gradients=signals.gradients,
+        outputs=signals.outputs,
+        per_class={row["class"]: row["error"] for row in evaluation.per_class if row["error"] is not None},
+    )
+
+
+def _fitted(run: Run, pictures: Pictures, splits: Splits) -> tuple[Fitted, Signals]:
+    """The model, and a network's signals before training."""
+    if run.recipe.model in SYSTEMS:
+        return fit_system(run, pictures, splits), Signals()
+    pca = colour_statistics(pictures, splits, run.recipe.seed)
+    preprocess = measured(run.recipe.preprocess, pca)
+    signals = signals_of(new_model(run, preprocess, some_pictures(pictures, splits)), run, pictures, splits)
+    return fit_network(run, pictures, splits, pca, preprocess), signals
+
+
+def _evaluated(run: Run, fitted: Fitted, pictures: Pictures, indices: tuple[int, ...]) -> Evaluation:
+    view = views_of(run.recipe.views)[0]
+    with autocast(choose_precision(run.recipe.training.precision, run.device), run.device):
+        return evaluate(fitted.model, run.dataset, pictures, indices, run.dataset.classes, view=view, flip=run.dataset.traits.flip)
+
+
+@lru_cache(maxsize=2)
+def _dataset(data: str) -> Dataset:
+    return open_dataset(data)
+
+
+@lru_cache(maxsize=8)
+def _splits(data: str, path: Path) -> Splits:
+    return Splits.from_json(_dataset(data), read_object(path, SPLIT_NAMES))
+
+
+@lru_cache(maxsize=KEPT_SQUARES)
+def _pictures(data: str, size: int, fit: Fit) -> Pictures:
+    return open_pictures(_dataset(data), size, fit, workers=1, check=False)
