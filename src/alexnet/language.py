@@ -1,7 +1,7 @@
 """What the program's pages and verdicts say, in English and Chinese: one table, `messages/*.toml`. Knows no page.
 
-A message is named by its file and its name in it, as `slides.parameters`; each has a text for every language. Adding a language is a
-text beside each; a message that lacks one is a defect that the tests find.
+A message is named by its file and its name in it, as `slides.parameters`; each has a text for every language. Adding a language is
+its code here and a text beside each; a message that lacks one is a defect that the tests find.
 """
 
 import tomllib

@@ -332,6 +332,16 @@ def test_a_training_that_learns_is_not_taken_for_one_at_chance(tmp_path: Path, m
     assert fit(training(tmp_path, replace(CONFIG, epochs=3.0), model=learner, batches=batches)).finished
 
 
+def test_it_ends_with_the_epoch_whose_training_error_is_low_enough(tmp_path: Path) -> None:
+    long = replace(CONFIG, schedule="constant", epochs=6.0)
+    whole = fit(training(tmp_path / "whole", long)).history
+    enough = whole[2]["training_error"]
+    first = next(place for place, row in enumerate(whole) if row["training_error"] <= enough)
+    ended = fit(training(tmp_path / "ended", replace(long, enough_training_error=enough))).history
+    assert without_times(ended) == without_times(whole[: first + 1])
+    assert len(fit(training(tmp_path / "never", replace(long, enough_training_error=1e-9))).history) == len(whole)
+
+
 def test_a_plateau_drops_the_rate_three_times_and_then_ends_the_training(tmp_path: Path) -> None:
     config = replace(CONFIG, schedule="plateau", plateau_epochs=2.0, epochs=90.0, learning_rate=1e-12, averaging=0.0)
     state = fit(training(tmp_path, config))

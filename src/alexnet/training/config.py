@@ -18,6 +18,7 @@ class TrainingConfig:
 
     epochs: float = 90.0
     budget_seconds: float = 0.0  # > 0: plan the epochs to end in this time, reading, testing and report included
+    enough_training_error: float = 0.0  # > 0: end after the epoch whose training error is no more than this
     batch_size: int = 128  # images per step
     learning_rate: float = 0.01  # of weights; the peak of one-cycle
     bias_learning_rate: float = 2.0  # times learning_rate (the 2012 program)

@@ -144,7 +144,8 @@ class _Course:
         self._check_chance(row["training_loss"])
         state.plateau.observe(row["epoch"], error, self.config)
         state.start_epoch()
-        state.finished = self.at_end() or (self.config.schedule == "plateau" and state.plateau.finished)
+        enough = self.config.enough_training_error > 0 and row["training_error"] <= self.config.enough_training_error
+        state.finished = self.at_end() or enough or (self.config.schedule == "plateau" and state.plateau.finished)
         self._save()
         if self.training.should_stop():
             raise Interrupted(f"Stopped after step {self.state.step:,}; nothing is lost.")

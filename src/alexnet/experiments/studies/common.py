@@ -71,7 +71,7 @@ def common_recipe(data: str, dataset: Dataset, scale: Scale, fields: Mapping[str
 def _small_sizes(side: int) -> dict[str, Any]:
     windows = {"network.first_kernel": 5, "network.first_stride": 1, "network.first_padding": 2}
     sizes = {"preprocess.stored_size": side, "preprocess.image_size": seen_side(side), "augment.crop_padding": 2}
-    return windows | sizes | {"training.batch_size": 64}
+    return windows | sizes | {"training.batch_size": 32}
 
 
 def arm_recipe(study: Study, arm: Arm, common: Recipe, dataset: Dataset, *, seed: int) -> Recipe:

@@ -148,8 +148,12 @@ def _made(course: Course, todo: Sequence[Trial]) -> Iterator[tuple[int, Outcome]
 
 
 def _trials(course: Course, arms: Mapping[str, Arms]) -> dict[str, Trial]:
-    """By digest; the first seed of all arms before the second."""
-    recipes = sorted((recipe for one in arms.values() for recipe in one.recipes), key=lambda recipe: recipe.seed)
+    """By digest; what sees pictures of one size together, so that a process decodes them once; of it the first seed before the second."""
+
+    def place(recipe: Recipe) -> tuple[str, int, int]:
+        return recipe.preprocess.fit, recipe.preprocess.stored_size, recipe.seed
+
+    recipes = sorted((recipe for one in arms.values() for recipe in one.recipes), key=place)
     return {
         key: Trial(recipe=recipe, splits=course.folder.splits_of(recipe.seed), folder=course.folder.runs / key, device=course.device)
         for recipe in recipes

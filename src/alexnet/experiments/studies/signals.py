@@ -1,6 +1,5 @@
 """What passes through a network before it is trained: the activations forward, the gradients back. One batch, single precision."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -30,7 +29,6 @@ class Signals:
 
 def signals_of(model: NetworkModel, run: Run, pictures: Pictures, splits: Splits) -> Signals:
     """Of some training pictures, spread evenly. What a layer gives is taken behind its nonlinearity, normalisation and pooling."""
-    started = time.monotonic()
     indices = splits.train[:: -(-len(splits.train) // PICTURES)]
     images = centre_crop(next(pictures.stream([indices])), model.image_size).to(run.device)
     given, hooks = _watched(model.network)
@@ -40,7 +38,7 @@ def signals_of(model: NetworkModel, run: Run, pictures: Pictures, splits: Splits
     for hook in hooks:
         hook.remove()
     gradients = {_layer(name): float(weight.grad.double().norm()) for name, weight in _weights(model.network) if weight.grad is not None}
-    return Signals(gradients=gradients, outputs=given, seconds=time.monotonic() - started)
+    return Signals(gradients=gradients, outputs=given)
 
 
 def _weights(network: nn.Module) -> list[tuple[str, nn.Parameter]]:

@@ -6,14 +6,15 @@ The parent process makes the split; a worker keeps the decoded pictures between 
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
+from alexnet.data.augment import ColourPCA
 from alexnet.data.datasets import SPLIT_NAMES, Dataset, open_dataset
 from alexnet.data.images import Fit
-from alexnet.data.pictures import Pictures, open_pictures
+from alexnet.data.pictures import Pictures, available_bytes, open_pictures
 from alexnet.data.preprocess import measured
 from alexnet.data.splits import Splits
 from alexnet.data.thinning import thinned
@@ -23,7 +24,7 @@ from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.experiments.fit_network import fit_network, new_model
 from alexnet.experiments.fit_system import fit_system
 from alexnet.experiments.fitted import Fitted
-from alexnet.experiments.gather import colour_statistics, some_pictures
+from alexnet.experiments.gather import colour_statistics, processors, some_pictures
 from alexnet.experiments.recipe import Recipe, to_toml, views_of
 from alexnet.experiments.runs import Run, RunFolder, read_object
 from alexnet.experiments.studies.outcome import Outcome, read_outcome, write_outcome
@@ -33,7 +34,8 @@ from alexnet.training.events import silent
 from alexnet.training.loop import Interrupted
 
 TRAINING_SAMPLE = 2_000  # training pictures that the finished network is tested on
-KEPT_SQUARES = 3  # picture sizes that a worker keeps decoded
+KEPT_SQUARES = 2  # picture sizes that a worker keeps decoded
+MEMORY_SHARE = 0.4  # of the free memory, for the squares of all workers together
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,9 +118,11 @@ def _fitted(run: Run, pictures: Pictures, splits: Splits) -> tuple[Fitted, Signa
     """The model, and a network's signals before training."""
     if run.recipe.model in SYSTEMS:
         return fit_system(run, pictures, splits), Signals()
-    pca = colour_statistics(pictures, splits, run.recipe.seed)
+    pca = _colours(run.recipe.data, run.recipe.preprocess.stored_size, run.recipe.preprocess.fit, splits.train, run.recipe.seed)
     preprocess = measured(run.recipe.preprocess, pca)
+    started = time.monotonic()
     signals = signals_of(new_model(run, preprocess, some_pictures(pictures, splits)), run, pictures, splits)
+    signals = replace(signals, seconds=time.monotonic() - started)
     return fit_network(run, pictures, splits, pca, preprocess), signals
 
 
@@ -140,4 +144,11 @@ def _splits(data: str, path: Path) -> Splits:
 
 @lru_cache(maxsize=KEPT_SQUARES)
 def _pictures(data: str, size: int, fit: Fit) -> Pictures:
-    return open_pictures(_dataset(data), size, fit, workers=1, check=False)
+    limit = int(MEMORY_SHARE * available_bytes() / KEPT_SQUARES / processors())
+    return open_pictures(_dataset(data), size, fit, workers=1, check=False, memory_limit_bytes=limit)
+
+
+@lru_cache(maxsize=8)
+def _colours(data: str, size: int, fit: Fit, train: tuple[int, ...], seed: int) -> ColourPCA:
+    """Mean and colours of these training pictures, which many runs share."""
+    return colour_statistics(_pictures(data, size, fit), Splits(train=train, validation=(), test=()), seed)
