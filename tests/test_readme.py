@@ -32,6 +32,7 @@ def session(words: list[str], folder: Path) -> str:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the session is bash's")
+@pytest.mark.slow  # its comparison alone takes its budget of 15 seconds
 def test_shell_session(tmp_path: Path) -> None:
     (block,) = blocks("bash")
     printed = session(["bash", "-euo", "pipefail", "-c", block], tmp_path)

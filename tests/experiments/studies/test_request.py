@@ -57,6 +57,13 @@ def test_a_damaged_one_is_refused(damage: str, tmp_path: Path) -> None:
         kept_request(path)
 
 
+def test_what_has_no_plan_yet_takes_all_that_is_said(tmp_path: Path) -> None:
+    kept = request_of("pictures", claims="dropout", budget="6s")
+    said: dict[str, Any] = {"claims": None, "seeds": 5, "budget": "1h", "fields": {"training.epochs": "3"}}
+    more = extended(kept, request_of("pictures", **said), said, tmp_path)
+    assert (more.claims, more.seeds, more.budget, more.fields) == (("dropout",), 5, "1h", {"training.epochs": "3"})
+
+
 def test_claims_and_seeds_are_added_and_nothing_else(tmp_path: Path) -> None:
     kept = replace(request_of("pictures", claims="dropout"), scale=SCALE)
     said: dict[str, Any] = {"claims": "activation", "seeds": 5}

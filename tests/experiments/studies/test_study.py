@@ -192,6 +192,7 @@ def test_too_short_a_budget_is_refused_and_nothing_is_run(letters: Path, tmp_pat
     with pytest.raises(BudgetTooSmall):
         run(letters, tmp_path / "s", budget="6s", seeds=50)
     assert not runs(tmp_path / "s")
+    assert len(run(letters, tmp_path / "s", budget="10m").findings) == 1  # the same folder, with more time
 
 
 def test_other_folders_are_not_written_into(letters: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from alexnet.models.handcrafted.system import SYSTEMS
 
 NETWORK = "alexnet"
 SMALL = 64  # px: smaller pictures are seen at their own size, through 5x5 windows instead of 11x11 ones with stride 4
+BATCH = 32  # pictures a step: in few epochs on few pictures it is steps that move the weights
 SMALLEST = 15  # px: 15, 7, 3 and 1 after three poolings
 SETS_THE_SCALE: dict[str, tuple[str, type]] = {
     "network.width": ("width", float),
@@ -62,7 +63,12 @@ def common_recipe(data: str, dataset: Dataset, scale: Scale, fields: Mapping[str
     if seen_side(side) < SMALLEST:
         raise BadDataset(f"{dataset.name} has pictures of {side} px; a study needs {SMALLEST} px or more, as AlexNet pools three times.")
     sizes = _small_sizes(side) if side < SMALL else {"preprocess.stored_size": scale.size * 8 // 7, "preprocess.image_size": scale.size}
-    changes = sizes | {"network.width": scale.width, "fraction": scale.fraction, "training.epochs": scale.epochs}
+    changes = sizes | {
+        "training.batch_size": BATCH,
+        "network.width": scale.width,
+        "fraction": scale.fraction,
+        "training.epochs": scale.epochs,
+    }
     own = {name: value for name, value in fields.items() if name not in SETS_THE_SCALE or (side < SMALL and name.startswith("pre"))}
     chosen = plan(data, dataset, model=NETWORK, recipe="quick", weights=None, seed=None, image_size=None, changes=changes | own)
     return replace(chosen.recipe, name="study")
@@ -71,7 +77,7 @@ def common_recipe(data: str, dataset: Dataset, scale: Scale, fields: Mapping[str
 def _small_sizes(side: int) -> dict[str, Any]:
     windows = {"network.first_kernel": 5, "network.first_stride": 1, "network.first_padding": 2}
     sizes = {"preprocess.stored_size": side, "preprocess.image_size": seen_side(side), "augment.crop_padding": 2}
-    return windows | sizes | {"training.batch_size": 32}
+    return windows | sizes
 
 
 def arm_recipe(study: Study, arm: Arm, common: Recipe, dataset: Dataset, *, seed: int) -> Recipe:

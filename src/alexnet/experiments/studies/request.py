@@ -87,9 +87,14 @@ def kept_request(path: Path) -> Request | None:
 
 
 def extended(kept: Request, asked: Request, said: Mapping[str, Any], path: Path) -> Request:
-    """The kept study with the claims and the seeds asked for now added; raises BadRun where anything else that was said differs."""
+    """The kept study with the claims and the seeds asked for now added; raises BadRun where anything else that was said differs.
+
+    said: the words of now, None where nothing was said. A study that has no plan yet takes all of them.
+    """
     if asked.data != kept.data:
         raise BadRun(f"{path} holds a study of {kept.data}, not of {asked.data}; choose another --out.")
+    if kept.scale is None:
+        return replace(kept, **{name: getattr(asked, name) for name, value in said.items() if value})
     if said.get("fields") and dict(asked.fields) != dict(kept.fields):
         raise BadRun(f"{path} holds a study with other fields ({dict(kept.fields)}); say the same, or choose another --out.")
     claims = find_studies(tuple({*kept.claims, *(asked.claims if said.get("claims") is not None else ())}))

@@ -22,6 +22,7 @@ from alexnet.experiments.studies.folder import StudyFolder
 from alexnet.experiments.studies.judge import judge
 from alexnet.experiments.studies.outcome import Outcome
 from alexnet.experiments.studies.page import write_study
+from alexnet.experiments.studies.planning import scales
 from alexnet.experiments.studies.request import Request, extended, keep_request, kept_request, request_of
 from alexnet.experiments.versions import environment
 from alexnet.language import Lang
@@ -51,34 +52,33 @@ def study(
     BadDataset before anything runs; a run that fails with a mistake of the user's kind is reported, and the others go on.
     """
     dataset = open_dataset(data)
-    asked = request_of(
-        str(data),
-        claims=claims if claims is None or isinstance(claims, str) else tuple(claims),
-        seeds=seeds,
-        budget=budget,
-        fields=fields,
-        on=on,
-    )
+    named = claims if claims is None or isinstance(claims, str) else tuple(claims)
+    asked = request_of(str(data), claims=named, seeds=seeds, budget=budget, fields=fields, on=on)
+    common_recipe(str(data), dataset, scales(dataset, len(dataset.items))[-1], asked.fields)  # pictures too small, fields that do not fit
+    chosen = choose_device(device)
     folder = StudyFolder(Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-study"))
-    said = {"claims": claims, "seeds": seeds, "fields": fields}
     course = Course(
         folder=folder,
-        request=_start(folder, asked, said),
+        request=_start(folder, asked, {"claims": claims, "seeds": seeds, "budget": budget, "fields": fields}),
         dataset=dataset,
-        device=str(choose_device(device)),
-        processes=(1 if choose_device(device).type == "cuda" else processors()) if processes is None else processes,
+        device=str(chosen),
+        processes=processes or (1 if chosen.type == "cuda" else processors()),
         on_ray=on == "ray",
         listen=listen,
         should_stop=should_stop,
     )
+    return _studied(course, lang)
+
+
+def _studied(course: Course, lang: Lang) -> StudyReport:
     try:
         make_splits_of_seeds(course)
         course.request = planned(course)
-        keep_request(course.request, folder.request)
+        keep_request(course.request, course.folder.request)
         arms = _arms(course)
         return _conclude(course, arms, run_all(course, arms), lang)
     except (KeyboardInterrupt, Interrupted) as stop:
-        stop.add_note(f"Go on with: {shlex.join(['alexnet', 'study', course.request.data, '--out', str(folder.path)])}")
+        stop.add_note(f"Go on with: {shlex.join(['alexnet', 'study', course.request.data, '--out', str(course.folder.path)])}")
         raise
 
 
@@ -91,6 +91,7 @@ def _start(folder: StudyFolder, asked: Request, said: Mapping[str, Any]) -> Requ
         raise BadRun(f"{folder.path} exists and is no study; choose another --out.")
     try:
         folder.runs.mkdir(parents=True)
+        keep_request(asked, folder.request)
     except OSError as error:
         raise BadRun(f"{folder.path} cannot be written ({error.strerror}); choose another --out.") from None
     return asked

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from alexnet.data.augment import ColourPCA
 from alexnet.data.datasets import SPLIT_NAMES, Dataset, open_dataset
@@ -79,39 +80,54 @@ def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
 
 
 def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool]) -> Outcome:
-    recipe, folder = trial.recipe, RunFolder(trial.folder)
-    folder.start(recipe, resume=True)
-    dataset = _dataset(recipe.data)
-    run = Run(folder, recipe, "a study asks for it", dataset, choose_device(trial.device), silent, should_stop, trial.splits, started)
-    pictures = _pictures(recipe.data, recipe.preprocess.stored_size, recipe.preprocess.fit)
-    splits = thinned(dataset, _splits(recipe.data, trial.splits), recipe.fraction, seed=recipe.seed)
+    run, pictures, splits = _prepared(trial, started, should_stop)
     fitted, signals = _fitted(run, pictures, splits)
     fitted_at = time.monotonic()
     judged, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
     evaluation = _evaluated(run, fitted, pictures, indices)
     sample = _evaluated(run, fitted, pictures, splits.train[:: -(-len(splits.train) // TRAINING_SAMPLE)])
-    ended = time.monotonic()
     return Outcome(
         key=key,
-        seed=recipe.seed,
+        seed=trial.recipe.seed,
         judged=judged,
-        judged_error=evaluation.top1_error,
-        validation_error=fitted.validation_error,
         training_error=sample.top1_error,
-        wrong=[bool(wrong) for wrong in evaluation.probabilities.argmax(1) != evaluation.labels],
-        epochs=fitted.epochs,
-        seconds=fitted.seconds,
-        evaluation_seconds=ended - fitted_at + signals.seconds,
+        evaluation_seconds=time.monotonic() - fitted_at + signals.seconds,
         overhead_seconds=max(0.0, fitted_at - started - fitted.seconds - signals.seconds),
         n_train=len(splits.train),
-        parameters=fitted.parameters,
-        macs=fitted.macs,
         memory_bytes=peak_memory(),
-        history=[dict(row) for row in fitted.history],
         gradients=signals.gradients,
         outputs=signals.outputs,
-        per_class={row["class"]: row["error"] for row in evaluation.per_class if row["error"] is not None},
+        **_of_the_fit(fitted),
+        **_of_the_answers(evaluation),
     )
+
+
+def _prepared(trial: Trial, started: float, should_stop: Callable[[], bool]) -> tuple[Run, Pictures, Splits]:
+    recipe, folder = trial.recipe, RunFolder(trial.folder)
+    folder.start(recipe, resume=True)
+    dataset = _dataset(recipe.data)
+    run = Run(folder, recipe, "a study asks for it", dataset, choose_device(trial.device), silent, should_stop, trial.splits, started)
+    splits = thinned(dataset, _splits(recipe.data, trial.splits), recipe.fraction, seed=recipe.seed)
+    return run, _pictures(recipe.data, recipe.preprocess.stored_size, recipe.preprocess.fit), splits
+
+
+def _of_the_fit(fitted: Fitted) -> dict[str, Any]:
+    return {
+        "validation_error": fitted.validation_error,
+        "epochs": fitted.epochs,
+        "seconds": fitted.seconds,
+        "parameters": fitted.parameters,
+        "macs": fitted.macs,
+        "history": [dict(row) for row in fitted.history],
+    }
+
+
+def _of_the_answers(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "judged_error": evaluation.top1_error,
+        "wrong": [bool(wrong) for wrong in evaluation.probabilities.argmax(1) != evaluation.labels],
+        "per_class": {row["class"]: row["error"] for row in evaluation.per_class if row["error"] is not None},
+    }
 
 
 def _fitted(run: Run, pictures: Pictures, splits: Splits) -> tuple[Fitted, Signals]:
