@@ -402,3 +402,13 @@ def test_every_study_has_its_words_on_the_page() -> None:
             names = {study.claim, *(one.fair for one in study.arms)}
             assert not names & set(shown)
             assert all(shown)
+
+
+def test_networks_that_underfit_are_named() -> None:
+    def shown(training_error: float, lang: Lang = "en") -> str:
+        arms = (arm("decay", 0.30, training_error=training_error), arm("no-decay", 0.31, training_error=training_error))
+        return study_page(report([finding("weight-decay", arms, "not shown", None, better="decay", worse="no-decay")]), lang)
+
+    assert "These networks underfit: half of the arms err at most 1.5 points less" in shown(0.29)
+    assert "欠拟合" in shown(0.29, "zh")
+    assert "underfit" not in shown(0.2)

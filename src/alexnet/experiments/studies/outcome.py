@@ -30,7 +30,7 @@ class Outcome:
     epochs: float = 0.0
     seconds: float = 0.0  # of training
     evaluation_seconds: float = 0.0  # of looking at the judged pictures and at training pictures
-    overhead_seconds: float = 0.0  # of everything else
+    overhead_seconds: float = 0.0  # of everything before the fit: splits, pictures, their mean
     n_train: int = 0
     parameters: int = 0
     macs: int = 0

@@ -16,7 +16,7 @@ from alexnet.data.augment import ColourPCA
 from alexnet.data.datasets import SPLIT_NAMES, Dataset, open_dataset
 from alexnet.data.images import Fit
 from alexnet.data.pictures import Pictures, available_bytes, open_pictures
-from alexnet.data.preprocess import measured
+from alexnet.data.preprocess import Preprocess, measured
 from alexnet.data.splits import Splits
 from alexnet.data.thinning import thinned
 from alexnet.device import autocast, choose_device, choose_precision, forget_peak_memory, peak_memory
@@ -81,7 +81,10 @@ def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
 
 def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool]) -> Outcome:
     run, pictures, splits = _prepared(trial, started, should_stop)
-    fitted, signals = _fitted(run, pictures, splits)
+    preprocess, pca = _measured(run, splits)
+    signals = _signals(run, preprocess, pictures, splits)
+    prepared_at = time.monotonic()
+    fitted = fit_system(run, pictures, splits) if preprocess is None else fit_network(run, pictures, splits, pca, preprocess)
     fitted_at = time.monotonic()
     judged, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
     evaluation = _evaluated(run, fitted, pictures, indices)
@@ -92,7 +95,7 @@ def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool
         judged=judged,
         training_error=sample.top1_error,
         evaluation_seconds=time.monotonic() - fitted_at + signals.seconds,
-        overhead_seconds=max(0.0, fitted_at - started - fitted.seconds - signals.seconds),
+        overhead_seconds=prepared_at - started - signals.seconds,
         n_train=len(splits.train),
         memory_bytes=peak_memory(),
         gradients=signals.gradients,
@@ -130,16 +133,20 @@ def _of_the_answers(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _fitted(run: Run, pictures: Pictures, splits: Splits) -> tuple[Fitted, Signals]:
-    """The model, and a network's signals before training."""
-    if run.recipe.model in SYSTEMS:
-        return fit_system(run, pictures, splits), Signals()
-    pca = _colours(run.recipe.data, run.recipe.preprocess.stored_size, run.recipe.preprocess.fit, splits.train, run.recipe.seed)
-    preprocess = measured(run.recipe.preprocess, pca)
+def _measured(run: Run, splits: Splits) -> tuple[Preprocess | None, ColourPCA]:
+    """A network's preprocessing and the colours of its training pictures; a hand-crafted system has no preprocessing of this kind."""
+    recipe = run.recipe
+    pca = _colours(recipe.data, recipe.preprocess.stored_size, recipe.preprocess.fit, splits.train, recipe.seed)
+    return (None if recipe.model in SYSTEMS else measured(recipe.preprocess, pca)), pca
+
+
+def _signals(run: Run, preprocess: Preprocess | None, pictures: Pictures, splits: Splits) -> Signals:
+    """Of a network, before it is trained."""
+    if preprocess is None:
+        return Signals()
     started = time.monotonic()
     signals = signals_of(new_model(run, preprocess, some_pictures(pictures, splits)), run, pictures, splits)
-    signals = replace(signals, seconds=time.monotonic() - started)
-    return fit_network(run, pictures, splits, pca, preprocess), signals
+    return replace(signals, seconds=time.monotonic() - started)
 
 
 def _evaluated(run: Run, fitted: Fitted, pictures: Pictures, indices: tuple[int, ...]) -> Evaluation:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 
 from markupsafe import Markup
 
@@ -14,6 +15,8 @@ from alexnet.experiments.studies.plots import interval_mark, reach, reach_in_wor
 from alexnet.experiments.studies.words import StudyWords, ratio
 from alexnet.experiments.words import MISSING, count, finite, percent, readable, toml_text
 from alexnet.language import Lang
+
+UNDERFIT = 0.02  # of error, between training and judged pictures: with less, nothing is there for regularisation to win
 
 COSTS = {
     "seconds": "study.short_time",
@@ -80,6 +83,15 @@ class StudyView:
     def untested(self) -> bool:
         """Whether any error is of validation pictures."""
         return any(finding.judged != "test" for finding in self.report.findings)
+
+    @property
+    def underfits(self) -> Markup:
+        """The caution that these networks err as much on what they have learned as on other pictures; empty where they do not."""
+        arms = [arm for finding in self.report.findings for arm in finding.arms]
+        known = [(arm.mean, arm.training_error) for arm in arms if arm.mean is not None and arm.training_error is not None]
+        if not known or (gap := median(error - training for error, training in known)) >= UNDERFIT:
+            return Markup()
+        return self.words.say("study.underfits", points=f"{100 * gap:.1f}".replace("-", "−"))
 
     @cached_property
     def claims(self) -> list[ClaimView]:
