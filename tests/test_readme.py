@@ -41,6 +41,7 @@ def test_shell_session(tmp_path: Path) -> None:
     assert (tmp_path / "test.json").read_text(encoding="utf-8").startswith('{"n": ')
 
 
+@pytest.mark.slow
 def test_python_session(tmp_path: Path) -> None:
     (block,) = blocks("python")
     printed = session([sys.executable, "-W", "error", "-c", block], tmp_path)
@@ -88,5 +89,7 @@ def test_options_and_names_of_examples_exist() -> None:
     assert "digits" in NAMED
 
 
-def test_picture_is_small() -> None:
-    assert (ROOT / "docs" / "report.png").stat().st_size < 250_000
+@pytest.mark.parametrize("name", ["report.png", "study.png"])
+def test_pictures_are_small(name: str) -> None:
+    assert f"docs/{name}" in README
+    assert (ROOT / "docs" / name).stat().st_size < 250_000
