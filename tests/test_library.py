@@ -18,12 +18,14 @@ PUBLIC = [
     "Comparison",
     "Prediction",
     "Result",
+    "StudyReport",
     "__version__",
     "compare",
     "evaluate",
     "inspect",
     "load",
     "open_dataset",
+    "study",
     "train",
 ]
 
