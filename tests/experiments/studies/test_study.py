@@ -184,7 +184,7 @@ def test_a_plan_is_told_before_anything_runs(letters: Path, tmp_path: Path) -> N
             should_stop=lambda: any(line.startswith("Plan:") for line in said),
         )
     plan = next(line for line in said if line.startswith("Plan:"))
-    assert "6 runs (1 claims, 2 seeds)" in plan
+    assert "6 runs (1 claim, 2 seeds)" in plan
     assert "Expect differences to be known within ±" in plan
 
 
