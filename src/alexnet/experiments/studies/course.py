@@ -116,10 +116,10 @@ def _plan_words(scale: Scale, work: Workload, side: int, request: Request) -> st
     pictures = round(scale.fraction * work.train)
     seen = f"{scale.size} px, " if side >= SMALL else ""
     half = expected_half_width(work.judged, work.seeds)
-    runs = len(work.recipes) * work.seeds
+    runs, claims = len(work.recipes) * work.seeds, f"{len(request.claims)} claim{'s' * (len(request.claims) > 1)}"
     return (
-        f"Plan: {runs} runs ({len(request.claims)} claim{'s' * (len(request.claims) > 1)}, {work.seeds} seeds), {seen}{scale.width:g} of the network's width, {pictures:,} "
-        f"pictures, {scale.epochs:g} epochs; at most about {duration(request.budget_seconds)}. Expect differences to be known within "
+        f"Plan: {runs} runs ({claims}, {work.seeds} seeds), {seen}{scale.width:g} of the network's width, {pictures:,} pictures, "
+        f"{scale.epochs:g} epochs; at most about {duration(request.budget_seconds)}. Expect differences to be known within "
         f"± {100 * half:.1f} points ({work.judged:,} pictures judge)."
     )
 
