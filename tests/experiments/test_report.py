@@ -5,7 +5,7 @@ import hashlib
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,7 +22,6 @@ from sklearn.metrics import confusion_matrix
 
 from alexnet.errors import BadRun
 from alexnet.evaluation.metrics import reliability_bins
-from alexnet.experiments.baseline import Baseline, sentence
 from alexnet.experiments.record import Mistake, RunReport
 from alexnet.experiments.report import page_of, write_report
 from alexnet.experiments.report_view import RunView
@@ -498,8 +497,14 @@ def test_a_sentence_that_was_said_otherwise_stays_as_it_was() -> None:
     assert other.baseline["in a sentence"] == "Other words."
 
 
-@pytest.mark.parametrize("error", [None, 0.05, 0.1, 0.3])
-def test_the_sentence_beside_a_baseline_is_the_runs_own(error: float | None) -> None:
-    found = {"model": "hog-svm", "kernel": "linear", "n_train": 9, "validation_error": 0.2, "n_test": 9, "seconds": 3.4}
-    baseline = Baseline(**found, test_error=0.1, test_interval=None, relative_duality_gap=0.0)  # type: ignore[arg-type]  # of several types
-    assert beside(asdict(baseline), error) == sentence(baseline, error)
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (None, "hog-svm has a validation error of 20.0%."),
+        (0.05, "The network makes 0.50 times as many mistakes as hog-svm, fitted in 3 s."),
+        (0.1, "hog-svm, fitted in 3 s, is at least as good: 10.0% against 10.0%."),
+        (0.3, "hog-svm, fitted in 3 s, is at least as good: 10.0% against 30.0%."),
+    ],
+)
+def test_the_sentence_beside_a_baseline(error: float | None, said: str) -> None:
+    assert beside({"model": "hog-svm", "validation_error": 0.2, "test_error": 0.1, "seconds": 3.4}, error) == said

@@ -117,13 +117,3 @@ def _vectors(hog: HOG, pictures: Pictures, indices: Sequence[int], device: torch
         for number, images in enumerate(pictures.stream(parts)):
             rows[64 * number : 64 * number + len(images)] = hog(images.to(device)).cpu().numpy()
     return rows
-
-
-def sentence(baseline: Baseline, error: float | None) -> str:
-    """Whether the network is worth it: its test error beside the baseline's."""
-    if baseline.test_error is None or error is None:
-        return f"{baseline.model} has a validation error of {baseline.validation_error:.1%}."
-    beside = f"{baseline.model}, fitted in {baseline.seconds:.0f} s"
-    if error < baseline.test_error:
-        return f"The network makes {error / baseline.test_error:.2f} times as many mistakes as {beside}."
-    return f"{beside}, is at least as good: {baseline.test_error:.1%} against {error:.1%}."

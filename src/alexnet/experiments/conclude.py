@@ -18,13 +18,14 @@ from alexnet.data.preprocess import Preprocess
 from alexnet.data.splits import Splits
 from alexnet.device import autocast, choose_precision, peak_memory
 from alexnet.evaluation.evaluate import Evaluation, evaluate, worst_mistakes
-from alexnet.experiments.baseline import Baseline, sentence
+from alexnet.experiments.baseline import Baseline
 from alexnet.experiments.fitted import Fitted
 from alexnet.experiments.published import published_numbers
 from alexnet.experiments.recipe import fields_of, views_of
 from alexnet.experiments.record import Mistake, RunReport
 from alexnet.experiments.report import write_report
 from alexnet.experiments.report_json import report_text
+from alexnet.experiments.report_words import beside
 from alexnet.experiments.runs import Run, write_whole
 from alexnet.experiments.versions import environment, versions
 from alexnet.models.handcrafted.system import SYSTEMS
@@ -191,7 +192,7 @@ def _report(
 
 
 def _beside(baseline: Baseline, error: float) -> dict[str, Any]:
-    return {"in a sentence": sentence(baseline, error), **asdict(baseline)}
+    return {"in a sentence": beside(asdict(baseline), error), **asdict(baseline)}
 
 
 def _mistakes(run: Run, pictures: Pictures, evaluation: Evaluation) -> Sequence[Mistake]:

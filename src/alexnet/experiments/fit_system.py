@@ -17,7 +17,7 @@ from alexnet.data.splits import Splits
 from alexnet.device import one_torch_thread
 from alexnet.errors import BadDataset
 from alexnet.experiments.fitted import Fitted
-from alexnet.experiments.gather import labels_of, processors
+from alexnet.experiments.gather import labels_of
 from alexnet.experiments.recipe import Recipe, changed
 from alexnet.experiments.runs import Run
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
@@ -222,7 +222,8 @@ def _vectors(run: Run, extraction: _Extraction, first: int) -> Iterator[NDArray[
 
 
 def _threads(run: Run) -> int:
-    return processors() if run.device.type == "cpu" else 1
+    """As many as torch may use here: a process of a study has one."""
+    return torch.get_num_threads() if run.device.type == "cpu" else 1
 
 
 def _stop_if_asked(run: Run) -> None:

@@ -12,10 +12,10 @@ from alexnet.data.datasets import open_dataset
 from alexnet.errors import BadDataset, BadRecipe
 from alexnet.experiments.plan import layers_of
 from alexnet.experiments.recipe import Recipe, differences
+from alexnet.experiments.studies.arm_recipe import Matching, Scale, Times, arm_recipe, common_recipe, seen_side, value_of
 from alexnet.experiments.studies.arms import resolve
 from alexnet.experiments.studies.catalog import STUDIES, find_studies
 from alexnet.experiments.studies.claim import Arm, Study
-from alexnet.experiments.studies.common import Matching, Scale, Times, arm_recipe, common_recipe, seen_side, value_of
 from alexnet.experiments.studies.trial import digest
 from alexnet.models.handcrafted.system import SYSTEMS
 from alexnet.models.shapes import Layer

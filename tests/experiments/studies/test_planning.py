@@ -10,7 +10,7 @@ from PIL import Image
 from alexnet.data.datasets import Dataset, open_dataset
 from alexnet.errors import BudgetTooSmall
 from alexnet.experiments.recipe import Recipe
-from alexnet.experiments.studies.common import Scale, common_recipe
+from alexnet.experiments.studies.arm_recipe import Scale, common_recipe
 from alexnet.experiments.studies.planning import (
     ENOUGH_EPOCHS,
     FEWEST_EPOCHS,
@@ -102,4 +102,4 @@ def test_the_interval_to_expect_narrows_with_pictures_and_seeds() -> None:
 
 def test_a_probe_measures_real_steps(dataset: Dataset) -> None:
     scale = scales(dataset, 100)[-1]
-    assert probe(common_recipe(str(Path("pictures")), dataset, scale, {"training.batch_size": "4"}), lambda: True) > 0
+    assert probe((common_recipe(str(Path("pictures")), dataset, scale, {"training.batch_size": "4"}), "cpu"), lambda: True) > 0

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from alexnet.errors import AlexNetError, BadRecipe, BadRun
+from alexnet.experiments.studies.arm_recipe import Scale
 from alexnet.experiments.studies.catalog import STUDIES
-from alexnet.experiments.studies.common import Scale
 from alexnet.experiments.studies.request import extended, keep_request, kept_request, request_of
 
 SCALE = Scale(size=64, width=0.5, fraction=1.0, epochs=7.0)

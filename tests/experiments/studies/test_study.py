@@ -15,6 +15,7 @@ from alexnet.experiments.rebuild import report_runs
 from alexnet.experiments.studies import study as job
 from alexnet.experiments.studies import trial
 from alexnet.experiments.studies.findings import StudyReport
+from alexnet.experiments.studies.folder import StudyFolder
 from alexnet.experiments.studies.outcome import Outcome, read_outcome
 from alexnet.training.events import Event, Message, RunsDone
 from alexnet.training.loop import Interrupted
@@ -171,6 +172,21 @@ def test_a_failed_run_is_reported_and_the_others_go_on(letters: Path, tmp_path: 
     assert arm.failures == ("Training stopped: the loss became nan.",) or list(arm.failures) == ["Training stopped: the loss became nan."]
     assert report.findings[0].arm("dropout-fc").mean is not None
     assert any("dropout-conv, seed 0: no result. Training stopped" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("splits", "same"),
+    [
+        ([{"test": ["a"], "validation": ["b"]}, {"test": ["a"], "validation": ["c"]}], True),
+        ([{"test": ["a"], "validation": ["b"]}, {"test": ["c"], "validation": ["b"]}], False),
+        ([{"test": [], "validation": ["b"]}, {"test": [], "validation": ["c"]}], False),
+    ],
+)
+def test_pictures_that_judge_are_the_test_set_or_else_validation(splits: list[dict[str, list[str]]], same: bool, tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    for seed, one in enumerate(splits):
+        folder.splits_of(seed).write_text(json.dumps({"train": [], **one}))
+    assert (job._judging(folder, 0) == job._judging(folder, 1)) == same
 
 
 def test_a_plan_is_told_before_anything_runs(letters: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from alexnet.data.dataset import Dataset
 from alexnet.errors import AlexNetError
 from alexnet.experiments.recipe import Recipe
+from alexnet.experiments.studies.arm_recipe import NETWORK, arm_recipe, plain_changes
 from alexnet.experiments.studies.claim import Changes, Study
-from alexnet.experiments.studies.common import NETWORK, arm_recipe, plain_changes
 from alexnet.experiments.studies.outcome import Outcome
 from alexnet.experiments.studies.trial import digest
 

@@ -9,9 +9,9 @@ from alexnet.data.splits import Splits
 from alexnet.experiments.gather import processors, share_splits
 from alexnet.experiments.recipe import Recipe
 from alexnet.experiments.runs import read_object
+from alexnet.experiments.studies.arm_recipe import SETS_THE_SCALE, SMALL, Scale, common_recipe
 from alexnet.experiments.studies.arms import Arms, resolve
 from alexnet.experiments.studies.catalog import STUDIES
-from alexnet.experiments.studies.common import SETS_THE_SCALE, SMALL, Scale, common_recipe
 from alexnet.experiments.studies.folder import StudyFolder
 from alexnet.experiments.studies.outcome import Outcome, read_outcome
 from alexnet.experiments.studies.planning import (
@@ -106,7 +106,7 @@ def _recipes_of_a_seed(course: Course, scale: Scale) -> list[Recipe]:
 
 def _probed(course: Course, recipe: Recipe) -> float:
     """Seconds a picture, in as many processes at once as will train."""
-    tasks = [recipe] * course.processes
+    tasks = [(recipe, course.device)] * course.processes
     measured = [seconds for _, seconds in in_pool(probe, tasks, processes=course.processes, should_stop=course.should_stop)]
     return max(measured)
 

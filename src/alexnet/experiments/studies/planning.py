@@ -17,7 +17,7 @@ from alexnet.device import choose_device, choose_precision, keep_freed_memory
 from alexnet.errors import BudgetTooSmall
 from alexnet.experiments.plan import layers_of
 from alexnet.experiments.recipe import Recipe
-from alexnet.experiments.studies.common import SMALL, Scale
+from alexnet.experiments.studies.arm_recipe import SMALL, Scale
 from alexnet.experiments.words import duration
 from alexnet.models.handcrafted.system import SYSTEMS
 from alexnet.training.loop import training_step
@@ -48,10 +48,10 @@ class Workload:
     seeds: int
 
 
-def probe(recipe: Recipe, should_stop: Callable[[], bool]) -> float:
-    """Seconds of training for each picture: steps of the recipe's network on noise, the first one not counted."""
+def probe(task: tuple[Recipe, str], should_stop: Callable[[], bool]) -> float:
+    """Seconds of training for each picture, of a recipe on a device: steps of its network on noise, the first one not counted."""
     keep_freed_memory()
-    device, sizes = choose_device(), recipe.preprocess
+    recipe, device, sizes = task[0], choose_device(task[1]), task[0].preprocess
     blank = Preprocess(image_size=sizes.image_size, stored_size=sizes.stored_size, fit=sizes.fit, mean=(127.0,) * 3, std=(64.0,) * 3)
     model = build_model(recipe.model, recipe.network, 10, sizes.channels, replace(blank, mean=blank.mean[: sizes.channels])).to(device)
     optimizer, precision = Descent(model, recipe.training), choose_precision(recipe.training.precision, device)

@@ -5,6 +5,8 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from typing import TypeVar
 
@@ -12,6 +14,7 @@ from alexnet.errors import AlexNetError
 from alexnet.training.loop import Interrupted
 
 POLL_SECONDS = 0.2  # between looks at whether to stop
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 Stop = Callable[[], bool]
 Task = TypeVar("Task")
@@ -57,28 +60,22 @@ def _as_they_end(futures: dict[Future[Done], int], should_stop: Stop) -> Iterato
 def _result(future: Future[Done]) -> Done:
     try:
         return future.result()
-    except (AlexNetError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        if type(error).__name__ == "BrokenProcessPool":
-            raise AlexNetError(
-                "A process of the study was killed, most likely because memory ran out. Give --processes 1, and start the same command "
-                "again: finished runs are kept."
-            ) from None
-        raise
+    except BrokenProcessPool:
+        raise AlexNetError(
+            "A process of the study was killed, most likely because memory ran out. Give --processes 1, and start the same command "
+            "again: finished runs are kept."
+        ) from None
 
 
-class _one_thread_each:  # noqa: N801 - reads as what it does
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
     """The environment of processes that are started within: one thread for every library."""
-
-    NAMES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-    def __enter__(self) -> None:
-        self.before = {name: os.environ.get(name) for name in self.NAMES}
-        os.environ.update(dict.fromkeys(self.NAMES, "1"))
-
-    def __exit__(self, *error: object) -> None:
-        for name, value in self.before.items():
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:

@@ -11,8 +11,8 @@ from alexnet.errors import BadRecipe, BadRun, did_you_mean
 from alexnet.experiments.plan import seconds_of
 from alexnet.experiments.recipe import MOST_SEEDS, Recipe, changed
 from alexnet.experiments.runs import read_object, write_whole
+from alexnet.experiments.studies.arm_recipe import NETWORK, Scale
 from alexnet.experiments.studies.catalog import find_studies
-from alexnet.experiments.studies.common import NETWORK, Scale
 
 Where = Literal["local", "ray"]
 

@@ -13,9 +13,9 @@ from alexnet.errors import BadRun
 from alexnet.experiments.gather import processors
 from alexnet.experiments.recipe import fields_of
 from alexnet.experiments.runs import free_folder, read_object, write_whole
+from alexnet.experiments.studies.arm_recipe import SETS_THE_SCALE, SMALL, common_recipe
 from alexnet.experiments.studies.arms import Arms, resolve
 from alexnet.experiments.studies.catalog import STUDIES
-from alexnet.experiments.studies.common import SETS_THE_SCALE, SMALL, common_recipe
 from alexnet.experiments.studies.course import Course, make_splits_of_seeds, planned, run_all
 from alexnet.experiments.studies.findings import Finding, StudyReport
 from alexnet.experiments.studies.folder import StudyFolder
@@ -109,7 +109,7 @@ def _conclude(course: Course, arms: Mapping[str, Arms], outcomes: Mapping[str, O
     request, folder = course.request, course.folder
     assert request.scale is not None
     common = common_recipe(request.data, course.dataset, request.scale, request.fields)
-    same = read_object(folder.splits_of(0), SPLIT_NAMES)["test"] == read_object(folder.splits_of(1), SPLIT_NAMES)["test"]
+    same = _judging(folder, 0) == _judging(folder, 1)
     report = StudyReport(
         data=request.data,
         dataset=course.dataset.name,
@@ -131,6 +131,13 @@ def _conclude(course: Course, arms: Mapping[str, Arms], outcomes: Mapping[str, O
     write_study(report, folder.report, lang)
     write_whole(folder.result, json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
     return report
+
+
+def _judging(folder: StudyFolder, seed: int) -> list[str]:
+    """The names of the pictures that judge the runs of a seed."""
+    splits = read_object(folder.splits_of(seed), SPLIT_NAMES)
+    judging: list[str] = splits["test"] or splits["validation"]
+    return judging
 
 
 def _finding(claim: str, arms: Arms, outcomes: Mapping[str, Outcome], *, same_pictures: bool) -> Finding:

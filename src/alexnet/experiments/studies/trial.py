@@ -75,16 +75,17 @@ def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
     except AlexNetError as error:
         outcome = Outcome(key=key, seed=trial.recipe.seed, failure=str(error))
     write_outcome(outcome, trial.outcome)
-    shutil.rmtree(trial.folder / "checkpoints", ignore_errors=True)
+    if outcome.failure is None:  # a failure names the last good weights
+        shutil.rmtree(trial.folder / "checkpoints", ignore_errors=True)
     return outcome
 
 
 def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool]) -> Outcome:
     run, pictures, splits = _prepared(trial, started, should_stop)
-    preprocess, pca = _measured(run, splits)
-    signals = _signals(run, preprocess, pictures, splits)
+    measures = _measures(run, splits)
+    signals = _signals(run, measures, pictures, splits)
     prepared_at = time.monotonic()
-    fitted = fit_system(run, pictures, splits) if preprocess is None else fit_network(run, pictures, splits, pca, preprocess)
+    fitted = fit_network(run, pictures, splits, *measures) if measures else fit_system(run, pictures, splits)
     fitted_at = time.monotonic()
     judged, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
     evaluation = _evaluated(run, fitted, pictures, indices)
@@ -133,19 +134,21 @@ def _of_the_answers(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _measured(run: Run, splits: Splits) -> tuple[Preprocess | None, ColourPCA]:
-    """A network's preprocessing and the colours of its training pictures; a hand-crafted system has no preprocessing of this kind."""
+def _measures(run: Run, splits: Splits) -> tuple[ColourPCA, Preprocess] | None:
+    """The colours of a network's training pictures and its preprocessing; a hand-crafted system measures for itself."""
     recipe = run.recipe
+    if recipe.model in SYSTEMS:
+        return None
     pca = _colours(recipe.data, recipe.preprocess.stored_size, recipe.preprocess.fit, splits.train, recipe.seed)
-    return (None if recipe.model in SYSTEMS else measured(recipe.preprocess, pca)), pca
+    return pca, measured(recipe.preprocess, pca)
 
 
-def _signals(run: Run, preprocess: Preprocess | None, pictures: Pictures, splits: Splits) -> Signals:
+def _signals(run: Run, measures: tuple[ColourPCA, Preprocess] | None, pictures: Pictures, splits: Splits) -> Signals:
     """Of a network, before it is trained."""
-    if preprocess is None:
+    if measures is None:
         return Signals()
     started = time.monotonic()
-    signals = signals_of(new_model(run, preprocess, some_pictures(pictures, splits)), run, pictures, splits)
+    signals = signals_of(new_model(run, measures[1], some_pictures(pictures, splits)), run, pictures, splits)
     return replace(signals, seconds=time.monotonic() - started)
 
 

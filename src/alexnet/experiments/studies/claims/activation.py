@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from alexnet.experiments.studies.arm_recipe import Times
 from alexnet.experiments.studies.claim import TARGET_ERROR, Arm, Published, Study
-from alexnet.experiments.studies.common import Times
 
 # As in figure 1: no regularisation of any kind, a constant rate, chosen for each nonlinearity. Weights and pixels are those of 2012.
 OF_2012 = {

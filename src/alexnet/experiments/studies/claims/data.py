@@ -1,7 +1,7 @@
 """Few pictures against many, for features by hand and learned ones (the lecture: data, then AlexNet)."""
 
+from alexnet.experiments.studies.arm_recipe import Times
 from alexnet.experiments.studies.claim import Arm, Published, Study
-from alexnet.experiments.studies.common import Times
 
 SHARES = (("10", 0.1), ("30", 0.3), ("100", 1.0))
 

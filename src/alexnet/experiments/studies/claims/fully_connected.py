@@ -1,7 +1,7 @@
 """Two hidden layers of 4096, one, none, smaller (asked by the lecture's audience)."""
 
+from alexnet.experiments.studies.arm_recipe import Matching
 from alexnet.experiments.studies.claim import Arm, Published, Study
-from alexnet.experiments.studies.common import Matching
 
 FULLY_CONNECTED = Study(
     claim="fully-connected",

@@ -1,7 +1,7 @@
 """A forced square, or the short side and a crop; larger and smaller pictures (asked by the lecture's audience)."""
 
+from alexnet.experiments.studies.arm_recipe import Times
 from alexnet.experiments.studies.claim import Arm, Study
-from alexnet.experiments.studies.common import Times
 
 INPUT_SIZE = Study(
     claim="input-size",

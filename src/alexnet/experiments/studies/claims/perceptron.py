@@ -1,7 +1,7 @@
 """Convolutions against fully connected layers alone (asked by the lecture's audience: will MLPs come back)."""
 
+from alexnet.experiments.studies.arm_recipe import Matching
 from alexnet.experiments.studies.claim import Arm, Study
-from alexnet.experiments.studies.common import Matching
 
 PERCEPTRON = Study(
     claim="convolution",

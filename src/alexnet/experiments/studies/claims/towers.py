@@ -1,7 +1,7 @@
 """The two-GPU design: two towers that talk at conv3, one tower, two that never talk, half a network (paper 3.2)."""
 
+from alexnet.experiments.studies.arm_recipe import Times
 from alexnet.experiments.studies.claim import Arm, Published, Study
-from alexnet.experiments.studies.common import Times
 
 TOWERS = Study(
     claim="towers",
