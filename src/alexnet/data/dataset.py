@@ -53,7 +53,7 @@ class Dataset(ABC):
 
     name: str
     classes: tuple[str, ...]
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     outside: tuple[str, ...] = ()  # pictures that lie in no class folder, and are not used
 
     @property
