@@ -69,6 +69,7 @@ def train(
     workers: Workers = None,
     weights: str | None = None,
     device: str = "auto",
+    layout: Literal["data", "towers", "hybrid"] | None = None,
     resume: Flag = False,
     tensorboard: Flag = False,
     no_baseline: Flag = False,
@@ -103,6 +104,9 @@ def train(
         Trained weights to start from: a file, a run folder, or imagenet.
     device
         auto, cpu, cuda or cuda:1.
+    layout
+        How the workers that torchrun has started share the network: data (each its pictures), towers (each a tower of 2012's two), hybrid
+        (convolutions by pictures, fully connected layers by units).
     resume
         Go on with the run in --out from its last checkpoint; nothing else need be said again.
     tensorboard
@@ -140,6 +144,7 @@ def train(
             resume=resume,
             baseline=not no_baseline,
             changes=changes(fields),
+            layout=layout,
             listen=lambda event: _tell(listeners, event),
             should_stop=stop.asked,
         )
@@ -483,6 +488,8 @@ def convert(
 
 
 def _show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -> None:
+    if os.environ.get("RANK", "0") != "0":  # the first of several workers speaks for all
+        return
     if as_json:
         print(json_module.dumps(value, allow_nan=False), flush=True)
         return
@@ -497,7 +504,9 @@ def _show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) 
 
 
 def _fail(error: BaseException, status: int) -> int:
-    """Print the whole message, with what was added to it on its way; gives the exit status."""
+    """Print the whole message, with what was added to it on its way, unless another worker has; gives the exit status."""
+    if getattr(error, "said", False):
+        return status
     said = str(error) or ("Stopped." if isinstance(error, KeyboardInterrupt) else type(error).__name__)
     print(said, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
     return status

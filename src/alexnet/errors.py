@@ -9,7 +9,9 @@ from difflib import get_close_matches
 
 
 class AlexNetError(Exception):
-    """A mistake the user can mend; `str(error)` is the whole message."""
+    """A mistake the user can mend; `str(error)` is the whole message. `said`: another worker of the same training has told it already."""
+
+    said: bool = False
 
 
 class UnreadableImage(AlexNetError):
@@ -54,6 +56,10 @@ class BadWeights(AlexNetError):
 
 class TrainingFailed(AlexNetError):
     """The loss is not finite or does not move; the message carries the diagnosis and the last good checkpoint."""
+
+
+class WorkerLost(AlexNetError):
+    """Another worker of the same training is gone or does not answer; the message names it."""
 
 
 class BudgetTooSmall(AlexNetError):

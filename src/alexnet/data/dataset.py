@@ -8,13 +8,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
 from alexnet.data.headers import Header
 from alexnet.data.images import Fit, decode, decode_fitted, read_header
 from alexnet.errors import BadDataset, UnreadableImage
+
+if TYPE_CHECKING:  # both know what a data set is
+    from alexnet.data.augment import ColourPCA
+    from alexnet.data.survey import Survey
 
 SplitName = Literal["train", "validation", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
@@ -61,9 +65,22 @@ class Dataset(ABC):
     def traits(self) -> Traits:
         """Safe defaults for augmentation, told from the class names and a sample of the pictures."""
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """What the class folders are called when the data set is packed; a name for each of `classes`."""
+        return self.classes
+
     @abstractmethod
     def content(self, index: int) -> bytes:
         """The encoded file (of an array: its raw pixels); raises UnreadableImage."""
+
+    def known_survey(self) -> "Survey | None":
+        """What is known of all pictures without decoding them; None where that is not written anywhere."""
+        return None
+
+    def known_colours(self) -> "ColourPCA | None":
+        """Mean and principal colours of the training pictures, found earlier; None where they are not written anywhere."""
+        return None
 
     def image(self, index: int) -> Tensor:
         """The upright picture at its own size, uint8 (3, H, W); raises UnreadableImage."""

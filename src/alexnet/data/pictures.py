@@ -4,9 +4,11 @@ Fitted means at the size training asks for, before augmentation. Whatever the nu
 Knows nothing of splits, epochs and augmentation.
 """
 
+import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,13 @@ from torch.utils.data import Dataset as TorchDataset
 from alexnet.data.arrays import ArrayDataset
 from alexnet.data.dataset import Dataset
 from alexnet.data.images import Fit
+from alexnet.data.item_table import ItemTable
+from alexnet.data.machine import can_share, together
 from alexnet.data.sources import LAYOUT
 from alexnet.data.survey import UNREADABLE_SHARE, Fingerprints, Progress, Skipped, Survey, survey
 from alexnet.device import one_torch_thread
 from alexnet.errors import BadDataset, UnreadableImage
+from alexnet.world import ALONE, World
 
 MEMORY_SHARE = 0.4  # of the memory that is free, for squares kept decoded
 
@@ -36,7 +41,9 @@ class Pictures:
     def __init__(self, dataset: Dataset, size: int, how: Fit, *, workers: int, squares: Tensor | None, survey: Survey) -> None:
         self.dataset, self.size, self.how, self.workers = dataset, size, how, workers
         self.squares = squares
-        self.labels = torch.tensor([item.label for item in dataset.items], dtype=torch.int64)
+        items = dataset.items
+        labels = items.labels if isinstance(items, ItemTable) else [item.label for item in items]
+        self.labels = torch.as_tensor(labels, dtype=torch.int64)
         self.readable: tuple[int, ...] = survey.readable
         self.skipped: tuple[Skipped, ...] = survey.skipped
         self.fingerprints: Fingerprints = survey.fingerprints
@@ -76,16 +83,27 @@ def open_pictures(
     memory_limit_bytes: int | None = None,
     on_progress: Progress | None = None,
     check: bool = True,
+    world: World = ALONE,
 ) -> Pictures:
     """Decode everything once, and keep the squares if they fit into `memory_limit_bytes` (40% of the free memory if None).
 
     workers: threads of this pass, and processes of the streaming that follows where the squares don't fit; 0 uses neither.
-    Raises BadDataset as `check_readable` does, unless `check` is off (pictures to evaluate on may be of one class).
+    world: the workers that need the same pictures; those of one machine decode them once, and share the memory.
+    A pack that does not fit is not decoded: it knows its pictures. Raises BadDataset as `check_readable` does, unless `check` is off
+    (pictures to evaluate on may be of one class).
     """
     limit = int(MEMORY_SHARE * available_bytes()) if memory_limit_bytes is None else memory_limit_bytes
-    shape = (len(dataset.items), 3, size, size)
-    squares = torch.empty(shape, dtype=torch.uint8) if shape[0] * 3 * size * size <= limit else None
-    found = survey(dataset, size, how, workers=workers, squares=squares, on_progress=on_progress)
+
+    def read(allocate: Callable[[tuple[int, ...]], Tensor], report: Progress | None) -> tuple[Survey, Tensor | None]:
+        shape = (len(dataset.items), 3, size, size)
+        squares = allocate(shape) if math.prod(shape) <= limit else None
+        known = dataset.known_survey() if squares is None else None
+        return known or survey(dataset, size, how, workers=workers, squares=squares, on_progress=report), squares
+
+    if can_share(world):
+        found, squares = together(world, lambda reading: read(reading.squares, reading.beat(on_progress)))
+    else:
+        found, squares = read(partial(torch.empty, dtype=torch.uint8), on_progress)
     if check:
         check_readable(dataset, found.skipped)
     return Pictures(dataset, size, how, workers=workers, squares=squares, survey=found)

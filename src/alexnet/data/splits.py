@@ -4,7 +4,7 @@ Ours is stratified (each class in the same proportions), seeded, and keeps near-
 group numbers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,13 +44,15 @@ class Splits:
 def make_splits(
     dataset: Dataset,
     readable: Sequence[int],
-    groups: Sequence[int] | None,
+    groups: Sequence[int] | Callable[[], Sequence[int]] | None,
     *,
     seed: int,
     validation_fraction: float = 0.1,
     test_fraction: float = 0.1,
 ) -> Splits:
     """Split the readable pictures; equal numbers in `groups` (one per item of the data set) stay on one side where the split is ours.
+
+    A function that gives the groups is called only where the split is ours.
 
     The user's own splits stay as they are. Without a validation folder, validation is taken from train; without any split, test is
     too. A user who brings train and validation and no test gets an empty test set: no picture of his validation may become a test.
@@ -62,12 +64,12 @@ def make_splits(
         own[dataset.items[index].split].append(index)
     pool = own[None] + own["train"]
     validation, test = own["validation"], own["test"]
-    dealer = _Dealer(dataset, groups, pool, seed)
-    if not validation and not test:
-        test = dealer.deal("test", test_fraction)
     if not validation:
+        dealer = _Dealer(dataset, groups() if callable(groups) else groups, pool, seed)
+        test = test or dealer.deal("test", test_fraction)
         validation = dealer.deal("validation", validation_fraction)
-    splits = Splits(tuple(sorted(dealer.left())), tuple(sorted(validation)), tuple(sorted(test)))
+        pool = list(dealer.left())
+    splits = Splits(tuple(sorted(pool)), tuple(sorted(validation)), tuple(sorted(test)))
     _check_train(dataset, splits)
     return splits
 

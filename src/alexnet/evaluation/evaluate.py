@@ -18,6 +18,7 @@ from alexnet.data.images import fit_short_side
 from alexnet.errors import BadDataset, BadModel, did_you_mean
 from alexnet.evaluation import metrics
 from alexnet.evaluation.views import Scorer, View, count_views, view_probabilities
+from alexnet.world import ALONE, World
 
 if TYPE_CHECKING:
     from alexnet.data.datasets import Dataset
@@ -78,11 +79,13 @@ def evaluate(  # noqa: PLR0913 - what is measured (5) and how (4); the callers n
     flip: bool,
     batch_size: int = 256,
     on_progress: Progress | None = None,
+    world: World = ALONE,
 ) -> Evaluation:
     """Measure `model` on the pictures `indices` of `dataset`; `classes` are the model's, and the data set's are found in them by name.
 
     flip: whether a mirrored picture keeps its class (only "ten" asks). The centre and ten views are cut from `pictures`' squares; "any"
-    decodes each picture again and keeps its aspect. The model is put into evaluation mode and back.
+    decodes each picture again and keeps its aspect. The model is put into evaluation mode and back. The workers of a `world` share the
+    pictures, and all get the whole result.
     Raises BadDataset for no pictures or a class that the model doesn't know, BadModel when it can't score pictures of any size, or its
     scores are not finite.
     """
@@ -90,14 +93,9 @@ def evaluate(  # noqa: PLR0913 - what is measured (5) and how (4); the callers n
         raise BadDataset(f"{dataset.name} has no pictures to evaluate on: this part of it is empty.")
     started = perf_counter()
     labels = _labels(dataset, indices, classes)
-    source = _whole_pictures if view == "any" else _squares
-    probabilities, done = np.empty((len(indices), len(classes)), np.float32), 0
-    with _measuring(model) as device:
-        for rows, images in source(dataset, pictures, indices, batch_size):
-            probabilities[rows] = view_probabilities(model, images.to(device), view, flip=flip).cpu().numpy()
-            done += len(rows)
-            if on_progress:
-                on_progress(done, len(indices))
+    own = [indices[row] for row in world.rows(len(indices))]
+    mine = _probabilities(model, dataset, pictures, own, len(classes), view=view, flip=flip, batch_size=batch_size, on_progress=on_progress)
+    probabilities = world.gather_rows(torch.from_numpy(mine), len(indices)).numpy()
     if not np.isfinite(probabilities).all():
         raise BadModel(
             f"The model's scores for {dataset.name} are not finite, so nothing can be measured: its weights are broken or diverged."
@@ -105,6 +103,30 @@ def evaluate(  # noqa: PLR0913 - what is measured (5) and how (4); the callers n
     seen = count_views(pictures.size, model.image_size, view, flip=flip)
     order = np.asarray(indices, dtype=np.int64)
     return summarise(probabilities, labels, order, tuple(classes), view=view, views_per_picture=seen, seconds=perf_counter() - started)
+
+
+def _probabilities(  # noqa: PLR0913 - the same as `evaluate`'s
+    model: Scorer,
+    dataset: "Dataset",
+    pictures: "Pictures",
+    indices: Sequence[int],
+    classes: int,
+    *,
+    view: View,
+    flip: bool,
+    batch_size: int,
+    on_progress: Progress | None,
+) -> NDArray[np.float32]:
+    """(n, classes), one row a picture."""
+    source = _whole_pictures if view == "any" else _squares
+    probabilities, done = np.empty((len(indices), classes), np.float32), 0
+    with _measuring(model) as device:
+        for rows, images in source(dataset, pictures, indices, batch_size):
+            probabilities[rows] = view_probabilities(model, images.to(device), view, flip=flip).cpu().numpy()
+            done += len(rows)
+            if on_progress:
+                on_progress(done, len(indices))
+    return probabilities
 
 
 def summarise(

@@ -11,7 +11,7 @@ from alexnet.data.preprocess import Preprocess
 from alexnet.device import choose_precision
 from alexnet.experiments.plan import Plan, layers_of, resized
 from alexnet.experiments.recipe import Recipe
-from alexnet.experiments.runs import Run, read_object, write_whole
+from alexnet.experiments.runs import Run, read_object
 from alexnet.training.events import Message
 from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
@@ -29,7 +29,8 @@ def planned_size(planned: Plan, run: Run) -> Recipe:
     if run.folder.plan.exists():  # a resumed run keeps its size, whether it was asked for or measured
         return resized(recipe, int(read_object(run.folder.plan, ("image_size",))["image_size"]))
     size = native if planned.size_was_asked else _largest_affordable(recipe, run, [size for size in SIZES if size <= native])
-    write_whole(run.folder.plan, json.dumps({"image_size": size}))
+    size = int(run.world.from_first(size)[0])  # one worker's clock decides for all
+    run.folder.write(run.folder.plan, json.dumps({"image_size": size}))
     return resized(recipe, size) if size != native else recipe
 
 
@@ -38,7 +39,7 @@ def _largest_affordable(recipe: Recipe, run: Run, sizes: Sequence[int]) -> int:
     seconds = _seconds_per_image(resized(recipe, sizes[-1]), classes, run.device)
     macs = {size: _macs(resized(recipe, size), classes) for size in sizes}
     for size in sizes:
-        epochs = recipe.training.budget_seconds / (images * seconds * macs[size] / macs[sizes[-1]])
+        epochs = recipe.training.budget_seconds * run.world.size / (images * seconds * macs[size] / macs[sizes[-1]])
         if epochs >= WANTED_EPOCHS or size == sizes[-1]:
             run.listen(Message(f"Pictures of {size} px: about {epochs:.1f} epochs of {images:,} pictures fit the budget."))
             return size

@@ -22,6 +22,7 @@ from alexnet.experiments.remarks import remarks_on
 from alexnet.experiments.runs import free_folder, write_whole
 from alexnet.experiments.train import train
 from alexnet.experiments.versions import environment
+from alexnet.experiments.workers import needs_one_process
 from alexnet.training.events import Listener, silent
 from alexnet.training.loop import Interrupted
 
@@ -47,6 +48,7 @@ def compare(
     not run again, words that are not said are its own, and words that differ are refused (BadRun). A cell that fails with a mistake of the
     user's kind is kept with its reason, and the others go on; if all fail, that is raised. `run_cell` and `frozen_cell` make the cells.
     """
+    needs_one_process("compare")
     dataset = open_dataset(data)
     choose_device(device)
     asked = {"models": models, "fractions": fractions, "seeds": seeds, "budget": budget}

@@ -26,7 +26,7 @@ from alexnet.experiments.record import Mistake, RunReport
 from alexnet.experiments.report import write_report
 from alexnet.experiments.report_json import report_text
 from alexnet.experiments.report_words import beside
-from alexnet.experiments.runs import Run, write_whole
+from alexnet.experiments.runs import RESULT_KEYS, Run, read_object, write_whole
 from alexnet.experiments.versions import environment, versions
 from alexnet.models.handcrafted.system import SYSTEMS
 from alexnet.models.seam import ImageModel
@@ -68,8 +68,24 @@ def kept_result(values: Mapping[str, Any]) -> Result:
 
 
 def conclude(run: Run, fitted: Fitted, preprocess: Preprocess, pictures: Pictures, splits: Splits, baseline: Baseline | None) -> Result:
-    """Test, save, report."""
+    """Test, save, report. Several workers share the test; the first one writes, and all get its result."""
     evaluations = _evaluations(run, fitted.model, pictures, splits)
+    if run.world.first:
+        _write(run, fitted, preprocess, pictures, splits, evaluations, baseline)
+    run.world.wait()
+    return kept_result(read_object(run.folder.result, RESULT_KEYS))
+
+
+def _write(
+    run: Run,
+    fitted: Fitted,
+    preprocess: Preprocess,
+    pictures: Pictures,
+    splits: Splits,
+    evaluations: dict[str, Evaluation],
+    baseline: Baseline | None,
+) -> None:
+    """The model, its answers, the report, and last of all the result."""
     first = next(iter(evaluations.values()))
     scores = {title: {"top1_error": e.top1_error, "n": e.n, "interval": list(e.interval)} for title, e in evaluations.items()}
     card = ModelCard(
@@ -91,7 +107,6 @@ def conclude(run: Run, fitted: Fitted, preprocess: Preprocess, pictures: Picture
     write_whole(run.folder.kept_report, report_text(report))
     write_report(report, run.folder.report)
     write_whole(run.folder.result, json.dumps(asdict(result), ensure_ascii=False))
-    return result
 
 
 def _evaluations(run: Run, model: ImageModel, pictures: Pictures, splits: Splits) -> dict[str, Evaluation]:
@@ -100,7 +115,7 @@ def _evaluations(run: Run, model: ImageModel, pictures: Pictures, splits: Splits
     flip, classes = run.dataset.traits.flip, run.dataset.classes
     with autocast(choose_precision(run.recipe.training.precision, run.device), run.device):  # as it was trained and validated
         return {
-            f"{split}, {view}": evaluate(model, run.dataset, pictures, indices, classes, view=view, flip=flip)
+            f"{split}, {view}": evaluate(model, run.dataset, pictures, indices, classes, view=view, flip=flip, world=run.world)
             for view in views_of(run.recipe.views)
         }
 

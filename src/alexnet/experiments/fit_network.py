@@ -22,6 +22,8 @@ from alexnet.models.weights import load_weights, read_weights
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints, read_tensors
 from alexnet.training.events import EpochDone, Event, Listener, Message
+from alexnet.training.layouts.layout import Layout
+from alexnet.training.layouts.registry import spread
 from alexnet.training.loop import Training, fit
 from alexnet.training.state import TrainingState
 
@@ -29,8 +31,12 @@ from alexnet.training.state import TrainingState
 def fit_network(run: Run, pictures: Pictures, splits: Splits, pca: ColourPCA, preprocess: Preprocess) -> Fitted:
     """Train the recipe's network, from the last checkpoint where there is one; it comes back with the weights that validation chose."""
     keep_freed_memory()
-    model = new_model(run, preprocess, some_pictures(pictures, splits))
-    state = _fit(run, model, pictures, splits, pca)
+    sample = some_pictures(pictures, splits)
+    model = new_model(run, preprocess, sample)
+    layout = spread(model, run.layout, run.world, run.recipe.training)
+    state = _fit(run, layout, pictures, splits, pca)
+    if layout.dims:
+        model = new_model(run, preprocess, sample)  # whole again, on every worker
     best, _ = read_tensors(run.folder.checkpoints / "best.safetensors")
     model.load_state_dict(best)
     run.folder.write_history(state.history)
@@ -62,7 +68,7 @@ def new_model(run: Run, preprocess: Preprocess, sample: Tensor) -> NetworkModel:
     return model.to(run.device, torch.float64 if recipe.training.precision == "fp64" else None)
 
 
-def _fit(run: Run, model: NetworkModel, pictures: Pictures, splits: Splits, pca: ColourPCA) -> TrainingState:
+def _fit(run: Run, layout: Layout, pictures: Pictures, splits: Splits, pca: ColourPCA) -> TrainingState:
     recipe, training, size = run.recipe, run.recipe.training, run.recipe.preprocess.image_size
     batches = AugmentedBatches(
         pictures,
@@ -73,19 +79,23 @@ def _fit(run: Run, model: NetworkModel, pictures: Pictures, splits: Splits, pca:
         pca=pca,
         seed=recipe.seed,
         device=run.device,
+        rows=layout.rows,
     )
     return fit(
         Training(
-            model=model,
+            model=layout.model,
             batches=batches,
-            validation=lambda: plain_batches(pictures, splits.validation, size=size, batch_size=256, device=run.device),
+            validation=lambda: plain_batches(
+                pictures, splits.validation, size=size, batch_size=256 * run.world.size, device=run.device, rows=layout.rows
+            ),
             config=training,
-            checkpoints=Checkpoints(run.folder.checkpoints, training.checkpoint_seconds),
+            checkpoints=Checkpoints(run.folder.checkpoints, training.checkpoint_seconds, layout),
             seed=recipe.seed,
             device=run.device,
             budget=_budget(run, splits),
             listen=_recording(run),
             should_stop=run.should_stop,
+            layout=layout,
         )
     )
 

@@ -29,7 +29,7 @@ def read_pictures(run: Run, workers: int) -> Pictures:
     sizes = run.recipe.preprocess
     run.listen(Message(f"Reading {len(run.dataset.items):,} pictures of {len(run.dataset.classes)} classes ..."))
     reading = partial(_tell_reading, run.listen)
-    pictures = open_pictures(run.dataset, sizes.stored_size, sizes.fit, workers=workers, check=False, on_progress=reading)
+    pictures = open_pictures(run.dataset, sizes.stored_size, sizes.fit, workers=workers, check=False, on_progress=reading, world=run.world)
     run.folder.write_skipped((skip.name, skip.class_name, skip.reason) for skip in pictures.skipped)
     if pictures.skipped:
         run.listen(Message(f"{len(pictures.skipped):,} files cannot be read and are left out: see {run.folder.skipped}"))
@@ -48,18 +48,23 @@ def _tell_reading(listen: Listener, done: int, total: int) -> None:
 
 def split_pictures(run: Run, pictures: Pictures) -> Splits:
     """The run's split, made once and read again on resumption; raises BadDataset where nothing is left to choose the weights by."""
+
+    def near_copies() -> list[int]:
+        near: list[int] = groups(pictures.fingerprints).tolist()
+        return near
+
     if run.folder.splits.exists():
         return run.folder.read_splits(run.dataset)
     if run.splits is not None:
         splits = Splits.from_json(run.dataset, read_object(run.splits, SPLIT_NAMES))
     else:
-        splits = make_splits(run.dataset, pictures.readable, groups(pictures.fingerprints).tolist(), seed=run.recipe.seed)
+        splits = make_splits(run.dataset, pictures.readable, near_copies, seed=run.recipe.seed)
     if not splits.validation:
         raise BadDataset(
             f"{run.dataset.name} has too few pictures: none can be spared to choose the weights by. Two of a class are the least."
         )
     splits = thinned(run.dataset, splits, run.recipe.fraction, seed=run.recipe.seed)
-    write_whole(run.folder.splits, json.dumps(splits.to_json(run.dataset), ensure_ascii=False))
+    run.folder.write(run.folder.splits, json.dumps(splits.to_json(run.dataset), ensure_ascii=False))
     sizes = f"{len(splits.train):,} training, {len(splits.validation):,} validation, {len(splits.test):,} test"
     run.listen(Message(f"Pictures: {sizes}."))
     return splits
@@ -81,7 +86,10 @@ def some_pictures(pictures: Pictures, splits: Splits) -> Tensor:
 
 
 def colour_statistics(pictures: Pictures, splits: Splits, seed: int) -> ColourPCA:
-    """Mean and colour covariance of the training pictures alone (a seeded sample of them)."""
+    """Mean and colour covariance of the training pictures alone: a pack's own, if all of its train folder trains; else a sample's."""
+    known = pictures.dataset.known_colours()
+    if known is not None and len(splits.train) == sum(item.split == "train" for item in pictures.dataset.items):
+        return known
     order = torch.randperm(len(splits.train), generator=torch.Generator().manual_seed(seed))[:STATISTICS_PICTURES]
     sample = [splits.train[i] for i in sorted(order.tolist())]
     parts = [sample[start : start + 256] for start in range(0, len(sample), 256)]

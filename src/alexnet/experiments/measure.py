@@ -1,6 +1,5 @@
 """`alexnet evaluate`: a finished run measured on its own test set, another split, or other pictures."""
 
-import os
 from pathlib import Path
 
 from alexnet.classifier import Classifier, load
@@ -13,6 +12,8 @@ from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.evaluation.views import VIEWS, View
 from alexnet.experiments.recipe import from_toml
 from alexnet.experiments.runs import RunFolder, read_object
+from alexnet.experiments.workers import device_of, own_processors
+from alexnet.world import World, joined_world
 
 
 def evaluate_run(
@@ -27,24 +28,28 @@ def evaluate_run(
     """Measure the classifier of `run` on a split of the pictures it was trained on, or on `data`.
 
     `data` that holds all pictures of the run, by name, is the run's own, moved: the run's split is used. Of other pictures, the
-    split is used if they have one, else all. Raises BadRun, BadDataset with what to do.
+    split is used if they have one, else all. Workers that torchrun has started share the pictures.
+    Raises BadRun, BadDataset with what to do.
     """
     if split not in SPLIT_NAMES:
         raise BadDataset(f"There is no split '{split}'; use {', '.join(SPLIT_NAMES)}.")
     if views not in VIEWS:
         raise AlexNetError(f"There is no view '{views}'; use {', '.join(VIEWS)}.")
-    classifier, folder = load(run, device=device), RunFolder(Path(run))
-    dataset = open_dataset(data if data is not None else _own_data(folder))
-    indices = _own_split(folder, dataset, split) if data is None or _is_own(folder, dataset) else _split_of(dataset, split)
-    return _measured(classifier, dataset, indices, views, (os.cpu_count() or 1) if workers is None else workers)
+    with joined_world(device) as world:
+        classifier, folder = load(run, device=str(device_of(device, world))), RunFolder(Path(run))
+        dataset = open_dataset(data if data is not None else _own_data(folder))
+        indices = _own_split(folder, dataset, split) if data is None or _is_own(folder, dataset) else _split_of(dataset, split)
+        return _measured(classifier, dataset, indices, views, own_processors(world) if workers is None else workers, world)
 
 
-def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view: View, workers: int) -> Evaluation:
+def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view: View, workers: int, world: World) -> Evaluation:
     preprocess = classifier.card.preprocess
     part = Part(dataset, indices)
-    pictures = open_pictures(part, preprocess.stored_size, preprocess.fit, workers=workers, check=False)
+    pictures = open_pictures(part, preprocess.stored_size, preprocess.fit, workers=workers, check=False, world=world)
     with autocast(choose_precision("auto", classifier.device), classifier.device):
-        return evaluate(classifier.model, part, pictures, pictures.readable, classifier.classes, view=view, flip=classifier.card.flip)
+        return evaluate(
+            classifier.model, part, pictures, pictures.readable, classifier.classes, view=view, flip=classifier.card.flip, world=world
+        )
 
 
 def _own_data(folder: RunFolder) -> str:

@@ -18,6 +18,7 @@ from alexnet.experiments.systems import check_fields, check_system, system_recip
 from alexnet.models.architecture import vary
 from alexnet.models.catalog import check_known, default_model, find_architecture
 from alexnet.models.handcrafted.system import SYSTEMS
+from alexnet.models.pixels import NetworkModel
 from alexnet.models.shapes import Layer, trace
 from alexnet.models.weights import fitting, read_weights
 
@@ -107,14 +108,19 @@ def layers_of(recipe: Recipe, classes: int) -> tuple[Layer, ...]:
     return trace(architecture, classes=classes, channels=recipe.preprocess.channels, image_size=recipe.preprocess.image_size)
 
 
-def _check_weights(recipe: Recipe, classes: int) -> None:
-    """Raise BadWeights for weights that cannot be read or do not fit, before any picture is read."""
+def shapes_only(recipe: Recipe, classes: int) -> NetworkModel:
+    """The recipe's network with shapes and without memory."""
     sizes, channels = recipe.preprocess, recipe.preprocess.channels
     preprocess = Preprocess(
         image_size=sizes.image_size, stored_size=sizes.stored_size, fit=sizes.fit, mean=(0.0,) * channels, std=(1.0,) * channels
     )
-    with torch.device("meta"):  # shapes without memory
-        model = build_model(recipe.model, recipe.network, classes, channels, preprocess)
+    with torch.device("meta"):
+        return build_model(recipe.model, recipe.network, classes, channels, preprocess)
+
+
+def _check_weights(recipe: Recipe, classes: int) -> None:
+    """Raise BadWeights for weights that cannot be read or do not fit, before any picture is read."""
+    model = shapes_only(recipe, classes)
     fitting(model.network, read_weights(recipe.weights), last_layer(model))
 
 

@@ -15,15 +15,16 @@ from alexnet.data.splits import Splits
 from alexnet.errors import BadRun
 from alexnet.experiments.recipe import Recipe, differences, from_toml, to_toml
 from alexnet.training.events import Listener
+from alexnet.world import ALONE, World
 
 RESULT_KEYS = ("run", "model", "recipe", "epochs", "seconds", "validation_error", "test_error")
 
 
 class RunFolder:
-    """The files of one run; see docs/architecture.md for the list."""
+    """The files of one run; see docs/architecture.md for the list. Of several workers the first alone `writes`, and all read."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        self.path, self.writes = path, writes
         self.recipe = path / "recipe.toml"
         self.splits = path / "splits.json"
         self.history = path / "history.jsonl"
@@ -40,6 +41,8 @@ class RunFolder:
 
     def start(self, recipe: Recipe, *, resume: bool) -> None:
         """Make the folder for `recipe`, or find it again; raises BadRun when another run is in the way."""
+        if not self.writes:
+            return
         try:
             if self.recipe.exists():
                 self._find_again(recipe, resume)
@@ -62,21 +65,29 @@ class RunFolder:
 
     def write_history(self, rows: Iterable[Mapping[str, float]]) -> None:
         """One JSON object per epoch and line."""
-        write_whole(self.history, "".join(json.dumps(row) + "\n" for row in rows))
+        self.write(self.history, "".join(json.dumps(row) + "\n" for row in rows))
 
     def append_history(self, row: Mapping[str, float]) -> None:
         """Add one epoch as it ends; `write_history` makes the file exact at the end of the run."""
-        with self.history.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        if self.writes:
+            with self.history.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
 
     def write_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """The pictures that were left out: file, class, reason."""
+        if not self.writes:
+            return
         partial = self.skipped.with_suffix(".partial")
         with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(("file", "class", "reason"))
             writer.writerows(rows)
         partial.replace(self.skipped)
+
+    def write(self, path: Path, text: str) -> None:
+        """One of the folder's text files, whole or not at all."""
+        if self.writes:
+            write_whole(path, text)
 
     def finished(self) -> dict[str, Any] | None:
         """The result of a run that has ended, else None."""
@@ -102,6 +113,8 @@ class Run:
     should_stop: Callable[[], bool]
     splits: Path | None = None  # a splits.json to use instead of one of our own; the recipe's fraction is taken of it
     started: float = field(default_factory=time.monotonic)
+    world: World = ALONE
+    layout: str = "alone"  # how the network is spread over the workers
 
 
 def read_object(path: Path, keys: Iterable[str]) -> dict[str, Any]:

@@ -3,23 +3,36 @@
 import shlex
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from alexnet.data.datasets import open_dataset
 from alexnet.data.preprocess import Preprocess, measured
-from alexnet.device import choose_device, forget_peak_memory
+from alexnet.device import forget_peak_memory
 from alexnet.experiments.baseline import fit_baseline
 from alexnet.experiments.budget import planned_size
 from alexnet.experiments.conclude import Result, conclude, kept_result
 from alexnet.experiments.fit_network import fit_network
 from alexnet.experiments.fit_system import fit_system
-from alexnet.experiments.gather import colour_statistics, processors, read_pictures, split_pictures
+from alexnet.experiments.gather import colour_statistics, read_pictures, split_pictures
 from alexnet.experiments.plan import Plan, plan, recipe_to_go_on_with, seconds_of
 from alexnet.experiments.runs import Run, RunFolder, free_folder
+from alexnet.experiments.workers import (
+    check_same_splits,
+    device_of,
+    fit_for_workers,
+    launched_as,
+    needs_out,
+    own_processors,
+    resumes,
+    start_together,
+)
 from alexnet.models.handcrafted.system import SYSTEMS
 from alexnet.training.events import Listener, Message, silent
+from alexnet.training.layouts.registry import chosen as chosen_layout
 from alexnet.training.loop import Interrupted
+from alexnet.world import joined_world
 
 
 def train(
@@ -39,35 +52,38 @@ def train(
     baseline: bool = True,
     splits: str | Path | None = None,
     changes: Mapping[str, Any] | None = None,
+    layout: str | None = None,
     listen: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Train a classifier on a folder, an archive or a named data set, and write its run folder.
 
     The words mean what they mean on the command line; `changes` are recipe fields by dotted name, `splits` another run's splits.json that
-    takes the place of a split of our own. `listen` gets every
-    event; `should_stop` is asked after each step. Raises AlexNetError for every mistake, before the long work where it can be known.
+    takes the place of a split of our own. `listen` gets every event; `should_stop` is asked after each step. A process that torchrun has
+    started is one worker of several: `layout` says how they share the network (data, towers, hybrid), and the first one speaks and writes.
+    Raises AlexNetError for every mistake, before the long work where it can be known.
     """
     started = time.monotonic()
     forget_peak_memory()
-    chosen_device = choose_device(device)
-    dataset = open_dataset(data)
     fields = dict(changes or {})
     fields |= {"training.epochs": epochs} if epochs is not None else {}
     fields |= {"training.budget_seconds": seconds_of(budget)} if budget is not None else {}
-    recipe = recipe_to_go_on_with(recipe, out, resume=resume)
-    planned = plan(str(data), dataset, model=model, recipe=recipe, weights=weights, seed=seed, image_size=image_size, changes=fields)
-    folder = RunFolder(Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-{planned.recipe.model}"))
-    try:
-        folder.start(planned.recipe, resume=resume)
-        done = folder.finished()
-        if done is not None:
-            listen(Message(f"{folder.path} has already finished; nothing to do."))
-            return kept_result(done)
-        listen(Message(f"Model {planned.recipe.model}: {planned.model_reason}."))
+    with joined_world(device) as world:
+        listen = listen if world.first else silent
+        spread_as = chosen_layout(layout, world)
+        needs_out(out, world)
+        resume = resumes(out, world, asked=resume)
+        chosen_device = device_of(device, world)
+        dataset = open_dataset(data)
+        named = recipe_to_go_on_with(recipe, out, resume=resume)
+        planned = plan(str(data), dataset, model=model, recipe=named, weights=weights, seed=seed, image_size=image_size, changes=fields)
+        asked = fields if not named.endswith(".toml") else {"training.conv_learning_rate": None}  # a file has its rates already
+        ready = fit_for_workers(planned.recipe, spread_as, len(dataset.classes), world, asked)
+        planned = replace(planned, recipe=ready)
+        path = Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-{ready.model}")
         run = Run(
-            folder,
-            planned.recipe,
+            RunFolder(path, writes=world.first),
+            ready,
             planned.model_reason,
             dataset,
             chosen_device,
@@ -75,10 +91,24 @@ def train(
             should_stop,
             Path(splits) if splits else None,
             started,
+            world,
+            spread_as,
         )
-        return _run(run, planned, processors() if workers is None else workers, baseline)
+        return _started(run, planned, own_processors(world) if workers is None else workers, baseline=baseline, resume=resume)
+
+
+def _started(run: Run, planned: Plan, workers: int, *, baseline: bool, resume: bool) -> Result:
+    """The run from its folder to its result; a stop in between says how to go on."""
+    try:
+        start_together(run.folder, run.recipe, run.dataset, run.world, resume=resume)
+        done = run.folder.finished()
+        if done is not None:
+            run.listen(Message(f"{run.folder.path} has already finished; nothing to do."))
+            return kept_result(done)
+        run.listen(Message(f"Model {run.recipe.model}: {run.reason}."))
+        return _run(run, planned, workers, baseline)
     except (KeyboardInterrupt, Interrupted) as stop:
-        stop.add_note(f"Go on with: {shlex.join(['alexnet', 'train', '--out', str(folder.path), '--resume'])}")
+        stop.add_note(f"Go on with: {shlex.join([*launched_as(run.world), 'train', '--out', str(run.folder.path), '--resume'])}")
         raise
 
 
@@ -90,7 +120,8 @@ def _run(run: Run, planned: Plan, workers: int, baseline: bool) -> Result:
     run.recipe = planned_size(planned, run)
     pictures = read_pictures(run, workers)
     splits = split_pictures(run, pictures)
-    beside = fit_baseline(run, pictures, splits) if baseline else None
+    check_same_splits(splits, run.world)
+    beside = fit_baseline(run, pictures, splits) if baseline and run.world.size == 1 else None
     pca = colour_statistics(pictures, splits, run.recipe.seed)
     preprocess = measured(run.recipe.preprocess, pca)
     return conclude(run, fit_network(run, pictures, splits, pca, preprocess), preprocess, pictures, splits, beside)

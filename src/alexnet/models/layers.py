@@ -5,6 +5,7 @@ with a small banded matrix.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -119,6 +120,35 @@ class _BandedNorm(torch.autograd.Function):
 def _slices(rows: Tensor) -> list[slice]:
     step = ROWS_AT_A_TIME if rows.device.type == "cpu" else max(1, len(rows))
     return [slice(start, start + step) for start in range(0, len(rows), step)]
+
+
+@dataclass(slots=True)
+class Window:
+    """The part of a batch's units that one worker of several computes."""
+
+    pictures: int  # of the whole batch
+    rows: range  # of the batch that are here; those past `pictures` only fill it up
+    place: int = 0  # of `sharers` equal shares of the units (or maps)
+    sharers: int = 1
+
+
+class Dropout(nn.Dropout):
+    """Units off with probability p, the others enlarged (paper 4.2).
+
+    With a `window`, the whole batch's mask is drawn and a part of it taken, so that workers together compute what one process does.
+    """
+
+    window: Window | None = None
+
+    def forward(self, units: Tensor) -> Tensor:
+        if self.window is None or not self.training or not self.p:
+            return super().forward(units)
+        window, kept = self.window, 1.0 - self.p
+        whole = (window.pictures, units.shape[1] * window.sharers, *units.shape[2:])
+        scale = torch.empty(whole, dtype=units.dtype, device=units.device).bernoulli_(kept).div_(kept)
+        mine = scale.chunk(window.sharers, dim=1)[window.place][window.rows.start : window.rows.stop]
+        filling = units.new_ones((len(units) - len(mine), *units.shape[1:]))
+        return units * torch.cat([mine, filling])
 
 
 class LocalConv2d(nn.Module):

@@ -8,7 +8,7 @@ from torch.nn import functional
 from alexnet.errors import BadModel
 from alexnet.models.architecture import Architecture, Conv
 from alexnet.models.initialise import initialise
-from alexnet.models.layers import LocalConv2d, MaxAndAveragePool2d, ResponseNorm, SameMapNorm
+from alexnet.models.layers import Dropout, LocalConv2d, MaxAndAveragePool2d, ResponseNorm, SameMapNorm
 from alexnet.models.shapes import Layer, feature_side, last_name, margins, steps_after, trace
 
 
@@ -124,7 +124,7 @@ def _step(architecture: Architecture, conv: Conv, step: str) -> nn.Module:
     if step == "batchnorm":
         return nn.BatchNorm2d(conv.maps)
     if step == "dropout":
-        return nn.Dropout(architecture.dropout)
+        return Dropout(architecture.dropout)
     return _pool(architecture, conv)
 
 
@@ -158,11 +158,11 @@ def _classifier_modules(architecture: Architecture, layers: tuple[Layer, ...]) -
     *hidden, last = [layer for layer in layers if layer.kind == "fully connected"]
     for layer in hidden:
         number = layer.name.removeprefix("fc")
-        drop = [(f"dropout{number}", nn.Dropout(architecture.dropout))] if _drops(architecture) else []
+        drop = [(f"dropout{number}", Dropout(architecture.dropout))] if _drops(architecture) else []
         linear = [(layer.name, _linear(layer)), (f"{architecture.activation}{number}", activation(architecture))]
         modules += [*drop, *linear] if architecture.dropout_place == "before-fc" else [*linear, *drop]
     if not hidden and _drops(architecture):
-        modules.append(("dropout", nn.Dropout(architecture.dropout)))
+        modules.append(("dropout", Dropout(architecture.dropout)))
     modules.append((last_name(architecture), _linear(last)))
     return modules
 

@@ -1,6 +1,7 @@
 """Checkpoints that are there whole or not at all, in safetensors: no file of ours can run code when it is read."""
 
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from alexnet.errors import BadRun
+from alexnet.training.layouts.layout import TABLE, Layout, own_name
 from alexnet.training.optimizer import Descent
 from alexnet.training.state import TrainingState
 
@@ -17,10 +19,15 @@ WEIGHTS, MOMENTUM, AVERAGE = "weights/", "momentum/", "average/"
 
 
 class Checkpoints:
-    """The folder of one run's checkpoints: `last` (everything a resumption needs) and `best` (weights alone)."""
+    """The folder of one run's checkpoints: `last` (everything a resumption needs) and `best` (weights alone).
 
-    def __init__(self, folder: Path, every_seconds: float) -> None:
+    With several workers all of them must ask for a save at the same step. The first worker writes; of a divided network each worker writes
+    its own part. Whatever wrote it, any layout on any number of workers goes on from `last`.
+    """
+
+    def __init__(self, folder: Path, every_seconds: float, layout: Layout | None = None) -> None:
         self.folder, self.every_seconds = folder, every_seconds
+        self.layout = layout or Layout(nn.Module())
         self.saved_at = time.monotonic()
 
     @property
@@ -43,26 +50,75 @@ class Checkpoints:
         tensors |= {MOMENTUM + name: buffer for name, buffer in optimizer.momentum().items()}
         if average is not None:
             tensors |= {AVERAGE + name: tensor for name, tensor in average.state_dict().items()}
-        write_tensors(self.last, tensors, {"state": state.to_json()})
+        if self.layout.dims:
+            self._save_parts(tensors, state)
+        elif self.layout.world.first:
+            write_tensors(self.last, tensors, {"state": state.to_json()})
+        if self.layout.world.first:
+            self._remove_older(state.step)
+        self.layout.world.wait()
         self.saved_at = time.monotonic()
+
+    def _save_parts(self, tensors: Mapping[str, Tensor], state: TrainingState) -> None:
+        from alexnet.training.layouts.shards import write_parts
+
+        dims = {name: self.layout.dims.get(own_name(name)) for name in tensors}
+        write_parts(self.folder / f"last-{state.step:08}", tensors, dims, self.layout.world, state.to_json())
+
+    def _remove_older(self, step: int) -> None:
+        newest = self.folder / f"last-{step:08}" if self.layout.dims else self.last
+        for folder in self._parts():
+            if folder != newest:
+                shutil.rmtree(folder, ignore_errors=True)
+        if self.layout.dims:
+            self.last.unlink(missing_ok=True)
+
+    def _parts(self) -> list[Path]:
+        return sorted(folder for folder in self.folder.glob("last-*") if folder.name.removeprefix("last-").isdigit())
 
     def save_best(self, model: nn.Module, state: TrainingState) -> None:
         """Write `best`, whole or not at all."""
-        write_tensors(self.best, model.state_dict(), {"state": state.to_json()})
+        whole = self.layout.whole_state(model)
+        if self.layout.world.first:
+            write_tensors(self.best, whole, {"state": state.to_json()})
+        self.layout.world.wait()
 
     def resume(self, model: nn.Module, optimizer: Descent, average: nn.Module | None) -> TrainingState | None:
         """Load `last` into the three, and give its counters; None when there is no checkpoint yet."""
-        if not self.last.exists():
+        found = self._newest()
+        if found is None:
             return None
-        tensors, metadata = read_tensors(self.last)
+        path, tensors, text = found
         try:
-            model.load_state_dict(_under(tensors, WEIGHTS))
+            state = TrainingState.from_json(text)
+            self.layout.load(model, _under(tensors, WEIGHTS))
             optimizer.set_momentum(_under(tensors, MOMENTUM))
             if average is not None:
                 average.load_state_dict(_under(tensors, AVERAGE))
-            return TrainingState.from_json(metadata["state"])
         except (KeyError, TypeError, ValueError, RuntimeError):
-            raise BadRun(f"{self.last} is not a checkpoint of this network. Delete it to start the run again.") from None
+            raise BadRun(f"{path} is not a checkpoint of this network. Delete it to start the run again.") from None
+        return state
+
+    def _newest(self) -> tuple[Path, dict[str, Tensor], str] | None:
+        """The later of the two kinds, with what this worker needs of it; both are there when a change of layout was broken off."""
+        parts = [folder for folder in self._parts() if (folder / TABLE).exists()]
+        if self.last.exists():
+            tensors, metadata = read_tensors(self.last)
+            text = metadata.get("state", "")
+            if not parts or _step(text) >= int(parts[-1].name.removeprefix("last-")):
+                return self.last, {name: self.layout.part_of(own_name(name), tensor) for name, tensor in tensors.items()}, text
+        if not parts:
+            return None
+        from alexnet.training.layouts.shards import read_parts
+
+        return parts[-1], *read_parts(parts[-1], self.layout.dims, self.layout.world)
+
+
+def _step(state: str) -> int:
+    try:
+        return TrainingState.from_json(state).step
+    except (KeyError, TypeError, ValueError):
+        return 0
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

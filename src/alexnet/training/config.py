@@ -8,6 +8,7 @@ from alexnet.errors import BadRecipe
 
 Schedule = Literal["plateau", "one-cycle", "constant"]
 Optimizer = Literal["sgd", "muon"]
+WirePrecision = Literal["exact", "bf16"]
 
 MOST_EPOCHS = 1_000_000
 
@@ -19,9 +20,10 @@ class TrainingConfig:
     epochs: float = 90.0
     budget_seconds: float = 0.0  # > 0: plan the epochs to end in this time, reading, testing and report included
     enough_training_error: float = 0.0  # > 0: end after the epoch whose training error is no more than this
-    batch_size: int = 128  # images per step
+    batch_size: int = 128  # images per step, over all workers
     learning_rate: float = 0.01  # of weights; the peak of one-cycle
     bias_learning_rate: float = 2.0  # times learning_rate (the 2012 program)
+    conv_learning_rate: float = 1.0  # times learning_rate, in convolutions: with batches k times as large, k (One weird trick)
     schedule: Schedule = "plateau"
     plateau_epochs: float = 8.0  # validation error must improve within so many epochs, or the rate is divided
     plateau_divisor: float = 10.0
@@ -41,6 +43,7 @@ class TrainingConfig:
     label_smoothing: float = 0.0
     averaging: float = 0.0  # share of old weights kept at each step in the average that is tested; 0: no average
     precision: Precision = "auto"
+    wire_precision: WirePrecision = "exact"  # bf16: workers round the gradients that they send each other
     checkpoint_seconds: float = 60.0  # at most so much work is lost
 
     def __post_init__(self) -> None:
@@ -48,13 +51,21 @@ class TrainingConfig:
             allowed = get_args(kind)
             if allowed and getattr(self, name) not in allowed:
                 raise BadRecipe(f"training.{name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, allowed))}.")
-        positive = ("epochs", "batch_size", "learning_rate", "muon_learning_rate", "plateau_divisor", "checkpoint_seconds")
+        positive = (
+            "epochs",
+            "batch_size",
+            "learning_rate",
+            "muon_learning_rate",
+            "conv_learning_rate",
+            "plateau_divisor",
+            "checkpoint_seconds",
+        )
         for name in positive:
             _need(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
         for name in (
             f.name
             for f in fields(self)
-            if f.name not in (*positive, "schedule", "optimizer", "precision", "fc_weight_decay", "local_weight_decay")
+            if f.name not in (*positive, "schedule", "optimizer", "precision", "wire_precision", "fc_weight_decay", "local_weight_decay")
         ):
             _need(getattr(self, name) >= 0, name, getattr(self, name), "cannot be negative")
         _need(self.epochs <= MOST_EPOCHS, "epochs", self.epochs, f"is at most {MOST_EPOCHS:,}")

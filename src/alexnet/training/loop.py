@@ -18,11 +18,12 @@ from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
 from alexnet.training.diagnosis import diagnose
 from alexnet.training.events import EpochDone, Listener, Planned, StepDone, silent
+from alexnet.training.layouts.layout import Layout
 from alexnet.training.optimizer import Descent
 from alexnet.training.schedule import learning_rate
 from alexnet.training.state import TrainingState
 
-Batch = tuple[Tensor, Tensor]  # uint8 images (N, 3, S, S), int64 labels (N,)
+Batch = tuple[Tensor, Tensor]  # uint8 images (N, 3, S, S), int64 labels (at most N,): images behind the last label only fill up a share
 
 CHANCE_EPOCHS, CHANCE_STEPS = 5, 2_000  # at chance for both: the network does not learn
 CHANCE_MARGIN = 0.003  # nats
@@ -69,6 +70,7 @@ class Training:
     budget: Budget | None = None
     listen: Listener = silent
     should_stop: Callable[[], bool] = lambda: False
+    layout: Layout | None = None  # of `model` over the workers; None: one worker
 
 
 def fit(training: Training) -> TrainingState:
@@ -96,10 +98,12 @@ class _Course:
         self.training, self.config = training, training.config
         self.precision: Precision = choose_precision(training.config.precision, training.device)
         self.model = training.model
-        self.optimizer = Descent(self.model, self.config)
+        self.layout = training.layout or Layout(self.model)
+        self.world = self.layout.world
+        self.optimizer = Descent(self.model, self.config, self.layout.apart)
         self.average = _average_of(self.model, self.config.averaging)
         self.state = training.checkpoints.resume(self.model, self.optimizer, self.average) or TrainingState()
-        self.tested = self.average.module if self.average else self.model
+        self.tested: nn.Module = self.average.module if self.average else self.model
         self.started = self.last_step_at = time.monotonic()
         self.seconds_before = self.state.seconds
         if training.budget is not None:
@@ -112,14 +116,25 @@ class _Course:
         rate = learning_rate(self.config, self.state.progress, self.state.plateau.drops)
         self.optimizer.set_learning_rate(rate)
         torch.manual_seed(self.training.seed * 1_000_003 + self.state.step)  # dropout: a function of the step alone
-        loss, wrong = training_step(self.model, self.optimizer, images, labels, self.config.label_smoothing, self.precision)
+        count = self._pictures_in_step(len(labels))
+        self.layout.begin(count)
+        model, smoothing = self.layout.forward, self.config.label_smoothing
+        own = training_step(model, self.optimizer, images, labels, smoothing, self.precision, count)
+        loss, wrong = self.layout.totals(*own)
         if self.average is not None:
             self.average.update_parameters(self.model)
         if not math.isfinite(loss):
             raise TrainingFailed(self._failure(f"the loss became {loss} at step {self.state.step + 1:,}", images))
-        self.state.count(loss, wrong, len(images))
-        self._advance(loss, len(images))
+        self.state.count(loss, wrong, count)
+        self._advance(loss, count)
         self._keep()
+
+    def _pictures_in_step(self, own: int) -> int:
+        """How many pictures the workers' shares of this batch hold together."""
+        if self.world.size == 1:
+            return own
+        batch = self.config.batch_size
+        return min(batch, self.training.batches.images - self.state.step_in_epoch * batch)
 
     def at_end(self) -> bool:
         """Whether the planned steps are done."""
@@ -128,7 +143,7 @@ class _Course:
     def end_epoch(self) -> None:
         """Validate, write a row of history, keep the best, and decide whether to go on."""
         state, started = self.state, time.monotonic()
-        loss, error = measure(self.tested, self.training.validation(), self.precision)
+        loss, error = measure(self.layout.scorer(self.tested), self.training.validation(), self.precision, self.layout)
         if not math.isfinite(loss):
             images, _ = next(iter(self.training.batches.epoch(state.epoch)))
             raise TrainingFailed(self._failure(f"the validation loss became {loss} at step {state.step:,}", images))
@@ -137,7 +152,8 @@ class _Course:
         row = self._row(loss, error)
         state.history.append(row)
         better = error < state.best_error or (error == state.best_error and loss <= state.best_loss)
-        if better or not self.training.checkpoints.best.exists():
+        lost = self.world.first and not self.training.checkpoints.best.exists()
+        if better or self.world.any(lost):
             state.best_error, state.best_loss = error, loss
             self.training.checkpoints.save_best(self.tested, state)
         self.training.listen(EpochDone(row, better))
@@ -147,7 +163,7 @@ class _Course:
         enough = self.config.enough_training_error > 0 and row["training_error"] <= self.config.enough_training_error
         state.finished = self.at_end() or enough or (self.config.schedule == "plateau" and state.plateau.finished)
         self._save()
-        if self.training.should_stop():
+        if self.world.any(self.training.should_stop()):
             raise Interrupted(f"Stopped after step {self.state.step:,}; nothing is lost.")
         self.last_step_at = time.monotonic()
 
@@ -170,19 +186,22 @@ class _Course:
     def _plan(self, budget: Budget) -> None:
         state, batches = self.state, self.training.batches
         first = state.planned_steps == 0
-        if not (budget.ready() if first else budget.due()):
+        ready = budget.ready() if first else budget.due()
+        if not self.world.any(self.world.first and ready):  # the first worker's clock decides for all
             return
-        left = budget.steps_left(batches.steps_per_epoch)
+        left = int(self.world.from_first(budget.steps_left(batches.steps_per_epoch))[0])
         state.planned_steps = max(state.step, state.step + left)
         if first:
             budget.check(left, self.config.batch_size, batches.images)
             self.training.listen(Planned(state.planned_steps, state.planned_steps / batches.steps_per_epoch, budget.seconds_per_step()))
 
     def _keep(self) -> None:
-        if self.training.should_stop():
+        due = self.world.first and self.training.checkpoints.due()
+        stops, saves = self.world.sum(float(self.training.should_stop()), float(due))
+        if stops:
             self._save()
             raise Interrupted(f"Stopped after step {self.state.step:,}; nothing is lost.")
-        if self.training.checkpoints.due():
+        if saves:
             self._save()
 
     def _save(self) -> None:
@@ -215,37 +234,56 @@ class _Course:
         kept = self.training.checkpoints.best
         where = f"The last good weights are in {kept}." if kept.exists() else "No good checkpoint exists yet."
         advice = "Try a smaller --training.learning-rate, or --network.initialisation he."
-        return f"Training stopped: {what}.\n  {diagnose(self.model, self.optimizer, images)}\n  {where} {advice}"
+        found = "" if self.layout.dims else f"{diagnose(self.model, self.optimizer, images)}\n  "  # a divided network is not looked into
+        return f"Training stopped: {what}.\n  {found}{where} {advice}"
 
 
 def training_step(
-    model: nn.Module, optimizer: Descent, images: Tensor, labels: Tensor, smoothing: float, precision: Precision
+    model: nn.Module,
+    optimizer: Descent,
+    images: Tensor,
+    labels: Tensor,
+    smoothing: float,
+    precision: Precision,
+    count: int | None = None,
 ) -> tuple[float, float]:
-    """One step of gradient descent; gives the mean cross-entropy (nats, without smoothing) and the number of errors."""
+    """One step of gradient descent; gives the mean cross-entropy (nats, without smoothing) and the number of errors.
+
+    count: pictures of the whole batch, where the labels are one worker's share of it: the loss is then these pictures' part of the batch's
+    mean, and the workers' losses and gradients add up to the batch's.
+    """
     model.train()
     with autocast(precision, images.device):
-        scores = model(images)
-    objective = functional.cross_entropy(scores, labels, label_smoothing=smoothing)
+        scores = model(images)[: len(labels)]
+    objective = _cross_entropy(scores, labels, count, smoothing)
     optimizer.zero_grad()
     objective.backward()
     optimizer.step()
     with torch.no_grad():
-        loss = functional.cross_entropy(scores, labels) if smoothing else objective.detach()
+        loss = _cross_entropy(scores, labels, count, 0.0) if smoothing else objective.detach()
         wrong = (scores.argmax(1) != labels).sum()
     return loss.item(), wrong.item()
 
 
+def _cross_entropy(scores: Tensor, labels: Tensor, count: int | None, smoothing: float) -> Tensor:
+    if count in (None, len(labels)):
+        return functional.cross_entropy(scores, labels, label_smoothing=smoothing)
+    return functional.cross_entropy(scores, labels, label_smoothing=smoothing, reduction="sum") / count
+
+
 @torch.no_grad()
-def measure(model: nn.Module, batches: Iterable[Batch], precision: Precision) -> tuple[float, float]:
-    """Mean cross-entropy (nats) and error (0 to 1) of the model over the batches."""
+def measure(model: nn.Module, batches: Iterable[Batch], precision: Precision, layout: Layout | None = None) -> tuple[float, float]:
+    """Mean cross-entropy (nats) and error (0 to 1) of the model over the batches, which `layout` may share among workers."""
     model.eval()
-    loss_sum, wrong, n = 0.0, 0.0, 0
+    loss_sum, wrong, n = 0.0, 0.0, 0.0
     for images, labels in batches:
         with autocast(precision, images.device):
-            scores = model(images)
+            scores = model(images)[: len(labels)]
         loss_sum += functional.cross_entropy(scores, labels, reduction="sum").item()
         wrong += (scores.argmax(1) != labels).sum().item()
         n += len(labels)
+    if layout is not None:
+        loss_sum, wrong, n = layout.totals(loss_sum, wrong, n)
     return loss_sum / max(1, n), wrong / max(1, n)
 
 

@@ -3,20 +3,26 @@
 Muon (orthogonalised momentum, for matrices) is an option for the convolutions; everything else stays with plain descent.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from alexnet.training.config import TrainingConfig
+from alexnet.training.layouts.layout import local
 
 
 class Descent:
     """The optimizers of one model as one: their steps, their rates, and their momentum by parameter name."""
 
-    def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
+    def __init__(self, network: nn.Module, config: TrainingConfig, apart: Collection[str] = ()) -> None:
+        """`apart` names parameters that are DTensors: they take plain steps, which are the same numbers as fused ones."""
         matrices = _convolutions(network) if config.optimizer == "muon" else {}
-        self.optimizers: list[torch.optim.Optimizer] = [sgd(network, config, without=set(matrices))]
+        self.optimizers: list[torch.optim.Optimizer] = [sgd(network, config, without={*matrices, *apart})]
+        if apart:
+            own = {name for name, _ in network.named_parameters()}.difference(apart)
+            self.optimizers.append(sgd(network, config, without=own, fused=False))
         self.views: list[tuple[nn.Parameter, nn.Parameter]] = []
         self.names: dict[Tensor, str] = {parameter: name for name, parameter in network.named_parameters()}
         if matrices:
@@ -73,28 +79,30 @@ class Descent:
             for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
                 if self.names[parameter] in buffers:
                     buffer = torch.empty_like(parameter)  # in the weights' memory format: fused steps walk both in the order of memory
-                    optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(buffers[self.names[parameter]])
+                    local(buffer).copy_(buffers[self.names[parameter]])
+                    optimizer.state[parameter]["momentum_buffer"] = buffer
 
 
-def sgd(network: nn.Module, config: TrainingConfig, without: set[str] | None = None) -> torch.optim.SGD:
+def sgd(network: nn.Module, config: TrainingConfig, without: Collection[str] = (), *, fused: bool = True) -> torch.optim.SGD:
     """One group per (rate, decay); each carries `rate`, its factor on the scheduled learning rate."""
     parameters = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
     last = parameters[-1][0].rpartition(".")[0]
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in parameters:
-        if name not in (without or ()):
+        if name not in without:
             groups.setdefault(_rate_and_decay(name, parameter, last, config), []).append(parameter)
     return torch.optim.SGD(
         [{"params": group, "rate": rate, "weight_decay": decay} for (rate, decay), group in groups.items()],
         lr=config.learning_rate,
         momentum=config.momentum,
         nesterov=config.nesterov and config.momentum > 0,
-        fused=parameters[0][1].dtype != torch.float64,
+        fused=fused and parameters[0][1].dtype != torch.float64,
     )
 
 
 def _rate_and_decay(name: str, parameter: nn.Parameter, last: str, config: TrainingConfig) -> tuple[float, float]:
     rate = 1.0 if name.rpartition(".")[0] == last else config.lower_layers
+    rate *= config.conv_learning_rate if f".{name}".startswith((".features.", ".network.features.")) else 1.0
     if name.endswith(".bias") or parameter.dim() == 1:  # biases (a local layer has many), and the scales of batch norm
         return rate * config.bias_learning_rate, config.bias_weight_decay
     return rate, _decay(parameter.dim(), config)

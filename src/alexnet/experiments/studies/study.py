@@ -25,6 +25,7 @@ from alexnet.experiments.studies.page import write_study
 from alexnet.experiments.studies.planning import scales
 from alexnet.experiments.studies.request import Request, extended, keep_request, kept_request, request_of
 from alexnet.experiments.versions import environment
+from alexnet.experiments.workers import needs_one_process
 from alexnet.language import Lang
 from alexnet.training.events import Listener, silent
 from alexnet.training.loop import Interrupted
@@ -51,6 +52,7 @@ def study(
     gone on with: what has ended is not run again, and more claims or seeds are added. Raises BadRecipe, BadRun, BudgetTooSmall or
     BadDataset before anything runs; a run that fails with a mistake of the user's kind is reported, and the others go on.
     """
+    needs_one_process("study")
     dataset = open_dataset(data)
     named = claims if claims is None or isinstance(claims, str) else tuple(claims)
     asked = request_of(str(data), claims=named, seeds=seeds, budget=budget, fields=fields, on=on)

@@ -1,0 +1,20 @@
+"""Data parallelism: every worker holds all weights and sees its share of each batch; the gradients are added."""
+
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from alexnet.training.config import TrainingConfig
+from alexnet.training.layouts.layout import Layout, reducer_options
+from alexnet.training.layouts.wire import hook
+from alexnet.world import World
+
+
+class DataParallel(Layout):
+    """PyTorch's DistributedDataParallel around the model."""
+
+    name = "data"
+
+    def __init__(self, model: nn.Module, world: World, config: TrainingConfig) -> None:
+        super().__init__(model, world)
+        self.forward = DistributedDataParallel(model, **reducer_options(model))
+        self.forward.register_comm_hook(None, hook(config.wire_precision))

@@ -1,0 +1,114 @@
+"""*One weird trick* (Krizhevsky 2014, arXiv 1404.5997): convolutions by pictures, fully connected layers by units.
+
+The convolutions hold 4% of the weights and do 92% of the work: every worker has all of them and sees its share of the pictures, and their
+gradients are added. The fully connected layers hold 96% of the weights: each worker has a part of every one, and sees the whole batch,
+whose last maps are gathered. Weights and their gradients stay where they are; only activations travel. All of it is PyTorch's: DTensor's
+column-wise and row-wise layers, and DistributedDataParallel for the convolutions.
+
+The first layer is divided by units (columns), all after it by inputs (rows): what a layer gives is added up and dealt out by units, which
+are the next one's inputs; the scores are dealt out by pictures.
+"""
+
+from itertools import takewhile
+
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import Shard
+from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, RowwiseParallel, parallelize_module
+from torch.nn.parallel import DistributedDataParallel
+
+from alexnet.errors import BadModel, BadRecipe
+from alexnet.models.layers import Dropout, Window
+from alexnet.models.network import Network
+from alexnet.models.pixels import NetworkModel
+from alexnet.training.config import TrainingConfig
+from alexnet.training.layouts.layout import Layout, reducer_options, within
+from alexnet.training.layouts.wire import hook
+from alexnet.world import World
+
+PICTURES, UNITS = Shard(0), Shard(-1)  # what a tensor (pictures, units) is divided by
+CLASSIFIER = "network.classifier."
+
+
+class Hybrid(Layout):
+    """Convolutions data-parallel, fully connected layers divided; `model`'s fully connected weights become DTensors."""
+
+    name = "hybrid"
+
+    def __init__(self, model: NetworkModel, world: World, config: TrainingConfig) -> None:
+        super().__init__(model, world)
+        network = model.network
+        self.check(network, world, config)
+        linears = _linears(network)
+        mesh = init_device_mesh(next(model.parameters()).device.type, (world.size,))
+        parallelize_module(network.classifier, mesh, _plan(linears), src_data_rank=None)  # all workers hold the same weights already
+        for module in network.classifier:
+            if isinstance(module, nn.ReLU):
+                module.inplace = False  # what it sees is a view of a DTensor
+        features = DistributedDataParallel(network.features, **reducer_options(network.features))
+        features.register_comm_hook(None, hook(config.wire_precision))
+        self.forward = _HybridForward(model, features)
+        self.dims = {f"{CLASSIFIER}{name}.weight": int(name != linears[0]) for name in linears}
+        self.dims |= {f"{CLASSIFIER}{linears[0]}.bias": 0}
+        self.apart = within((name for name, _ in model.named_parameters()), CLASSIFIER)
+        before = takewhile(lambda module: not isinstance(module, nn.Linear), network.classifier)
+        self.before = {*network.features.modules(), *before}
+
+    @classmethod
+    def check(cls, network: Network, world: World, config: TrainingConfig) -> None:
+        """Fully connected layers behind convolutions, whose units the workers can share equally; no average of the weights."""
+        _check(network, world)
+        if config.averaging:
+            raise BadRecipe(f"training.averaging is {config.averaging}; layout hybrid keeps no average. Set it to 0, or use --layout data.")
+
+    def window(self, dropout: Dropout, count: int) -> Window:
+        """Up to the first fully connected layer this worker's pictures with all units, then all pictures with its share of the units."""
+        if dropout in self.before:
+            return Window(count, self.rows(count))
+        filled = range(self.world.capacity(count) * self.world.size)
+        return Window(count, filled, self.world.rank, self.world.size)
+
+    def scorer(self, model: nn.Module) -> nn.Module:
+        """The divided network: the workers need each other for validation too."""
+        return self.forward
+
+
+class _HybridForward(nn.Module):
+    """uint8 images (n, 3, S, S) of this worker -> their scores (n, classes); n is the same on all workers."""
+
+    def __init__(self, model: NetworkModel, features: DistributedDataParallel) -> None:
+        super().__init__()
+        self.model, self.features = model, features
+
+    def forward(self, images: Tensor) -> Tensor:
+        network = self.model.network
+        convolve = self.features if self.training else network.features
+        maps = network.avgpool(convolve(self.model.prepared(images)))
+        scores: Tensor = network.classifier(maps.flatten(1))
+        return scores
+
+
+def _plan(linears: list[str]) -> dict[str, ParallelStyle]:
+    first, *others = linears
+    plan: dict[str, ParallelStyle] = {first: ColwiseParallel(input_layouts=PICTURES, output_layouts=UNITS)}
+    plan |= {name: RowwiseParallel(input_layouts=UNITS, output_layouts=UNITS) for name in others}
+    plan |= {linears[-1]: RowwiseParallel(input_layouts=UNITS, output_layouts=PICTURES)}
+    return plan
+
+
+def _linears(network: Network) -> list[str]:
+    return [name for name, module in network.classifier.named_children() if isinstance(module, nn.Linear)]
+
+
+def _check(network: Network, world: World) -> None:
+    architecture = network.architecture
+    if not architecture.convs or len(_linears(network)) < 2:
+        raise BadModel(
+            f"Layout hybrid divides the fully connected layers behind convolutions; {architecture.name} has too few layers for it."
+        )
+    for full in architecture.hidden:
+        if full.units % world.size:
+            raise BadModel(
+                f"{full.name} has {full.units:,} units, which {world.size} workers cannot share equally. "
+                "Start a number of workers that divides it, choose network.hidden_units, or use --layout data."
+            )
