@@ -16,6 +16,7 @@ from alexnet.cli import app
 from alexnet.data.dataset import Traits
 from alexnet.data.datasets import open_dataset
 from alexnet.data.inspection import inspect
+from alexnet.data.pack import PackSummary
 from alexnet.evaluation.evaluate import summarise
 from alexnet.experiments.cells import Words
 from alexnet.experiments.choice import Choice
@@ -83,6 +84,23 @@ def test_options_are_those_of_the_program(verb: str) -> None:
     assert documented == {name for one in arguments for name in one.names if name.startswith("-")}
 
 
+def packed_nothing() -> PackSummary:
+    return PackSummary(
+        out="x.zip",
+        n=0,
+        copied=0,
+        skipped=(),
+        skipped_file=None,
+        classes=0,
+        splits={},
+        bytes=0,
+        seconds=0.0,
+        resumed=0,
+        size=256,
+        quality=90,
+    )
+
+
 def json_objects(digits_folder: Path) -> dict[str, set[str]]:
     """The keys that each verb really prints."""
     one = np.full((1, 2), 0.5, np.float32)
@@ -113,6 +131,7 @@ def json_objects(digits_folder: Path) -> dict[str, set[str]]:
         "study": set(invented_study().to_json()),
         "summary": {"models", "lecture", "variants", *network},
         "inspect": set(inspect(open_dataset(digits_folder)).to_json()),
+        "pack": set(packed_nothing().to_json()),
     }
 
 
@@ -212,6 +231,7 @@ def test_every_module_is_described() -> None:
         "experiments",
         "handcrafted",
         "convex",
+        "layouts",
         "forms",
         "lecture",
         "studies",
@@ -223,7 +243,7 @@ def test_run_folder_is_listed() -> None:
     table = page("architecture.md").split("## A run folder", 1)[1].split("\n## ", 1)[0]
     documented = {cells[0].strip("`").split("/")[0] for cells in rows(table) if cells[0].startswith("`")}
     folder = RunFolder(Path("run"))
-    real = {path.name for path in vars(folder).values() if path != folder.path}
+    real = {path.name for path in vars(folder).values() if isinstance(path, Path) and path != folder.path}
     assert documented == real | {"tensorboard"}
 
 

@@ -147,9 +147,10 @@ def _join(device: str) -> World:
     try:
         store, rank, size = next(rendezvous("env://", timeout=patience))
         store.set_timeout(patience)
+        store = PrefixStore(f"attempt-{_number('TORCHELASTIC_RESTART_COUNT', 0)}", store)  # what the lost workers said counts no more
         backend = "gloo" if device.startswith("cpu") or not torch.cuda.is_available() else "cpu:gloo,cuda:nccl"
         dist.init_process_group(backend, store=PrefixStore("group", store), rank=rank, world_size=size, timeout=patience)
-    except (dist.DistError, ValueError, OSError) as problem:
+    except (RuntimeError, ValueError, OSError) as problem:  # DistError, and gloo's without a name
         raise AlexNetError(_no_meeting(at, str(problem))) from None
     store.set(f"worker/{rank}", json.dumps({"host": socket.gethostname(), "process": os.getpid()}))
     return World(

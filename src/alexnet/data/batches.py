@@ -59,8 +59,8 @@ class AugmentedBatches:
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from `first_step` on; the last one may be smaller."""
         order = self.indices[permutation(self.images, self.seed, epoch)]
-        parts = [_shared(part, self.rows(len(part))) for part in list(order.split(self.batch_size))[first_step:]]
-        for (part, count), images in zip(parts, self.pictures.stream([part.tolist() for part, _ in parts]), strict=True):
+        parts = [_shared(part, self.rows(len(part))) for part in order.split(self.batch_size)[first_step:]]
+        for (part, count), images in zip(parts, self.pictures.stream(part.tolist() for part, _ in parts), strict=True):
             on_device = sent(images, self.device)
             changed = augment(on_device, self.size, self.config, self.pca, seed=self.seed, epoch=epoch, pictures=part)
             yield changed, self.pictures.labels[part[:count]].to(self.device)
@@ -71,7 +71,7 @@ def plain_batches(
 ) -> Iterator[Batch]:
     """The centres of the pictures in order, without changes: for validation. batch_size: of the whole batch."""
     parts = [_shared(part, rows(len(part))) for part in torch.as_tensor(indices, dtype=torch.int64).split(batch_size)]
-    for (part, count), images in zip(parts, pictures.stream([part.tolist() for part, _ in parts]), strict=True):
+    for (part, count), images in zip(parts, pictures.stream(part.tolist() for part, _ in parts), strict=True):
         yield centre_crop(sent(images, device), size), pictures.labels[part[:count]].to(device)
 
 

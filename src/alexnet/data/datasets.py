@@ -5,26 +5,36 @@ from pathlib import Path
 
 from alexnet.data.dataset import SPLIT_NAMES, Dataset, Item, SplitName, Traits
 from alexnet.data.folders import FolderDataset
+from alexnet.data.imagenet import FILES, ImageNet
 from alexnet.data.named import NAMED
+from alexnet.data.packed import open_packed
 from alexnet.errors import BadDataset, did_you_mean
 
 __all__ = ["NAMED", "SPLIT_NAMES", "Dataset", "Item", "SplitName", "Traits", "open_dataset"]
 
 
+IMAGENET = "imagenet:"
+
+
 def open_dataset(data: str | Path) -> Dataset:
-    """Class folders on disk or in a zip, tar or tar.gz, or a named data set.
+    """Class folders on disk or in a zip, tar or tar.gz, or a named data set; `imagenet:DIR` is ImageNet's original files in DIR.
 
     A plain name means the named set even where a folder is called so; `./digits` means the folder. Raises BadDataset, with the nearest
     names, for what is neither, and for a set without class folders; UnsafeArchive for names that climb out of an archive.
     """
     if isinstance(data, str) and data in NAMED:
         return NAMED[data]()
+    if isinstance(data, str) and data.startswith(IMAGENET) and data != IMAGENET:
+        return ImageNet(Path(data.removeprefix(IMAGENET)).expanduser())
     path = Path(data).expanduser()
     if _exists(path):
-        return FolderDataset(path)
+        return open_packed(path) or FolderDataset(path)
     if str(data) in NAMED:
         return NAMED[str(data)]()
-    raise BadDataset(f"No folder, archive or data set is called '{data}'.{_neighbour(path)} {did_you_mean(str(data), NAMED)}")
+    if str(data) in ("imagenet", IMAGENET):
+        raise BadDataset(f"ImageNet is opened as imagenet:DIR (imagenet:/data/imagenet, say), where the folder DIR holds {FILES}.")
+    known = did_you_mean(str(data), [*NAMED, f"{IMAGENET}DIR"])
+    raise BadDataset(f"No folder, archive or data set is called '{data}'.{_neighbour(path)} {known}")
 
 
 def _exists(path: Path) -> bool:

@@ -86,7 +86,7 @@ def inspect(dataset: Dataset, *, workers: int = 0, on_progress: Progress | None 
     sizes = _sizes(found)
     suspects = (*_suspects(dataset, exact, exact=True), *_suspects(dataset, near, exact=False))
     totals = [sum(of_class.values()) for of_class in counts.values()]
-    imbalance = round(max(totals) / min(totals), 2)
+    imbalance = round(max(totals) / min(total for total in totals if total), 2)
     return Inspection(
         name=dataset.name,
         classes=dataset.classes,
@@ -167,7 +167,7 @@ def _advice_on_duplicates(exact: Pairs, near: Pairs, suspects: tuple[Suspect, ..
 
 
 def _advice_on_classes(counts: dict[str, dict[str, int]], imbalance: float) -> Iterable[str]:
-    totals = {name: sum(of_class.values()) for name, of_class in counts.items()}
+    totals = {name: total for name, of_class in counts.items() if (total := sum(of_class.values()))}
     most, least = max(totals, key=lambda name: totals[name]), min(totals, key=lambda name: totals[name])
     if imbalance >= IMBALANCE:
         yield (

@@ -44,6 +44,7 @@ class TrainingConfig:
     averaging: float = 0.0  # share of old weights kept at each step in the average that is tested; 0: no average
     precision: Precision = "auto"
     wire_precision: WirePrecision = "exact"  # bf16: workers round the gradients that they send each other
+    compile: bool = False  # torch.compile: a minute or more at the start, for faster steps on a card
     checkpoint_seconds: float = 60.0  # at most so much work is lost
 
     def __post_init__(self) -> None:

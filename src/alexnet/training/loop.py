@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +100,9 @@ class _Course:
         self.model = training.model
         self.layout = training.layout or Layout(self.model)
         self.world = self.layout.world
+        self.forward: nn.Module = self.layout.forward
+        if self.config.compile:
+            self.forward = cast(nn.Module, torch.compile(self.forward))
         self.optimizer = Descent(self.model, self.config, self.layout.apart)
         self.average = _average_of(self.model, self.config.averaging)
         self.state = training.checkpoints.resume(self.model, self.optimizer, self.average) or TrainingState()
@@ -118,8 +121,8 @@ class _Course:
         torch.manual_seed(self.training.seed * 1_000_003 + self.state.step)  # dropout: a function of the step alone
         count = self._pictures_in_step(len(labels))
         self.layout.begin(count)
-        model, smoothing = self.layout.forward, self.config.label_smoothing
-        own = training_step(model, self.optimizer, images, labels, smoothing, self.precision, count)
+        smoothing = self.config.label_smoothing
+        own = training_step(self.forward, self.optimizer, images, labels, smoothing, self.precision, count)
         loss, wrong = self.layout.totals(*own)
         if self.average is not None:
             self.average.update_parameters(self.model)
