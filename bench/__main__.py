@@ -12,6 +12,7 @@ from alexnet.device import processor_name
 from bench.handcrafted import encodings
 from bench.loading import loading
 from bench.measure import Row
+from bench.packed import packed
 from bench.steps import training_steps
 
 SHARED = Path(os.environ.get("ALEXNET_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -21,7 +22,7 @@ def main(out: Path) -> int:
     """Run all; the exit status is 1 when a must is missed."""
     torch.manual_seed(0)
     print(f"{processor_name()}, torch {torch.__version__}", file=sys.stderr)
-    rows = training_steps() | loading(SHARED) | encodings(SHARED)
+    rows = training_steps() | loading(SHARED) | packed(SHARED) | encodings(SHARED)
     for name, row in rows.items():
         print(_line(name, row))
     partial = out.with_suffix(".partial")

@@ -56,12 +56,17 @@ def _of_archive(archive: Path, rounds: int) -> dict[str, Row]:
 
 def _of_made_pictures(rounds: int) -> dict[str, Row]:
     with tempfile.TemporaryDirectory() as folder:
-        photos = [Image.fromarray(photo) for photo in load_sample_images().images]
-        for number in range(PICTURES):
-            place = Path(folder) / f"class{number % 2}" / f"{number}.jpg"
-            place.parent.mkdir(exist_ok=True)
-            photos[number % 2].crop((number % 160, number % 90, 480 + number % 160, 330 + number % 90)).save(place, quality=90)
+        made_photos(Path(folder))
         return _of_folder("made pictures", Path(folder), rounds)
+
+
+def made_photos(folder: Path) -> None:
+    """Class folders of crops from the two photos that scikit-learn brings."""
+    photos = [Image.fromarray(photo) for photo in load_sample_images().images]
+    for number in range(PICTURES):
+        place = folder / f"class{number % 2}" / f"{number}.jpg"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        photos[number % 2].crop((number % 160, number % 90, 480 + number % 160, 330 + number % 90)).save(place, quality=90)
 
 
 def _of_folder(name: str, folder: Path, rounds: int) -> dict[str, Row]:
