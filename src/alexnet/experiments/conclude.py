@@ -195,7 +195,7 @@ def _report(
         mistakes=_mistakes(run, pictures, first),
         filters=fitted.filters,
         skipped=[asdict(skip) for skip in pictures.skipped],
-        environment=environment(run.device),
+        environment=environment(run.device) | ({"workers": f"{run.world.size}, layout {run.layout}"} if run.world.size > 1 else {}),
         layers=fitted.layers,
         baseline=_beside(baseline, first.top1_error) if baseline else None,
         solver=fitted.solver or None,

@@ -89,7 +89,9 @@ def needs_out(out: str | Path | None, world: World) -> None:
 def needs_one_process(verb: str) -> None:
     """Raise AlexNetError where torchrun has started several processes for a verb that shares its work out otherwise."""
     if is_launched():
-        raise AlexNetError(f"alexnet {verb} is one process that starts others itself: start it without torchrun.")
+        mistake = AlexNetError(f"alexnet {verb} is one process that starts others itself: start it without torchrun.")
+        mistake.said = os.environ["RANK"] != "0"
+        raise mistake
 
 
 def resumes(out: str | Path | None, world: World, *, asked: bool) -> bool:

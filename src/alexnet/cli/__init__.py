@@ -1,0 +1,71 @@
+"""The command line: one file per verb. Names, options and JSON keys are a contract; see docs/commands.md.
+
+Heavy imports wait inside the verbs, so that `alexnet --help` answers at once. A new verb is a file here and a row of `VERBS`.
+"""
+
+import io
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from alexnet import __version__
+from alexnet.cli.compare import compare
+from alexnet.cli.convert import convert
+from alexnet.cli.evaluate import evaluate
+from alexnet.cli.inspect import inspect
+from alexnet.cli.pack import pack
+from alexnet.cli.predict import predict
+from alexnet.cli.report import report
+from alexnet.cli.shown import fail, leave_the_pipe
+from alexnet.cli.study import study
+from alexnet.cli.summary import summary
+from alexnet.cli.train import train
+from alexnet.errors import AlexNetError
+from alexnet.fields import named_fields
+
+# Beside `app` and `main`, the verbs that are functions of the library too: their words are held to be the same.
+__all__ = ["VERBS", "app", "compare", "evaluate", "inspect", "main", "study", "train"]
+
+USER_MISTAKE, DEFECT, CTRL_C = 2, 1, 130
+
+VERBS = (
+    train,
+    evaluate,
+    predict,
+    compare,
+    summary,
+    inspect,
+    pack,
+    study,
+    report,
+    convert,
+)
+
+app = App(
+    name="alexnet",
+    version=__version__,
+    help="Train AlexNet, LeNet and the systems before them on your own pictures, and measure what the 2012 paper claims.",
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `main` tells how to go on
+)
+for verb in VERBS:
+    app.command(verb)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status: 0 done, 2 the user's mistake, 130 stopped, 1 a defect of ours."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
+    try:
+        app(named_fields(sys.argv[1:] if words is None else words), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return fail(error, USER_MISTAKE)
+    except AlexNetError as error:
+        return fail(error, CTRL_C if type(error).__name__ == "Interrupted" else USER_MISTAKE)
+    except KeyboardInterrupt as error:
+        return fail(error, CTRL_C)
+    except BrokenPipeError:  # the reader of a pipe has left, as `head` does
+        leave_the_pipe()
+    return 0

@@ -1,0 +1,42 @@
+"""`alexnet predict`."""
+
+import sys
+
+from alexnet.cli.options import Json, View, Words
+from alexnet.cli.shown import show
+from alexnet.errors import AlexNetError
+
+
+def predict(run: str, /, *pictures: Words, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False) -> None:
+    """Classify pictures with a trained run.
+
+    A picture that cannot be read gets its reason instead of classes; the exit status is 2 only if that is so for all of them.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    pictures
+        Files, folders, patterns such as 'photos/*.jpg', or - for standard input.
+    top
+        How many classes to show of each picture.
+    views
+        centre, ten or any.
+    device
+        auto, cpu, cuda or cuda:1.
+    json
+        Print one JSON object and nothing else.
+    """
+    from dataclasses import replace
+
+    from alexnet.classifier import load
+    from alexnet.experiments.given import given_pictures
+    from alexnet.tables import prediction_table
+
+    classifier = load(run, device=device)
+    named = given_pictures(pictures, sys.stdin.buffer)
+    answers = classifier.predict((picture for _, picture in named), top=top, views=views)
+    answers = [replace(answer, file=name) for answer, (name, _) in zip(answers, named, strict=True)]
+    show(json, {"predictions": [answer.to_json() for answer in answers]}, lambda: prediction_table(answers))
+    if all(answer.error is not None for answer in answers):
+        raise AlexNetError("None of these pictures can be read." if len(answers) > 1 else "The picture cannot be read.")

@@ -1,0 +1,23 @@
+"""`alexnet report`."""
+
+from alexnet.cli.options import Lang
+
+
+def report(*runs: str, out: str | None = None, lang: Lang = "en") -> None:
+    """Make the page of a run, a comparison or a study anew from what its folder holds, or put several runs on one page.
+
+    Parameters
+    ----------
+    runs
+        Run folders, or the folder of one comparison or study.
+    out
+        The page's file; without it, the folder's own report.html, or of several runs report.html in the current folder.
+    lang
+        en or zh: the language of the page.
+    """
+    from pathlib import Path
+
+    from alexnet.experiments.rebuild import report_runs
+
+    page = report_runs([Path(run) for run in runs], out=None if out is None else Path(out), lang=lang)
+    print(f"Report: {page}")

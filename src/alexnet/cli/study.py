@@ -1,0 +1,80 @@
+"""`alexnet study`."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from alexnet.cli.options import Fields, Json, Lang
+from alexnet.cli.shown import show, tell
+from alexnet.fields import changes
+
+
+def study(
+    data: str,
+    /,
+    *,
+    claims: str | None = None,
+    seeds: int | None = None,
+    budget: str | None = None,
+    out: str | None = None,
+    on: Literal["local", "ray"] = "local",
+    processes: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    device: str = "auto",
+    lang: Lang = "en",
+    json: Json = False,
+    fields: Fields = (),
+) -> None:
+    """Measure the lecture's claims on your pictures: for each, arms that differ in one thing, paired seeds, and a verdict.
+
+    Any field of the recipe that all arms share can be set by its dotted name, as --training.epochs 8 or --set fraction=0.2. A folder in
+    --out that holds a study is gone on with: finished runs are not made again, and more claims or seeds are added.
+
+    Parameters
+    ----------
+    data
+        A folder, an archive, or a named data set.
+    claims
+        Names with commas, as activation,dropout; all if none are given.
+    seeds
+        Pairs of runs for each arm; 3 if none is given.
+    budget
+        A time for all of it, as 30m (the default): picture size, width, share of the pictures and epochs are planned to fit.
+    out
+        The study's folder; without it, a new one under runs/.
+    on
+        local: processes of this machine. ray: a Ray cluster, or one of this machine (pip install 'alexnet[ray]').
+    processes
+        Runs made at once; as many as there are processors, one on a card.
+    device
+        auto, cpu, cuda or cuda:1.
+    lang
+        en or zh: the language of the verdicts and of the report.
+    json
+        Print one JSON object and nothing else.
+    fields
+        NAME=VALUE of a recipe's field.
+    """
+    from alexnet.experiments.studies.study import study as run_study
+    from alexnet.experiments.studies.view import study_lines
+    from alexnet.screen import Screen
+    from alexnet.signals import stop_on_signals
+
+    with Screen() as screen, stop_on_signals() as stop:
+        listeners: list[Callable[[Any], None]] = [screen, stop.notice]
+        report = run_study(
+            data,
+            claims=claims,
+            seeds=seeds,
+            budget=budget,
+            out=out,
+            on=on,
+            processes=processes,
+            device=device,
+            fields=changes(fields),
+            lang=lang,
+            listen=lambda event: tell(listeners, event),
+            should_stop=stop.asked,
+        )
+    show(json, report.to_json(), lambda: [*study_lines(report, lang), f"Report: {report.report}"])
