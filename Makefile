@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input $(if 
 CODE = $(wildcard src tests bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format bench lock clean
+.PHONY: help install demo test test-slow check format bench bench-wire lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 12
@@ -46,6 +46,9 @@ format: $(READY)  ## mend format and import order
 
 bench: $(READY)  ## measure speed against plain PyTorch; writes bench.json
 	$(BIN)/python -m bench $(BENCH_ARGS)
+
+bench-wire: $(READY)  ## measure the layouts over a shaped network, as root with iproute2; half an hour
+	$(BIN)/python -m bench.wire $(BENCH_ARGS)
 
 # torch itself names the CUDA packages it was built with, so they are left out; colorama is needed on Windows alone.
 lock: $(READY)  ## write requirements.lock from what .venv holds now

@@ -103,7 +103,7 @@ class _Course:
         self.forward: nn.Module = self.layout.forward
         if self.config.compile:
             self.forward = cast(nn.Module, torch.compile(self.forward))
-        self.optimizer = Descent(self.model, self.config, self.layout.apart)
+        self.optimizer = Descent(self.model, self.config)
         self.average = _average_of(self.model, self.config.averaging)
         self.state = training.checkpoints.resume(self.model, self.optimizer, self.average) or TrainingState()
         self.tested: nn.Module = self.average.module if self.average else self.model

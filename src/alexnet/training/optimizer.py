@@ -3,36 +3,46 @@
 Muon (orthogonalised momentum, for matrices) is an option for the convolutions; everything else stays with plain descent.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from alexnet.training.config import TrainingConfig
-from alexnet.training.layouts.layout import local
+from alexnet.training.layouts.layout import is_part, local
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A weight in another shape, in the same memory: the optimizer moves `shown` by what `show` makes of the weight's gradient."""
+
+    shown: nn.Parameter
+    weight: nn.Parameter
+    show: Callable[[Tensor], Tensor]
 
 
 class Descent:
     """The optimizers of one model as one: their steps, their rates, and their momentum by parameter name."""
 
-    def __init__(self, network: nn.Module, config: TrainingConfig, apart: Collection[str] = ()) -> None:
-        """`apart` names parameters that are DTensors: they take plain steps, which are the same numbers as fused ones."""
+    def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
         matrices = _convolutions(network) if config.optimizer == "muon" else {}
-        self.optimizers: list[torch.optim.Optimizer] = [sgd(network, config, without={*matrices, *apart})]
-        if apart:
-            own = {name for name, _ in network.named_parameters()}.difference(apart)
-            self.optimizers.append(sgd(network, config, without=own, fused=False))
-        self.views: list[tuple[nn.Parameter, nn.Parameter]] = []
+        parts = {name: weight for name, weight in network.named_parameters() if is_part(weight)}
+        shown = {name: nn.Parameter(local(weight.data)) for name, weight in parts.items()}  # fused steps know plain tensors only
+        self.views = [View(shown[name], weight, local) for name, weight in parts.items()]
+        self.optimizers: list[torch.optim.Optimizer] = [sgd(network, config, without=matrices, instead=shown)]
         self.names: dict[Tensor, str] = {parameter: name for name, parameter in network.named_parameters()}
+        self.names |= {parameter: name for name, parameter in shown.items()}
         if matrices:
             self.optimizers.append(self._muon(matrices, config))
 
     def _muon(self, matrices: dict[str, nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
         """Muon takes matrices: each convolution's weight is shown to it as (maps, inputs), in the same memory."""
-        self.views = [(nn.Parameter(_as_matrix(weight.data)), weight) for weight in matrices.values()]
-        self.names |= {matrix: name for (matrix, _), name in zip(self.views, matrices, strict=True)}
-        group = {"params": [matrix for matrix, _ in self.views], "rate": config.muon_learning_rate / config.learning_rate}
+        views = [View(nn.Parameter(_as_matrix(weight.data)), weight, _as_matrix) for weight in matrices.values()]
+        self.views += views
+        self.names |= {view.shown: name for view, name in zip(views, matrices, strict=True)}
+        group = {"params": [view.shown for view in views], "rate": config.muon_learning_rate / config.learning_rate}
         return torch.optim.Muon(
             [group],
             lr=config.muon_learning_rate,
@@ -55,13 +65,13 @@ class Descent:
         """Forget the gradients."""
         for optimizer in self.optimizers:
             optimizer.zero_grad()
-        for _, weight in self.views:
-            weight.grad = None
+        for view in self.views:
+            view.weight.grad = None
 
     def step(self) -> None:
         """Move every parameter."""
-        for matrix, weight in self.views:
-            matrix.grad = None if weight.grad is None else _as_matrix(weight.grad)
+        for view in self.views:
+            view.shown.grad = None if view.weight.grad is None else view.show(view.weight.grad)
         for optimizer in self.optimizers:
             optimizer.step()
 
@@ -79,24 +89,28 @@ class Descent:
             for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
                 if self.names[parameter] in buffers:
                     buffer = torch.empty_like(parameter)  # in the weights' memory format: fused steps walk both in the order of memory
-                    local(buffer).copy_(buffers[self.names[parameter]])
-                    optimizer.state[parameter]["momentum_buffer"] = buffer
+                    optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(buffers[self.names[parameter]])
 
 
-def sgd(network: nn.Module, config: TrainingConfig, without: Collection[str] = (), *, fused: bool = True) -> torch.optim.SGD:
-    """One group per (rate, decay); each carries `rate`, its factor on the scheduled learning rate."""
+def sgd(
+    network: nn.Module, config: TrainingConfig, without: Collection[str] = (), instead: Mapping[str, nn.Parameter] | None = None
+) -> torch.optim.SGD:
+    """One group per (rate, decay); each carries `rate`, its factor on the scheduled learning rate.
+
+    without: names that are left out; instead: by name, what is moved in a parameter's place.
+    """
     parameters = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
     last = parameters[-1][0].rpartition(".")[0]
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in parameters:
         if name not in without:
-            groups.setdefault(_rate_and_decay(name, parameter, last, config), []).append(parameter)
+            groups.setdefault(_rate_and_decay(name, parameter, last, config), []).append((instead or {}).get(name, parameter))
     return torch.optim.SGD(
         [{"params": group, "rate": rate, "weight_decay": decay} for (rate, decay), group in groups.items()],
         lr=config.learning_rate,
         momentum=config.momentum,
         nesterov=config.nesterov and config.momentum > 0,
-        fused=fused and parameters[0][1].dtype != torch.float64,
+        fused=parameters[0][1].dtype != torch.float64,
     )
 
 

@@ -1,9 +1,8 @@
 """*One weird trick* (Krizhevsky 2014, arXiv 1404.5997): convolutions by pictures, fully connected layers by units.
 
 The convolutions hold 4% of the weights and do 92% of the work: every worker has all of them and sees its share of the pictures, and their
-gradients are added. The fully connected layers hold 96% of the weights: each worker has a part of every one, and sees the whole batch,
-whose last maps are gathered. Weights and their gradients stay where they are; only activations travel. All of it is PyTorch's: DTensor's
-column-wise and row-wise layers, and DistributedDataParallel for the convolutions.
+gradients are added by DistributedDataParallel. The fully connected layers hold 96% of the weights: each worker has a part of every one, and
+sees the whole batch, whose last maps are gathered. Their weights and gradients stay where they are; only activations travel.
 
 The first layer is divided by units (columns), all after it by inputs (rows): what a layer gives is added up and dealt out by units, which
 are the next one's inputs; the scores are dealt out by pictures.
@@ -13,8 +12,6 @@ from itertools import takewhile
 
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.tensor import Shard
-from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
 from alexnet.errors import BadModel, BadRecipe
@@ -22,11 +19,11 @@ from alexnet.models.layers import Dropout, Window
 from alexnet.models.network import Network
 from alexnet.models.pixels import NetworkModel
 from alexnet.training.config import TrainingConfig
-from alexnet.training.layouts.layout import Layout, reducer_options, within
+from alexnet.training.layouts.divided import PicturesToUnits, UnitsToPictures, UnitsToUnits, divide
+from alexnet.training.layouts.layout import Layout, reducer_options
 from alexnet.training.layouts.wire import hook
 from alexnet.world import World
 
-PICTURES, UNITS = Shard(0), Shard(-1)  # what a tensor (pictures, units) is divided by
 CLASSIFIER = "network.classifier."
 
 
@@ -39,18 +36,16 @@ class Hybrid(Layout):
         super().__init__(model, world)
         network = model.network
         self.check(network, world, config)
-        linears = _linears(network)
         mesh = init_device_mesh(next(model.parameters()).device.type, (world.size,))
-        parallelize_module(network.classifier, mesh, _plan(linears), src_data_rank=None)  # all workers hold the same weights already
-        for module in network.classifier:
-            if isinstance(module, nn.ReLU):
-                module.inplace = False  # what it sees is a view of a DTensor
+        first, *between, last = _linears(network)
+        for name, kind in {first: PicturesToUnits, **dict.fromkeys(between, UnitsToUnits), last: UnitsToPictures}.items():
+            divide(network.classifier, name, kind, mesh)
+            self.dims[f"{CLASSIFIER}{name}.weight"] = kind.weight_dim
+            if kind.bias_dim >= 0:
+                self.dims[f"{CLASSIFIER}{name}.bias"] = kind.bias_dim
         features = DistributedDataParallel(network.features, **reducer_options(network.features))
         features.register_comm_hook(None, hook(config.wire_precision))
         self.forward = _HybridForward(model, features)
-        self.dims = {f"{CLASSIFIER}{name}.weight": int(name != linears[0]) for name in linears}
-        self.dims |= {f"{CLASSIFIER}{linears[0]}.bias": 0}
-        self.apart = within((name for name, _ in model.named_parameters()), CLASSIFIER)
         before = takewhile(lambda module: not isinstance(module, nn.Linear), network.classifier)
         self.before = {*network.features.modules(), *before}
 
@@ -86,14 +81,6 @@ class _HybridForward(nn.Module):
         maps = network.avgpool(convolve(self.model.prepared(images)))
         scores: Tensor = network.classifier(maps.flatten(1))
         return scores
-
-
-def _plan(linears: list[str]) -> dict[str, ParallelStyle]:
-    first, *others = linears
-    plan: dict[str, ParallelStyle] = {first: ColwiseParallel(input_layouts=PICTURES, output_layouts=UNITS)}
-    plan |= {name: RowwiseParallel(input_layouts=UNITS, output_layouts=UNITS) for name in others}
-    plan |= {linears[-1]: RowwiseParallel(input_layouts=UNITS, output_layouts=PICTURES)}
-    return plan
 
 
 def _linears(network: Network) -> list[str]:

@@ -1,6 +1,6 @@
 """One model and the workers that train it, as the training loop sees them; here one worker alone, which the other layouts start from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
@@ -20,8 +20,7 @@ class Layout:
     """The weights that this worker holds, and its part of every batch.
 
     model: holds the weights, by the names that one process gives them; forward: what is called on a batch;
-    dims: the parameters of which each worker holds an equal part, and the dimension that is divided;
-    apart: names of parameters that are DTensors.
+    dims: the parameters of which each worker holds an equal part, and the dimension that is divided. They may be DTensors.
     """
 
     name = "alone"
@@ -29,8 +28,7 @@ class Layout:
 
     def __init__(self, model: nn.Module, world: World = ALONE, _: TrainingConfig | None = None) -> None:
         self.model, self.forward, self.world = model, model, world
-        self.dims: Mapping[str, int] = {}
-        self.apart: frozenset[str] = frozenset()
+        self.dims: dict[str, int] = {}
 
     @classmethod
     def check(cls, network: Network, world: World, config: TrainingConfig) -> None:
@@ -75,10 +73,11 @@ class Layout:
     @torch.no_grad()
     def load(self, model: nn.Module, parts: Mapping[str, Tensor]) -> None:
         """Put this worker's parts of a checkpoint into the model; raises KeyError or RuntimeError where they do not fit."""
-        if not self.apart:
+        state = model.state_dict()
+        if not any(is_part(held) for held in state.values()):
             model.load_state_dict(parts)
             return
-        own = {name: local(held) for name, held in model.state_dict().items()}
+        own = {name: local(held) for name, held in state.items()}
         if {name: part.shape for name, part in parts.items()} != {name: held.shape for name, held in own.items()}:
             raise KeyError("names or shapes differ")
         for name, held in own.items():
@@ -95,19 +94,28 @@ def own_name(name: str) -> str:
     return name.partition("/")[2].removeprefix("module.")
 
 
+def is_part(tensor: Tensor) -> bool:
+    """Whether a tensor is a DTensor, told without loading what DTensors need."""
+    return hasattr(tensor, "to_local")
+
+
 def local(part: Tensor) -> Tensor:
     """What this worker holds of a tensor, which may be a DTensor."""
-    held: Tensor = part.to_local() if hasattr(part, "to_local") else part
+    held: Tensor = part.to_local() if is_part(part) else part  # type: ignore[attr-defined]  # a DTensor's
     return held
 
 
-def within(names: Iterable[str], prefix: str) -> frozenset[str]:
-    """The names that begin so."""
-    return frozenset(name for name in names if name.startswith(prefix))
-
-
 def reducer_options(model: nn.Module) -> dict[str, Any]:
-    """How PyTorch's DistributedDataParallel is used: the graph never changes, and gradients live in the buckets that are sent."""
+    """How PyTorch's DistributedDataParallel is used: the graph never changes, and gradients live in the buckets that are sent.
+
+    Buckets of 1 MB, so that each convolution's gradient leaves while the one below it is computed; 25 MB, PyTorch's own, would hold all of
+    them back to the end of the backward pass.
+    """
     has_statistics = any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
     sync = "forward_sync_buffers" if "forward_sync_buffers" in signature(DistributedDataParallel).parameters else "broadcast_buffers"
-    return {"static_graph": True, "gradient_as_bucket_view": True, sync: has_statistics}  # the second name is that of torch before 2.14
+    return {
+        "static_graph": True,
+        "gradient_as_bucket_view": True,
+        "bucket_cap_mb": 1,
+        sync: has_statistics,
+    }  # the second name is that of torch before 2.14

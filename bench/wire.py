@@ -1,0 +1,281 @@
+"""`python -m bench.wire`: the three layouts over a network of 1 and 10 Gbit/s inside this machine. As root, with Debian's iproute2.
+
+The same workers make one step over links without a limit, one over links of each rate, and so on in turn: a slow moment of the machine
+hits all of them. What the wire adds to a step is the median of the differences within a turn. The reference is as many copies of one
+worker's training, side by side and silent, as there are workers: they share this machine's cores as the workers do.
+"""
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from alexnet.device import processor_name
+from bench.namespaces import WIRE, NoNetwork, address, check_possible, limit, network, only_one, start
+
+PORT, TRANSFER_SECONDS, MB = 29_500, 2.0, 1e6
+PUBLISHED = {2: 1.95, 4: 3.74, 8: 6.25}  # speed-ups of the hybrid over one GPU (Krizhevsky 2014)
+TOWERS = 2
+MOST_BYTES, MOST_SECONDS = 1 / 6, 1 / 4  # musts: hybrid against data, at 1 Gbit/s with two workers
+Rate = float | None  # Gbit/s; None: no limit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """One layout over links of one rate: for every step, what each worker measured (bench.wire_worker.Step)."""
+
+    layout: str
+    workers: int
+    gbits: Rate
+    batch: int
+    steps: list[list[dict[str, Any]]]
+
+    @property
+    def each_seconds(self) -> list[float]:
+        """Of every step, until its slowest worker is done."""
+        return [max(float(worker["seconds"]) for worker in step) for step in self.steps]
+
+    @property
+    def seconds(self) -> float:
+        """Of a step, the median."""
+        return statistics.median(self.each_seconds)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of a processor's work in a step of one worker, the median."""
+        return statistics.median(float(worker["cpu_seconds"]) for step in self.steps for worker in step)
+
+    @property
+    def sent(self) -> float:
+        """Bytes that leave one worker in a step, on average."""
+        return statistics.fmean(float(worker["sent"]) for step in self.steps for worker in step)
+
+    @property
+    def link_seconds(self) -> float | None:
+        """How long a step's bytes take on the way out of a worker, whether the worker waits for them or computes meanwhile."""
+        return self.sent * 8e-9 / self.gbits if self.gbits else None
+
+    @property
+    def peak_memory(self) -> int:
+        """The most bytes of memory that one worker has held."""
+        return max(int(worker["peak_memory"] or 0) for step in self.steps for worker in step)
+
+    @property
+    def images_per_second(self) -> float:
+        """Of all workers together."""
+        return self.batch * self.workers / self.seconds
+
+
+def main(words: Sequence[str]) -> int:
+    """Measure all, print the tables; the exit status is 1 when a must is missed, 2 when there is no network to be had."""
+    asked = _asked(words)
+    try:
+        check_possible()
+        with only_one(), _ended_by_sigterm():
+            print(f"{processor_name()}; one thread a worker, {asked.batch} pictures each", file=sys.stderr)
+            results = list(_results(asked))
+    except NoNetwork as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped; the namespaces are gone.", file=sys.stderr)
+        return 130
+    print(table(results))
+    if asked.json:
+        asked.json.write_text(
+            json.dumps({"asked": vars(asked) | {"json": None}, "results": [asdict(result) for result in results]}, indent=1)
+        )
+    checked = musts(results)
+    print("".join(f"\n{'held' if held else 'MISSED'}: {line}" for line, held in checked))
+    return 0 if all(held for _, held in checked) else 1
+
+
+def _asked(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.wire", description="The layouts over shaped links, as root.")
+    parser.add_argument("--rates", type=_numbers, default=[1.0, 10.0], help="Gbit/s; a network without a limit is always measured")
+    parser.add_argument("--workers", type=lambda text: [int(word) for word in text.split(",")], default=[2, 4])
+    parser.add_argument("--layouts", type=lambda text: text.split(","), default=["data", "hybrid", "towers"])
+    parser.add_argument("--batch", type=int, default=128, help="pictures of each worker")
+    parser.add_argument("--steps", type=int, default=7, help="steps that are timed, at each rate")
+    parser.add_argument("--warm-steps", type=int, default=2, help="steps before them")
+    parser.add_argument("--model", default="alexnet", help="alexnet, or alexnet-owt")
+    parser.add_argument("--width", type=float, default=1.0, help="of the network, as a share; for trying things out")
+    parser.add_argument("--precision", default="auto", choices=["auto", "bf16", "fp32"])
+    parser.add_argument("--wire-precision", default="exact", choices=["exact", "bf16"], help="of gradients on their way")
+    parser.add_argument("--json", type=Path, help="where all raw numbers go")
+    return parser.parse_args(words)
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(word) for word in text.split(",") if word]
+
+
+def _results(asked: argparse.Namespace) -> Iterator[Result]:
+    rates: list[Rate] = [None, *asked.rates]
+    for workers in asked.workers:
+        with network(workers):
+            for gbits in rates:
+                _say_what_is_reached(workers, gbits)
+            yield from _measured(workers, [None], "alone", asked)
+            for layout in asked.layouts:
+                if layout != "towers" or workers == TOWERS:
+                    yield from _measured(workers, rates, layout, asked)
+
+
+def _say_what_is_reached(workers: int, gbits: Rate) -> None:
+    """A plain transfer from each worker to the next, all at once, before anything is trained."""
+    limit(workers, gbits)
+    processes = _start(workers, lambda rank: ["transfer", str(rank), str(workers), str(TRANSFER_SECONDS)])
+    reached = ", ".join(f"{rate / MB:.1f}" for rate in _answers(processes))
+    print(f"{workers} workers, {_named(gbits)}: plain transfers round the ring reach {reached} MB/s", file=sys.stderr)
+
+
+def _measured(workers: int, rates: Sequence[Rate], layout: str, asked: argparse.Namespace) -> list[Result]:
+    """Steps at all rates in turn, by the same workers."""
+    same = ("model", "width", "batch", "warm_steps", "precision", "wire_precision")
+    job = json.dumps({name: getattr(asked, name) for name in same} | {"layout": layout})
+    limit(workers, None)
+    processes = _start(workers, lambda _: [job])
+    steps: dict[Rate, list[list[dict[str, Any]]]] = {gbits: [] for gbits in rates}
+    for _ in range(asked.steps):
+        for gbits in rates:
+            limit(workers, gbits)
+            steps[gbits].append(_answers(processes, "step\n"))
+    _end(processes)
+    results = [Result(layout=layout, workers=workers, gbits=gbits, batch=asked.batch, steps=steps[gbits]) for gbits in rates]
+    for each in results:
+        time = f"{each.seconds:.2f} s a step, {each.cpu_seconds:.2f} s of them work"
+        size = f"{each.sent / MB:.1f} MB sent, {each.peak_memory / MB:,.0f} MB of memory at most"
+        print(f"  {layout}, {_named(each.gbits)}: {time}, {size}", file=sys.stderr)
+    return results
+
+
+def _start(workers: int, arguments: Callable[[int], list[str]]) -> list[subprocess.Popen[str]]:
+    """`bench.wire_worker` in each worker's namespace, its arguments those of the rank."""
+    command = [sys.executable, "-m", "bench.wire_worker"]
+    return [start(rank, [*command, *arguments(rank)], _environment(rank, workers)) for rank in range(workers)]
+
+
+def _answers(processes: Sequence[subprocess.Popen[str]], question: str = "") -> list[Any]:
+    """One line of JSON of each worker."""
+    for process in processes:
+        with suppress(BrokenPipeError):
+            _pipe(process.stdin).write(question)
+    lines = [_pipe(process.stdout).readline() for process in processes]
+    if not all(lines):
+        silent = ", ".join(str(rank) for rank, line in enumerate(lines) if not line)
+        raise NoNetwork(f"No answer from worker {silent}; what it said is above.")
+    return [json.loads(line) for line in lines]
+
+
+def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Nothing more is asked; a worker that does not end well is named."""
+    for rank, process in enumerate(processes):
+        process.communicate()
+        if process.returncode:
+            print(f"  worker {rank} had answered all, and then ended with status {process.returncode}", file=sys.stderr)
+
+
+def _pipe(pipe: IO[str] | None) -> IO[str]:
+    assert pipe is not None
+    return pipe
+
+
+def _environment(rank: int, workers: int) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+    return kept | {
+        "RANK": str(rank),
+        "WORLD_SIZE": str(workers),
+        "LOCAL_RANK": "0",
+        "LOCAL_WORLD_SIZE": "1",
+        "MASTER_ADDR": address(0),
+        "MASTER_PORT": str(PORT),
+        "GLOO_SOCKET_IFNAME": WIRE,
+        "OMP_NUM_THREADS": "1",
+        "TORCH_CPP_LOG_LEVEL": "ERROR",  # it warns that addresses have no names here
+    }
+
+
+def table(results: Sequence[Result]) -> str:
+    """All results as a Markdown table."""
+    head = ["layout", "workers", "network", "MB sent", "s on the link", "s a step", "s the wire adds", "images/s", "speed-up", "published"]
+    rows = [head, ["---"] * len(head), *(_row(result, results) for result in results)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _row(result: Result, results: Sequence[Result]) -> list[str]:
+    alone = _find(results, "alone", result.workers, None)
+    speed_up = alone.seconds * result.workers / result.seconds if alone and result.layout != "alone" else None
+    return [
+        result.layout,
+        str(result.workers),
+        _named(result.gbits),
+        f"{result.sent / MB:.1f}",
+        _written(result.link_seconds),
+        f"{result.seconds:.2f}",
+        _written(added_seconds(result, results)),
+        f"{result.images_per_second:.1f}",
+        _written(speed_up),
+        f"{PUBLISHED[result.workers]:.2f}" if result.layout == "hybrid" and result.workers in PUBLISHED else "",
+    ]
+
+
+def added_seconds(result: Result, results: Sequence[Result]) -> float | None:
+    """By how much a step is longer than the same turn's over a network without a limit; None where that was not measured."""
+    unlimited = _find(results, result.layout, result.workers, None)
+    if result.gbits is None or unlimited is None:
+        return None
+    return statistics.median(mine - other for mine, other in zip(result.each_seconds, unlimited.each_seconds, strict=True))
+
+
+def musts(results: Sequence[Result]) -> list[tuple[str, bool]]:
+    """What hybrid must hold against data at 1 Gbit/s with two workers, each as a sentence, and whether it does."""
+    hybrid, data = _find(results, "hybrid", 2, 1.0), _find(results, "data", 2, 1.0)
+    if hybrid is None or data is None:
+        return []
+    bytes_share = hybrid.sent / data.sent
+    checked = [(f"hybrid sends {bytes_share:.3f} of data's bytes (must: at most {MOST_BYTES:.3f})", bytes_share <= MOST_BYTES)]
+    ours, theirs = added_seconds(hybrid, results), added_seconds(data, results)
+    if ours is not None and theirs is not None:
+        line = f"the wire adds {ours:.3f} s to hybrid's step, {theirs:.3f} s to data's (must: at most {MOST_SECONDS:g} of it)"
+        checked.append((line, ours <= MOST_SECONDS * theirs))
+    return checked
+
+
+def _find(results: Sequence[Result], layout: str, workers: int, gbits: Rate) -> Result | None:
+    return next((each for each in results if (each.layout, each.workers, each.gbits) == (layout, workers, gbits)), None)
+
+
+def _written(number: float | None) -> str:
+    return "" if number is None else f"{number:.2f}"
+
+
+def _named(gbits: Rate) -> str:
+    return "no limit" if gbits is None else f"{gbits:g} Gbit/s"
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM as Ctrl-C: the namespaces are removed."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
