@@ -24,7 +24,7 @@ from torch.distributed.rendezvous import rendezvous
 from alexnet.errors import AlexNetError, WorkerLost
 
 STALL_SECONDS = 600.0  # a worker that is waited for longer is lost; $ALEXNET_STALL_SECONDS says otherwise
-ROLL_CALL_SECONDS = 10.0  # for every worker that still works to say so
+ROLL_CALL_SECONDS = 5.0  # for every worker that still works to say so
 SAME_MISTAKE_SECONDS = 3.0  # for the first worker to meet a mistake too
 LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
@@ -88,6 +88,14 @@ class World:
         """Go on when every worker has come here."""
         self.sum(0.0)
 
+    def words_of_first(self, key: str, words: str) -> str:
+        """The first worker's words, on all of them."""
+        if self.size == 1:
+            return words
+        if self.first:
+            self.store.set(key, words)
+        return str(self.store.get(key).decode())
+
     def check_same(self, what: str, value: str) -> None:
         """Raise AlexNetError, naming the workers, where `value` (JSON or plain text) is not what the first worker has."""
         if self.size == 1:
@@ -111,7 +119,7 @@ ALONE = World()
 
 def is_launched(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether a launcher has started this process as one worker of several."""
-    return all(name in environment for name in LAUNCHED) and int(environment["WORLD_SIZE"]) > 1
+    return all(name in environment for name in LAUNCHED) and _number("WORLD_SIZE", 1, environment) > 1
 
 
 @contextmanager
@@ -163,8 +171,11 @@ def _join(device: str) -> World:
     )
 
 
-def _number(name: str, otherwise: int) -> int:
-    return int(os.environ.get(name) or otherwise)
+def _number(name: str, otherwise: int, environment: Mapping[str, str] = os.environ) -> int:
+    word = environment.get(name) or str(otherwise)
+    if not word.isdigit():
+        raise AlexNetError(f"{name} is '{word}' in the environment; launchers set it to a whole number. Start the workers with torchrun.")
+    return int(word)
 
 
 def stall_seconds() -> float:
@@ -213,10 +224,10 @@ def _roll_call(world: World, problem: RuntimeError) -> str:
         missing = _silent_workers(world)
         names = ", ".join(f"worker {rank} ({world._place(rank)})" for rank in missing)
     except (dist.DistError, RuntimeError):
-        names = "worker 0, which kept the list of workers,"
+        names = "worker 0, which kept the list of workers"
     if not names:
         return f"The connection between the workers broke ({' '.join(str(problem).split())[:200]}); all of them still answer."
-    return f"Lost {names}: stopped, killed, or not answering for {stall_seconds():.0f} s. Start all workers again with --resume."
+    return f"No answer from {names}: killed, stopped, or waiting for one that is. Start all workers again with --resume."
 
 
 def _silent_workers(world: World) -> list[int]:

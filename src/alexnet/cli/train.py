@@ -81,7 +81,7 @@ def train(
     from alexnet.tables import result_lines
 
     with Screen() as screen, stop_on_signals() as stop:
-        listeners: list[Callable[[Any], None]] = [screen, stop.notice, *([tensorboard_listener(out)] if tensorboard else [])]
+        listeners: list[Callable[[Any], None]] = [screen, *([tensorboard_listener(out)] if tensorboard else [])]
         result = run_training(
             data if data is not None else data_of_recipe(recipe, out, resume=resume),
             model=model,
@@ -99,6 +99,7 @@ def train(
             changes=changes(fields),
             layout=layout,
             listen=lambda event: tell(listeners, event),
+            notice=stop.notice,
             should_stop=stop.asked,
         )
     show(json, asdict(result), lambda: result_lines(result))

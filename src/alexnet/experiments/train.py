@@ -29,7 +29,7 @@ from alexnet.experiments.workers import (
     start_together,
 )
 from alexnet.models.handcrafted.system import SYSTEMS
-from alexnet.training.events import Listener, Message, silent
+from alexnet.training.events import Event, Listener, Message, silent
 from alexnet.training.layouts.registry import chosen as chosen_layout
 from alexnet.training.loop import Interrupted
 from alexnet.world import joined_world
@@ -54,13 +54,15 @@ def train(
     changes: Mapping[str, Any] | None = None,
     layout: str | None = None,
     listen: Listener = silent,
+    notice: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Train a classifier on a folder, an archive or a named data set, and write its run folder.
 
     The words mean what they mean on the command line; `changes` are recipe fields by dotted name, `splits` another run's splits.json that
-    takes the place of a split of our own. `listen` gets every event; `should_stop` is asked after each step. A process that torchrun has
-    started is one worker of several: `layout` says how they share the network (data, towers, hybrid), and the first one speaks and writes.
+    takes the place of a split of our own. `listen` gets every event, of several workers on the first alone, `notice` on each of them;
+    `should_stop` is asked after each step. A process that torchrun has started is one worker of several: `layout` says how they share the
+    network (data, towers, hybrid), and the first one speaks and writes.
     Raises AlexNetError for every mistake, before the long work where it can be known.
     """
     started = time.monotonic()
@@ -69,7 +71,7 @@ def train(
     fields |= {"training.epochs": epochs} if epochs is not None else {}
     fields |= {"training.budget_seconds": seconds_of(budget)} if budget is not None else {}
     with joined_world(device) as world:
-        listen = listen if world.first else silent
+        listen = _both(notice, listen) if world.first else notice
         spread_as = chosen_layout(layout, world)
         needs_out(out, world)
         resume = resumes(out, world, asked=resume)
@@ -95,6 +97,14 @@ def train(
             spread_as,
         )
         return _started(run, planned, own_processors(world) if workers is None else workers, baseline=baseline, resume=resume)
+
+
+def _both(one: Listener, other: Listener) -> Listener:
+    def told(event: Event) -> None:
+        one(event)
+        other(event)
+
+    return told
 
 
 def _started(run: Run, planned: Plan, workers: int, *, baseline: bool, resume: bool) -> Result:

@@ -60,7 +60,14 @@ def fit_for_workers(recipe: Recipe, layout: str, classes: int, world: World, ask
 
 def start_together(folder: RunFolder, recipe: Recipe, dataset: Dataset, world: World, *, resume: bool) -> None:
     """Make the run folder, or find it again, on all workers, which must be doing the same; raises AlexNetError with the difference."""
-    folder.start(recipe, resume=resume)
+    try:
+        folder.start(recipe, resume=resume)
+        refusal = ""
+    except BadRun as problem:
+        refusal = str(problem)
+    refusal = world.words_of_first("refusal", refusal)
+    if refusal:
+        raise BadRun(refusal)
     if world.size == 1:
         return
     world.check_same("pictures", f"{len(dataset.items):,} pictures of {len(dataset.classes):,} classes")

@@ -145,7 +145,9 @@ class Dropout(nn.Dropout):
             return super().forward(units)
         window, kept = self.window, 1.0 - self.p
         whole = (window.pictures, units.shape[1] * window.sharers, *units.shape[2:])
-        scale = torch.empty(whole, dtype=units.dtype, device=units.device).bernoulli_(kept).div_(kept)
+        maps = units.dim() == 4 and units.is_contiguous(memory_format=torch.channels_last)
+        order = torch.channels_last if maps else torch.contiguous_format  # torch's own dropout draws in the order of memory
+        scale = torch.empty(whole, dtype=units.dtype, device=units.device, memory_format=order).bernoulli_(kept).div_(kept)
         mine = scale.chunk(window.sharers, dim=1)[window.place][window.rows.start : window.rows.stop]
         filling = units.new_ones((len(units) - len(mine), *units.shape[1:]))
         return units * torch.cat([mine, filling])

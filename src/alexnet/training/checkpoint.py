@@ -1,6 +1,7 @@
 """Checkpoints that are there whole or not at all, in safetensors: no file of ours can run code when it is read."""
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from alexnet.training.optimizer import Descent
 from alexnet.training.state import TrainingState
 
 WEIGHTS, MOMENTUM, AVERAGE = "weights/", "momentum/", "average/"
+PARTS = re.compile(r"last-\d{8,}(-end)?")  # folders of a divided network's checkpoints, by step
 
 
 class Checkpoints:
@@ -50,23 +52,29 @@ class Checkpoints:
         tensors |= {MOMENTUM + name: buffer for name, buffer in optimizer.momentum().items()}
         if average is not None:
             tensors |= {AVERAGE + name: tensor for name, tensor in average.state_dict().items()}
+        newest = self._new_folder(state.step) if self.layout.dims else self.last
         if self.layout.dims:
-            self._save_parts(tensors, state)
+            self._save_parts(newest, tensors, state)
         elif self.layout.world.first:
-            write_tensors(self.last, tensors, {"state": state.to_json()})
+            write_tensors(newest, tensors, {"state": state.to_json()})
         if self.layout.world.first:
-            self._remove_older(state.step)
+            self._remove_older(newest)
         self.layout.world.wait()
         self.saved_at = time.monotonic()
 
-    def _save_parts(self, tensors: Mapping[str, Tensor], state: TrainingState) -> None:
+    def _new_folder(self, step: int) -> Path:
+        """Beside the whole one of the same step: an epoch's last step is saved as a step, and again as the epoch's end."""
+        folder = self.folder / f"last-{step:08}"
+        again = self.layout.world.from_first(float((folder / TABLE).exists()))[0]
+        return folder.with_name(f"{folder.name}-end") if again else folder
+
+    def _save_parts(self, folder: Path, tensors: Mapping[str, Tensor], state: TrainingState) -> None:
         from alexnet.training.layouts.shards import write_parts
 
         dims = {name: self.layout.dims.get(own_name(name)) for name in tensors}
-        write_parts(self.folder / f"last-{state.step:08}", tensors, dims, self.layout.world, state.to_json())
+        write_parts(folder, tensors, dims, self.layout.world, state.to_json())
 
-    def _remove_older(self, step: int) -> None:
-        newest = self.folder / f"last-{step:08}" if self.layout.dims else self.last
+    def _remove_older(self, newest: Path) -> None:
         for folder in self._parts():
             if folder != newest:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -74,7 +82,7 @@ class Checkpoints:
             self.last.unlink(missing_ok=True)
 
     def _parts(self) -> list[Path]:
-        return sorted(folder for folder in self.folder.glob("last-*") if folder.name.removeprefix("last-").isdigit())
+        return sorted(folder for folder in self.folder.glob("last-*") if PARTS.fullmatch(folder.name))
 
     def save_best(self, model: nn.Module, state: TrainingState) -> None:
         """Write `best`, whole or not at all."""
@@ -95,7 +103,7 @@ class Checkpoints:
             optimizer.set_momentum(_under(tensors, MOMENTUM))
             if average is not None:
                 average.load_state_dict(_under(tensors, AVERAGE))
-        except (KeyError, TypeError, ValueError, RuntimeError):
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
             raise BadRun(f"{path} is not a checkpoint of this network. Delete it to start the run again.") from None
         return state
 
@@ -105,7 +113,7 @@ class Checkpoints:
         if self.last.exists():
             tensors, metadata = read_tensors(self.last)
             text = metadata.get("state", "")
-            if not parts or _step(text) >= int(parts[-1].name.removeprefix("last-")):
+            if not parts or _step(text) >= int(parts[-1].name.split("-")[1]):
                 return self.last, {name: self.layout.part_of(own_name(name), tensor) for name, tensor in tensors.items()}, text
         if not parts:
             return None
