@@ -1,7 +1,8 @@
 """What 90 epochs of ImageNet cost on 1 to 1,024 workers in each layout, as arithmetic: the tables of docs/scale.md.
 
 Every worker sees `batch` pictures a step. A ring carries all traffic: to add up x bytes over W workers each sends 2 (W-1)/W x, to gather or
-deal out a tensor of x bytes in all, (W-1)/W x. `python -m bench.cost` prints the tables.
+deal out a tensor of x bytes in all, (W-1)/W x. Traffic hides under the computing beside it: the longer of the two counts.
+`python -m bench.cost` prints the tables.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,8 +12,9 @@ from math import inf
 PICTURES, EPOCHS = 1_281_167, 90
 CONV_PARAMETERS, FC_PARAMETERS = 2_334_080, 58_631_144
 FC6_INPUTS, UNITS, CLASSES = 9_216, 4_096, 1_000
-CONV3_INPUTS = 2 * 128 * 13 * 13  # the maps of both towers that conv3 sees
-BACKWARD = 2 / 3  # of a step: two products of three
+CONV3_INPUTS = 256 * 13 * 13  # the maps of both towers that conv3 sees
+FC_SHARE = 58_621_952 / 724_406_816  # of the multiply-accumulates
+FORWARD = 1 / 3  # of a step: one product of three
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -24,6 +26,7 @@ class Machine:
     pictures_per_second: float  # one worker alone
     bytes_per_second: float  # of its wire, each way
     latency: float  # seconds, of one message
+    handling: float  # seconds of the worker's own time for each byte that it sends
     batch: int = 128
     activation_bytes: int = 2  # bf16
     gradient_bytes: int = 4
@@ -34,52 +37,60 @@ class Machine:
         return self.batch / self.pictures_per_second
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Traffic:
-    """What one worker sends in a step: bytes that may travel while it computes backwards, bytes that it waits for, and messages."""
+    """What one worker sends in a step, in bytes, by the computing that hides it; and how many messages one after the other."""
 
-    hidden: float
-    waited: float
-    messages: float
+    fc_forward: float = 0.0
+    fc_backward: float = 0.0
+    backward: float = 0.0
+    nothing: float = 0.0  # waited for
+    messages: float = 0.0
 
     @property
     def bytes(self) -> float:
         """All of them."""
-        return self.hidden + self.waited
+        return self.fc_forward + self.fc_backward + self.backward + self.nothing
 
 
 def data(machine: Machine, workers: int) -> Traffic:
     """All gradients are added; those of the fully connected layers, nearly all, are ready when the backward pass begins."""
     share = (workers - 1) / workers
-    return Traffic(2 * share * (CONV_PARAMETERS + FC_PARAMETERS) * machine.gradient_bytes, 0.0, 2.0 * (workers - 1))
+    return Traffic(
+        backward=2 * share * (CONV_PARAMETERS + FC_PARAMETERS) * machine.gradient_bytes,
+        messages=2.0 * (workers - 1),
+    )
 
 
 def hybrid(machine: Machine, workers: int) -> Traffic:
     """The whole batch's last maps go to every worker, and their gradients back; so do the units of fc7 and the scores."""
     share, whole_batch = (workers - 1) / workers, workers * machine.batch
-    activations = 2 * share * whole_batch * (FC6_INPUTS + UNITS + CLASSES) * machine.activation_bytes
-    return Traffic(2 * share * CONV_PARAMETERS * machine.gradient_bytes, activations, 8.0 * (workers - 1))
+    activations = share * whole_batch * (FC6_INPUTS + UNITS + CLASSES) * machine.activation_bytes
+    gradients = 2 * share * CONV_PARAMETERS * machine.gradient_bytes
+    return Traffic(fc_forward=activations, fc_backward=activations, backward=gradients, messages=8.0 * (workers - 1))
 
 
 def towers(machine: Machine, workers: int) -> Traffic:
     """Two workers only: before conv3, fc6 and fc7 each sends its half for whole batches, and gradients come back; the scores are added."""
     if workers != 2:
-        return Traffic(0.0, 0.0 if workers == 1 else inf, 0.0)
+        return Traffic(nothing=0.0 if workers == 1 else inf)
     whole_batch = workers * machine.batch
-    activations = 2 * whole_batch * (CONV3_INPUTS + FC6_INPUTS + UNITS) / 2 * machine.activation_bytes
-    return Traffic(0.0, activations + whole_batch * CLASSES * machine.activation_bytes, 7.0)
+    activations = 2 * whole_batch * (CONV3_INPUTS + FC6_INPUTS + UNITS) / 2
+    return Traffic(nothing=(activations + whole_batch * CLASSES) * machine.activation_bytes, messages=7.0)
 
 
 LAYOUTS: Mapping[str, Callable[[Machine, int], Traffic]] = {"data": data, "towers": towers, "hybrid": hybrid}
 
 
 def step_seconds(machine: Machine, layout: str, workers: int) -> float:
-    """Forward, then backward or the traffic that it hides, whichever is longer, then what is waited for."""
-    traffic = LAYOUTS[layout](machine, workers)
-    hidden = traffic.hidden / machine.bytes_per_second
-    backward = BACKWARD * machine.work
-    waited = traffic.waited / machine.bytes_per_second + traffic.messages * machine.latency
-    return machine.work - backward + max(backward, hidden) + waited
+    """The computing that hides traffic or the traffic, whichever is longer; the rest of both; and the handling of every byte."""
+    traffic, work, rate = LAYOUTS[layout](machine, workers), machine.work, machine.bytes_per_second
+    fc_forward, fc_backward = FORWARD * FC_SHARE * work, (1 - FORWARD) * FC_SHARE * work
+    backward = (1 - FORWARD) * work if layout == "data" else (1 - FORWARD) * (1 - FC_SHARE) * work
+    hidden = [(fc_forward, traffic.fc_forward), (fc_backward, traffic.fc_backward), (backward, traffic.backward)]
+    longer = sum(max(0.0, sent / rate - computing) for computing, sent in hidden)
+    waited = traffic.nothing / rate + traffic.messages * machine.latency
+    return work + longer + waited + machine.handling * traffic.bytes
 
 
 def speed_up(machine: Machine, layout: str, workers: int) -> float:
@@ -111,8 +122,8 @@ def _cell(machine: Machine, layout: str, workers: int) -> str:
     return f"{time} ({speed_up(machine, layout, workers):.2f}x)"
 
 
-CORE_1G = Machine(name="one core, 1 Gbit/s", pictures_per_second=36.0, bytes_per_second=117e6, latency=1e-4)
-CARD_400G = Machine(name="H100, 400 Gbit/s", pictures_per_second=25_000.0, bytes_per_second=45e9, latency=1e-5)
+CORE_1G = Machine(name="one core, 1 Gbit/s", pictures_per_second=40.5, bytes_per_second=119e6, latency=1e-4, handling=1.1e-9)
+CARD_400G = Machine(name="H100, 400 Gbit/s", pictures_per_second=25_000.0, bytes_per_second=45e9, latency=1e-5, handling=0.0)
 
 if __name__ == "__main__":
     print("\n\n".join("\n".join(table(machine)) for machine in (CORE_1G, CARD_400G)))
