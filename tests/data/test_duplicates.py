@@ -95,6 +95,7 @@ def test_digits_resemble_each_other_and_are_no_copies() -> None:
     assert len(set(found.tolist())) == len(dataset.items)
 
 
+@pytest.mark.slow
 def test_fashion_mnist_has_few(fashion_mnist: Dataset) -> None:
     prints = survey(fashion_mnist, 32, "crop", workers=0).fingerprints
     found = groups(prints)

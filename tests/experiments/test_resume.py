@@ -157,6 +157,7 @@ def _steps(events: list[Event]) -> int:
     return sum(isinstance(event, StepDone) for event in events)
 
 
+@pytest.mark.slow
 def test_broken_off_anywhere(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
     """An exception at any event (Ctrl-C between two lines of code) loses the work since the checkpoint at most."""
     changes = SETTINGS | {"training.checkpoint_seconds": 60.0}
@@ -253,6 +254,7 @@ def test_a_signal_while_pictures_are_read(digits_folder: Path, tmp_path: Path) -
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["muon", "sgd"])
 def test_momentum_comes_back_where_it_belongs(digits_folder: Path, tmp_path: Path, optimizer: str) -> None:
     """Colour pictures: weights of several input maps lie in memory in another order than in the file."""
@@ -275,6 +277,7 @@ def kill_at(run: Path, digits_folder: Path, seconds: float) -> None:
         process.kill()
 
 
+@pytest.mark.slow
 def test_killed_once(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     with start(run, digits_folder, "--training.checkpoint-seconds", "0.05", slowly=0.05) as process:
@@ -297,7 +300,7 @@ def test_killed_at_random_moments(uninterrupted: Path, digits_folder: Path, tmp_
     assert history(uninterrupted) == history(run)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_number_of_workers_does_not_change_the_weights(
     uninterrupted: Path, digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:

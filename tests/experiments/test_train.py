@@ -50,6 +50,7 @@ def test_it_learns(digits_run: Path) -> None:
     assert rows[-1]["training_loss"] < rows[0]["training_loss"] / 2
 
 
+@pytest.mark.slow
 def test_a_run_is_repeated_from_its_recipe_file(digits_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command that the report prints, seed and all."""
     words = ["train", str(digits_folder), "--model", "lenet", "--epochs", "1.5", "--seed", "11", "--out", str(tmp_path / "first")]
@@ -65,7 +66,7 @@ def test_a_run_is_repeated_from_its_recipe_file(digits_folder: Path, tmp_path: P
     assert "lenet" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("form", ["zip", "tar", "tar.gz"])
+@pytest.mark.parametrize("form", [pytest.param("zip", marks=pytest.mark.slow), pytest.param("tar", marks=pytest.mark.slow), "tar.gz"])
 def test_an_archive_trains_as_its_folder_does(digits_run: Path, digits_folder: Path, tmp_path: Path, form: str) -> None:
     archive = tmp_path / f"digits with spaces ü.{form}"
     if form == "zip":

@@ -129,6 +129,7 @@ def test_no_bound_lies_above_an_objective(n: int, dimensions: int, classes: int,
     assert 0 <= fit.relative_gap <= 1
 
 
+@pytest.mark.slow
 def test_all_strengths_at_once_are_each_alone(solver: str) -> None:
     x, y, strengths = PIXELS[:300], LABELS[:300], (0.01, 0.1, 1.0)
     together, _ = fitted(x, y, strengths, solver)

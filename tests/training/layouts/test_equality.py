@@ -8,6 +8,7 @@ import pytest
 from tests.training.layouts.cases import ALEXNET, EXACT, OWT, SMALL, Case, Trained, alone, assert_same, difference, train
 from tests.training.layouts.workers import together
 
+from alexnet.models.architecture import NetworkChoices
 from alexnet.training.checkpoint import read_tensors
 
 CASES = {
@@ -27,6 +28,7 @@ CASES = {
     "owt-three-hidden": OWT.network(fully_connected=3),
     "conv-rate": ALEXNET.training(conv_learning_rate=2.0, fc_weight_decay=1e-3, lower_layers=0.5),
     "no-groups": Case(model="alexnet-one-tower", choices=replace(SMALL, norm="none")),
+    "batch-norm": Case(model="alexnet-cifar-fast", choices=NetworkChoices(width=1 / 8)),
     "thin": ALEXNET.network(width=1 / 48, hidden_units=4128),  # one map of conv1 in each tower
 }
 
@@ -41,7 +43,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("equality")
 
 
-SLOW = pytest.mark.slow  # DTensor takes seconds to think about a network
+SLOW = pytest.mark.slow  # many cases
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,7 @@ SLOW = pytest.mark.slow  # DTensor takes seconds to think about a network
         *(pytest.param("data", workers, name, marks=SLOW) for workers, name in ((2, "averaged"), (2, "convolutions-dropped"), (3, "owt"))),
         *(pytest.param("towers", 2, name, marks=SLOW) for name in ("alexnet", "towers-silent", "convolutions-dropped", "conv-rate")),
         *(pytest.param("towers", 2, name, marks=SLOW) for name in ("no-norm", "no-dropout", "no-hidden", "no-groups", "strided", "thin")),
+        ("data", 3, "batch-norm"),
         ("hybrid", 2, "conv-rate"),
         ("hybrid", 4, "owt-three-hidden"),
         *(pytest.param("hybrid", 2, name, marks=SLOW) for name in ("alexnet", "owt", "one-hidden", "owt-three-hidden", "before-fc")),

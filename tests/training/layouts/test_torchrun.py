@@ -132,7 +132,7 @@ def test_two_workers_train_what_one_process_does(layout: str, alone: tuple[Path,
 OFTEN = ("--training.checkpoint-seconds", "0.2")
 
 
-@pytest.mark.parametrize("layout", ["data", "hybrid"])
+@pytest.mark.parametrize("layout", ["hybrid"])
 def test_a_worker_that_is_killed_is_started_again_and_nothing_is_lost(
     layout: str, alone: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from alexnet.training.config import TrainingConfig
+from alexnet.training.layouts.batch_norm import share_statistics
 from alexnet.training.layouts.layout import Layout, reducer_options
 from alexnet.training.layouts.wire import hook
 from alexnet.world import World
@@ -16,5 +17,6 @@ class DataParallel(Layout):
 
     def __init__(self, model: nn.Module, world: World, config: TrainingConfig) -> None:
         super().__init__(model, world)
-        self.forward = DistributedDataParallel(model, **reducer_options(model))
+        share_statistics(model)
+        self.forward = DistributedDataParallel(model, **reducer_options())
         self.forward.register_comm_hook(None, hook(config.wire_precision))

@@ -15,10 +15,11 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.nn.parallel import DistributedDataParallel
 
 from alexnet.errors import BadModel, BadRecipe
-from alexnet.models.layers import Dropout, Window
+from alexnet.models.layers import Window
 from alexnet.models.network import Network
 from alexnet.models.pixels import NetworkModel
 from alexnet.training.config import TrainingConfig
+from alexnet.training.layouts.batch_norm import share_statistics
 from alexnet.training.layouts.divided import PicturesToUnits, UnitsToPictures, UnitsToUnits, divide
 from alexnet.training.layouts.layout import Layout, reducer_options
 from alexnet.training.layouts.wire import hook
@@ -43,7 +44,8 @@ class Hybrid(Layout):
             self.dims[f"{CLASSIFIER}{name}.weight"] = kind.weight_dim
             if kind.bias_dim >= 0:
                 self.dims[f"{CLASSIFIER}{name}.bias"] = kind.bias_dim
-        features = DistributedDataParallel(network.features, **reducer_options(network.features))
+        share_statistics(network.features)
+        features = DistributedDataParallel(network.features, **reducer_options())
         features.register_comm_hook(None, hook(config.wire_precision))
         self.forward = _HybridForward(model, features)
         before = takewhile(lambda module: not isinstance(module, nn.Linear), network.classifier)
@@ -56,9 +58,9 @@ class Hybrid(Layout):
         if config.averaging:
             raise BadRecipe(f"training.averaging is {config.averaging}; layout hybrid keeps no average. Set it to 0, or use --layout data.")
 
-    def window(self, dropout: Dropout, count: int) -> Window:
+    def window(self, module: nn.Module, count: int) -> Window:
         """Up to the first fully connected layer this worker's pictures with all units, then all pictures with its share of the units."""
-        if dropout in self.before:
+        if module in self.before:
             return Window(count, self.rows(count))
         filled = range(self.world.capacity(count) * self.world.size)
         return Window(count, filled, self.world.rank, self.world.size)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from alexnet.models.layers import Dropout, Window
+from alexnet.models.layers import Window
 from alexnet.models.network import Network
 from alexnet.training.config import TrainingConfig
 from alexnet.world import ALONE, World
@@ -45,11 +45,11 @@ class Layout:
         """Make ready for a training batch of `count` pictures over all workers."""
         if self.world.size > 1:
             for module in self.model.modules():
-                if isinstance(module, Dropout):
-                    module.window = self.window(module, count)
+                if hasattr(module, "window"):
+                    setattr(module, "window", self.window(module, count))  # noqa: B010 - of two classes that share nothing else
 
-    def window(self, dropout: Dropout, count: int) -> Window:
-        """The part of a dropout's units that is here."""
+    def window(self, module: nn.Module, count: int) -> Window:
+        """The part of a whole batch's units that a dropout or a batch normalisation has here."""
         return Window(count, self.rows(count))
 
     def scorer(self, model: nn.Module) -> nn.Module:
@@ -105,17 +105,12 @@ def local(part: Tensor) -> Tensor:
     return held
 
 
-def reducer_options(model: nn.Module) -> dict[str, Any]:
+def reducer_options() -> dict[str, Any]:
     """How PyTorch's DistributedDataParallel is used: the graph never changes, and gradients live in the buckets that are sent.
 
     Buckets of 1 MB, so that each convolution's gradient leaves while the one below it is computed; 25 MB, PyTorch's own, would hold all of
     them back to the end of the backward pass.
     """
-    has_statistics = any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
-    sync = "forward_sync_buffers" if "forward_sync_buffers" in signature(DistributedDataParallel).parameters else "broadcast_buffers"
-    return {
-        "static_graph": True,
-        "gradient_as_bucket_view": True,
-        "bucket_cap_mb": 1,
-        sync: has_statistics,
-    }  # the second name is that of torch before 2.14
+    known = signature(DistributedDataParallel).parameters
+    sync = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # the latter before torch 2.14
+    return {"static_graph": True, "gradient_as_bucket_view": True, "bucket_cap_mb": 1, sync: False}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from alexnet.errors import BadModel
 from alexnet.models.architecture import Architecture
-from alexnet.models.layers import Dropout, ResponseNorm, Window
+from alexnet.models.layers import ResponseNorm, Window
 from alexnet.models.network import Network
 from alexnet.models.pixels import NetworkModel
 from alexnet.training.config import TrainingConfig
@@ -40,7 +40,7 @@ class Towers(Layout):
         """Two workers for two towers that can be parted."""
         _check(network.architecture, world, config)
 
-    def window(self, dropout: Dropout, count: int) -> Window:
+    def window(self, module: nn.Module, count: int) -> Window:
         """Whole batches of half the units."""
         return Window(count, range(count), self.world.rank, TOWERS)
 
