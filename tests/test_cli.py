@@ -264,6 +264,7 @@ def test_installed_command_and_module_are_the_same(capsys: pytest.CaptureFixture
     assert json.loads(done.stdout) == json.loads(run("summary", "lenet", "--json").stdout) == answer(capsys, "summary", "lenet")
 
 
+@pytest.mark.slow
 def test_names_that_the_terminal_cannot_show(tmp_path: Path, digits_run: Path, digits_folder: Path) -> None:
     picture = tmp_path / "数字.png"
     shutil.copy(next((digits_folder / "1").glob("*.png")), picture)

@@ -221,7 +221,7 @@ def wait_for(happened: Callable[[], bool], process: "subprocess.Popen[str]") -> 
 @pytest.mark.parametrize(
     ("number", "whole_group", "memory", "first_word"),
     [
-        (signal.SIGTERM, False, "large", "Stopped after step "),
+        pytest.param(signal.SIGTERM, False, "large", "Stopped after step ", marks=pytest.mark.slow),
         (signal.SIGINT, True, "small", "Stopped"),  # with loader processes, which a terminal's Ctrl-C reaches too
     ],
 )

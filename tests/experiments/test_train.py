@@ -171,6 +171,7 @@ def test_every_recipe_trains_on_colour_pictures(digits_folder: Path, tmp_path: P
     assert 0 <= result.validation_error <= 1
 
 
+@pytest.mark.slow
 def test_a_budget_instead_of_epochs(tmp_path: Path) -> None:
     events: list[Event] = []
     result = train("digits", model="lenet", budget="8s", out=tmp_path / "run", listen=events.append)

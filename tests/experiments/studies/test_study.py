@@ -204,6 +204,7 @@ def test_a_plan_is_told_before_anything_runs(letters: Path, tmp_path: Path) -> N
     assert "Expect differences to be known within ±" in plan
 
 
+@pytest.mark.slow
 def test_too_short_a_budget_is_refused_and_nothing_is_run(letters: Path, tmp_path: Path) -> None:
     with pytest.raises(BudgetTooSmall):
         run(letters, tmp_path / "s", budget="6s", seeds=50)
