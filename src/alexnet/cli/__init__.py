@@ -4,6 +4,7 @@ Heavy imports wait inside the verbs, so that `alexnet --help` answers at once. A
 """
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,7 +18,7 @@ from alexnet.cli.inspect import inspect
 from alexnet.cli.pack import pack
 from alexnet.cli.predict import predict
 from alexnet.cli.report import report
-from alexnet.cli.shown import fail, leave_the_pipe
+from alexnet.cli.shown import end_at_once, fail, leave_the_pipe
 from alexnet.cli.study import study
 from alexnet.cli.summary import summary
 from alexnet.cli.train import train
@@ -58,8 +59,15 @@ def main(words: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
+    status = _run(sys.argv[1:] if words is None else words)
+    if words is None and os.environ.get("WORLD_SIZE", "1") != "1":
+        end_at_once(status)
+    return status
+
+
+def _run(words: Sequence[str]) -> int:
     try:
-        app(named_fields(sys.argv[1:] if words is None else words), exit_on_error=False, print_error=False)
+        app(named_fields(words), exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return fail(error, USER_MISTAKE)
     except AlexNetError as error:
