@@ -45,7 +45,7 @@ def leave_the_pipe() -> None:
 
 
 def end_at_once(status: int) -> NoReturn:
-    """End one worker of several without Python's tidying up: gloo's threads may still be letting go of it, which would abort the process."""
+    """End one worker of several without Python's tidying up: gloo's threads may still be letting go of it, and abort the process."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(status)
