@@ -218,10 +218,11 @@ def wait_for(happened: Callable[[], bool], process: "subprocess.Popen[str]") -> 
     pytest.fail("the training has not come so far")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "whole_group", "memory", "first_word"),
     [
-        pytest.param(signal.SIGTERM, False, "large", "Stopped after step ", marks=pytest.mark.slow),
+        (signal.SIGTERM, False, "large", "Stopped after step "),
         (signal.SIGINT, True, "small", "Stopped"),  # with loader processes, which a terminal's Ctrl-C reaches too
     ],
 )
@@ -300,7 +301,8 @@ def test_killed_at_random_moments(uninterrupted: Path, digits_folder: Path, tmp_
     assert history(uninterrupted) == history(run)
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_the_number_of_workers_does_not_change_the_weights(
     uninterrupted: Path, digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:

@@ -66,7 +66,13 @@ class Every(Checkpoints):
         return self.asked % 3 == 0
 
 
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(config, id=name, marks=pytest.mark.slow if name in ("averaging", "no momentum", "muon") else ())
+        for name, config in CONFIGS.items()
+    ],
+)
 def test_a_training_stopped_after_any_step_and_resumed_ends_the_same_to_the_bit(config: TrainingConfig, tmp_path: Path) -> None:
     straight = training(tmp_path / "straight", config)
     seen: list[Event] = []
