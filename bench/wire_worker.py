@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 
@@ -21,7 +20,7 @@ from alexnet.device import Precision, choose_precision, keep_freed_memory, peak_
 from alexnet.models.architecture import NetworkChoices
 from alexnet.training.config import TrainingConfig, WirePrecision
 from alexnet.training.layouts.layout import Layout
-from alexnet.training.layouts.registry import LayoutName, spread
+from alexnet.training.layouts.registry import spread
 from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
 from alexnet.world import World, joined_world
@@ -82,7 +81,7 @@ def _step(job: Job, world: World) -> Callable[[int], None]:
     alone = job.layout == "alone"
     count = job.batch * (1 if alone else world.size)
     config = TrainingConfig(batch_size=count, precision=job.precision, wire_precision=job.wire_precision)
-    layout = Layout(model) if alone else spread(model, cast(LayoutName, job.layout), world, config)
+    layout = Layout(model) if alone else spread(model, job.layout, world, config)
     optimizer, precision = Descent(model, config), choose_precision(config.precision, torch.device("cpu"))
     rows = len(layout.rows(count))
     images = torch.randint(0, 256, (rows, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8)

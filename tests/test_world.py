@@ -274,3 +274,13 @@ def defect(world: World) -> None:
 def test_a_defect_of_ours_stays_one() -> None:
     with pytest.raises(WorkerFailed, match="RuntimeError: mat1 and mat2 shapes cannot be multiplied, says worker 0"):
         together(defect, 2)
+
+
+def test_a_launcher_that_does_not_say_which_machine_has_put_each_worker_on_its_own() -> None:
+    silent = {"LOCAL_RANK": "", "LOCAL_WORLD_SIZE": ""}
+    assert each(local_place, [silent, silent]) == [(0, 1), (0, 1)]
+
+
+def local_place() -> tuple[int, int]:
+    with joined_world("cpu") as world:
+        return world.local_rank, world.local_size

@@ -164,8 +164,8 @@ def _join(device: str) -> World:
     return World(
         rank=rank,
         size=size,
-        local_rank=_number("LOCAL_RANK", rank),
-        local_size=_number("LOCAL_WORLD_SIZE", size),
+        local_rank=_number("LOCAL_RANK", 0),  # a launcher that does not say may have started the others elsewhere
+        local_size=_number("LOCAL_WORLD_SIZE", 1),
         restarts=_number("TORCHELASTIC_RESTART_COUNT", 0),
         store=store,
     )

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.training.layouts.workers import together
 from torch._C._distributed_c10d import HashStore
 
-from alexnet.data import machine
+from alexnet.data import machine, pictures
 from alexnet.data.datasets import open_dataset
 from alexnet.data.machine import SharedReading, can_share, packed, unpacked
 from alexnet.data.pack import pack
@@ -165,7 +165,7 @@ def test_a_reading_that_stops_is_not_waited_for_without_end(beats: int, monkeypa
     monkeypatch.setattr("time.monotonic", clock)
     with pytest.raises(WorkerLost) as loss:
         waiting(monkeypatch, world).receive()
-    assert str(loss.value) == "Worker 2 has read no picture for 30 s."
+    assert str(loss.value) == "Worker 2 has read no picture for 30 s. Start all workers again with --resume."
     assert clock.now >= 20.0 * beats, "as long as pictures are read it goes on"
 
 
@@ -175,3 +175,12 @@ def test_progress_is_told_to_the_others_and_to_the_listener() -> None:
     SharedReading(world, 7).beat(None)(6, 9)
     assert heard == [(5, 9)]
     assert world.store.get("reading/2/7/done") == b"6"
+
+
+def test_workers_that_cannot_share_divide_the_memory(monkeypatch: pytest.MonkeyPatch, digits_folder: Path) -> None:
+    dataset, needed = open_dataset(digits_folder), 300 * 3 * 8 * 8
+    monkeypatch.setattr(pictures, "can_share", lambda world: False)
+    monkeypatch.setattr(pictures, "available_bytes", lambda: int(needed / pictures.MEMORY_SHARE * 1.5))
+    alone = open_pictures(dataset, 8, "crop", workers=0)
+    one_of_two = open_pictures(dataset, 8, "crop", workers=0, world=World(rank=0, size=2, local_rank=0, local_size=2))
+    assert (alone.in_memory, one_of_two.in_memory) == (True, False)

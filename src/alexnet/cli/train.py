@@ -1,7 +1,7 @@
 """`alexnet train`."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from alexnet.cli.options import Fields, Flag, Json, Workers
 from alexnet.cli.shown import show, tell
@@ -22,7 +22,7 @@ def train(
     workers: Workers = None,
     weights: str | None = None,
     device: str = "auto",
-    layout: Literal["data", "towers", "hybrid"] | None = None,
+    layout: str | None = None,
     resume: Flag = False,
     tensorboard: Flag = False,
     no_baseline: Flag = False,

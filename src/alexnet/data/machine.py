@@ -79,7 +79,8 @@ class SharedReading:
             if done != said:
                 said, since = done, time.monotonic()
             if time.monotonic() - since > stall_seconds():
-                raise WorkerLost(f"Worker {self.world.rank - self.world.local_rank} has read no picture for {stall_seconds():.0f} s.")
+                first = self.world.rank - self.world.local_rank
+                raise WorkerLost(f"Worker {first} has read no picture for {stall_seconds():.0f} s. Start all workers again with --resume.")
 
     def _new_file(self, name: str, size: int) -> str:
         file = os.memfd_create(f"alexnet-{name}")

@@ -92,7 +92,8 @@ def open_pictures(
     A pack that does not fit is not decoded: it knows its pictures. Raises BadDataset as `check_readable` does, unless `check` is off
     (pictures to evaluate on may be of one class).
     """
-    limit = int(MEMORY_SHARE * available_bytes()) if memory_limit_bytes is None else memory_limit_bytes
+    copies = 1 if can_share(world) else world.local_size
+    limit = int(MEMORY_SHARE * available_bytes() / copies) if memory_limit_bytes is None else memory_limit_bytes
 
     def read(allocate: Callable[[tuple[int, ...]], Tensor], report: Progress | None) -> tuple[Survey, Tensor | None]:
         shape = (len(dataset.items), 3, size, size)

@@ -1,15 +1,11 @@
 """The layouts by name."""
 
-from typing import Literal, get_args
-
 from alexnet.errors import AlexNetError, did_you_mean
 from alexnet.models.network import Network
 from alexnet.models.pixels import NetworkModel
 from alexnet.training.config import TrainingConfig
 from alexnet.training.layouts.layout import Layout
 from alexnet.world import World
-
-LayoutName = Literal["data", "towers", "hybrid"]
 
 
 def layouts() -> dict[str, type[Layout]]:
@@ -23,8 +19,8 @@ def layouts() -> dict[str, type[Layout]]:
 
 def chosen(name: str | None, world: World) -> str:
     """The layout to use: `data` for several workers if none is named. Raises AlexNetError for an unknown one, or one worker alone."""
-    if name is not None and name not in get_args(LayoutName):
-        raise AlexNetError(f"No layout is called '{name}'. {did_you_mean(name, get_args(LayoutName))}")
+    if name is not None and name not in layouts():
+        raise AlexNetError(f"No layout is called '{name}'. {did_you_mean(name, layouts())}")
     if world.size > 1:
         return name or "data"
     if name is not None:
