@@ -20,9 +20,9 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from alexnet.device import keep_freed_memory
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of
-from alexnet.models.handcrafted.system import FISHER_SVM, FeatureConfig
+from alexnet.models.handcrafted.systems import FISHER_SVM, FeatureConfig
+from alexnet.runtime.machine import keep_freed_memory
 from alexnet.training.dictionaries import fit_gaussians, sampled
 from bench.measure import Row, interleaved
 

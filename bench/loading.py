@@ -16,14 +16,15 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 from torchvision.models import alexnet as torchvision_alexnet
 
-from alexnet.classifier import build_model
-from alexnet.data.augment import AugmentConfig
-from alexnet.data.batches import AugmentedBatches
-from alexnet.data.datasets import open_dataset
-from alexnet.data.pictures import open_pictures
+from alexnet.data.open import open_dataset
+from alexnet.data.pipeline.augment import AugmentConfig
+from alexnet.data.pipeline.batches import AugmentedBatches
+from alexnet.data.pipeline.image_store import open_pictures
 from alexnet.data.preprocess import Preprocess
-from alexnet.device import choose_device, choose_precision, keep_freed_memory
-from alexnet.models.architecture import NetworkChoices
+from alexnet.inference.build import build_model
+from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.runtime.device import choose_device, choose_precision
+from alexnet.runtime.machine import keep_freed_memory
 from alexnet.training.config import TrainingConfig
 from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent

@@ -17,16 +17,16 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from alexnet.data import pack_end, pack_journal
-from alexnet.data.augment import AugmentConfig
-from alexnet.data.batches import AugmentedBatches
 from alexnet.data.dataset import Dataset, Item, Traits
-from alexnet.data.datasets import open_dataset
 from alexnet.data.item_table import ItemTable
-from alexnet.data.pack import pack
-from alexnet.data.pack_journal import RECORD, Journal
-from alexnet.data.packed_names import PackedNames
-from alexnet.data.pictures import open_pictures
+from alexnet.data.open import open_dataset
+from alexnet.data.packs import footer
+from alexnet.data.packs.journal import COPIED, RECORD, Journal
+from alexnet.data.packs.names import PackedNames
+from alexnet.data.packs.writer import pack
+from alexnet.data.pipeline.augment import AugmentConfig
+from alexnet.data.pipeline.batches import AugmentedBatches
+from alexnet.data.pipeline.image_store import open_pictures
 from bench.handcrafted import one_core
 from bench.loading import BATCH, SIZE, made_photos
 from bench.measure import Row, interleaved
@@ -181,11 +181,11 @@ def write_made(out: Path, count: int) -> None:
     """A pack of made-up pictures, by the functions that write all packs."""
     dataset, record = _Made(count), np.zeros((), RECORD)
     names, journal = PackedNames(dataset), Journal(out.with_name("made.partial"), {})
-    record["kind"], record["native"] = pack_journal.COPIED, (500, 375)
+    record["kind"], record["native"] = COPIED, (500, 375)
     for index, item in enumerate(dataset.items):
         record["label"] = item.label
         journal.add(record, names.name(index, item).encode(), dataset.content(index))
-    tally = pack_end.tally(journal, len(dataset.classes))
-    pack_end.write_end(dataset, names, journal, tally.facts(dataset, names, 256, 90), tally)
+    tally = footer.tally(journal, len(dataset.classes))
+    footer.write_end(dataset, names, journal, tally.facts(dataset, names, 256, 90), tally)
     journal.close()
     journal.finish(out)

@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import alexnet as torchvision_alexnet
 
-from alexnet.classifier import build_model
 from alexnet.data.preprocess import Preprocess
-from alexnet.device import choose_device, choose_precision, keep_freed_memory
-from alexnet.models.architecture import NetworkChoices
-from alexnet.models.catalog import find_architecture
-from alexnet.models.shapes import trace
+from alexnet.inference.build import build_model
+from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.models.networks.shapes import trace
+from alexnet.models.registry import find_architecture
+from alexnet.runtime.device import choose_device, choose_precision
+from alexnet.runtime.machine import keep_freed_memory
 from alexnet.training.config import TrainingConfig
 from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from alexnet.device import processor_name
+from alexnet.runtime.machine import processor_name
 from bench.namespaces import WIRE, NoNetwork, address, check_possible, limit, network, only_one, start
 
 PORT, TRANSFER_SECONDS, MB = 29_500, 2.0, 1e6

@@ -14,16 +14,17 @@ from pathlib import Path
 
 import torch
 
-from alexnet.classifier import build_model
 from alexnet.data.preprocess import Preprocess
-from alexnet.device import Precision, choose_precision, keep_freed_memory, peak_memory
-from alexnet.models.architecture import NetworkChoices
+from alexnet.inference.build import build_model
+from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.runtime.device import Precision, choose_precision
+from alexnet.runtime.distributed import World, joined_world
+from alexnet.runtime.machine import keep_freed_memory, peak_memory
 from alexnet.training.config import TrainingConfig, WirePrecision
-from alexnet.training.layouts.layout import Layout
-from alexnet.training.layouts.registry import spread
 from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
-from alexnet.world import World, joined_world
+from alexnet.training.parallel.base import Layout
+from alexnet.training.parallel.registry import spread
 from bench.namespaces import WIRE, address
 
 CLASSES, IMAGE_SIZE = 1000, 224  # padded to 227 by the network

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from alexnet.data.datasets import Dataset
+    from alexnet.data.dataset import Dataset
 
 if sys.platform == "win32":  # before Python 3.12, Path itself has no subclasses
     from pathlib import WindowsPath as NativePath
@@ -62,7 +62,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def fashion_mnist() -> "Dataset":
     """Fashion-MNIST, opened by name: 60,000 pictures to train on and 10,000 to test."""
-    from alexnet.data.datasets import open_dataset
+    from alexnet.data.open import open_dataset
     from alexnet.errors import AlexNetError
 
     try:
@@ -88,7 +88,7 @@ def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def digits_run(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run: LeNet with ReLU and max pooling after a second on `digits_folder`; an error of 0.1 or so. Not to be changed."""
-    from alexnet.experiments.train import train
+    from alexnet.runs.train import train
 
     run = tmp_path_factory.mktemp("runs") / "digits run ü"
     changes = {"training.batch_size": 16, "training.learning_rate": 0.02, "network.activation": "relu", "network.pooling": "max"}

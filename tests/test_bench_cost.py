@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from alexnet.models.catalog import find_architecture
-from alexnet.models.shapes import trace
+from alexnet.models.networks.shapes import trace
+from alexnet.models.registry import find_architecture
 from bench.cost import (
     CARD_400G,
     CONV3_INPUTS,

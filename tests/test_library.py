@@ -9,8 +9,8 @@ import pytest
 
 import alexnet
 from alexnet import cli
-from alexnet.experiments.measure import evaluate_run
-from alexnet.experiments.train import train
+from alexnet.runs.evaluate import evaluate_run
+from alexnet.runs.train import train
 
 PUBLIC = [
     "AlexNetError",
@@ -46,7 +46,7 @@ def test_import_loads_nothing() -> None:
     code = "import sys, alexnet; before = set(sys.modules); alexnet.AlexNetError; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert not loaded & {"torch", "numpy", "PIL", "rich", "cyclopts", "alexnet.experiments", "alexnet.data"}
+    assert not loaded & {"torch", "numpy", "PIL", "rich", "cyclopts", "alexnet.runs", "alexnet.data"}
 
 
 def test_star_import_gives_the_public_names() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from alexnet.data.named import NAMED
-from alexnet.experiments.recipes import RECIPES
-from alexnet.models.catalog import ARCHITECTURES
-from alexnet.models.handcrafted.system import SYSTEMS
+from alexnet.data.named.registry import NAMED
+from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.registry import ARCHITECTURES
+from alexnet.recipes.named import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import pytest
 from tests.test_docs import rows
 from tests.test_readme import README, ROOT, tree
 
-from alexnet.language import say
+from alexnet.i18n.translate import say
 
 CHINESE = (ROOT / "README.zh.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

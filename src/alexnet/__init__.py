@@ -11,20 +11,20 @@ What is public is in `__all__`; it is imported when it is first asked for, so th
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from alexnet.classifier import Classifier, Prediction, load
-    from alexnet.data.datasets import open_dataset
-    from alexnet.data.inspection import inspect
-    from alexnet.errors import AlexNetError
-    from alexnet.experiments.compare import compare
-    from alexnet.experiments.comparison import Comparison
-    from alexnet.experiments.conclude import Result
-    from alexnet.experiments.measure import evaluate_run as evaluate
-    from alexnet.experiments.studies.findings import StudyReport
-    from alexnet.experiments.studies.study import study
-    from alexnet.experiments.train import train
+from alexnet._version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from alexnet.comparison.compare import compare
+    from alexnet.comparison.results import Comparison
+    from alexnet.data.curation.inspection import inspect
+    from alexnet.data.open import open_dataset
+    from alexnet.errors import AlexNetError
+    from alexnet.inference.classifier import Classifier, Prediction, load
+    from alexnet.runs.evaluate import evaluate_run as evaluate
+    from alexnet.runs.result import Result
+    from alexnet.runs.train import train
+    from alexnet.studies.findings import StudyReport
+    from alexnet.studies.study import study
 
 __all__ = [
     "AlexNetError",
@@ -45,18 +45,18 @@ __all__ = [
 
 _PLACES = {
     "AlexNetError": ("alexnet.errors", "AlexNetError"),
-    "Classifier": ("alexnet.classifier", "Classifier"),
-    "Comparison": ("alexnet.experiments.comparison", "Comparison"),
-    "Prediction": ("alexnet.classifier", "Prediction"),
-    "Result": ("alexnet.experiments.conclude", "Result"),
-    "StudyReport": ("alexnet.experiments.studies.findings", "StudyReport"),
-    "compare": ("alexnet.experiments.compare", "compare"),
-    "evaluate": ("alexnet.experiments.measure", "evaluate_run"),
-    "inspect": ("alexnet.data.inspection", "inspect"),
-    "load": ("alexnet.classifier", "load"),
-    "open_dataset": ("alexnet.data.datasets", "open_dataset"),
-    "study": ("alexnet.experiments.studies.study", "study"),
-    "train": ("alexnet.experiments.train", "train"),
+    "Classifier": ("alexnet.inference.classifier", "Classifier"),
+    "Comparison": ("alexnet.comparison.results", "Comparison"),
+    "Prediction": ("alexnet.inference.classifier", "Prediction"),
+    "Result": ("alexnet.runs.finish", "Result"),
+    "StudyReport": ("alexnet.studies.findings", "StudyReport"),
+    "compare": ("alexnet.comparison.compare", "compare"),
+    "evaluate": ("alexnet.runs.evaluate", "evaluate_run"),
+    "inspect": ("alexnet.data.curation.inspection", "inspect"),
+    "load": ("alexnet.inference.classifier", "load"),
+    "open_dataset": ("alexnet.data.open", "open_dataset"),
+    "study": ("alexnet.studies.study", "study"),
+    "train": ("alexnet.runs.train", "train"),
 }
 
 

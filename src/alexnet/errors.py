@@ -72,3 +72,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word, names, n=1)
     guess = f"Did you mean '{near[0]}'? " if near else ""
     return f"{guess}Known: {', '.join(names)}."
+
+
+class Interrupted(AlexNetError):
+    """The run was asked to stop; its last checkpoint is whole."""

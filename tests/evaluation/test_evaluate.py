@@ -16,8 +16,8 @@ from alexnet.evaluation.evaluate import Evaluation, evaluate, summarise, summary
 from alexnet.evaluation.views import View
 
 if TYPE_CHECKING:
-    from alexnet.data.datasets import Dataset
-    from alexnet.data.pictures import Pictures
+    from alexnet.data.dataset import Dataset
+    from alexnet.data.pipeline.image_store import Pictures
 
 DIGITS = load_digits()
 CLASSES = tuple("0123456789")

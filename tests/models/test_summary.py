@@ -3,7 +3,7 @@ import json
 import pytest
 
 from alexnet.errors import BadModel
-from alexnet.models.catalog import ARCHITECTURES, SMALL_PICTURE, default_model, find_architecture
+from alexnet.models.registry import ARCHITECTURES, SMALL_PICTURE, default_model, find_architecture
 from alexnet.models.summary import comparison, summarise
 
 

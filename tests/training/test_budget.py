@@ -10,10 +10,10 @@ import torch
 from tests.training.tiny import CONFIG, Clock, DigitBatches, budget, events, training, validation, weights
 from torch import Tensor, nn
 
-from alexnet.errors import BudgetTooSmall
+from alexnet.errors import BudgetTooSmall, Interrupted
+from alexnet.runtime.events import EpochDone, Event, Planned, StepDone
 from alexnet.training.budget import WARM_STEPS, Budget
-from alexnet.training.events import EpochDone, Event, Planned, StepDone
-from alexnet.training.loop import Batch, Interrupted, Training, fit
+from alexnet.training.loop import Batch, Training, fit
 from alexnet.training.state import TrainingState
 
 BUDGET, RESERVE, FINAL = 600.0, 20.0, 400  # seconds; seconds; pictures

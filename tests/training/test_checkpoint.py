@@ -17,8 +17,9 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from alexnet.errors import BadRun
-from alexnet.training import checkpoint
-from alexnet.training.checkpoint import Checkpoints, read_tensors, write_tensors
+from alexnet.storage import tensors
+from alexnet.storage.tensors import read_tensors, write_tensors
+from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.loop import fit
 from alexnet.training.optimizer import Descent
 from alexnet.training.schedule import Plateau
@@ -57,7 +58,7 @@ def test_a_failure_while_writing_leaves_the_old_file(fails: str, tmp_path: Path,
 
     with monkeypatch.context() as patch:
         if fails == "writing":
-            patch.setattr(checkpoint, "save_file", half_written)
+            patch.setattr(tensors, "save_file", half_written)
         elif fails == "flushing":
             patch.setattr("os.fsync", broken)
         else:
@@ -83,7 +84,7 @@ def test_a_training_whose_disk_fills_up_goes_on_from_the_checkpoint_before(tmp_p
         save_file(tensors, path, metadata)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "save_file", full_after_five)
+        patch.setattr(tensors, "save_file", full_after_five)
         with pytest.raises(OSError, match="No space left"):
             fit(training(tmp_path / "full", always))
     assert len(saved) == 6

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import torch
 
-from alexnet.device import choose_precision
 from alexnet.errors import BadRecipe
+from alexnet.runtime.device import choose_precision
 from alexnet.training.config import TrainingConfig
 
 

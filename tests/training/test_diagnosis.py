@@ -9,8 +9,8 @@ from tests.training.tiny import CONFIG, TINY, digits
 from torch import nn
 from torch.nn import functional
 
-from alexnet.models.network import Network
-from alexnet.models.pixels import NetworkModel, Normalise
+from alexnet.models.networks.model import NetworkModel, Normalise
+from alexnet.models.networks.network import Network
 from alexnet.training.diagnosis import diagnose, stuck_units, update_ratios
 from alexnet.training.optimizer import Descent
 

@@ -12,16 +12,8 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from alexnet.models.handcrafted.system import FeatureConfig
-from alexnet.training.dictionaries import (
-    LEAST_VARIANCE,
-    fit_dictionary,
-    fit_gaussians,
-    fit_words,
-    sampled,
-    spread,
-    wanted_descriptors,
-)
+from alexnet.models.handcrafted.systems import FeatureConfig
+from alexnet.training.dictionaries import LEAST_VARIANCE, fit_dictionary, fit_gaussians, fit_words, sampled, spread, wanted_descriptors
 
 DIGITS: NDArray[np.float32] = (load_digits().data / 16).astype(np.float32)  # (1797, 64): descriptors as good as any
 SMALL = FeatureConfig(components=5, gaussians=4, words=9, encoding="fisher")

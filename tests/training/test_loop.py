@@ -12,12 +12,13 @@ from tests.training.tiny import CONFIG, TINY, DigitBatches, digits, events, mode
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alexnet.errors import TrainingFailed
+from alexnet.errors import Interrupted, TrainingFailed
+from alexnet.runtime.events import EpochDone, Event, Planned, StepDone
+from alexnet.storage.tensors import read_tensors
 from alexnet.training import loop
-from alexnet.training.checkpoint import Checkpoints, read_tensors
+from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
-from alexnet.training.events import EpochDone, Event, Planned, StepDone
-from alexnet.training.loop import Interrupted, Training, fit, measure, training_step
+from alexnet.training.loop import Training, fit, measure, training_step
 from alexnet.training.optimizer import Descent
 from alexnet.training.schedule import learning_rate
 

@@ -8,9 +8,9 @@ import torch
 from tests.training.tiny import digits, model
 from torch import nn
 
-from alexnet.models.architecture import NetworkChoices, vary
-from alexnet.models.catalog import ARCHITECTURES
-from alexnet.models.network import Network
+from alexnet.models.networks.architecture import NetworkChoices, vary
+from alexnet.models.networks.network import Network
+from alexnet.models.registry import ARCHITECTURES
 from alexnet.training.config import TrainingConfig
 from alexnet.training.optimizer import Descent, sgd
 

@@ -10,13 +10,13 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from alexnet.models.architecture import Architecture, Conv, Full
-from alexnet.models.network import Network
-from alexnet.models.pixels import NetworkModel, Normalise
+from alexnet.models.networks.architecture import Architecture, Conv, Full
+from alexnet.models.networks.model import NetworkModel, Normalise
+from alexnet.models.networks.network import Network
+from alexnet.runtime.events import Event, Listener, silent
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
-from alexnet.training.events import Event, Listener, silent
 from alexnet.training.loop import Batch, Training
 
 TINY = Architecture(

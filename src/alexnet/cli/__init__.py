@@ -10,20 +10,20 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from alexnet import __version__
+from alexnet._version import __version__
 from alexnet.cli.compare import compare
 from alexnet.cli.convert import convert
+from alexnet.cli.dotted_options import named_fields
 from alexnet.cli.evaluate import evaluate
 from alexnet.cli.inspect import inspect
+from alexnet.cli.output import end_at_once, fail, leave_the_pipe
 from alexnet.cli.pack import pack
 from alexnet.cli.predict import predict
 from alexnet.cli.report import report
-from alexnet.cli.shown import end_at_once, fail, leave_the_pipe
 from alexnet.cli.study import study
 from alexnet.cli.summary import summary
 from alexnet.cli.train import train
-from alexnet.errors import AlexNetError
-from alexnet.fields import named_fields
+from alexnet.errors import AlexNetError, Interrupted
 
 # Beside `app` and `main`, the verbs that are functions of the library too: their words are held to be the same.
 __all__ = ["VERBS", "app", "compare", "evaluate", "inspect", "main", "study", "train"]
@@ -71,7 +71,7 @@ def _run(words: Sequence[str]) -> int:
     except CycloptsError as error:
         return fail(error, USER_MISTAKE)
     except AlexNetError as error:
-        return fail(error, CTRL_C if type(error).__name__ == "Interrupted" else USER_MISTAKE)
+        return fail(error, CTRL_C if isinstance(error, Interrupted) else USER_MISTAKE)
     except KeyboardInterrupt as error:
         return fail(error, CTRL_C)
     except BrokenPipeError:  # the reader of a pipe has left, as `head` does

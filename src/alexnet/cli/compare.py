@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alexnet.cli.options import Json, Workers
-from alexnet.cli.shown import show, tell
+from alexnet.cli.output import show, tell
 
 
 def compare(
@@ -46,10 +46,10 @@ def compare(
     json
         Print one JSON object and nothing else.
     """
-    from alexnet.experiments.compare import compare as run_comparison
-    from alexnet.screen import Screen
-    from alexnet.signals import stop_on_signals
-    from alexnet.tables import comparison_tables
+    from alexnet.cli.progress import Screen
+    from alexnet.cli.tables import comparison_tables
+    from alexnet.comparison.compare import compare as run_comparison
+    from alexnet.runtime.interrupts import stop_on_signals
 
     with Screen() as screen, stop_on_signals() as stop:
         listeners: list[Callable[[Any], None]] = [screen, stop.notice]

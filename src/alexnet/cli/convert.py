@@ -30,7 +30,7 @@ def convert(
     """
     from pathlib import Path
 
-    from alexnet.models.forms.convert import convert_file
+    from alexnet.models.weights.convert import convert_file
 
     done = convert_file(Path(file), from_form=from_form, to_form=to_form, out=Path(out))
     print(*done.lines, sep="\n")

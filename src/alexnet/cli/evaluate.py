@@ -1,7 +1,7 @@
 """`alexnet evaluate`."""
 
 from alexnet.cli.options import Json, View, Workers
-from alexnet.cli.shown import show
+from alexnet.cli.output import show
 
 
 def evaluate(
@@ -34,9 +34,9 @@ def evaluate(
     json
         Print one JSON object and nothing else.
     """
+    from alexnet.cli.tables import evaluation_table
     from alexnet.evaluation.evaluate import summary_sentence
-    from alexnet.experiments.measure import evaluate_run
-    from alexnet.tables import evaluation_table
+    from alexnet.runs.evaluate import evaluate_run
 
     result = evaluate_run(run, data, split=split, views=views, device=device, workers=workers)
     show(json, result.to_json(), lambda: (summary_sentence(result), evaluation_table(result)))

@@ -3,7 +3,7 @@
 import os
 
 from alexnet.cli.options import Json
-from alexnet.cli.shown import show
+from alexnet.cli.output import show
 
 
 def inspect(data: str, /, *, json: Json = False) -> None:
@@ -16,9 +16,9 @@ def inspect(data: str, /, *, json: Json = False) -> None:
     json
         Print one JSON object and nothing else.
     """
-    from alexnet.data.datasets import open_dataset
-    from alexnet.data.inspection import inspect as inspect_data
-    from alexnet.tables import inspection_tables
+    from alexnet.cli.tables import inspection_tables
+    from alexnet.data.curation.inspection import inspect as inspect_data
+    from alexnet.data.open import open_dataset
 
     found = inspect_data(open_dataset(data), workers=os.cpu_count() or 1)
     show(json, found.to_json(), lambda: inspection_tables(found))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alexnet.cli.options import Json, Workers
-from alexnet.cli.shown import show, tell
+from alexnet.cli.output import show, tell
 
 
 def pack(data: str, out: str, /, *, size: int = 256, quality: int = 90, workers: Workers = None, json: Json = False) -> None:
@@ -28,11 +28,11 @@ def pack(data: str, out: str, /, *, size: int = 256, quality: int = 90, workers:
     """
     from pathlib import Path
 
-    from alexnet.data.datasets import open_dataset
-    from alexnet.data.pack import pack as pack_dataset
-    from alexnet.screen import Screen
-    from alexnet.signals import stop_on_signals
-    from alexnet.training.events import Reading
+    from alexnet.cli.progress import Screen
+    from alexnet.data.open import open_dataset
+    from alexnet.data.packs.writer import pack as pack_dataset
+    from alexnet.runtime.events import Reading
+    from alexnet.runtime.interrupts import stop_on_signals
 
     with Screen() as screen, stop_on_signals() as stop:
         listeners: list[Callable[[Any], None]] = [screen, stop.notice]

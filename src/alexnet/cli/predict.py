@@ -3,7 +3,7 @@
 import sys
 
 from alexnet.cli.options import Json, View, Words
-from alexnet.cli.shown import show
+from alexnet.cli.output import show
 from alexnet.errors import AlexNetError
 
 
@@ -29,9 +29,9 @@ def predict(run: str, /, *pictures: Words, top: int = 3, views: View = "centre",
     """
     from dataclasses import replace
 
-    from alexnet.classifier import load
-    from alexnet.experiments.given import given_pictures
-    from alexnet.tables import prediction_table
+    from alexnet.cli.tables import prediction_table
+    from alexnet.inference.classifier import load
+    from alexnet.inference.inputs import given_pictures
 
     classifier = load(run, device=device)
     named = given_pictures(pictures, sys.stdin.buffer)

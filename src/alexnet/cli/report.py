@@ -17,7 +17,7 @@ def report(*runs: str, out: str | None = None, lang: Lang = "en") -> None:
     """
     from pathlib import Path
 
-    from alexnet.experiments.rebuild import report_runs
+    from alexnet.reports import report_runs
 
     page = report_runs([Path(run) for run in runs], out=None if out is None else Path(out), lang=lang)
     print(f"Report: {page}")

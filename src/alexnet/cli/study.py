@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from alexnet.cli.dotted_options import changes
 from alexnet.cli.options import Fields, Json, Lang
-from alexnet.cli.shown import show, tell
-from alexnet.fields import changes
+from alexnet.cli.output import show, tell
 
 
 def study(
@@ -56,10 +56,10 @@ def study(
     fields
         NAME=VALUE of a recipe's field.
     """
-    from alexnet.experiments.studies.study import study as run_study
-    from alexnet.experiments.studies.view import study_lines
-    from alexnet.screen import Screen
-    from alexnet.signals import stop_on_signals
+    from alexnet.cli.progress import Screen
+    from alexnet.runtime.interrupts import stop_on_signals
+    from alexnet.studies.report.view import study_lines
+    from alexnet.studies.study import study as run_study
 
     with Screen() as screen, stop_on_signals() as stop:
         listeners: list[Callable[[Any], None]] = [screen, stop.notice]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from alexnet.cli.options import Flag, Json, Lang
-from alexnet.cli.shown import show
+from alexnet.cli.output import show
 
 
 def summary(
@@ -38,10 +38,10 @@ def summary(
     json
         Print one JSON object and nothing else.
     """
-    from alexnet.experiments.lecture.slides import check_slides
-    from alexnet.experiments.lecture.variants import compare_variants
+    from alexnet.cli.tables import lecture_tables, summary_tables, variant_tables
+    from alexnet.lecture.slides import check_slides
+    from alexnet.lecture.variants import compare_variants
     from alexnet.models.summary import comparison, summarise
-    from alexnet.tables import lecture_tables, summary_tables, variant_tables
 
     summaries = summarise(models, classes=classes, image_size=image_size, channels=channels)
     check = check_slides(lang) if lecture else None

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from alexnet.cli.dotted_options import changes
 from alexnet.cli.options import Fields, Flag, Json, Workers
-from alexnet.cli.shown import show, tell
-from alexnet.fields import changes
+from alexnet.cli.output import show, tell
 
 
 def train(
@@ -73,12 +73,12 @@ def train(
     """
     from dataclasses import asdict
 
-    from alexnet.experiments.plan import data_of_recipe
-    from alexnet.experiments.tensorboard import tensorboard_listener
-    from alexnet.experiments.train import train as run_training
-    from alexnet.screen import Screen
-    from alexnet.signals import stop_on_signals
-    from alexnet.tables import result_lines
+    from alexnet.cli.progress import Screen
+    from alexnet.cli.tables import result_lines
+    from alexnet.recipes.resolve import data_of_recipe
+    from alexnet.runs.tensorboard import tensorboard_listener
+    from alexnet.runs.train import train as run_training
+    from alexnet.runtime.interrupts import stop_on_signals
 
     with Screen() as screen, stop_on_signals() as stop:
         listeners: list[Callable[[Any], None]] = [screen, *([tensorboard_listener(out)] if tensorboard else [])]

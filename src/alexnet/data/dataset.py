@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
-from alexnet.data.headers import Header
-from alexnet.data.images import Fit, decode, decode_fitted, read_header
+from alexnet.data.images.decode import decode, decode_fitted, read_header
+from alexnet.data.images.headers import Header
+from alexnet.data.preprocess import Fit
 from alexnet.errors import BadDataset, UnreadableImage
 
 if TYPE_CHECKING:  # both know what a data set is
-    from alexnet.data.augment import ColourPCA
-    from alexnet.data.survey import Survey
+    from alexnet.data.fingerprints import Survey
+    from alexnet.data.pipeline.colour_statistics import ColourPCA
 
 SplitName = Literal["train", "validation", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
@@ -122,3 +123,33 @@ def traits_of(classes: Sequence[str], *, gray: bool) -> Traits:
     words = {word for name in classes for word in re.findall(r"[a-z]+", name.lower())}
     characters = all(len(name) == 1 or name.isdigit() or name.lower() in NUMBER_WORDS for name in classes)
     return Traits(flip=not characters and not words & SIDED, colour=not gray and not words & COLOURS, gray=gray)
+
+
+class Part(Dataset):
+    """The pictures `indices` of `whole`, in that order; picture i here is picture indices[i] there."""
+
+    def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
+        self.whole, self.indices = whole, tuple(indices)
+        self.name, self.classes = whole.name, whole.classes
+        self.items = tuple(whole.items[index] for index in self.indices)
+
+    @property
+    def traits(self) -> Traits:
+        """The whole's."""
+        return self.whole.traits
+
+    def content(self, index: int) -> bytes:
+        """The encoded file; raises UnreadableImage."""
+        return self.whole.content(self.indices[index])
+
+    def image(self, index: int) -> Tensor:
+        """The upright picture, uint8 (3, H, W); raises UnreadableImage."""
+        return self.whole.image(self.indices[index])
+
+    def header(self, index: int) -> Header:
+        """Size and kind; raises UnreadableImage."""
+        return self.whole.header(self.indices[index])
+
+    def fitted(self, index: int, size: int, how: Fit) -> tuple[Tensor, bytes, Header]:
+        """The picture as a square, with its bytes and header; raises UnreadableImage."""
+        return self.whole.fitted(self.indices[index], size, how)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from alexnet.data.augment import ColourPCA
-from alexnet.data.images import Fit
 from alexnet.errors import BadRecipe
 
+Fit = Literal["crop", "squash"]
 PixelRange = Literal["0-255", "0-1", "unit-variance"]
 
 
@@ -42,29 +41,3 @@ class Preprocess:
     fit: Fit
     mean: tuple[float, ...]  # one number a channel
     std: tuple[float, ...]
-
-
-def measured(config: PreprocessConfig, pca: ColourPCA) -> Preprocess:
-    """The preprocessing of a run: the recipe's sizes, and the mean and spread that its training pictures have."""
-    if config.pixel_range == "0-1":
-        return _preprocess(config, (0.0,) * config.channels, (255.0,) * config.channels)
-    luma = (0.299, 0.587, 0.114)
-    mean = tuple(float(value) for value in pca.mean)
-    covariance = pca.eigenvectors @ pca.eigenvalues.diag() @ pca.eigenvectors.T
-    std = tuple(float(value) ** 0.5 for value in covariance.diag())
-    if config.channels == 1:
-        mean = (sum(weight * value for weight, value in zip(luma, mean, strict=True)),)
-        gray = covariance.new_tensor(luma)
-        std = (float(gray @ covariance @ gray) ** 0.5,)
-    spread = std if config.pixel_range == "unit-variance" else (1.0,) * len(mean)
-    return _preprocess(config, mean, spread)
-
-
-def _preprocess(config: PreprocessConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocess:
-    return Preprocess(
-        image_size=config.image_size,
-        stored_size=config.stored_size,
-        fit=config.fit,
-        mean=tuple(round(value, 4) for value in mean),
-        std=tuple(max(1.0, round(value, 4)) for value in std),
-    )

@@ -14,15 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alexnet.data.images import fit_short_side
+from alexnet.data.images.resize import fit_short_side
 from alexnet.errors import BadDataset, BadModel, did_you_mean
 from alexnet.evaluation import metrics
 from alexnet.evaluation.views import Scorer, View, count_views, view_probabilities
-from alexnet.world import ALONE, World
+from alexnet.runtime.distributed import ALONE, World
 
 if TYPE_CHECKING:
-    from alexnet.data.datasets import Dataset
-    from alexnet.data.pictures import Pictures
+    from alexnet.data.dataset import Dataset
+    from alexnet.data.pipeline.image_store import Pictures
 
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 

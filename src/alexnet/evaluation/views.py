@@ -9,7 +9,7 @@ from typing import Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
-from alexnet.data.augment import centre_crop
+from alexnet.data.pipeline.augment import centre_crop
 
 View = Literal["centre", "ten", "any"]
 VIEWS: tuple[View, ...] = get_args(View)

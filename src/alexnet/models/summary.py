@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from alexnet.models.architecture import Architecture
-from alexnet.models.catalog import ARCHITECTURES, find_architecture
-from alexnet.models.shapes import Layer, trace
+from alexnet.models.networks.architecture import Architecture
+from alexnet.models.networks.shapes import Layer, trace
+from alexnet.models.registry import ARCHITECTURES, find_architecture
 
 BYTES = 4  # of a number in fp32
 TRAINING_COPIES = 3  # weights, gradients, momentum

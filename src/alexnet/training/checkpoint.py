@@ -1,19 +1,17 @@
 """Checkpoints that are there whole or not at all, in safetensors: no file of ours can run code when it is read."""
 
-import os
 import re
 import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from alexnet.errors import BadRun
-from alexnet.training.layouts.layout import TABLE, Layout, own_name
+from alexnet.storage.tensors import read_tensors, write_tensors
 from alexnet.training.optimizer import Descent
+from alexnet.training.parallel.base import TABLE, Layout, own_name
 from alexnet.training.state import TrainingState
 
 WEIGHTS, MOMENTUM, AVERAGE = "weights/", "momentum/", "average/"
@@ -69,7 +67,7 @@ class Checkpoints:
         return folder.with_name(f"{folder.name}-end") if again else folder
 
     def _save_parts(self, folder: Path, tensors: Mapping[str, Tensor], state: TrainingState) -> None:
-        from alexnet.training.layouts.shards import write_parts
+        from alexnet.training.parallel.sharded_checkpoint import write_parts
 
         dims = {name: self.layout.dims.get(own_name(name)) for name in tensors}
         write_parts(folder, tensors, dims, self.layout.world, state.to_json())
@@ -117,7 +115,7 @@ class Checkpoints:
                 return self.last, {name: self.layout.part_of(own_name(name), tensor) for name, tensor in tensors.items()}, text
         if not parts:
             return None
-        from alexnet.training.layouts.shards import read_parts
+        from alexnet.training.parallel.sharded_checkpoint import read_parts
 
         return parts[-1], *read_parts(parts[-1], self.layout.dims, self.layout.world)
 
@@ -131,22 +129,3 @@ def _step(state: str) -> int:
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file beside its place, flush it to the disk, then move it there in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata)
-    with partial.open("rb") as written:
-        os.fsync(written.fileno())
-    partial.replace(path)
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file; raises BadRun when it is damaged."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError) as error:
-        raise BadRun(f"{path} cannot be read ({error}). Delete it to go on without it, or copy the run again.") from None

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_type_hints
 
-from alexnet.device import Precision
 from alexnet.errors import BadRecipe
+from alexnet.runtime.device import Precision
 
 Schedule = Literal["plateau", "one-cycle", "constant"]
 Optimizer = Literal["sgd", "muon"]

@@ -16,7 +16,7 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from alexnet.models.handcrafted.system import FeatureConfig
+from alexnet.models.handcrafted.systems import FeatureConfig
 
 Descriptors = NDArray[np.float32]
 

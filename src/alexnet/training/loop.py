@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from alexnet.device import Precision, autocast, choose_precision
-from alexnet.errors import AlexNetError, TrainingFailed
+from alexnet.errors import Interrupted, TrainingFailed
+from alexnet.runtime.device import Precision, autocast, choose_precision
+from alexnet.runtime.events import EpochDone, Listener, Planned, StepDone, silent
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
 from alexnet.training.diagnosis import diagnose
-from alexnet.training.events import EpochDone, Listener, Planned, StepDone, silent
-from alexnet.training.layouts.layout import Layout
 from alexnet.training.optimizer import Descent
+from alexnet.training.parallel.base import Layout
 from alexnet.training.schedule import learning_rate
 from alexnet.training.state import TrainingState
 
@@ -27,10 +27,6 @@ Batch = tuple[Tensor, Tensor]  # uint8 images (N, 3, S, S), int64 labels (at mos
 
 CHANCE_EPOCHS, CHANCE_STEPS = 5, 2_000  # at chance for both: the network does not learn
 CHANCE_MARGIN = 0.003  # nats
-
-
-class Interrupted(AlexNetError):
-    """The run was asked to stop; its last checkpoint is whole."""
 
 
 class TrainingBatches(Protocol):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.training.config import TrainingConfig
-from alexnet.training.layouts.layout import is_part, local
+from alexnet.training.parallel.base import is_part, local
 
 
 @dataclass(frozen=True, slots=True)

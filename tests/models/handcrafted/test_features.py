@@ -11,15 +11,9 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor
 
 from alexnet.errors import BadModel, ImageSizeTooSmall
-from alexnet.models.handcrafted.features import (
-    Dictionary,
-    build_features,
-    descriptions_of,
-    detector_of,
-    dictionaries_needed,
-)
+from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
 from alexnet.models.handcrafted.sift import DenseSIFT
-from alexnet.models.handcrafted.system import SYSTEMS, FeatureConfig
+from alexnet.models.handcrafted.systems import SYSTEMS, FeatureConfig
 from alexnet.training.dictionaries import fit_dictionary
 
 SIZE = 56

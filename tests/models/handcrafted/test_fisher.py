@@ -12,9 +12,9 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from alexnet.models.handcrafted.cells import Cells
 from alexnet.models.handcrafted.fisher import FisherVector, improved
 from alexnet.models.handcrafted.sift import DenseSIFT
+from alexnet.models.handcrafted.spatial_pyramid import Cells
 
 COMPONENTS, GAUSSIANS, SIZE = 12, 10, 72
 SIFT = DenseSIFT(SIZE, bin_size=4, step=4)

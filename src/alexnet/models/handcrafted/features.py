@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.errors import BadModel
-from alexnet.models.handcrafted.cells import Cells
+from alexnet.models.handcrafted.bag_of_words import DenseWords, ScatteredWords
 from alexnet.models.handcrafted.colour import LocalColour
 from alexnet.models.handcrafted.fisher import FisherVector
 from alexnet.models.handcrafted.hog import HOG
 from alexnet.models.handcrafted.keypoints import SURF, SparseSIFT
-from alexnet.models.handcrafted.pixels import Pixels
+from alexnet.models.handcrafted.raw_pixels import Pixels
 from alexnet.models.handcrafted.sift import DenseSIFT
-from alexnet.models.handcrafted.system import FeatureConfig
-from alexnet.models.handcrafted.words import DenseWords, ScatteredWords
+from alexnet.models.handcrafted.spatial_pyramid import Cells
+from alexnet.models.handcrafted.systems import FeatureConfig
 
 Dictionary = Mapping[str, Tensor]
 

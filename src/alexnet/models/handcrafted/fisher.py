@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from alexnet.models.handcrafted.cells import Cells
+from alexnet.models.handcrafted.spatial_pyramid import Cells
 
 FURTHEST = 60.0  # a Gaussian this much less likely than the best, as a logarithm, has no part that could be seen
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from alexnet.errors import BadModel
-from alexnet.models.pixels import LUMA
+from alexnet.models.networks.model import LUMA
 
 SMALLEST = 96  # px; smaller pictures are enlarged
 MIRROR = 48  # px of mirror image on each side, for SURF

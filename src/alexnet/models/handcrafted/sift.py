@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from alexnet.models.handcrafted.grid import BINS, Grid, Window, smoothing_kernel
-from alexnet.models.pixels import LUMA
+from alexnet.models.networks.model import LUMA
 
 DIRECTIONS = 8
 CLIP = 0.2  # no direction may say more than that of a unit descriptor (Lowe 2004, section 6.1)

@@ -1,0 +1,234 @@
+"""Results as tables for a terminal. Knows how things look, not how they are found."""
+
+import shlex
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from alexnet.comparison.results import Comparison
+    from alexnet.data.curation.inspection import Inspection
+    from alexnet.evaluation.evaluate import Evaluation
+    from alexnet.i18n.translate import Lang
+    from alexnet.inference.classifier import Prediction
+    from alexnet.lecture.slides import SlideCheck
+    from alexnet.lecture.variants import ComparedVariants
+    from alexnet.models.summary import Summary
+    from alexnet.runs.result import Result
+
+MEGA = 1e6
+LONGEST_LIST = 20  # files or pairs that are shown; --json has them all
+
+
+def result_lines(result: "Result") -> str:
+    """What a finished run has reached, and what to do with it."""
+    test = "no test set" if result.test_error is None else f"test error {result.test_error:.2%}"
+    return (
+        f"{result.model}: validation error {result.validation_error:.2%}, {test}, "
+        f"after {result.epochs:.1f} epochs and {result.seconds:.0f} s.\n"
+        f"Report: {result.report}\nClassify: {shlex.join(['alexnet', 'predict', result.run])} PICTURE..."
+    )
+
+
+def prediction_table(answers: "Iterable[Prediction]") -> Table:
+    """One row a picture: its classes with probabilities, or why there are none."""
+    table = _table("picture", "class", "probability", "then", numbers=["probability"])
+    for answer in answers:
+        if answer.error is not None:
+            table.add_row(_text(answer.file), "", "", _text(answer.error))
+            continue
+        (best, probability), *others = answer.top
+        rest = ", ".join(f"{name} {p:.1%}" for name, p in others)
+        table.add_row(_text(answer.file), _text(best), f"{probability:.1%}", _text(rest))
+    return table
+
+
+def comparison_tables(comparison: "Comparison") -> list[Table | str]:
+    """One row a system at the largest amount of pictures, in 80 columns; where curves cross; the choice; where the report is."""
+    systems = comparison.largest
+    figures = ["error", "95%", "training", "ms", "size\nMB", "param.", "MACs"]
+    table = _table("system", *figures, numbers=figures)
+    for one in systems:
+        low, high = one.interval
+        milliseconds = "" if one.predict_milliseconds is None else f"{one.predict_milliseconds:.3g}"
+        megabytes = "" if one.bytes is None else f"{one.bytes / MEGA:.3g}"
+        measures = (f"{one.error:.1%}", f"{100 * low:.1f}-{100 * high:.1f}", _brief_time(one.train_seconds), milliseconds, megabytes)
+        table.add_row(one.model, *measures, _brief(one.parameters), _brief(one.macs))
+    failed = [cell for cell in comparison.cells if cell.error is not None]
+    reasons = [f"No result: {cell.model}, {100 * cell.fraction:.3g}% of the pictures, seed {cell.seed}: {cell.error}" for cell in failed]
+    head = f"{comparison.dataset}, {systems[0].pictures_per_class:,.0f} training pictures per class, {comparison.split} error:"
+    said = [*reasons, *(crossing.sentence for crossing in comparison.crossings)]
+    choice = f"Take {comparison.choice.model}: {comparison.choice.reason}"
+    return [head, "", table, "", *said, *([""] if said else []), choice, f"Report: {comparison.report}"]
+
+
+def _brief(number: int | None) -> str:
+    """1,234,567 -> "1.23M"."""
+    if number is None:
+        return ""
+    unit, letter = next(((unit, letter) for unit, letter in ((1e9, "G"), (MEGA, "M"), (1e3, "k")) if number >= unit), (1.0, ""))
+    shown = number / unit
+    return f"{shown:.0f}{letter}" if shown >= 100 else f"{shown:.3g}{letter}"
+
+
+def _brief_time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds / 60:.3g} min" if seconds < 6_000 else f"{seconds / 3600:.3g} h"
+
+
+def evaluation_table(evaluation: "Evaluation") -> Table:
+    """One row a class, worst first."""
+    measures = ("error", "precision", "recall")
+    table = _table("class", "pictures", *measures, numbers=["pictures", *measures])
+    for row in sorted(evaluation.per_class, key=lambda row: -(row["error"] or 0.0)):
+        table.add_row(_text(row["class"]), f"{row['n']:,}", *(_share(row[name]) for name in measures))
+    return table
+
+
+def summary_tables(summaries: "Sequence[Summary]", differing: Sequence[tuple[str, list[str]]], asked: bool) -> list[Table | str]:
+    """The catalogue in lines when none was asked for; else each network's layers, then what differs between them."""
+    overview = _overview(summaries)
+    if not asked:
+        return [overview, "", _titles(summaries)]
+    parts: list[Table | str] = [part for one in summaries for part in (_layers(one), "")]
+    return [*parts, overview, "", _differences(summaries, differing)] if differing else [*parts, overview]
+
+
+def lecture_tables(check: "SlideCheck") -> list[Table | str]:
+    """LeNet beside AlexNet layer by layer, in 80 columns; then what the slides say, each with its verdict and what is right."""
+    from alexnet.lecture.networks import comparison_title, layer_head, layer_lines, network_lines
+    from alexnet.lecture.slides import claim_lines, claims_title
+
+    head = layer_head(check.networks, check.lang)
+    layers = _table(*head, numbers=head[1:])
+    for row in layer_lines(check.networks, check.lang):
+        layers.add_row(*row)
+    claims = Table(box=None, pad_edge=False, show_header=False)
+    for label, text in claim_lines(check):
+        claims.add_row(_text(label), _text(text))
+    above = [comparison_title(check.lang), *network_lines(check.networks, check.lang)]
+    return [*above, "", layers, "", claims_title(check.lang), "", claims]
+
+
+def variant_tables(compared: "tuple[ComparedVariants, ...]", lang: "Lang") -> list[Table | str]:
+    """Difference by difference, the variants that share a text on one line; then the sources."""
+    from alexnet.lecture.variants import source_lines, variant_lines, variants_title
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for title, who, text in variant_lines(compared, lang):
+        if title:
+            table.add_row(f"[bold]{_text(title)}[/bold]")
+        table.add_row(_text(who), _text(text))
+    return [variants_title(lang), "", table, "", *source_lines(lang)]
+
+
+def inspection_tables(found: "Inspection") -> list[Table | str]:
+    """Counts per class and split, then unreadable files, duplicates and suspects where there are any, and what it all means."""
+    total = sum(found.splits.values())
+    head = f"{found.name}: {total:,} pictures in {len(found.classes):,} classes"
+    sizes = [f"{name} {_range(of['min'], of['median'], of['max'])} px" for name, of in found.sizes.items()]
+    modes = [f"{count:,} {mode}" for mode, count in found.modes.items()]
+    facts = [f"{name}: {'; '.join(values)}" for name, values in (("Sizes", sizes), ("Modes", modes)) if values]
+    parts: list[Table | str] = [head, *facts, "", _counts(found), *_troubles(found)]
+    return [*parts, "", *found.advice] if found.advice else parts
+
+
+def _range(least: int, median: int, most: int) -> str:
+    return f"{most:,}" if least == most else f"{least:,} to {most:,} (median {median:,})"
+
+
+def _counts(found: "Inspection") -> Table:
+    splits = list(found.splits)
+    several = len(splits) > 1
+    columns = [*splits, "all"] if several else ["pictures"]
+    table = _table("class", *columns, numbers=columns)
+    for name, of_class in found.counts.items():
+        all_of_it = [f"{sum(of_class.values()):,}"] if several else []
+        table.add_row(_text(name), *(f"{of_class[split]:,}" for split in splits), *all_of_it)
+    if several:
+        table.add_section()
+        table.add_row("all", *(f"{found.splits[split]:,}" for split in splits), f"{sum(found.splits.values()):,}")
+    return table
+
+
+def _troubles(found: "Inspection") -> list[Table | str]:
+    """A table of each kind of trouble that was found."""
+    suspects = [(one.problem, one.first, one.second) for one in found.suspects]
+    unreadable = [(skip.name, skip.reason) for skip in found.unreadable]
+    return [
+        *_listed("Files that cannot be read", ("file", "reason"), unreadable),
+        *_listed("Copies, equal to the byte", ("first", "second"), found.duplicates["exact"]),
+        *_listed("Near duplicates", ("first", "second"), found.duplicates["near"]),
+        *_listed("Twice where it should not be", ("problem", "first", "second"), suspects),
+    ]
+
+
+def _listed(title: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> list[Table | str]:
+    if not rows:
+        return []
+    table = _table(*columns, title=f"{title}: {len(rows):,}")
+    for row in rows[:LONGEST_LIST]:
+        table.add_row(*map(_text, row))
+    rest = len(rows) - LONGEST_LIST
+    return ["", table, *([f"... and {rest:,} more, which --json lists"] if rest > 0 else [])]
+
+
+def _layers(summary: "Summary") -> Table:
+    title = f"{summary.architecture.name}: {summary.channels} x {summary.image_size} x {summary.image_size}, {summary.classes:,} classes"
+    table = _table("layer", "kind", "output", "parameters", "MACs", numbers=["parameters", "MACs"], title=title)
+    for layer in summary.layers:
+        output = " x ".join(map(str, layer.output))
+        table.add_row(layer.name, layer.kind, output, _count(layer.parameters), _count(layer.macs))
+    table.add_section()
+    table.add_row("total", "", "", f"{summary.parameters:,}", f"{summary.macs:,}")
+    return table
+
+
+def _overview(summaries: "Sequence[Summary]") -> Table:
+    """One line a network, in 80 columns."""
+    figures = ["classes", "parameters", "MACs / image", "weights\nMB", "training\nMB"]
+    table = _table("model", "input", *figures, numbers=figures)
+    for one in summaries:
+        size = f"{one.channels}x{one.image_size}"
+        memory = (f"{one.weight_bytes / MEGA:,.1f}", f"{one.training_bytes / MEGA:,.1f}")
+        table.add_row(one.architecture.name, size, f"{one.classes:,}", f"{one.parameters:,}", f"{one.macs:,}", *memory)
+    return table
+
+
+def _titles(summaries: "Sequence[Summary]") -> Table:
+    table = _table("model", "what it is")
+    for one in summaries:
+        table.add_row(one.architecture.name, one.architecture.title)
+    return table
+
+
+def _differences(summaries: "Sequence[Summary]", differing: Sequence[tuple[str, list[str]]]) -> Table:
+    table = _table("what differs", *(one.architecture.name for one in summaries))
+    for name, values in differing:
+        table.add_row(name, *map(_text, values))
+    return table
+
+
+def _table(*columns: str, numbers: Collection[str] = (), title: str | None = None) -> Table:
+    """An empty table; the columns of `numbers` are set to the right."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(_text(column), justify="right" if column in numbers else "left", overflow="fold")
+    return table
+
+
+def _text(words: str) -> str:
+    """User text: file and class names are not markup."""
+    from rich.markup import escape
+
+    return escape(words)
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"

@@ -1,0 +1,134 @@
+"""Where two learning curves cross, and how sure that is. Pure: numbers in, a number and a sentence out."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from alexnet.i18n.phrases import ENGLISH, PageWords
+from alexnet.i18n.units import percent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Amount:
+    """Two systems after the same amount of pictures: their errors, and whether a paired test shows a difference."""
+
+    pictures_per_class: float
+    first_error: float
+    second_error: float
+    shown: bool = False
+
+    @property
+    def difference(self) -> float:
+        """Below zero, the first is ahead."""
+        return self.first_error - self.second_error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crossing:
+    """What the curves of a hand-crafted system and a network say about each other.
+
+    pictures_per_class: where they cross for the last time, None if they do not. below, above: who is ahead on either side of it.
+    between: the nearest amounts on either side at which that lead is shown by a paired test, None where it is not on both sides.
+    """
+
+    hand_crafted: str
+    network: str
+    pictures_per_class: float | None
+    below: str | None
+    above: str | None
+    between: tuple[float, float] | None
+    sentence: str
+
+
+def crossing_point(first: Mapping[float, float], second: Mapping[float, float]) -> float | None:
+    """The pictures per class at which two curves {pictures per class: error} cross, for the last time if they do so several times.
+
+    The difference of the errors is taken as linear over the logarithm of the amount, between the amounts that both curves have. None if
+    one is nowhere behind the other. Curves that touch without crossing do not cross.
+    """
+    signed = [(n, first[n] - second[n]) for n in sorted(first.keys() & second.keys())]
+    places = [place for place, (_, difference) in enumerate(signed) if difference != 0]
+    turns = [(i, j) for i, j in pairwise(places) if signed[i][1] * signed[j][1] < 0]
+    if not turns:
+        return None
+    i, j = turns[-1]
+    ties = [math.log(n) for n, _ in signed[i + 1 : j]]
+    if ties:
+        return math.exp(sum(ties) / len(ties))
+    (low, before), (high, after) = signed[i], signed[j]
+    return math.exp(math.log(low) + (math.log(high) - math.log(low)) * before / (before - after))
+
+
+def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount], words: PageWords = ENGLISH) -> Crossing:
+    """Where a hand-crafted system (first) and a network (second) cross over at least one amount, with the sentence that says it."""
+    ordered = sorted(amounts, key=lambda amount: amount.pictures_per_class)
+    first = {amount.pictures_per_class: amount.first_error for amount in ordered}
+    second = {amount.pictures_per_class: amount.second_error for amount in ordered}
+    point = crossing_point(first, second)
+    below = above = None
+    between, sentence = None, _uncrossed(hand_crafted, network, ordered, words)
+    if point is not None:
+        last = next(amount.difference for amount in reversed(ordered) if amount.difference)
+        below, above = (hand_crafted, network) if last > 0 else (network, hand_crafted)
+        sides = _nearest_shown(ordered, point, math.copysign(1.0, last))
+        between = (sides[0], sides[1]) if sides[0] is not None and sides[1] is not None else None
+        sentence = _crossed(below, above, point, sides, words)
+    return Crossing(
+        hand_crafted=hand_crafted,
+        network=network,
+        pictures_per_class=point,
+        below=below,
+        above=above,
+        between=between,
+        sentence=sentence,
+    )
+
+
+def about(pictures: float, words: PageWords = ENGLISH) -> str:
+    """An amount as one says it: two digits, 117 -> "120"."""
+    return words.number(float(f"{pictures:.2g}"))
+
+
+def _nearest_shown(ordered: Sequence[Amount], point: float, last: float) -> tuple[float | None, float | None]:
+    """The largest amount below and the smallest above the crossing at which the lead of that side is shown."""
+    shown = [amount for amount in ordered if amount.shown]
+    below = [one.pictures_per_class for one in shown if one.pictures_per_class <= point and one.difference * last < 0]
+    above = [one.pictures_per_class for one in shown if one.pictures_per_class >= point and one.difference * last > 0]
+    return max(below, default=None), min(above, default=None)
+
+
+def _crossed(below: str, above: str, point: float, sides: tuple[float | None, float | None], words: PageWords) -> str:
+    lead = {"below": below, "above": above, "point": about(point, words)}
+    match sides:
+        case (None, None):
+            return words.plain("compare.curves_noise", **lead)
+        case (float() | int() as low, float() | int() as high):
+            return words.plain("compare.curves_shown", low=words.number(low), high=words.number(high), **lead)
+        case (None, _):
+            return words.plain("compare.curves_above", **lead)
+    return words.plain("compare.curves_below", **lead)
+
+
+def _uncrossed(first: str, second: str, ordered: Sequence[Amount], words: PageWords) -> str:
+    """One amount, or one system ahead at all amounts."""
+    if len(ordered) == 1:
+        return _one_amount(first, second, ordered[0], words)
+    unsure = [words.number(amount.pictures_per_class) for amount in ordered if not amount.shown]
+    span = {"least": words.number(ordered[0].pictures_per_class), "most": words.number(ordered[-1].pictures_per_class)}
+    if len(unsure) == len(ordered):
+        return words.plain("compare.never_shown", first=first, second=second, **span)
+    ahead, behind = (first, second) if sum(amount.difference for amount in ordered) < 0 else (second, first)
+    if unsure:
+        listed = words.plain("compare.and").join(unsure)
+        return words.plain("compare.always_perhaps", ahead=ahead, behind=behind, unsure=listed, **span)
+    return words.plain("compare.always_ahead", ahead=ahead, behind=behind, **span)
+
+
+def _one_amount(first: str, second: str, amount: Amount, words: PageWords) -> str:
+    n = words.number(amount.pictures_per_class)
+    if not amount.shown:
+        return words.plain("compare.amount_unsure", n=n, first=first, second=second)
+    ahead, behind = (first, second) if amount.difference < 0 else (second, first)
+    errors = [percent(error) for error in sorted((amount.first_error, amount.second_error))]
+    return words.plain("compare.amount_ahead", n=n, ahead=ahead, behind=behind, error=errors[0], behind_error=errors[1])

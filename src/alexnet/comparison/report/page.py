@@ -1,0 +1,23 @@
+"""The page of a comparison: one HTML file that opens anywhere, offline.
+
+What it says is view.py, the layout is pages/templates/comparison.html.j2, the words are messages/compare.toml. Starts no run and computes
+nothing.
+"""
+
+from pathlib import Path
+
+from alexnet.comparison.report.view import CompareView
+from alexnet.comparison.results import Comparison
+from alexnet.i18n.phrases import PageWords
+from alexnet.i18n.translate import Lang
+from alexnet.pages.html import rendered, write_page
+
+
+def write_comparison(comparison: Comparison, out: Path) -> None:
+    """Write the page to `out`, whole or not at all."""
+    write_page(comparison_page(comparison), out)
+
+
+def comparison_page(comparison: Comparison, lang: Lang = "en") -> str:
+    """The whole page as HTML."""
+    return rendered("comparison.html.j2", lang, view=CompareView(comparison, PageWords(lang)), comparison=comparison)

@@ -1,0 +1,139 @@
+"""The plots of a comparison: error against pictures per class, and error against training time. Numbers in, SVG out.
+
+A system keeps its colour and marker in all plots of a page; hand-crafted systems are dashed, frozen features dotted, networks drawn
+through, so that nothing is told by colour alone. Colours are the page's variables --series-1 to --series-6.
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+
+from alexnet.i18n.phrases import ENGLISH, PageWords
+from alexnet.i18n.units import percent
+from alexnet.pages.plots import COLOURS, LINE, MARKERS, drawn
+
+STYLES = {"hand-crafted": "--", "network": "-", "frozen": ":"}
+DODGE = 0.025  # of an amount: lines are drawn so far apart that their intervals do not hide each other
+ROUND_SECONDS = (1, 3, 10, 30, 60, 180, 600, 1_800, 3_600, 10_800, 36_000, 86_400)
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A system after one amount of pictures: the amount (or the seconds), its error, the error's interval."""
+
+    x: float
+    error: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A system's dots, in rising order; kind is hand-crafted, network or frozen. place: which colour and marker."""
+
+    name: str
+    kind: str
+    place: int
+    dots: Sequence[Dot]
+
+    @property
+    def colour(self) -> str:
+        """The stand-in of its colour."""
+        return COLOURS[self.place % len(COLOURS)]
+
+
+def learning_curves(name: str, lines: Sequence[Line], words: PageWords = ENGLISH) -> Markup:
+    """Error against pictures per class, log x, with 95% intervals."""
+
+    def dress(axes: Axes) -> None:
+        least, most = axes.get_xlim()
+        ticks = _apart(sorted({dot.x for line in lines for dot in line.dots}), math.log(most / least), 0.08)
+        axes.set_xticks(ticks, [words.number(round(tick) if tick >= 10 else tick) for tick in ticks])
+        axes.set_xlabel(words.plain("compare.axis_amounts"))
+
+    said = _said(words.plain("compare.plot_amounts"), lines, "compare.dot_amount", words)
+    return _plot(name, words.plain("compare.plot_amounts"), lines, dress, said, whiskers=True)
+
+
+def times(name: str, lines: Sequence[Line], words: PageWords = ENGLISH) -> Markup:
+    """Error against training time, log x; each line goes from the smallest amount of pictures to the largest."""
+
+    def dress(axes: Axes) -> None:
+        least, most = axes.get_xlim()
+        ticks = _apart([tick for tick in ROUND_SECONDS if least <= tick <= most], math.log(most / least), 0.13)
+        if len(ticks) < 2:
+            seconds = [dot.x for line in lines for dot in line.dots]
+            ticks = sorted({min(seconds), max(seconds)})
+        axes.set_xticks(ticks, [words.duration(tick).replace(".0 ", " ") for tick in ticks])
+        axes.set_xlabel(words.plain("compare.axis_times"))
+
+    said = _said(words.plain("compare.plot_times"), lines, "compare.dot_time", words)
+    return _plot(name, words.plain("compare.plot_times"), lines, dress, said, whiskers=False)
+
+
+def _said(title: str, lines: Sequence[Line], of_dot: str, words: PageWords) -> str:
+    """The plot as a screen reader hears it."""
+    comma = words.plain("report.counted_comma")
+    heard = [
+        f"{line.name} " + comma.join(words.plain(of_dot, error=percent(dot.error), n=words.number(round(dot.x, 1))) for dot in line.dots)
+        for line in lines
+    ]
+    return words.plain("compare.plot_said", title=title, lines=words.plain("report.semicolon").join(heard))
+
+
+def _plot(name: str, title: str, lines: Sequence[Line], dress: Callable[[Axes], None], said: str, *, whiskers: bool) -> Markup:
+    rows = -(-len(lines) // 2)
+    height = 3.3 + 0.22 * rows
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_axes((0.13, 0.55 / height, 0.84, 2.25 / height))
+        axes.set_xscale("log")
+        for place, line in enumerate(lines):
+            _draw_line(axes, line, 1 + DODGE * (place - (len(lines) - 1) / 2) if whiskers else 1.0, whiskers)
+        _dress(axes, title, rows)
+        dress(axes)
+        axes.xaxis.set_minor_locator(NullLocator())
+
+    return _coloured(drawn(name, said, 4.6, height, draw))
+
+
+def _draw_line(axes: Axes, line: Line, shift: float, whiskers: bool) -> None:
+    x, y = [dot.x * shift for dot in line.dots], [dot.error for dot in line.dots]
+    style = {"color": line.colour, "linestyle": STYLES[line.kind], "marker": MARKERS[line.place % len(MARKERS)]}
+    axes.plot(x, y, label=line.name, linewidth=1.6, markersize=5, clip_on=False, **style)  # type: ignore[arg-type]  # of several types
+    if whiskers:
+        axes.vlines(x, [dot.low for dot in line.dots], [dot.high for dot in line.dots], color=line.colour, linewidth=1.2)
+
+
+def _dress(axes: Axes, title: str, rows: int) -> None:
+    axes.set_title(title, loc="left", pad=12 + 15.5 * rows, fontweight="bold", fontsize=11)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol="%"))
+    axes.grid(axis="y", color=LINE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.13, 1.0), ncols=2, frameon=False, borderpad=0, handlelength=2.6, columnspacing=1.2)
+
+
+def _apart(places: Sequence[float], span: float, share: float) -> list[float]:
+    """The rising places that lie at least that share of a log axis of that span apart: their labels have room."""
+    kept: list[float] = []
+    for place in places:
+        if not kept or math.log(place / kept[-1]) >= share * span:
+            kept.append(place)
+    return kept
+
+
+def _coloured(svg: Markup) -> Markup:
+    """The plot with the page's series colours for their stand-ins."""
+
+    def variable(match: re.Match[str]) -> str:
+        return f"{match[1]}: var(--series-{COLOURS.index(match[2]) + 1})"
+
+    return Markup(re.sub(r"(fill|stroke): (#0[6-9ab]0[6-9ab]0[6-9ab])", variable, svg))  # noqa: S704  # SVG of our own making

@@ -1,0 +1,210 @@
+"""What the page of a comparison says: its values as sentences, table rows and plots. Knows no HTML but emphasis."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from alexnet.comparison.analysis import choice_of, crossings_of
+from alexnet.comparison.caveats import remarks_on
+from alexnet.comparison.recommendation import probability
+from alexnet.comparison.report.plots import Dot, Line, learning_curves, times
+from alexnet.comparison.results import Arms, CellResult, Comparison, Pair, SystemResult
+from alexnet.evaluation.paired_test import Paired
+from alexnet.i18n.phrases import ENGLISH, PageWords, share
+from alexnet.i18n.units import MISSING, count, percent, readable
+
+
+def points(difference: float) -> str:
+    """A difference of errors: 0.0123 -> "+1.2"."""
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+@dataclass(frozen=True)
+class CompareView:
+    """What the template asks of a comparison."""
+
+    comparison: Comparison
+    words: PageWords = ENGLISH
+
+    @cached_property
+    def headline(self) -> Markup:
+        """The choice in one sentence; the name is <strong>, the interval <small>."""
+        chosen = next(one for one in self.systems if one.model == self.comparison.choice.model)
+        low, high = chosen.interval
+        return self.words.say(
+            "compare.take_tested" if self.comparison.split == "test" else "compare.take_validated",
+            dataset=readable(self.comparison.dataset),
+            model=chosen.model,
+            right=percent(1 - chosen.error),
+            n=count(chosen.pictures_judged),
+            low=percent(1 - high),
+            high=percent(1 - low),
+        )
+
+    @cached_property
+    def _again(self) -> dict[str, str]:
+        return {} if self.words.lang == "en" else said_again(self.comparison, self.words)
+
+    def again(self, sentence: str) -> str:
+        """A sentence of the comparison in the page's language, or as it was written where it cannot be said again."""
+        return self._again.get(sentence, sentence)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What to beware of."""
+        return [self.again(remark) for remark in self.comparison.remarks]
+
+    @property
+    def caution(self) -> str:
+        """How far the error of the system chosen can be believed."""
+        return self.comparison.caution_in(self.words)
+
+    @cached_property
+    def systems(self) -> list[SystemResult]:
+        """The systems at the largest amount of pictures, lowest error first."""
+        return self.comparison.largest
+
+    @property
+    def several_seeds(self) -> bool:
+        """Whether there is a spread over seeds to show."""
+        return any(system.spread is not None for system in self.systems)
+
+    @property
+    def worst_error(self) -> float:
+        """The longest bar."""
+        return max(system.error for system in self.systems)
+
+    @property
+    def fractions(self) -> list[float]:
+        """The amounts at which any system has finished, rising."""
+        return sorted({system.fraction for system in self.comparison.systems})
+
+    @cached_property
+    def amounts(self) -> list[tuple[str, str]]:
+        """Each amount as share and pictures per class."""
+        return [(share(fraction), self._per_class(fraction)) for fraction in self.fractions]
+
+    @cached_property
+    def by_amount(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Each system's errors with intervals, an entry per amount."""
+        found = {(system.model, system.fraction): system for system in self.comparison.systems}
+        return [
+            (model, [self._error_cell(found.get((model, fraction))) for fraction in self.fractions])
+            for model in dict.fromkeys(system.model for system in self.systems) | dict.fromkeys(s.model for s in self.comparison.systems)
+        ]
+
+    @cached_property
+    def plots(self) -> list[Markup]:
+        """Error against pictures per class (with two amounts or more), and against training time."""
+        drawn = [times("times", self._lines(times=True), self.words)]
+        return [learning_curves("amounts", self._lines(times=False), self.words), *drawn] if len(self.fractions) > 1 else drawn
+
+    def _lines(self, *, times: bool) -> list[Line]:
+        order = [model for model in self.comparison.words.models if any(one.model == model for one in self.comparison.systems)]
+        lines = []
+        for place, model in enumerate(order):
+            rows = sorted((one for one in self.comparison.systems if one.model == model), key=lambda one: one.fraction)
+            dots = [Dot(one.train_seconds if times else one.pictures_per_class, one.error, *one.interval) for one in rows]
+            lines.append(Line(model, rows[0].kind, place, [Dot(max(dot.x, 1e-3), dot.error, dot.low, dot.high) for dot in dots]))
+        return lines
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str, list[list[str]]]]:
+        """Per amount, the largest first: share, pictures per class, and the paired tests as rows."""
+        return [
+            (share(fraction), self._per_class(fraction), rows)
+            for fraction in reversed(self.fractions)
+            if (rows := [self._pair_row(pair) for pair in self.comparison.pairs if pair.fraction == fraction])
+        ]
+
+    @cached_property
+    def arms(self) -> list[tuple[Arms, list[str]]]:
+        """The three arms at each amount, the largest first, with the sentences that say what each step gives."""
+        ordered = sorted(self.comparison.arms, key=lambda arms: -arms.fraction)
+        return [(arms, self._arms_sentences(arms)) for arms in ordered]
+
+    @cached_property
+    def cells(self) -> list[tuple[CellResult, str | None]]:
+        """Every cell, with the link to its own report where there is one."""
+        return [(cell, self._link(cell)) for cell in self.comparison.cells]
+
+    def _link(self, cell: CellResult) -> str | None:
+        """Relative to the page, so that the folder can be moved."""
+        if cell.report is None or not Path(cell.report).is_relative_to(self.comparison.run):
+            return None
+        return quote(str(PurePosixPath(Path(cell.report).relative_to(self.comparison.run))))
+
+    @cached_property
+    def contents(self) -> list[tuple[str, str]]:
+        """Anchor and short title of every section, in the page's order."""
+        shown = (
+            ("choice", "compare.contents_choice", True),
+            ("systems", "compare.contents_systems", True),
+            ("amounts", "compare.contents_amounts", True),
+            ("arms", "compare.contents_arms", self.arms),
+            ("pairs", "compare.contents_pairs", self.pairs),
+            ("cells", "compare.contents_cells", True),
+            ("repeat", "report.contents_repeat", True),
+            ("environment", "report.contents_environment", self.comparison.environment),
+        )
+        return [(anchor, self.words.plain(title)) for anchor, title, there in shown if there]
+
+    def _per_class(self, fraction: float) -> str:
+        """Pictures per class at that amount, as a number."""
+        amount = next(system.pictures_per_class for system in self.comparison.systems if system.fraction == fraction)
+        return self.words.number(round(amount) if amount >= 10 else amount)
+
+    def _error_cell(self, system: SystemResult | None) -> tuple[str, str]:
+        """An error and its interval as text."""
+        return (MISSING, "") if system is None else (percent(system.error), self.words.between(*system.interval))
+
+    def _pair_row(self, pair: Pair) -> list[str]:
+        """First, second, difference, interval, wrong alone (first / second), p, verdict."""
+        test = pair.test
+        low, high = test.interval
+        alone = f"{count(test.first_only)} / {count(test.second_only)}"
+        between = self.words.plain("report.between", low=points(low), high=points(high))
+        return [pair.first, pair.second, points(test.difference), between, alone, probability(test.p, self.words), self._verdict(pair)]
+
+    def _verdict(self, pair: Pair) -> str:
+        """Who is ahead, if that is shown."""
+        if not pair.test.shown:
+            return self.words.plain("compare.verdict_none")
+        return self.words.plain("compare.verdict_ahead", model=pair.first if pair.test.difference < 0 else pair.second)
+
+    def _arms_sentences(self, arms: Arms) -> list[str]:
+        fixed, frozen, joint = map(percent, arms.errors)
+        learned = {"first": fixed, "hand_crafted": arms.hand_crafted, "second": frozen, "frozen": arms.frozen}
+        together = {"first": frozen, "second": joint, "network": arms.network}
+        return [
+            self.words.plain("compare.arms_learned", shown=self._shown(arms.learned), **learned),
+            self.words.plain("compare.arms_together", shown=self._shown(arms.together), **together),
+        ]
+
+    def _shown(self, test: Paired | None) -> str:
+        if test is None:
+            return self.words.plain("compare.arms_unjudged")
+        p = probability(test.p, self.words)
+        if not test.shown:
+            return self.words.plain("compare.arms_not_shown", p=p)
+        return self.words.plain("compare.arms_surely" if test.p < 0.001 else "compare.arms_shown", p=p)
+
+
+def said_again(comparison: Comparison, words: PageWords) -> dict[str, str]:
+    """English sentence -> the same in that language.
+
+    Sentences that do not follow from the figures alone (pictures that not all systems judged, why a cell failed) are not in it, nor is one
+    that another version of the program said differently: they stay as they were written.
+    """
+    return dict(zip(_sentences(comparison, ENGLISH), _sentences(comparison, words), strict=True))
+
+
+def _sentences(comparison: Comparison, words: PageWords) -> Iterator[str]:
+    yield choice_of(comparison.systems, comparison.pairs, words).reason
+    for crossing in crossings_of(comparison.systems, comparison.pairs, words):
+        yield crossing.sentence
+    yield from remarks_on(comparison.words, comparison.cells, comparison.pairs, {}, comparison.seconds, words)

@@ -1,0 +1,54 @@
+"""Data sets that are arrays of pixels, all of one size: no files, no decoding."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from alexnet.data.dataset import Dataset, Item, SplitName, Traits
+from alexnet.data.images.headers import Header
+from alexnet.data.images.resize import fit_square
+from alexnet.data.preprocess import Fit
+
+Parts = Sequence[tuple[SplitName | None, Tensor, Tensor]]  # pixels and labels of each split
+
+
+class ArrayDataset(Dataset):
+    """Pixels uint8 (N, 1 or 3, H, W) with labels int64 (N,); items are named split/class/number."""
+
+    def __init__(self, name: str, classes: Sequence[str], parts: Parts, traits: Traits) -> None:
+        self.name, self.classes = name, tuple(classes)
+        self.pixels = torch.cat([pixels for _, pixels, _ in parts])
+        self.items = tuple(
+            Item("/".join([*([split] if split else []), self.classes[label], f"{number:05d}"]), label, split)
+            for split, _, labels in parts
+            for number, label in enumerate(labels.tolist())
+        )
+        self._traits = traits
+
+    @property
+    def traits(self) -> Traits:
+        """As the set's module says."""
+        return self._traits
+
+    def content(self, index: int) -> bytes:
+        """The raw pixels."""
+        return self.pixels[index].numpy().tobytes()
+
+    def image(self, index: int) -> Tensor:
+        """Uint8 (3, H, W); gray is repeated three times."""
+        return self.pixels[index].expand(3, -1, -1).contiguous()
+
+    def header(self, index: int) -> Header:
+        """The size all pictures share."""
+        _, channels, height, width = self.pixels.shape
+        return Header("array", width, height, "L" if channels == 1 else "RGB")
+
+    def fitted(self, index: int, size: int, how: Fit) -> tuple[Tensor, bytes, Header]:
+        """One square; `squares` makes many at once, a hundred times as fast."""
+        return self.squares([index], size, how)[0], self.content(index), self.header(index)
+
+    def squares(self, indices: Sequence[int] | slice, size: int, how: Fit) -> Tensor:
+        """Many pictures as squares, uint8 (n, 3, size, size); a gray one is resized once and repeated."""
+        chosen = self.pixels[indices] if isinstance(indices, slice) else self.pixels[torch.as_tensor(indices)]
+        return fit_square(chosen, size, how).expand(-1, 3, -1, -1)

@@ -1,0 +1,205 @@
+"""A data set looked at before anything is trained on it: what is there, what is broken, what is there twice, and what that means.
+
+Works on broken data sets too: whatever can be told is told. Knows nothing of the screen; the command line prints what is found here.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from statistics import median_low
+from typing import Any
+
+import numpy as np
+
+from alexnet.data.curation.duplicates import Pairs, exact_pairs, near_pairs
+from alexnet.data.curation.scan import UNREADABLE_SHARE, Progress, survey
+from alexnet.data.dataset import SPLIT_NAMES, Dataset
+from alexnet.data.fingerprints import Skipped, Survey
+
+SIDE = 64  # pixels; whole pictures are squashed to it to be compared
+IMBALANCE = 5.0  # largest class over smallest, from which it is worth a word
+SMALL_CLASS = 20  # pictures; fewer teach and measure little
+TINY_SIDE = 32  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Two pictures that look the same and shouldn't both be there: `problem` is "across splits" or "two labels"."""
+
+    first: str
+    second: str
+    problem: str
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What `inspect` found.
+
+    counts: class -> split ("unsplit" where the user made none) -> pictures; sizes: least, median and largest width and height in pixels of
+    the upright pictures; duplicates: {"exact": [[a, b], ...], "near": ...} by name; imbalance: largest class over smallest.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    sizes: dict[str, dict[str, int]]
+    modes: dict[str, int]
+    unreadable: tuple[Skipped, ...]
+    outside: tuple[str, ...]
+    duplicates: dict[str, list[tuple[str, str]]]
+    suspects: tuple[Suspect, ...]
+    imbalance: float
+    advice: tuple[str, ...]
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Pictures in each split."""
+        total: Counter[str] = Counter()
+        for of_class in self.counts.values():
+            total.update(of_class)
+        return dict(total)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `alexnet inspect --json`."""
+        return {
+            "name": self.name,
+            "classes": list(self.classes),
+            "n": sum(self.splits.values()),
+            "splits": self.splits,
+            "counts": self.counts,
+            "sizes": self.sizes,
+            "modes": self.modes,
+            "unreadable": [{"file": skip.name, "class": skip.class_name, "reason": skip.reason} for skip in self.unreadable],
+            "outside": list(self.outside),
+            "duplicates": {kind: [list(pair) for pair in pairs] for kind, pairs in self.duplicates.items()},
+            "suspects": [asdict(suspect) for suspect in self.suspects],
+            "imbalance": self.imbalance,
+            "advice": list(self.advice),
+        }
+
+
+def inspect(dataset: Dataset, *, workers: int = 0, on_progress: Progress | None = None) -> Inspection:
+    """Decode every picture once and report; never raises for what is wrong with single files."""
+    found = survey(dataset, SIDE, "squash", workers=workers, on_progress=on_progress)
+    exact, near = exact_pairs(found.fingerprints), near_pairs(found.fingerprints)
+    counts = _counts(dataset)
+    sizes = _sizes(found)
+    suspects = (*_suspects(dataset, exact, exact=True), *_suspects(dataset, near, exact=False))
+    totals = [sum(of_class.values()) for of_class in counts.values()]
+    imbalance = round(max(totals) / min(total for total in totals if total), 2)
+    return Inspection(
+        name=dataset.name,
+        classes=dataset.classes,
+        counts=counts,
+        sizes=sizes,
+        modes=dict(Counter(mode for mode in found.modes if mode).most_common()),
+        unreadable=found.skipped,
+        outside=dataset.outside,
+        duplicates={"exact": _names(dataset, exact), "near": _names(dataset, near)},
+        suspects=suspects,
+        imbalance=imbalance,
+        advice=(
+            *_advice_on_files(dataset, counts, found.skipped),
+            *_advice_on_duplicates(exact, near, suspects),
+            *_advice_on_classes(counts, imbalance),
+            *_advice_on_pictures(sizes),
+        ),
+    )
+
+
+def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
+    tally: Counter[tuple[int, str]] = Counter((item.label, item.split or "unsplit") for item in dataset.items)
+    order = [split for split in (*SPLIT_NAMES, "unsplit") if any(split == found for _, found in tally)]
+    return {name: {split: tally[label, split] for split in order} for label, name in enumerate(dataset.classes)}
+
+
+def _sizes(found: Survey) -> dict[str, dict[str, int]]:
+    native = found.native[found.fingerprints.readable]
+    if not len(native):
+        return {}
+    columns = {"width": native[:, 0].tolist(), "height": native[:, 1].tolist()}
+    return {name: {"min": min(column), "median": median_low(column), "max": max(column)} for name, column in columns.items()}
+
+
+def _names(dataset: Dataset, pairs: Pairs) -> list[tuple[str, str]]:
+    return [(dataset.items[first].name, dataset.items[second].name) for first, second in pairs.tolist()]
+
+
+def _suspects(dataset: Dataset, pairs: Pairs, *, exact: bool) -> Iterable[Suspect]:
+    for first, second in pairs.tolist():
+        one, other = dataset.items[first], dataset.items[second]
+        if one.label != other.label:
+            yield Suspect(one.name, other.name, "two labels", exact)
+        if one.split != other.split:
+            yield Suspect(one.name, other.name, "across splits", exact)
+
+
+def _advice_on_files(dataset: Dataset, counts: dict[str, dict[str, int]], unreadable: tuple[Skipped, ...]) -> Iterable[str]:
+    broken = Counter(skip.class_name for skip in unreadable)
+    bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * sum(counts[name].values())]
+    if bad:
+        yield f"Over 5% of {_list(bad)} cannot be read: training refuses to start until those files are mended or deleted."
+    elif unreadable:
+        yield f"{_pictures(len(unreadable))} cannot be read and will be left out: too few to matter."
+    if dataset.outside:
+        yield f"{_pictures(len(dataset.outside))} outside the class folders, such as {dataset.outside[0]}, will not be used."
+    alive = [name for name in dataset.classes if sum(counts[name].values()) > broken[name]]
+    if len(alive) < 2:
+        yield f"There {'is one class' if alive else 'is no class'} with readable pictures: a classifier needs at least two."
+
+
+def _advice_on_duplicates(exact: Pairs, near: Pairs, suspects: tuple[Suspect, ...]) -> Iterable[str]:
+    across = [suspect for suspect in suspects if suspect.problem == "across splits"]
+    labels = [suspect for suspect in suspects if suspect.problem == "two labels"]
+    if across:
+        yield (
+            f"{_are(len({suspect.second for suspect in across}))} also, or nearly, in another split, "
+            f"such as {across[0].first} = {across[0].second}: the error measured on it would be too low. Remove one side."
+        )
+    if labels:
+        yield (
+            f"{_are(len({suspect.second for suspect in labels}))} under two labels, such as {labels[0].first} = {labels[0].second}: "
+            "one of the two is wrong, and no classifier can be right about both."
+        )
+    copies = len(np.unique(np.concatenate([exact[:, 1], near[:, 1]])))
+    if copies:
+        yield f"{_are(copies)} the same as another, or nearly: splits that we make keep them on one side."
+
+
+def _advice_on_classes(counts: dict[str, dict[str, int]], imbalance: float) -> Iterable[str]:
+    totals = {name: total for name, of_class in counts.items() if (total := sum(of_class.values()))}
+    most, least = max(totals, key=lambda name: totals[name]), min(totals, key=lambda name: totals[name])
+    if imbalance >= IMBALANCE:
+        yield (
+            f"'{most}' has {imbalance:g} times as many pictures as '{least}' ({totals[most]:,} and {totals[least]:,}): "
+            "read the balanced accuracy and the error of each class, not the overall error alone."
+        )
+    small = [name for name, total in totals.items() if total < SMALL_CLASS]
+    if small:
+        yield f"{_list(small)}: fewer than {SMALL_CLASS} pictures: errors measured on them say little."
+    for split in ("train", "validation", "test"):
+        empty = [name for name, of_class in counts.items() if split in of_class and not of_class[split]]
+        if empty:
+            meaning = "it cannot be learned; training refuses" if split == "train" else "its error will not be known"
+            yield f"No pictures of {_list(empty)} in {split}: {meaning}."
+
+
+def _advice_on_pictures(sizes: dict[str, dict[str, int]]) -> Iterable[str]:
+    if not sizes:
+        return
+    if min(sizes["width"]["min"], sizes["height"]["min"]) < TINY_SIDE <= min(sizes["width"]["median"], sizes["height"]["median"]):
+        yield f"Some pictures are under {TINY_SIDE} pixels, though most are larger: perhaps thumbnails slipped in."
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more classes"
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count:,} pictures"
+
+
+def _are(count: int) -> str:
+    return f"{_pictures(count)} {'is' if count == 1 else 'are'}"

@@ -1,0 +1,154 @@
+"""Who trains, who validates, who tests: the user's own split where there is one, ours where it is missing.
+
+Ours is stratified (each class in the same proportions), seeded, and keeps near-duplicates on one side. Knows no pixels: duplicates come as
+group numbers.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from alexnet.data.dataset import SPLIT_NAMES, Dataset
+from alexnet.errors import BadDataset
+
+Groups = list[list[int]]  # pictures that must stay together
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Indices into a data set's items, each sorted; no index is in two of them."""
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+
+    def to_json(self, dataset: Dataset) -> dict[str, list[str]]:
+        """The names of the pictures of each split: what a run folder keeps."""
+        return {split: [dataset.items[index].name for index in getattr(self, split)] for split in SPLIT_NAMES}
+
+    @classmethod
+    def from_json(cls, dataset: Dataset, saved: dict[str, Any]) -> "Splits":
+        """The splits of a run folder, for the same data set; raises BadDataset if pictures are gone."""
+        places = {item.name: index for index, item in enumerate(dataset.items)}
+        missing = [name for split in SPLIT_NAMES for name in saved[split] if name not in places]
+        if missing:
+            raise BadDataset(
+                f"{dataset.name} lacks {len(missing):,} of the pictures that the run was split into, for example {missing[0]}. "
+                "Give the data set as it was, or start a new run."
+            )
+        return cls(**{split: tuple(sorted(places[name] for name in saved[split])) for split in SPLIT_NAMES})
+
+
+def make_splits(
+    dataset: Dataset,
+    readable: Sequence[int],
+    groups: Sequence[int] | Callable[[], Sequence[int]] | None,
+    *,
+    seed: int,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+) -> Splits:
+    """Split the readable pictures; equal numbers in `groups` (one per item of the data set) stay on one side where the split is ours.
+
+    A function that gives the groups is called only where the split is ours.
+
+    The user's own splits stay as they are. Without a validation folder, validation is taken from train; without any split, test is
+    too. A user who brings train and validation and no test gets an empty test set: no picture of his validation may become a test.
+    Fractions are of each class, exact to within one group; a class of three groups or more is in every split, a smaller one
+    first of all in train. Raises BadDataset if there is nothing to train on, or a class is missing from train.
+    """
+    own: dict[str | None, list[int]] = {name: [] for name in (None, *SPLIT_NAMES)}
+    for index in sorted(readable):
+        own[dataset.items[index].split].append(index)
+    pool = own[None] + own["train"]
+    validation, test = own["validation"], own["test"]
+    if not validation:
+        dealer = _Dealer(dataset, groups() if callable(groups) else groups, pool, seed)
+        test = test or dealer.deal("test", test_fraction)
+        validation = dealer.deal("validation", validation_fraction)
+        pool = list(dealer.left())
+    splits = Splits(tuple(sorted(pool)), tuple(sorted(validation)), tuple(sorted(test)))
+    _check_train(dataset, splits)
+    return splits
+
+
+class _Dealer:
+    """The pool of one data set as shuffled groups per class, from which splits are dealt one after the other."""
+
+    def __init__(self, dataset: Dataset, groups: Sequence[int] | None, pool: list[int], seed: int) -> None:
+        self.classes: list[Groups] = [[] for _ in dataset.classes]
+        together: dict[int, list[int]] = {}
+        for index in pool:
+            together.setdefault(index if groups is None else int(groups[index]), []).append(index)
+        for group in together.values():
+            self.classes[_main_label(dataset, group)].append(group)
+        for label, of_class in enumerate(self.classes):
+            order = np.random.default_rng([seed, label]).permutation(len(of_class))
+            self.classes[label] = [of_class[place] for place in order]
+        self.sizes = [sum(map(len, of_class)) for of_class in self.classes]
+
+    def deal(self, split: str, fraction: float) -> list[int]:
+        """Take `fraction` of each class, by pictures, out of the pool."""
+        dealt: list[int] = []
+        for label, of_class in enumerate(self.classes):
+            wanted = round(fraction * self.sizes[label])
+            if fraction > 0 and wanted == 0 and len(of_class) >= (3 if split == "test" else 2):
+                wanted = 1
+            taken = _take(of_class, wanted)
+            self.classes[label] = [group for place, group in enumerate(of_class) if place not in taken]
+            dealt += [index for place in taken for index in of_class[place]]
+        return dealt
+
+    def left(self) -> Iterable[int]:
+        """What nobody has been dealt: the training pictures."""
+        return (index for of_class in self.classes for group in of_class for index in group)
+
+
+def _take(groups: Groups, wanted: int) -> set[int]:
+    """Places of groups that hold `wanted` pictures together, or as many as fit; never all of them, and one small group where none fits."""
+    taken: set[int] = set()
+    room = wanted
+    for place, group in enumerate(groups):
+        if len(group) <= room and len(taken) + 1 < len(groups):
+            taken.add(place)
+            room -= len(group)
+    if wanted and not taken and len(groups) > 1:
+        smallest = min(range(len(groups)), key=lambda place: len(groups[place]))
+        if 2 * len(groups[smallest]) <= sum(map(len, groups)):
+            taken.add(smallest)
+    return taken
+
+
+def _main_label(dataset: Dataset, group: list[int]) -> int:
+    """The class a group counts for: the one most of its pictures have, the first of equals."""
+    counts = np.bincount([dataset.items[index].label for index in group])
+    return int(counts.argmax())
+
+
+def _check_train(dataset: Dataset, splits: Splits) -> None:
+    if not splits.train:
+        raise BadDataset(f"{dataset.name} has no pictures to train on: its folders are all validation or test. Add a train folder.")
+    trained = {dataset.items[index].label for index in splits.train}
+    lost = sorted({dataset.items[index].label for index in (*splits.validation, *splits.test)} - trained)
+    if lost:
+        names = ", ".join(f"'{dataset.classes[label]}'" for label in lost[:5])
+        raise BadDataset(
+            f"{dataset.name} has pictures of {names} to validate or test with, but none to train on. "
+            "Add some to its train folder, or remove the class everywhere."
+        )
+
+
+def thinned(dataset: Dataset, splits: Splits, fraction: float, *, seed: int) -> Splits:
+    """The splits with `fraction`, above 0 to 1, of each class's training pictures: at least one, chosen by the seed."""
+    if fraction >= 1:
+        return splits
+    by_class: dict[int, list[int]] = {}
+    for index in splits.train:
+        by_class.setdefault(dataset.items[index].label, []).append(index)
+    kept: list[int] = []
+    for label, indices in by_class.items():
+        order = np.random.default_rng([seed, label]).permutation(len(indices))
+        kept += [indices[place] for place in order[: max(1, round(fraction * len(indices)))]]
+    return replace(splits, train=tuple(sorted(kept)))

@@ -1,0 +1,1 @@
+"""ImageNet's original files as a data set."""

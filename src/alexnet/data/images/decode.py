@@ -1,0 +1,250 @@
+"""Picture files to upright RGB pixels, and pixels to the square a network takes.
+
+Plain 8-bit gray and RGB JPEGs go through torchvision, big ones that are wanted small through libjpeg's scaled decoding, everything else
+(PNG, CMYK, palettes, 16 bits, alpha, animations, TIFF, WebP ...) through Pillow. Colour profiles are not applied.
+
+A file that ends early is refused even where a decoder would invent the missing part; a flaw that loses no pixels (a wrong checksum at the
+end, nonsense in the EXIF block) is forgiven. Knows nothing of files and archives: bytes come in, with a name for the message.
+"""
+
+import importlib
+import io
+import re
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
+from torch import Tensor
+
+from alexnet.data.images.headers import Header, is_heic, plain_header
+from alexnet.data.images.resize import fit_square
+from alexnet.data.preprocess import Fit
+from alexnet.errors import UnreadableImage
+
+MAX_PIXELS = 89_000_000  # just under Pillow's own alarm (89.5 million); the worst kind of file then stays under 2 GB in memory
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")  # never EPS: it would start Ghostscript
+RGB = 3  # torchvision's ImageReadMode.RGB
+HEIC_REASON = "is a HEIC photo; convert to JPEG (on an iPhone: Settings > Camera > Formats > Most Compatible)"
+
+
+def decode(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Tensor:
+    """The upright RGB pixels of an encoded picture, uint8 (3, H, W), contiguous.
+
+    Transparency is laid on white, of an animation the first frame is taken, more than 8 bits are scaled to 0-255.
+    Raises UnreadableImage, whose reason is one clause: the file is cut short, damaged, HEIC, no picture, or over `max_pixels`.
+    """
+    return _decode(content, name, max_pixels, None)[0].contiguous()
+
+
+def decode_fitted(content: bytes, name: str, size: int, how: Fit, *, max_pixels: int = MAX_PIXELS) -> tuple[Tensor, Header]:
+    """`fit_square(decode(...), size, how)`, faster, and the header of the picture it was made of.
+
+    A JPEG of at least four times `size` is decoded at 1/2, 1/4 or 1/8 (never under twice `size`), which differs from the long
+    way by about one grey level.
+    """
+    image, header = _decode(content, name, max_pixels, 2 * size)
+    return fit_square(image, size, how), header
+
+
+def read_header(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Header:
+    """Size, kind and orientation without decoding; raises UnreadableImage as `decode` does."""
+    header = plain_header(content)
+    if header is None:
+        with _quiet_pillow(), _reasons(name):
+            header = _pillow_header(_open(content, name))
+    _check_pixels(header, name, max_pixels)
+    return header
+
+
+def _decode(content: bytes, name: str, max_pixels: int, enough: int | None) -> tuple[Tensor, Header]:
+    header = plain_header(content)
+    if header is not None:
+        _check_pixels(header, name, max_pixels)
+        image = _decode_plain(content, header, enough)
+        if image is not None:
+            return _upright(image, header.orientation), header
+    return _decode_with_pillow(content, name, max_pixels)
+
+
+def _decode_plain(content: bytes, header: Header, enough: int | None) -> Tensor | None:
+    """The picture as it is stored; None when the decoder stumbles, and Pillow says why."""
+    try:
+        if header.format == "JPEG" and enough is not None and min(header.width, header.height) >= 2 * enough:
+            return _decode_scaled(content, enough)
+        decode_jpeg = _torchvision_jpeg() if header.format == "JPEG" else None
+        encoded = torch.frombuffer(bytearray(content), dtype=torch.uint8)  # a copy: torch wants memory it may write
+        return decode_jpeg(encoded, RGB, False) if decode_jpeg else None
+    except (RuntimeError, OSError, SyntaxError, ValueError):
+        return None
+
+
+@cache
+def _torchvision_jpeg() -> Callable[[Tensor, int, bool], Tensor] | None:
+    """The JPEG decoder of torchvision, 1.5 times as fast as Pillow's with the copy to a tensor; None, if a later version dropped it.
+
+    Called as an operator: the function around it announces its retirement at every call (torchvision 0.29). Its PNG decoder is not
+    used: a damaged PNG brings the whole process down.
+    """
+    try:
+        importlib.import_module("torchvision.io.image")  # loads the operators
+        decoder: Callable[[Tensor, int, bool], Tensor] = torch.ops.image.decode_jpeg.default
+    except (ImportError, AttributeError, RuntimeError):
+        return None
+    return decoder
+
+
+def _decode_scaled(content: bytes, enough: int) -> Tensor:
+    """A JPEG at the smallest of 1/2, 1/4, 1/8 whose sides are both at least `enough` pixels (scaled in the DCT domain)."""
+    with _quiet_pillow(), JpegImageFile(io.BytesIO(content)) as picture:
+        picture.draft("RGB", (enough, enough))
+        return _pixels(picture.convert("RGB"))
+
+
+def _decode_with_pillow(content: bytes, name: str, max_pixels: int) -> tuple[Tensor, Header]:
+    with _quiet_pillow(), _reasons(name), _open(content, name) as picture:
+        header = _pillow_header(picture)
+        _check_pixels(header, name, max_pixels)
+        picture.load()
+        return _upright(_pixels(_to_rgb(picture)), header.orientation), header
+
+
+def _open(content: bytes, name: str) -> Image.Image:
+    if not content:
+        raise UnreadableImage(name, "is empty")
+    if is_heic(content):
+        raise UnreadableImage(name, HEIC_REASON)
+    return Image.open(io.BytesIO(content), formats=FORMATS)
+
+
+def _pillow_header(picture: Image.Image) -> Header:
+    try:
+        orientation = int(picture.getexif().get(0x0112, 1))
+    except Exception:  # broken EXIF raises anything at all, and costs only the orientation
+        orientation = 1
+    orientation = orientation if 1 <= orientation <= 8 else 1
+    width, height = picture.size[::-1] if orientation >= 5 else picture.size
+    return Header(picture.format or "", width, height, picture.mode, orientation)
+
+
+def from_pillow(picture: Image.Image, name: str) -> Tensor:
+    """The upright RGB pixels, uint8 (3, H, W), of a picture that Pillow has opened: as `decode` gives them. Raises UnreadableImage."""
+    with _quiet_pillow(), _reasons(name):
+        picture.load()
+        return _upright(_pixels(_to_rgb(picture)), _pillow_header(picture).orientation).contiguous()
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return Image.fromarray(_eight_bits(picture)).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
+        if picture.mode == "La":
+            picture = picture.convert("LA")
+        layer = picture.convert("RGBA")
+        white = Image.new("RGB", layer.size, "white")
+        white.paste(layer, mask=layer.getchannel("A"))
+        return white
+    return picture.convert("RGB")
+
+
+def _eight_bits(picture: Image.Image) -> NDArray[np.uint8]:
+    """Pixels of 12, 16 or 32 bits or floats, scaled to 0-255 by the range their kind promises; by their own range if it promises none."""
+    values = np.nan_to_num(np.asarray(picture).astype(np.float32), copy=False, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    white = _white_level(picture, high)
+    if low < 0 or high > white:
+        values -= low
+        white = high - low
+    values *= 255 / white
+    return values.round().astype(np.uint8)
+
+
+def _white_level(picture: Image.Image, brightest: float) -> float:
+    if picture.mode == "F":
+        return 1.0 if brightest <= 1 else 255.0
+    tags: Any = getattr(picture, "tag_v2", {})
+    bits = tags.get(258, 16)  # BitsPerSample: a 12-bit TIFF comes as I;16 with values up to 4095
+    bits = bits[0] if isinstance(bits, tuple) else bits
+    return float(2 ** min(max(int(bits), 8), 16) - 1)
+
+
+def _pixels(rgb: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
+
+
+def _upright(image: Tensor, orientation: int) -> Tensor:
+    """Undo an EXIF orientation; 5 to 8 lie on their side."""
+    if orientation >= 5:
+        image = image.transpose(-1, -2)
+    axes = {2: (-1,), 3: (-1, -2), 4: (-2,), 6: (-1,), 7: (-1, -2), 8: (-2,)}.get(orientation)
+    return image.flip(axes) if axes else image
+
+
+def _check_pixels(header: Header, name: str, max_pixels: int) -> None:
+    pixels = header.width * header.height
+    if pixels > max_pixels:
+        raise UnreadableImage(name, f"has {pixels:,} pixels ({header.width:,} x {header.height:,}); the limit is {max_pixels:,}")
+    if pixels < 1:
+        raise UnreadableImage(name, "has no pixels")
+
+
+@contextmanager
+def _reasons(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into an UnreadableImage with a reason a photographer understands."""
+    try:
+        yield
+    except UnreadableImage:
+        raise
+    except Exception as problem:  # Pillow's readers raise nearly every kind there is for a broken file
+        raise UnreadableImage(name, _reason(problem)) from None
+
+
+def _reason(problem: Exception) -> str:
+    text = " ".join(str(problem).split())
+    if isinstance(problem, Image.DecompressionBombError):
+        pixels = re.search(r"\d+", text)
+        return f"has {int(pixels.group()):,} pixels; the limit is {MAX_PIXELS:,}" if pixels else "has too many pixels"
+    if isinstance(problem, UnidentifiedImageError):
+        return "is no picture of a known format, or its header is damaged"
+    if isinstance(problem, MemoryError):
+        return "does not fit into memory"
+    if isinstance(problem, EOFError) or "truncated" in text.lower() or "Truncated" in type(problem).__name__:
+        return "is cut short"
+    return f"is damaged ({text[:80] or type(problem).__name__})"
+
+
+class _Quiet:
+    """Silence for Pillow's warnings that holds with several threads: the first in turns them off, the last out restores them."""
+
+    def __init__(self) -> None:
+        self.lock, self.inside, self.saved = threading.Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.inside == 0:
+                self.saved = warnings.catch_warnings()
+                self.saved.__enter__()
+                warnings.simplefilter("ignore")
+            self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.saved.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    with _quiet:
+        yield

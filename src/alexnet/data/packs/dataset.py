@@ -1,0 +1,85 @@
+"""A packed data set: one zip that `pack` has written, read by memory map through the index at its end.
+
+Opening it makes no object per picture and decodes nothing; worker processes share the mapped pages. A zip without such an index, or one
+that another tool has changed, is read in the ordinary way (see folders).
+"""
+
+import zlib
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+import numpy as np
+
+from alexnet.data.dataset import Dataset, Traits
+from alexnet.data.fingerprints import Fingerprints, Survey
+from alexnet.data.item_table import ItemTable
+from alexnet.data.packs.index import Index, read_index
+from alexnet.data.pipeline.colour_statistics import ColourPCA
+from alexnet.errors import BadDataset, UnreadableImage
+
+
+class PackedDataset(Dataset):
+    """A pack opened by `open_packed`; can be copied into worker processes, which map the file themselves."""
+
+    def __init__(self, path: Path, mapped: mmap, index: Index) -> None:
+        self.path, self.mapped, self.index = path, mapped, index
+        self.name, self.classes = str(path), index.facts.classes
+        labels, splits = index.labels.copy(), index.splits.copy()  # small, and torch warns of arrays that may not be written to
+        self.items = ItemTable(names=index.names, ends=index.ends, labels=labels, splits=splits)
+
+    @property
+    def traits(self) -> Traits:
+        """Those of the data set that was packed."""
+        return self.index.facts.traits
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The class folders in the zip."""
+        return self.index.facts.folders
+
+    def content(self, index: int) -> bytes:
+        """The JPEG, its checksum verified; raises UnreadableImage."""
+        start = int(self.index.offsets[index])
+        content = self.mapped[start : start + int(self.index.sizes[index])]
+        if zlib.crc32(content) != int(self.index.checksums[index]):
+            raise UnreadableImage(self.items[index].name, "is damaged inside the zip (its checksum differs)")
+        return content
+
+    def known_survey(self) -> Survey:
+        """Fingerprints of the packed pictures at the pack's size, cropped, and the native sizes of what they were made from."""
+        index = self.index
+        modes = tuple(np.where(index.gray, "L", "RGB").astype(object))
+        readable = np.ones(len(index.ends), np.bool_)
+        return Survey(Fingerprints(index.digests, index.thumbnails, readable), index.native.copy(), modes, ())
+
+    def known_colours(self) -> ColourPCA | None:
+        """Of the training pictures' centre squares at the pack's size; None if the user has put no picture into training."""
+        return self.index.facts.colours.pca()
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return _reopened, (self.path,)
+
+
+def open_packed(path: Path) -> PackedDataset | None:
+    """The packed data set in a file; None for any other file.
+
+    Raises BadDataset if its index is damaged, UnsafeArchive if names in it climb out.
+    """
+    try:
+        if not path.is_file():  # a pipe would hang
+            return None
+        with path.open("rb") as file:
+            if file.read(4) != b"PK\3\4":
+                return None
+            mapped = mmap(file.fileno(), 0, access=ACCESS_READ)
+    except (OSError, ValueError):  # what may not be read: others say so
+        return None
+    index = read_index(mapped, path)
+    return None if index is None else PackedDataset(path, mapped, index)
+
+
+def _reopened(path: Path) -> PackedDataset:
+    dataset = open_packed(path)
+    if dataset is None:
+        raise BadDataset(f"{path} is no longer the packed data set that it was when it was opened.")
+    return dataset

@@ -1,0 +1,229 @@
+"""The index of a packed data set: all that is known of its pictures, as columns, at the end of the zip itself.
+
+It is the zip's last member, stored under a hidden name in the safetensors layout, and begins at a multiple of 64 bytes, so that its columns
+are used where they lie in a memory-mapped file. The zip's comment says where it is and where the table of contents must be: if another tool
+has changed the zip, that is no longer so, and the index is not used. Whatever is read here may be damaged or hostile.
+"""
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, fields
+from mmap import mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from alexnet.data.dataset import SPLIT_NAMES, Traits
+from alexnet.data.item_table import UNSPLIT
+from alexnet.data.packs.image import PRODUCTS
+from alexnet.data.packs.zip_records import Contents, is_end_of
+from alexnet.data.pipeline.colour_statistics import ColourPCA
+from alexnet.data.sources.base import MAX_FILE_BYTES
+from alexnet.errors import BadDataset, UnsafeArchive
+
+FORMAT = "1"
+MEMBER = b".alexnet/index.safetensors"
+ALIGNMENT = 64
+LARGEST_HEADER = 64 << 20  # bytes of JSON; a class name takes about 20
+COMMENT = "alexnet pack 1: index at {:019d}, {:019d} bytes; contents at {:019d}, {:019d} bytes, {:019d} members"
+COMMENT_BYTES = len(COMMENT.format(*[0] * 5))
+PATTERN = re.compile(re.sub(r"\\{:019d\\}", r"([0-9]{19})", re.escape(COMMENT)).encode())
+TAIL_BYTES = 98 + COMMENT_BYTES  # the three end records and the comment
+
+# Column by column, wide numbers first so that each is aligned: its type in the file, and in numpy, and its shape for one picture.
+COLUMNS: dict[str, tuple[str, str, tuple[int, ...]]] = {
+    "offsets": ("I64", "<i8", ()),  # of the picture's bytes in the zip
+    "ends": ("I64", "<i8", ()),  # where its name ends in `names`
+    "digests": ("U64", "<u8", ()),
+    "sizes": ("U32", "<u4", ()),  # bytes
+    "checksums": ("U32", "<u4", ()),  # CRC-32
+    "labels": ("I32", "<i4", ()),
+    "native": ("I32", "<i4", (2,)),  # width and height of the source, px
+    "splits": ("I8", "|i1", ()),
+    "gray": ("U8", "|u1", ()),
+    "thumbnails": ("U8", "|u1", (16, 16)),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColourSums:
+    """Whole-number sums over `pixels` pixels: of the three colours, and of their products by PRODUCTS."""
+
+    pixels: int
+    colours: tuple[int, ...]
+    products: tuple[int, ...]
+
+    def pca(self) -> ColourPCA | None:
+        """Mean and principal colours, as augment.colour_pca finds them; None without pixels."""
+        if not self.pixels:
+            return None
+        mean = torch.tensor(self.colours, dtype=torch.float64) / self.pixels
+        products = torch.zeros(3, 3, dtype=torch.float64)
+        for (row, column), value in zip(PRODUCTS, self.products, strict=True):
+            products[row, column] = products[column, row] = value
+        eigenvalues, eigenvectors = torch.linalg.eigh(products / self.pixels - torch.outer(mean, mean))
+        return ColourPCA(mean.float(), eigenvalues.flip(0).clamp(min=0).float(), eigenvectors.flip(1).float())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What is said once of a packed data set.
+
+    size: px of the short side; quality: of the JPEGs that were made; folders: a name for each class, in the zip; colours: of the training
+    pictures' fitted centre squares (all pictures without a split are training pictures).
+    """
+
+    classes: tuple[str, ...]
+    folders: tuple[str, ...]
+    traits: Traits
+    size: int
+    quality: int
+    colours: ColourSums
+
+    def to_metadata(self) -> dict[str, str]:
+        """As strings, which is all that safetensors allows; lists as JSON."""
+        return {"format": FORMAT} | {field: json.dumps(value) for field, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Index:
+    """The columns, N long, as views of the mapped file (see COLUMNS), with the names one after the other, and the facts."""
+
+    offsets: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    digests: NDArray[np.uint64]
+    sizes: NDArray[np.uint32]
+    checksums: NDArray[np.uint32]
+    labels: NDArray[np.int32]
+    native: NDArray[np.int32]
+    splits: NDArray[np.int8]
+    gray: NDArray[np.uint8]
+    thumbnails: NDArray[np.uint8]
+    names: NDArray[np.uint8]
+    facts: Facts
+
+
+def index_header(count: int, name_bytes: int, facts: Facts) -> tuple[bytes, int]:
+    """What stands before the columns, and how many bytes the index has in all."""
+    layout: dict[str, Any] = {"__metadata__": facts.to_metadata()}
+    at = 0
+    for name, (kind, dtype, shape) in (*COLUMNS.items(), ("names", ("U8", "|u1", ()))):
+        rows = name_bytes if name == "names" else count
+        size = rows * math.prod(shape) * np.dtype(dtype).itemsize
+        layout[name] = {"dtype": kind, "shape": [rows, *shape], "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(layout, separators=(",", ":")).encode()
+    text += b" " * (-(8 + len(text)) % ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text, 8 + len(text) + at
+
+
+def comment_for(offset: int, size: int, contents: Contents) -> bytes:
+    """The zip's comment: where the index is, and where the table of contents."""
+    return COMMENT.format(offset, size, contents.offset, contents.size, contents.entries).encode()
+
+
+def read_index(mapped: mmap, path: Path) -> Index | None:
+    """The index of a mapped zip; None if it has none, or another tool has changed the zip since.
+
+    Raises BadDataset for an index that is there and makes no sense, UnsafeArchive for names that climb out.
+    """
+    place = _place(mapped)
+    if place is None:
+        return None
+    offset, size, contents = place
+    try:
+        index = _read(mapped, offset, size)
+        _check(index, offset, contents)
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as problem:
+        raise BadDataset(
+            f"{path} is a packed data set whose index is damaged ({problem}). Copy it again, or unzip it and give the folder."
+        ) from None
+    _check_names(index, path)
+    return index
+
+
+def _place(mapped: mmap) -> tuple[int, int, Contents] | None:
+    comment = mapped[-COMMENT_BYTES:] if len(mapped) > COMMENT_BYTES else b""
+    found = PATTERN.fullmatch(comment)
+    if found is None:
+        return None
+    offset, size, *where = (int(digits) for digits in found.groups())
+    contents = Contents(*where)
+    inside = offset + size <= contents.offset <= len(mapped) and max(contents.size, contents.entries) <= len(mapped)
+    if not inside or not is_end_of(mapped[-TAIL_BYTES:], contents, comment, len(mapped)):
+        return None
+    return offset, size, contents
+
+
+def _read(mapped: mmap, offset: int, size: int) -> Index:
+    length = int.from_bytes(mapped[offset : offset + 8], "little")
+    _require(size >= 8 and length <= min(LARGEST_HEADER, size - 8), "its header is too long")
+    layout = json.loads(mapped[offset + 8 : offset + 8 + length])
+    facts = _facts(layout["__metadata__"])
+    start, room = offset + 8 + length, size - 8 - length
+    counts = {name: layout[name]["shape"][0] for name in (*COLUMNS, "names")}
+    count, name_bytes = counts["offsets"], counts["names"]
+    _require(all(type(rows) is int and 0 < rows <= size for rows in counts.values()), "a column has an impossible length")
+    expected = json.loads(index_header(count, name_bytes, facts)[0][8:])
+    _require({name: layout[name] for name in counts} == {name: expected[name] for name in counts}, "its columns are not those of a pack")
+    _require(expected["names"]["data_offsets"][1] == room, "its columns have another length than it says")
+    columns = {
+        name: np.frombuffer(mapped, dtype, count * math.prod(shape), start + layout[name]["data_offsets"][0]).reshape(count, *shape)
+        for name, (_, dtype, shape) in COLUMNS.items()
+    }
+    names = np.frombuffer(mapped, np.uint8, name_bytes, start + layout["names"]["data_offsets"][0])
+    return Index(**columns, names=names, facts=facts)
+
+
+def _facts(metadata: dict[str, str]) -> Facts:
+    _require(metadata["format"] == FORMAT, "it is of a later version; update alexnet")
+    value = {field.name: json.loads(metadata[field.name]) for field in fields(Facts)}
+    texts, numbers, traits = [value["classes"], value["folders"]], value["colours"], value["traits"]
+    _require(all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in texts), "its classes are no names")
+    _require(len(texts[0]) == len(texts[1]) == len(set(texts[0])), "its classes are not distinct")
+    _require(all(type(value[field]) is int and 0 < value[field] <= 65_535 for field in ("size", "quality")), "its size is impossible")
+    whole = [numbers["pixels"], *numbers["colours"], *numbers["products"]]
+    _require(len(whole) == 10 and all(type(number) is int and 0 <= number < 1 << 80 for number in whole), "its colours are impossible")
+    _require(len(numbers["colours"]) == 3, "its colours are impossible")
+    _require(all(type(traits[field.name]) is bool for field in fields(Traits)), "its traits are impossible")
+    return Facts(
+        classes=tuple(texts[0]),
+        folders=tuple(texts[1]),
+        traits=Traits(traits["flip"], traits["colour"], traits["gray"]),
+        size=value["size"],
+        quality=value["quality"],
+        colours=ColourSums(pixels=whole[0], colours=tuple(whole[1:4]), products=tuple(whole[4:])),
+    )
+
+
+def _check(index: Index, limit: int, contents: Contents) -> None:
+    """Whether all numbers are possible; `limit` is where the pictures' bytes end."""
+    sizes, offsets = index.sizes.astype(np.int64), index.offsets
+    _require(len(offsets) == contents.entries - 1, "it has another number of pictures than the zip")
+    _require(bool((offsets >= 0).all() and (offsets <= limit - sizes).all()), "a picture lies outside the file")
+    _require(int(sizes.max()) <= MAX_FILE_BYTES, "a picture is too large")
+    _require(int(index.labels.min()) >= 0 and int(index.labels.max()) < len(index.facts.classes), "a picture has an unknown class")
+    _require(int(index.splits.min()) >= UNSPLIT and int(index.splits.max()) < len(SPLIT_NAMES), "a picture has an unknown split")
+    _require(int(index.native.min()) > 0 and int(index.gray.max()) <= 1, "a picture has an impossible size")
+    lengths = np.diff(index.ends, prepend=0)
+    _require(bool((index.ends > 0).all() and (lengths > 0).all()) and int(index.ends[-1]) == len(index.names), "its names do not fit")
+
+
+def _check_names(index: Index, path: Path) -> None:
+    """Raise UnsafeArchive if a name begins with / or a drive, or has a part .. in it."""
+    names, starts = index.names, index.ends - np.diff(index.ends, prepend=0)
+    dots = np.flatnonzero((names[:-1] == ord(".")) & (names[1:] == ord(".")))  # few, mostly none
+    borders = np.concatenate([starts, np.flatnonzero(names == ord("/")) + 1]) if len(dots) else starts
+    climbing = np.isin(dots, borders) & np.isin(dots + 2, np.concatenate([borders - 1, index.ends])) if len(dots) else dots
+    forbidden = names[starts] == ord("/"), (names == ord("\\")) | (names == ord(":")) | (names == 0), climbing
+    if any(bool(found.any()) for found in forbidden):
+        raise UnsafeArchive(f"{path} has an index with names that climb out of the archive. Do not trust where it comes from.")
+
+
+def _require(holds: bool, problem: str) -> None:
+    if not holds:
+        raise ValueError(problem)

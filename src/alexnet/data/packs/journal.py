@@ -1,0 +1,201 @@
+"""A packing in progress: the archive's pictures so far, and a journal with one record for each picture of the source, in its order.
+
+All lies in one folder, OUT.zip.partial. Whatever ends the work, the records that are whole say where it goes on; the bytes behind them are
+cut off. So a packing that was killed ends in the same file as one that was not. Knows nothing of what a picture is.
+"""
+
+import csv
+import errno
+import io
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexnet.data.packs.zip_records import local_header
+from alexnet.errors import BadDataset
+from alexnet.storage.files import write_whole
+
+SKIPPED, ENCODED, COPIED = range(3)  # what became of a picture
+RECORD = np.dtype(
+    [
+        ("offset", "<i8"),  # of the picture's bytes in the archive; of a skipped one, of its reason among the reasons
+        ("size", "<u4"),  # bytes there
+        ("checksum", "<u4"),  # their CRC-32
+        ("name_bytes", "<u4"),
+        ("label", "<i4"),
+        ("native", "<i4", (2,)),  # width and height of the source, px
+        ("digest", "<u8"),
+        ("colours", "<i8", (3,)),
+        ("products", "<i8", (6,)),
+        ("thumbnail", "u1", (16, 16)),
+        ("split", "i1"),
+        ("kind", "u1"),
+        ("gray", "u1"),
+        ("own_checksum", "<u4"),  # CRC-32 of all that stands before it
+    ]
+)
+OWN_BYTES = RECORD.itemsize - 4
+RECENT = 4096  # records whose bytes are read again before going on
+SYNC_EVERY = RECENT // 4  # records between two flushes to the disk, so that a power cut can only spoil recent ones
+CHUNK = 65_536  # records in memory at a time
+
+Records = NDArray[np.void]
+
+
+class Journal:
+    """The files of a packing in progress; opened by the one process that writes them."""
+
+    def __init__(self, folder: Path, job: dict[str, Any]) -> None:
+        """Begin, or go on with what the folder holds. Raises BadDataset if that is another job."""
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._check_job(job)
+        self.archive, self.records, self.reasons = (
+            os.open(folder / name, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644) for name in ("archive", "journal", "reasons")
+        )
+        _lock(self.records, folder)
+        self.count = self._whole_records()
+        self.archive_end, self.reasons_end = self._ends(self.count)
+        for file, end in ((self.records, self.count * RECORD.itemsize), (self.archive, self.archive_end), (self.reasons, self.reasons_end)):
+            os.ftruncate(file, end)
+            os.lseek(file, end, os.SEEK_SET)
+
+    def add(self, record: Records, name: bytes, content: bytes) -> None:
+        """Append a picture, and its record with the place filled in."""
+        crc = zlib.crc32(content)
+        header = local_header(name, len(content), crc)
+        write_all(self.archive, header + content)
+        self._append(record, self.archive_end + len(header), content, crc, name)
+        self.archive_end += len(header) + len(content)
+
+    def skip(self, record: Records, name: str, class_name: str, reason: str) -> None:
+        """Append a picture that could not be read."""
+        line = io.StringIO()
+        csv.writer(line).writerow([name, class_name, reason])
+        content = line.getvalue().encode("utf-8", "backslashreplace")
+        write_all(self.reasons, content)
+        self._append(record, self.reasons_end, content, zlib.crc32(content), b"")
+        self.reasons_end += len(content)
+
+    def _append(self, record: Records, offset: int, content: bytes, crc: int, name: bytes) -> None:
+        record["offset"], record["size"], record["checksum"], record["name_bytes"] = offset, len(content), crc, len(name)
+        record["own_checksum"] = zlib.crc32(record.tobytes()[:OWN_BYTES])
+        write_all(self.records, record.tobytes())
+        self.count += 1
+        if self.count % SYNC_EVERY == 0:
+            os.fsync(self.archive)
+            os.fsync(self.reasons)
+            os.fsync(self.records)
+
+    def chunks(self) -> Iterator[tuple[int, Records]]:
+        """All records, some at a time, each time with the number of the first."""
+        for start in range(0, self.count, CHUNK):
+            yield start, self._read(start, min(CHUNK, self.count - start))
+
+    def skipped(self) -> list[tuple[str, str, str]]:
+        """Name, class and reason of each picture that could not be read."""
+        text = _read_at(self.reasons, 0, self.reasons_end).decode()
+        return [(name, class_name, reason) for name, class_name, reason in csv.reader(io.StringIO(text, newline=""))]
+
+    def finish(self, out: Path) -> None:
+        """Bring the closed archive to its place, in one step, and leave nothing else behind."""
+        (self.folder / "archive").rename(out)
+        shutil.rmtree(self.folder)
+
+    def close(self) -> None:
+        """Let go of the files, with all that was written on the disk."""
+        os.fsync(self.archive)
+        for file in (self.archive, self.records, self.reasons):
+            os.close(file)
+
+    def _check_job(self, job: dict[str, Any]) -> None:
+        path = self.folder / "job.json"
+        if not path.exists() and not (self.folder / "journal").exists():
+            write_whole(path, json.dumps(job).encode())
+        try:
+            begun = json.loads(path.read_bytes())
+            other = next((key for key in job if begun[key] != job[key]), None)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            raise BadDataset(f"{self.folder} is no packing that can be gone on with. Delete it to begin anew.") from None
+        if other is not None:
+            old, new = (f" ({begun[other]} then, {job[other]} now)" if len(str(value[other])) < 200 else "" for value in (begun, job))
+            raise BadDataset(
+                f"{self.folder} is a packing that was begun with another {other}{old or new}. "
+                "Give the same command to go on with it, or delete it to begin anew."
+            )
+
+    def _read(self, start: int, count: int) -> Records:
+        content = _read_at(self.records, start * RECORD.itemsize, count * RECORD.itemsize)
+        return np.frombuffer(content, RECORD, len(content) // RECORD.itemsize)
+
+    def _whole_records(self) -> int:
+        """How many records there are before the first that is not whole: itself, or the bytes that it speaks of."""
+        self.count = os.fstat(self.records).st_size // RECORD.itemsize
+        sizes = os.fstat(self.reasons).st_size, os.fstat(self.archive).st_size
+        for start, records in self.chunks():
+            limits = np.where(records["kind"] == SKIPPED, *sizes)
+            whole = records["offset"] + records["size"] <= limits
+            for place in range(max(0, self.count - RECENT - start), len(records)):
+                whole[place] = whole[place] and self._is_whole(records[place])
+            if not whole.all():
+                return start + int(np.argmin(whole))
+        return self.count
+
+    def _is_whole(self, record: Records) -> bool:
+        if zlib.crc32(record.tobytes()[:OWN_BYTES]) != int(record["own_checksum"]):
+            return False
+        file = self.reasons if record["kind"] == SKIPPED else self.archive
+        return zlib.crc32(_read_at(file, int(record["offset"]), int(record["size"]))) == int(record["checksum"])
+
+    def _ends(self, count: int) -> tuple[int, int]:
+        """Where the archive and the reasons of the first `count` records end."""
+        archive = reasons = 0
+        for start in range(0, count, CHUNK):
+            records = self._read(start, min(CHUNK, count - start))
+            skipped = records["kind"] == SKIPPED
+            ends = records["offset"] + records["size"]
+            archive, reasons = max(archive, *ends[~skipped][-1:].tolist(), 0), max(reasons, *ends[skipped][-1:].tolist(), 0)
+        return archive, reasons
+
+
+def _lock(file: int, folder: Path) -> None:
+    """Keep other processes out while this one has the file open; not on Windows."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BadDataset(f"Another command is packing into {folder}. Wait for its end, or give another name.") from None
+    except OSError:
+        return  # a network disk without locks
+
+
+def write_all(file: int, content: bytes | memoryview) -> None:
+    """Write everything, however many calls it takes; a disk that is full raises OSError."""
+    view = memoryview(content).cast("B")
+    while len(view):
+        written = os.write(file, view)
+        if not written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        view = view[written:]
+
+
+def _read_at(file: int, offset: int, size: int) -> bytes:
+    """Up to `size` bytes from `offset`; where the next write goes stays as it was."""
+    before = os.lseek(file, 0, os.SEEK_CUR)
+    os.lseek(file, offset, os.SEEK_SET)
+    parts = []
+    while size and (part := os.read(file, size)):
+        parts.append(part)
+        size -= len(part)
+    os.lseek(file, before, os.SEEK_SET)
+    return b"".join(parts)

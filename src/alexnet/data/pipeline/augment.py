@@ -1,0 +1,172 @@
+"""Random changes of training pictures that keep their class: crop, mirror, brightness, colour temperature, PCA colour noise, cutout.
+
+Whole uint8 batches in, whole uint8 batches out, on the batch's own device and without a loop over pictures. Every draw is counted
+(see `counted`): a picture gets the same change in an epoch, whatever batch, worker or machine it falls to. Which changes keep a class
+is the data set's to say (no mirrors for digits); this module only obeys.
+"""
+
+from dataclasses import dataclass
+from math import inf, isfinite
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from alexnet.data.pipeline.colour_statistics import ColourPCA
+from alexnet.data.pipeline.counter_rng import normal, uniform
+from alexnet.errors import BadRecipe
+
+_PIECE = 1 << 20  # colours are worked in pieces of this many values on a processor, so that the float copy stays in its cache
+_GRAY = 128.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AugmentConfig:
+    """Which changes, how strong. A change at 0 or False costs nothing; all off is exactly `centre_crop`. Raises BadRecipe."""
+
+    crop: bool = True  # a window anywhere in the picture, each place alike likely; off: the centre
+    crop_padding: int = 0  # px mirrored around the picture before a random crop, for pictures already at the model's size
+    flip: bool = True  # half of the pictures are mirrored, the other half in the next epoch
+    brightness: float = 0.0  # one gain per picture, uniform in 1 - b .. 1 + b
+    colour_temperature: float = 0.0  # t uniform in -c .. c per picture: red x (1 + t), blue x (1 - t)
+    pca_noise: float = 0.0  # sd of the multipliers of the principal colours; the paper's is 0.1 (section 4.1)
+    cutout: int = 0  # px, side of a square painted over; it may hang over the border
+
+    def __post_init__(self) -> None:
+        _check_range("crop_padding", self.crop_padding, inf, "px around the picture, 0 for none")
+        _check_range("brightness", self.brightness, 1.0, "a fraction from 0 (off) to 1")
+        _check_range("colour_temperature", self.colour_temperature, 1.0, "a fraction from 0 (off) to 1")
+        _check_range("pca_noise", self.pca_noise, inf, "0 for none, 0.1 as in the paper")
+        _check_range("cutout", self.cutout, inf, "px of a square, 0 for none")
+
+
+def augment(images: Tensor, size: int, config: AugmentConfig, pca: ColourPCA | None, *, seed: int, epoch: int, pictures: Tensor) -> Tensor:
+    """uint8 (N, 3, H, W) -> uint8 (N, 3, size, size) on the same device: crop, mirror, colours, cutout, in this order.
+
+    pictures: int64 (N,), the pictures' numbers in their data set; best left on the processor, where the few draws are cheap.
+    pca: needed for `pca_noise`; its mean also paints the cutout (mid-gray without it). Raises BadRecipe when the crop, the padding or the
+    cutout does not fit the pictures.
+    """
+    _check_fit(images, size, config)
+    if not len(images):
+        return images.new_empty((0, 3, size, size))
+    if config.crop:
+        images = _random_crop(images, size, config.crop_padding, uniform(seed, epoch, pictures, "crop", 2))
+    else:
+        images = centre_crop(images, size)
+    if config.flip:
+        images = _mirror(images, _mirrored(seed, epoch, pictures))
+    if config.brightness or config.colour_temperature or config.pca_noise:
+        images = _recolour(images, *_colours(config, pca, seed, epoch, pictures))
+    if config.cutout:
+        images = _cut_out(images, config.cutout, pca, uniform(seed, epoch, pictures, "cutout", 2))
+    return images
+
+
+def centre_crop(images: Tensor, size: int) -> Tensor:
+    """The middle `size` x `size` of (..., H, W), a view; an odd margin leaves the extra pixel right and below. BadRecipe if too large."""
+    height, width = images.shape[-2:]
+    _check_crop(height, width, size)
+    top, left = (height - size) // 2, (width - size) // 2
+    return images[..., top : top + size, left : left + size]
+
+
+def _mirrored(seed: int, epoch: int, pictures: Tensor) -> Tensor:
+    """Half of the pictures, drawn once, and the other half in the next epoch: each is seen both ways equally often."""
+    return (uniform(seed, 0, pictures, "flip", 1)[:, 0] < 0.5) ^ bool(epoch % 2)
+
+
+def _random_crop(images: Tensor, size: int, padding: int, draws: Tensor) -> Tensor:
+    """Windows at the drawn places, (N, 2) in [0, 1). Each row of each window is one run of bytes, copied whole by `index_select`."""
+    if padding:
+        images = pad(images, (padding,) * 4, mode="reflect")
+    count, channels, height, width = images.shape
+    if height == width == size:
+        return images
+    room = torch.tensor([height - size + 1, width - size + 1])
+    top, left = (draws.cpu() * room).long().to(images.device).unbind(1)
+    planes = torch.arange(count * channels, device=images.device).view(count, channels, 1)
+    rows = planes * height + top.view(count, 1, 1) + torch.arange(size, device=images.device)
+    starts = (rows * width + left.view(count, 1, 1)).flatten()
+    flat = images.contiguous().view(-1)
+    runs = flat.as_strided((flat.numel() - size + 1, size), (1, 1))  # every run of `size` bytes, overlapping: no copy
+    return runs.index_select(0, starts).view(count, channels, size, size)
+
+
+def _mirror(images: Tensor, mirrored: Tensor) -> Tensor:
+    """Mirror the pictures where `mirrored` (N,) is true; chosen in the widest words that a picture's bytes fill: up to 8 times faster."""
+    count, size = len(images), images[0].numel()
+    word = next(kind for kind in (torch.int64, torch.int32, torch.int16, torch.uint8) if size % kind.itemsize == 0)
+    straight = images.contiguous().view(count, size).view(word)
+    turned = images.flip(-1).view(count, size).view(word)
+    chosen = torch.where(mirrored.to(images.device).view(count, 1), turned, straight)
+    return chosen.view(torch.uint8).view(images.shape)
+
+
+def _colours(config: AugmentConfig, pca: ColourPCA | None, seed: int, epoch: int, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Gain and offset of each picture's channels, float32 (N, 3) each; pixel' = pixel * gain + offset on the 0-255 scale."""
+    gain, offset = torch.ones(len(pictures), 3), torch.zeros(len(pictures), 3)
+    if config.brightness:
+        gain *= 1 + config.brightness * _either_side(uniform(seed, epoch, pictures, "brightness", 1))
+    if config.colour_temperature:
+        warmer = config.colour_temperature * _either_side(uniform(seed, epoch, pictures, "colour temperature", 1))
+        gain *= 1 + warmer * torch.tensor([1.0, 0.0, -1.0])
+    if config.pca_noise:
+        if pca is None:
+            raise ValueError("pca_noise needs the principal colours of the training pictures (colour_pca)")
+        multipliers = config.pca_noise * normal(seed, epoch, pictures, "pca noise", 3).cpu()
+        # sum over components: eigenvector (a column) x multiplier x sd, where the sd is the eigenvalue's root. The paper prints the
+        # eigenvalue itself; for pixels of 0-255 that would be thousands of gray levels.
+        offset = (multipliers * pca.eigenvalues.cpu().sqrt()) @ pca.eigenvectors.cpu().T
+    return gain, offset
+
+
+def _recolour(images: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+    """round(pixel * gain + offset), halves up, held in 0..255. One float pass over cache-sized pieces; one piece on an accelerator."""
+    count, values = len(images), images[0].numel()
+    piece = max(1, _PIECE // values) if images.device.type == "cpu" else count
+    gain = gain.to(images.device)[:, :, None, None]
+    offset = (offset + 0.5).to(images.device)[:, :, None, None]  # the half turns the cut of `copy_` to uint8 into rounding
+    recoloured = torch.empty_like(images, memory_format=torch.contiguous_format)
+    work = torch.empty((min(piece, count), *images.shape[1:]), device=images.device)
+    for start in range(0, count, piece):
+        part = slice(start, start + piece)
+        levels = work[: len(images[part])].copy_(images[part])
+        recoloured[part] = levels.mul_(gain[part]).add_(offset[part]).clamp_(0, 255.5)
+    return recoloured
+
+
+def _cut_out(images: Tensor, side: int, pca: ColourPCA | None, draws: Tensor) -> Tensor:
+    """Paint a square of `side` px, its centre at a drawn pixel (N, 2), in the training pictures' mean colour (DeVries and Taylor 2017)."""
+    size = images.shape[-1]
+    first = (draws.cpu() * size).long() - side // 2
+    places = torch.arange(size)
+    inside = ((places >= first[:, :, None]) & (places < first[:, :, None] + side)).to(images.device)  # (N, 2, size): rows, columns
+    square = inside[:, 0, :, None] & inside[:, 1, None, :]
+    colour = torch.full((3,), _GRAY) if pca is None else pca.mean
+    return torch.where(square[:, None], colour.round().to(images.device, torch.uint8).view(3, 1, 1), images)
+
+
+def _either_side(draws: Tensor) -> Tensor:
+    """[0, 1) -> [-1, 1), on the processor."""
+    return 2 * draws.cpu() - 1
+
+
+def _check_range(field: str, value: float, most: float, meaning: str) -> None:
+    if not (isfinite(value) and 0 <= value <= most):
+        raise BadRecipe(f"augment.{field} = {value} cannot be used: give {meaning}.")
+
+
+def _check_fit(images: Tensor, size: int, config: AugmentConfig) -> None:
+    side = min(images.shape[-2:])
+    if config.crop and config.crop_padding >= side:
+        raise BadRecipe(f"augment.crop_padding = {config.crop_padding} is too large for pictures of {side} px: give at most {side - 1}.")
+    if config.cutout > size:
+        raise BadRecipe(f"augment.cutout = {config.cutout} is larger than the picture of {size} px: give at most {size}.")
+    padding = 2 * config.crop_padding if config.crop else 0
+    _check_crop(images.shape[-2] + padding, images.shape[-1] + padding, size)
+
+
+def _check_crop(height: int, width: int, size: int) -> None:
+    if not 1 <= size <= min(height, width):
+        raise BadRecipe(f"image_size = {size} does not fit in pictures of {width}x{height} px: give 1 to {min(height, width)}.")

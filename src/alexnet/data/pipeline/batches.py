@@ -1,0 +1,81 @@
+"""Training and validation batches on the training device: uint8 pictures, changed at random, and labels.
+
+Everything random is a function of (seed, epoch, picture), so neither an interruption nor the number of workers changes a batch.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from alexnet.data.pipeline.augment import AugmentConfig, augment, centre_crop
+from alexnet.data.pipeline.colour_statistics import ColourPCA
+from alexnet.data.pipeline.counter_rng import permutation
+from alexnet.data.pipeline.image_store import Pictures
+
+Batch = tuple[Tensor, Tensor]
+Rows = Callable[[int], range]  # which of a batch's pictures are this worker's; those past its end repeat the last, and get no labels
+
+
+def _all(count: int) -> range:
+    return range(count)
+
+
+def _shared(part: Tensor, rows: range) -> tuple[Tensor, int]:
+    """The pictures of a batch that are this worker's, and how many of them count."""
+    places = torch.arange(rows.start, rows.stop)
+    return part[places.clamp(max=len(part) - 1)], int((places < len(part)).sum())
+
+
+class AugmentedBatches:
+    """The training pictures, each once an epoch in a new order, augmented to `size` px on `device`."""
+
+    def __init__(  # noqa: PLR0913 - what is drawn from (3), what is made of it (5), whose share (1)
+        self,
+        pictures: Pictures,
+        indices: Sequence[int],
+        *,
+        size: int,
+        batch_size: int,
+        config: AugmentConfig,
+        pca: ColourPCA | None,
+        seed: int,
+        device: torch.device,
+        rows: Rows = _all,
+    ) -> None:
+        self.rows = rows
+        self.pictures, self.indices = pictures, torch.as_tensor(indices, dtype=torch.int64)
+        self.size, self.batch_size, self.config, self.pca, self.seed, self.device = size, batch_size, config, pca, seed, device
+        self.images = len(indices)
+        self.steps_per_epoch = math.ceil(self.images / batch_size)
+
+    @property
+    def chance_loss(self) -> float:
+        """Entropy of the class frequencies in nats; ln(classes) when they are equal."""
+        counts = torch.bincount(self.pictures.labels[self.indices]).double()
+        shares = counts[counts > 0] / counts.sum()
+        return float(-(shares * shares.log()).sum())
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from `first_step` on; the last one may be smaller."""
+        order = self.indices[permutation(self.images, self.seed, epoch)]
+        parts = [_shared(part, self.rows(len(part))) for part in order.split(self.batch_size)[first_step:]]
+        for (part, count), images in zip(parts, self.pictures.stream(part.tolist() for part, _ in parts), strict=True):
+            on_device = sent(images, self.device)
+            changed = augment(on_device, self.size, self.config, self.pca, seed=self.seed, epoch=epoch, pictures=part)
+            yield changed, self.pictures.labels[part[:count]].to(self.device)
+
+
+def plain_batches(
+    pictures: Pictures, indices: Sequence[int], *, size: int, batch_size: int, device: torch.device, rows: Rows = _all
+) -> Iterator[Batch]:
+    """The centres of the pictures in order, without changes: for validation. batch_size: of the whole batch."""
+    parts = [_shared(part, rows(len(part))) for part in torch.as_tensor(indices, dtype=torch.int64).split(batch_size)]
+    for (part, count), images in zip(parts, pictures.stream(part.tolist() for part, _ in parts), strict=True):
+        yield centre_crop(sent(images, device), size), pictures.labels[part[:count]].to(device)
+
+
+def sent(images: Tensor, device: torch.device) -> Tensor:
+    """The images on the device; on their way to a card while the processor goes on."""
+    return images.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else images.to(device)

@@ -1,0 +1,68 @@
+"""Mean, spread and principal colours of the training pixels."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alexnet.data.preprocess import Preprocess, PreprocessConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ColourPCA:
+    """The principal colours of the training pixels, on the 0-255 scale.
+
+    mean (3,) RGB; eigenvalues (3,), falling; eigenvectors (3, 3), the *columns*. All float32.
+    """
+
+    mean: Tensor
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+def colour_pca(pictures: Iterable[Tensor]) -> ColourPCA:
+    """Mean and principal colours of all pixels of uint8 pictures (3, H, W) or batches (N, 3, H, W), in one pass (paper 4.1).
+
+    The sums are whole numbers in float64, exact for up to 1e11 pixels, so the order of the pictures doesn't matter.
+    Raises ValueError when there are no pixels.
+    """
+    total, products, pixels = torch.zeros(3, dtype=torch.float64), torch.zeros(3, 3, dtype=torch.float64), 0
+    for batch in pictures:
+        for picture in batch.reshape(-1, 3, batch.shape[-2] * batch.shape[-1]).cpu():
+            values = picture.to(torch.float64)
+            total += values.sum(dim=1)
+            products += values @ values.T
+            pixels += values.shape[1]
+    if not pixels:
+        raise ValueError("no pictures to take colours from")
+    mean = total / pixels
+    covariance = products / pixels - torch.outer(mean, mean)
+    eigenvalues, eigenvectors = torch.linalg.eigh(covariance)  # rising; rounding may leave -1e-12 for a gray set
+    return ColourPCA(mean.float(), eigenvalues.flip(0).clamp(min=0).float(), eigenvectors.flip(1).float())
+
+
+def measured(config: PreprocessConfig, pca: ColourPCA) -> Preprocess:
+    """The preprocessing of a run: the recipe's sizes, and the mean and spread that its training pictures have."""
+    if config.pixel_range == "0-1":
+        return _preprocess(config, (0.0,) * config.channels, (255.0,) * config.channels)
+    luma = (0.299, 0.587, 0.114)
+    mean = tuple(float(value) for value in pca.mean)
+    covariance = pca.eigenvectors @ pca.eigenvalues.diag() @ pca.eigenvectors.T
+    std = tuple(float(value) ** 0.5 for value in covariance.diag())
+    if config.channels == 1:
+        mean = (sum(weight * value for weight, value in zip(luma, mean, strict=True)),)
+        gray = covariance.new_tensor(luma)
+        std = (float(gray @ covariance @ gray) ** 0.5,)
+    spread = std if config.pixel_range == "unit-variance" else (1.0,) * len(mean)
+    return _preprocess(config, mean, spread)
+
+
+def _preprocess(config: PreprocessConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocess:
+    return Preprocess(
+        image_size=config.image_size,
+        stored_size=config.stored_size,
+        fit=config.fit,
+        mean=tuple(round(value, 4) for value in mean),
+        std=tuple(max(1.0, round(value, 4)) for value in std),
+    )

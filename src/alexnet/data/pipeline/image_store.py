@@ -1,0 +1,160 @@
+"""The fitted squares of a data set, ready to train on: in memory if they fit, decoded anew by worker processes if they don't.
+
+Fitted means at the size training asks for, before augmentation. Whatever the number of workers, the same bytes come in the same order.
+Knows nothing of splits, epochs and augmentation.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from alexnet.data.array_dataset import ArrayDataset
+from alexnet.data.curation.scan import UNREADABLE_SHARE, Progress, survey
+from alexnet.data.dataset import Dataset
+from alexnet.data.fingerprints import Fingerprints, Skipped, Survey
+from alexnet.data.item_table import ItemTable
+from alexnet.data.pipeline.shared_memory import can_share, together
+from alexnet.data.preprocess import Fit
+from alexnet.data.sources.folder import LAYOUT
+from alexnet.errors import BadDataset, UnreadableImage
+from alexnet.runtime.device import one_torch_thread
+from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.machine import available_bytes
+
+MEMORY_SHARE = 0.4  # of the memory that is free, for squares kept decoded
+
+
+class Pictures:
+    """Squares uint8 (3, size, size) of a data set by index; made by `open_pictures`.
+
+    labels: int64 (N,), of all items; readable: the indices that may be asked for; skipped: the others, with reasons;
+    native: width and height of each upright picture in pixels; fingerprints: what duplicates are told by.
+    """
+
+    def __init__(self, dataset: Dataset, size: int, how: Fit, *, workers: int, squares: Tensor | None, survey: Survey) -> None:
+        self.dataset, self.size, self.how, self.workers = dataset, size, how, workers
+        self.squares = squares
+        items = dataset.items
+        labels = items.labels if isinstance(items, ItemTable) else [item.label for item in items]
+        self.labels = torch.as_tensor(labels, dtype=torch.int64)
+        self.readable: tuple[int, ...] = survey.readable
+        self.skipped: tuple[Skipped, ...] = survey.skipped
+        self.fingerprints: Fingerprints = survey.fingerprints
+        self.native: Tensor = torch.from_numpy(survey.native)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the squares are kept decoded."""
+        return self.squares is not None
+
+    def square(self, index: int) -> Tensor:
+        """One picture, uint8 (3, size, size)."""
+        return next(self.stream([[index]]))[0]
+
+    def stream(self, batches: Iterable[Sequence[int]]) -> Iterator[Tensor]:
+        """For each batch of indices, its pictures, uint8 (n, 3, size, size), in order.
+
+        Out of memory, or decoded ahead by `workers` processes, which start with each call: one call per run or epoch, not per batch.
+        Raises UnreadableImage for a picture that cannot be read, or no longer.
+        """
+        if self.squares is not None:
+            for batch in batches:
+                yield self.squares[torch.as_tensor(batch, dtype=torch.int64)]
+            return
+        for squares in _loader(_Squares(self.dataset, self.size, self.how), batches, self.workers):
+            if isinstance(squares, UnreadableImage):
+                raise squares
+            yield squares
+
+
+def open_pictures(
+    dataset: Dataset,
+    size: int,
+    how: Fit,
+    *,
+    workers: int,
+    memory_limit_bytes: int | None = None,
+    on_progress: Progress | None = None,
+    check: bool = True,
+    world: World = ALONE,
+) -> Pictures:
+    """Decode everything once, and keep the squares if they fit into `memory_limit_bytes` (40% of the free memory if None).
+
+    workers: threads of this pass, and processes of the streaming that follows where the squares don't fit; 0 uses neither.
+    world: the workers that need the same pictures; those of one machine decode them once, and share the memory.
+    A pack that does not fit is not decoded: it knows its pictures. Raises BadDataset as `check_readable` does, unless `check` is off
+    (pictures to evaluate on may be of one class).
+    """
+    copies = 1 if can_share(world) else world.local_size
+    limit = int(MEMORY_SHARE * available_bytes() / copies) if memory_limit_bytes is None else memory_limit_bytes
+
+    def read(allocate: Callable[[tuple[int, ...]], Tensor], report: Progress | None) -> tuple[Survey, Tensor | None]:
+        shape = (len(dataset.items), 3, size, size)
+        squares = allocate(shape) if math.prod(shape) <= limit else None
+        known = dataset.known_survey() if squares is None else None
+        return known or survey(dataset, size, how, workers=workers, squares=squares, on_progress=report), squares
+
+    if can_share(world):
+        found, squares = together(world, lambda reading: read(reading.squares, reading.beat(on_progress)))
+    else:
+        found, squares = read(partial(torch.empty, dtype=torch.uint8), on_progress)
+    if check:
+        check_readable(dataset, found.skipped)
+    return Pictures(dataset, size, how, workers=workers, squares=squares, survey=found)
+
+
+def check_readable(dataset: Dataset, skipped: Sequence[Skipped]) -> None:
+    """Raise BadDataset if over 5% of a class cannot be read, or fewer than 2 classes have a picture that can."""
+    counts = Counter(dataset.classes[item.label] for item in dataset.items)
+    broken = Counter(skip.class_name for skip in skipped)
+    bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * counts[name]]
+    if bad:
+        example = next(skip for skip in skipped if skip.class_name == bad[0])
+        figures = "; ".join(f"'{name}': {broken[name]:,} of {counts[name]:,}" for name in bad[:5]) + ("; ..." if len(bad) > 5 else "")
+        raise BadDataset(
+            f"Over {UNREADABLE_SHARE:.0%} of the pictures of a class cannot be read ({figures}). "
+            f"For example, {example.name} {example.reason}. `alexnet inspect {dataset.name}` lists them all; mend or delete them."
+        )
+    alive = [name for name in dataset.classes if counts[name] > broken[name]]
+    if len(alive) < 2:
+        only = f"only one class with pictures, '{alive[0]}'" if alive else "no class with pictures"
+        raise BadDataset(
+            f"{dataset.name} has {only}; training needs at least 2. {LAYOUT} `alexnet inspect {dataset.name}` shows what is there."
+        )
+
+
+class _Squares(TorchDataset[Tensor]):
+    """What a worker process decodes; whole batches at once."""
+
+    def __init__(self, dataset: Dataset, size: int, how: Fit) -> None:
+        self.dataset, self.size, self.how = dataset, size, how
+
+    def __getitems__(self, indices: list[int]) -> Tensor | UnreadableImage:
+        if isinstance(self.dataset, ArrayDataset):
+            return self.dataset.squares(indices, self.size, self.how).contiguous()
+        try:
+            with one_torch_thread():
+                return torch.stack([self.dataset.fitted(index, self.size, self.how)[0] for index in indices])
+        except UnreadableImage as problem:
+            return problem  # returned, since torch cannot carry an error with two arguments over to us
+
+
+def _loader(squares: _Squares, batches: Iterable[Sequence[int]], workers: int) -> DataLoader[Tensor]:
+    return DataLoader(
+        squares,
+        batch_sampler=([int(index) for index in batch] for batch in batches),
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        generator=torch.Generator(),  # torch draws a seed for its workers; from here, and not from the run's own stream
+    )
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

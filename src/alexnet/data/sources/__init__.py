@@ -1,0 +1,1 @@
+"""Folders, zips and tars as named files, read in place."""

@@ -1,0 +1,87 @@
+"""Where encoded pictures lie: a folder, a zip, a tar or a compressed tar, each read in place.
+
+A source lists its files by name (`/` between folders, as in a zip) and reads one. Names that climb out of an archive are refused when it is
+opened. Sources may be read by many threads and copied into worker processes, by fork or by pickle. Knows nothing of pictures beyond the
+endings of their names, and nothing of classes.
+"""
+
+import os
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from alexnet.data.sources.base import MAX_FILE_BYTES, Source, cut_short, is_picture, too_big
+from alexnet.data.sources.tar import CompressedTarSource, TarSource
+from alexnet.data.sources.zip import ZipSource
+from alexnet.errors import BadDataset, UnreadableImage
+
+LAYOUT = "Expected class folders: photos/cat/1.jpg, photos/dog/2.jpg; with train/, validation/, test/ above them if you have a split."
+
+
+def open_source(path: Path) -> Source:
+    """The source at a path that exists; raises BadDataset or UnsafeArchive."""
+    if path.is_dir():
+        return FolderSource(path)
+    try:
+        archive = _open_archive(path) if path.is_file() else None  # a pipe would hang
+    except OSError as problem:
+        raise BadDataset(f"{path} cannot be opened: {problem.strerror or problem}.") from None
+    if archive is not None:
+        return archive
+    raise BadDataset(f"{path} is neither a folder nor a zip or tar. Give a folder, a zip, a tar or a tar.gz. {LAYOUT}")
+
+
+def _open_archive(path: Path) -> Source | None:
+    if zipfile.is_zipfile(path):
+        return ZipSource(path)
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start[:4] == b"PK\3\4":  # begins as a zip, but has no table of contents
+        raise cut_short(path, "zip")
+    if start[257:262] == b"ustar":
+        return TarSource(path)
+    if start[:2] == b"\x1f\x8b" or start[:3] == b"BZh" or start[:6] == b"\xfd7zXZ\0":
+        return CompressedTarSource(path)
+    return None
+
+
+class FolderSource(Source):
+    """A folder; links are followed, each folder is entered once, and only regular files are taken (a pipe would hang)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.names = tuple(sorted(self._walk()))
+
+    def read(self, name: str) -> bytes:
+        """One file of the folder."""
+        path = self.path / name
+        try:
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise UnreadableImage(name, too_big(path.stat().st_size))
+            return path.read_bytes()
+        except OSError as problem:
+            raise UnreadableImage(name, f"cannot be opened ({problem.strerror or problem})") from None
+
+    def _walk(self) -> list[str]:
+        names, entered = [], set[tuple[int, int]]()
+        for folder, below, files in os.walk(self.path, followlinks=True, onerror=_refuse_folder):
+            status = Path(folder).stat()
+            if (status.st_dev, status.st_ino) in entered:
+                below.clear()  # a link to where we have been already
+                continue
+            entered.add((status.st_dev, status.st_ino))
+            below.sort()
+            prefix = PurePosixPath(Path(folder).relative_to(self.path).as_posix())
+            names += [str(prefix / file) for file in files if is_picture(str(prefix / file)) and _is_file(Path(folder) / file)]
+        return names
+
+
+def _refuse_folder(problem: OSError) -> None:
+    raise BadDataset(f"The folder {problem.filename} cannot be opened: {problem.strerror}. Mend its permissions or move it away.")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return path.is_symlink()  # a broken link: kept, and reported when it is read

@@ -1,0 +1,77 @@
+"""Zip archives of pictures, read in place: nothing is unpacked to disk. Knows nothing of class folders."""
+
+import stat
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+from alexnet.data.sources.base import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_picture, safe_name, too_big
+from alexnet.errors import BadDataset, UnreadableImage
+
+
+class ZipSource(Source):
+    """A zip, its table of contents read once; stored and deflated files are read by position, rarer ways by zipfile."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file = PositionedFile(path)
+        self.members: dict[str, tuple[int, int, int, int, int]] = {}  # offset, packed bytes, bytes, method, CRC
+        self.stored_as: dict[str, str] = {}
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for info in archive.infolist():
+                    self._add(info)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
+            raise cut_short(path, "zip") from None
+        self.names = tuple(sorted(self.members))
+
+    def _add(self, info: zipfile.ZipInfo) -> None:
+        name = safe_name(info.filename, self.path)
+        if info.is_dir() or not is_picture(name) or stat.S_ISLNK(info.external_attr >> 16):
+            return
+        if info.flag_bits & 1:
+            raise BadDataset(f"{self.path} is encrypted ({name}). Unpack it with its password and give the folder.")
+        if info.header_offset + info.compress_size > self.file.size:
+            raise cut_short(self.path, "zip")
+        self.members[name] = (info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC)
+        self.stored_as[name] = info.filename
+
+    def read(self, name: str) -> bytes:
+        """One file of the zip, its checksum verified."""
+        offset, packed_size, size, method, crc = self.members[name]
+        if size > MAX_FILE_BYTES:
+            raise UnreadableImage(name, too_big(size))
+        if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return self._read_rare(name)
+        content = self._packed(name, offset, packed_size)
+        try:
+            if method == zipfile.ZIP_DEFLATED:
+                content = zlib.decompressobj(-15).decompress(content, size + 1)  # never more than the header promised: zip bombs
+        except zlib.error:
+            raise UnreadableImage(name, "is damaged inside the zip") from None
+        if len(content) != size or zlib.crc32(content) != crc:
+            raise UnreadableImage(name, "is damaged inside the zip (its checksum differs)")
+        return content
+
+    def _packed(self, name: str, offset: int, size: int) -> bytes:
+        """The bytes behind the local header, whose own length is known only once it is read; one read is nearly always enough."""
+        guess = 30 + len(name.encode()) + 64
+        block = self.file.read(offset, guess + size)
+        if block[:4] != b"PK\3\4" or len(block) < 30:
+            raise UnreadableImage(name, "is damaged inside the zip")
+        name_bytes, extra_bytes = struct.unpack_from("<HH", block, 26)
+        start = 30 + name_bytes + extra_bytes
+        if start > guess:
+            return self.file.read(offset + start, size)
+        return block[start : start + size]
+
+    def _read_rare(self, name: str) -> bytes:
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.stored_as[name]) as member:
+                content = member.read(MAX_FILE_BYTES + 1)
+        except Exception as problem:  # bzip2's and lzma's own errors have no common parent
+            raise UnreadableImage(name, f"cannot be unpacked ({problem})") from None
+        if len(content) > MAX_FILE_BYTES:
+            raise UnreadableImage(name, too_big(len(content)))
+        return content

@@ -1,0 +1,106 @@
+"""Two systems on the same pictures: who errs where the other does not, and whether chance explains it.
+
+Works on the answers that runs keep (answers.csv); knows no models and no run folders. Several seeds are pooled by picture: a picture that
+is hard for a system is so with every seed, and counts once.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from alexnet.evaluation.metrics import error_interval
+
+CHANCE = 0.05  # a difference that chance makes more often than this is not shown
+Z95 = 1.959964  # standard deviations on either side that hold 95% of a normal distribution
+
+Wrong = Mapping[str, bool]  # a picture's name -> whether its class was missed
+Judged = Mapping[int, Wrong]  # of each seed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paired:
+    """How the errors of a first and a second system differ on the pictures that both judged.
+
+    n: pictures. first_only, second_only: pictures that this system alone gets wrong (with several seeds: gets wrong more often).
+    difference: error of the first minus error of the second, with its 95% interval. p: McNemar's test, exact.
+    """
+
+    n: int
+    first_only: int
+    second_only: int
+    difference: float
+    interval: tuple[float, float]
+    p: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether chance alone would make such a difference in fewer than 5 of 100 cases."""
+        return self.p < CHANCE
+
+    def reversed(self) -> "Paired":
+        """The same, with the second system as the first."""
+        low, high = self.interval
+        return Paired(
+            n=self.n,
+            first_only=self.second_only,
+            second_only=self.first_only,
+            difference=-self.difference,
+            interval=(-high, -low),
+            p=self.p,
+        )
+
+
+def paired_test(first: Judged, second: Judged) -> Paired | None:
+    """McNemar's exact test on the pictures that both have judged with the same seed; None if there are none.
+
+    With one seed it is the test of McNemar (1947) in its exact form: of the pictures that only one of the two gets wrong, each system has
+    half, up to chance. With several, a picture counts for the system that gets it wrong more often (a sign test over pictures): seeds that
+    judge the same pictures are no new pictures. What another training would change is not in it.
+    """
+    net: Counter[str] = Counter()
+    times: Counter[str] = Counter()
+    for seed in first.keys() & second.keys():
+        for name in first[seed].keys() & second[seed].keys():
+            net[name] += first[seed][name] - second[seed][name]
+            times[name] += 1
+    if not times:
+        return None
+    differences = np.array([net[name] for name in times], dtype=np.float64)
+    judged = np.array(list(times.values()), dtype=np.float64)
+    first_only, second_only = int((differences > 0).sum()), int((differences < 0).sum())
+    return Paired(
+        n=len(judged),
+        first_only=first_only,
+        second_only=second_only,
+        difference=float(differences.sum() / judged.sum()),
+        interval=_interval(differences, judged),
+        p=float(binomtest(first_only, first_only + second_only).pvalue) if first_only + second_only else 1.0,
+    )
+
+
+def _interval(differences: NDArray[np.float64], judged: NDArray[np.float64]) -> tuple[float, float]:
+    """95% interval of the difference of paired errors: Wald's after half a picture is added to each cell of the 2 x 2 table.
+
+    The half pictures (Agresti and Min, Statistics in Medicine 2005) keep it from vanishing where the two never disagree. A picture that
+    several seeds have judged is one cluster of a ratio estimate.
+    """
+    total = judged.sum() + 2
+    centre = differences.sum() / total
+    spread = ((differences - centre * judged) ** 2).sum() + 1 + 2 * centre**2
+    half = Z95 * np.sqrt(spread) / total
+    return float(max(-1.0, centre - half)), float(min(1.0, centre + half))
+
+
+def pooled_error(judged: Judged) -> tuple[float, tuple[float, float], int]:
+    """The error over all seeds, its 95% interval (Wilson), and the number of different pictures; there is at least one.
+
+    The interval is as wide as that many pictures make it, however many seeds have judged them.
+    """
+    answers = [wrong for of_seed in judged.values() for wrong in of_seed.values()]
+    pictures = len({name for of_seed in judged.values() for name in of_seed})
+    error = sum(answers) / len(answers)
+    return error, error_interval(round(error * pictures), pictures), pictures

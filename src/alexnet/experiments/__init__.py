@@ -1,1 +1,0 @@
-"""Recipes, runs, studies, and the page that shows them."""

@@ -1,0 +1,1 @@
+"""What pages and verdicts say, in English and Chinese."""

@@ -1,0 +1,114 @@
+"""What the pages say, in the reader's language: messages with their emphasis, figures with their units, names of values.
+
+Words that a run or a user chose (names of classes, files, layers) are shown as they are. Knows no page.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from alexnet.i18n.translate import Lang, say
+from alexnet.i18n.units import MISSING, certainty, duration, finite, number, percent
+
+BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+UNITS = {"h": "report.hours", "min": "report.minutes", "s": "report.seconds"}
+COUNTED_IN: dict[Lang, tuple[tuple[float, float, str], ...]] = {  # from this number on: the unit, and its message
+    "en": ((1e9, 1e9, "report.number_large"), (1e6, 1e6, "report.number_medium")),
+    "zh": ((1e8, 1e8, "report.number_large"), (1e6, 1e4, "report.number_medium")),
+}
+SPLITS = ("report.for_training", "report.for_validation", "report.for_test", "report.for_final_test")
+VIEWS = (
+    "report.view_test", "report.view_validation", "report.view_train", "report.view_centre", "report.view_ten", "report.view_any",
+    "report.line_training",
+)  # fmt: skip
+KEYS = (
+    "report.key_sentence", "report.key_model", "report.key_kernel", "report.key_n_train", "report.key_n_test",
+    "report.key_validation_error", "report.key_test_error", "report.key_test_interval", "report.key_seconds", "report.key_relative_gap",
+    "report.key_primal", "report.key_dual", "report.key_gap", "report.key_passes", "report.key_tried", "report.key_processor",
+    "report.key_precision", "report.key_system",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PageWords:
+    """The words of a page in one language."""
+
+    lang: Lang = "en"
+
+    def plain(self, name: str, **values: object) -> str:
+        """A message as text."""
+        return say(name, self.lang, **values)
+
+    def say(self, name: str, **values: object) -> Markup:
+        """A message as HTML: its own emphasis stays, what it is filled in with is escaped."""
+        return Markup(say(name, self.lang, **{key: escape(value) for key, value in values.items()}))  # noqa: S704  # our own text
+
+    def known(self, word: str, names: Iterable[str]) -> str:
+        """The word, if it is the English text of one of these messages, in this language; any other word as it is."""
+        return next((say(name, self.lang) for name in names if say(name, "en") == word), word)
+
+    def key(self, name: object) -> str:
+        """The name of a value that a run keeps, as "relative duality gap"."""
+        return self.known(str(name), KEYS)
+
+    def value(self, value: object) -> str:
+        """A value that a run keeps; a list and a tuple, which JSON does not tell apart, look the same."""
+        return MISSING if value is None else str(tuple(value) if isinstance(value, list) else value)
+
+    def view(self, title: str) -> str:
+        """The title of an evaluation, as "test, centre", part by part."""
+        return self.plain("report.counted_comma").join(self.known(part, VIEWS) for part in title.split(", "))
+
+    def between(self, low: object, high: object) -> str:
+        """Two shares as an interval: "8.2% to 9.3%"."""
+        return self.plain("report.between", low=percent(low), high=percent(high))
+
+    def certainty(self, probability: object) -> str:
+        """0.984 -> "98%"; never "100%", which no model can mean."""
+        value = finite(probability)
+        return self.plain("report.over_99") if value is not None and value >= 0.995 else certainty(probability)
+
+    def duration(self, seconds: object) -> str:
+        """3725.2 -> "1 h 2 min"."""
+        return " ".join(self.plain(UNITS[part]) if part in UNITS else part for part in duration(seconds).split(" "))
+
+    def number(self, value: object) -> str:
+        """720351776 -> "720 million", in Chinese "7.20 亿": three digits for a figure at a glance."""
+        known = finite(value)
+        for least, unit, name in COUNTED_IN[self.lang]:
+            if known is not None and known >= least:
+                return self.plain(name, n=f"{known / unit:.{max(0, 2 - int(math.log10(known / unit)))}f}")
+        return number(value)
+
+
+ENGLISH = PageWords()
+
+
+def size(n_bytes: object) -> str:
+    """12345678 -> "12.3 MB"."""
+    if (known := finite(n_bytes)) is None:
+        return MISSING
+    return next((f"{known / unit:.3g} {word}" for unit, word in BYTES if known >= unit), f"{known:.0f} B")
+
+
+def share(fraction: float) -> str:
+    """A share of the training pictures: 0.1 -> "10%"."""
+    return f"{100 * fraction:.3g}%"
+
+
+def beside(baseline: Mapping[str, Any], error: float | None, words: PageWords = ENGLISH) -> str:
+    """Whether a network is worth it: its test error beside that of the fast hand-crafted system (a Baseline's values)."""
+    test_error, model, seconds = finite(baseline["test_error"]), baseline["model"], finite(baseline["seconds"]) or 0.0
+    if test_error is None or error is None:
+        return words.plain("report.beside_validation", model=model, error=_tenths(baseline["validation_error"]))
+    if error < test_error:
+        return words.plain("report.beside_fewer", times=f"{error / test_error:.2f}", model=model, seconds=f"{seconds:.0f}")
+    figures = {"error": _tenths(test_error), "network_error": _tenths(error), "seconds": f"{seconds:.0f}"}
+    return words.plain("report.beside_as_good", model=model, **figures)
+
+
+def _tenths(share: object) -> str:
+    return MISSING if (known := finite(share)) is None else f"{known:.1%}"

@@ -1,0 +1,71 @@
+"""model.json: everything besides the weights that a trained model needs."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alexnet.data.preprocess import Preprocess
+from alexnet.errors import AlexNetError, BadRun
+from alexnet.models.handcrafted.systems import FeatureConfig
+from alexnet.models.networks.architecture import NetworkChoices
+
+FORMAT = 1
+
+
+FROZEN = "+svm"  # after a network's name: its last hidden layer under another machine
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelCard:
+    """What `model.json` says: enough to build the model again and to know what it is worth.
+
+    features and machine are a hand-crafted system's; a machine alone stands on the frozen network that the rest describes.
+    """
+
+    model: str
+    classes: tuple[str, ...]
+    channels: int
+    preprocess: Preprocess
+    network: NetworkChoices
+    flip: bool  # whether a mirrored picture keeps its class, for the ten views
+    scores: dict[str, Any]
+    versions: dict[str, str]
+    features: FeatureConfig | None = None
+    machine: Mapping[str, Any] | None = None
+
+
+def model_folder(path: Path) -> Path:
+    """The folder of the trained model in (or at) `path`; raises BadRun with what is missing."""
+    for folder in (path / "model", path):
+        if (folder / "model.json").is_file() and (folder / "model.safetensors").is_file():
+            return folder
+    if (path / "recipe.toml").is_file():
+        command = shlex.join(["alexnet", "train", "--out", str(path), "--resume"])
+        raise BadRun(f"{path} holds a training that has not finished; go on with: {command}")
+    raise BadRun(
+        f"{path} holds no trained model (model/model.json and model/model.safetensors); give the folder that `alexnet train --out` wrote."
+    )
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card in that file; raises BadRun when it is damaged or of another version."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("format") != FORMAT:
+            raise BadRun(f"{path} was written by another version of alexnet; train again, or use that version.")
+        size: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.pop("preprocess").items()}
+        network = NetworkChoices(**values.pop("network"))
+        features = FeatureConfig(**values.pop("features")) if "features" in values else None
+        return ModelCard(classes=tuple(values.pop("classes")), preprocess=Preprocess(**size), network=network, features=features, **values)
+    except AlexNetError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged_card(path, error) from None
+
+
+def damaged_card(path: Path, error: Exception) -> BadRun:
+    """The error of a card that does not describe its model."""
+    return BadRun(f"{path} is damaged ({error}); copy the run again or train again.")

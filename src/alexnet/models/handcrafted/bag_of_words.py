@@ -1,0 +1,83 @@
+"""Bags of visual words: how often each of some typical descriptors occurs in a picture, or in each of its cells (Csurka et al. 2004)."""
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.models.handcrafted.spatial_pyramid import Cells
+
+
+class Words(nn.Module):
+    """Descriptors -> shares of the nearest words, one histogram a cell; a cell without descriptors gets zeros.
+
+    vocabulary: (words, d), the words.
+    """
+
+    def __init__(self, vocabulary: Tensor) -> None:
+        super().__init__()
+        self.vocabulary: Tensor
+        self.register_buffer("vocabulary", vocabulary)
+
+    def nearest(self, descriptors: Tensor) -> Tensor:
+        """(..., d) -> int64 (...): the number of the word at the least Euclidean distance."""
+        products = nn.functional.linear(descriptors.to(self.vocabulary.dtype), self.vocabulary, -0.5 * self.vocabulary.square().sum(1))
+        return products.argmax(-1)
+
+
+class DenseWords(nn.Module):
+    """A bag of words of descriptors that lie at the same places in every picture."""
+
+    def __init__(self, vocabulary: Tensor, cells: Cells) -> None:
+        super().__init__()
+        self.words, self.cells = Words(vocabulary), cells
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers of one picture: cells x words."""
+        return self.cells.count * len(self.words.vocabulary)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one picture."""
+        return self.cells.positions * self.words.vocabulary.numel()
+
+    def forward(self, descriptors: Tensor) -> Tensor:
+        """(N, P, d) -> (N, dimensions); each cell's numbers sum to 1."""
+        nearest = self.words.nearest(descriptors)
+        cells = [nearest if places is None else nearest[:, places] for places in self.cells.places()]
+        return torch.cat([self._histogram(inside, descriptors.dtype) for inside in cells], dim=1)
+
+    def _histogram(self, nearest: Tensor, kind: torch.dtype) -> Tensor:
+        counts = torch.zeros(len(nearest), len(self.words.vocabulary), dtype=kind, device=nearest.device)
+        counts.scatter_add_(1, nearest, torch.ones_like(nearest, dtype=kind))
+        return counts / max(1, nearest.shape[1])
+
+
+class ScatteredWords(nn.Module):
+    """A bag of words of descriptors at interest points: any number a picture, at places of its own."""
+
+    def __init__(self, vocabulary: Tensor, pyramid: tuple[tuple[int, int], ...]) -> None:
+        super().__init__()
+        self.words, self.pyramid = Words(vocabulary), pyramid
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers of one picture: cells x words."""
+        return sum(columns * rows for columns, rows in self.pyramid) * len(self.words.vocabulary)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one descriptor; how many a picture has is its own affair."""
+        return self.words.vocabulary.numel()
+
+    def forward(self, descriptors: Tensor, picture: Tensor, centres: Tensor, count: int) -> Tensor:
+        """Descriptors (T, d) of pictures (T,) at x, y (T, 2) -> (count, dimensions); see `keypoints`."""
+        nearest, size = self.words.nearest(descriptors), len(self.words.vocabulary)
+        histograms = []
+        for columns, rows in self.pyramid:
+            x = (centres[:, 0] * columns).floor().clamp(0, columns - 1).long()
+            y = (centres[:, 1] * rows).floor().clamp(0, rows - 1).long()
+            cells = columns * rows
+            flat = (picture * cells + y * columns + x) * size + nearest
+            level = torch.bincount(flat, minlength=count * cells * size).view(count * cells, size).to(self.words.vocabulary.dtype)
+            histograms.append((level / level.sum(1, keepdim=True).clamp(min=1)).view(count, cells * size))
+        return torch.cat(histograms, dim=1)

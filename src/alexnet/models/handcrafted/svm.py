@@ -1,0 +1,198 @@
+"""The machines on top of hand-crafted features, as tensors: they predict, and can be written down and restored. Knows no solver."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.errors import BadModel
+from alexnet.models.handcrafted.kernel_maps import Chi2Map, NystroemMap
+from alexnet.models.handcrafted.kernels import KERNELS, kernel_matrix
+
+Spec = dict[str, str | int | float]
+
+LARGEST = 1 << 40  # numbers in one tensor of a machine
+UNSEEN = -1.0  # the votes of a class without training pictures: below all others, which are -1/3 at least
+
+
+class LinearMachine(nn.Module):
+    """scores = map(features) @ weights + bias; weights: (D, classes), bias: (classes,); D is the length of the mapped features."""
+
+    weights: Tensor
+    bias: Tensor
+
+    def __init__(self, weights: Tensor, bias: Tensor, feature_map: Chi2Map | NystroemMap | None = None) -> None:
+        super().__init__()
+        self.feature_map = feature_map
+        self.register_buffer("weights", weights)
+        self.register_buffer("bias", bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        mapped = features if self.feature_map is None else self.feature_map(features)
+        return torch.addmm(self.bias, mapped, self.weights)
+
+    def spec(self) -> Spec:
+        """What `machine_from` needs beside the tensors."""
+        dimensions, classes = self.weights.shape
+        found: Spec = {"kind": "linear", "dimensions": dimensions, "classes": classes, "map": "none"}
+        if isinstance(self.feature_map, Chi2Map):
+            found["map"] = "chi2"
+        elif isinstance(self.feature_map, NystroemMap):
+            inputs, kernel, gamma = self.feature_map.components.shape[1], self.feature_map.kernel, self.feature_map.gamma
+            found |= {"map": "nystroem", "inputs": inputs, "kernel": kernel, "gamma": gamma}
+        return found
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates per picture; of a map by components those of its kernel (one a value) and its matrix."""
+        within = 0
+        if isinstance(self.feature_map, NystroemMap):
+            within = self.feature_map.components.numel() + self.feature_map.normalisation.numel()
+        return self.weights.numel() + within
+
+
+class KernelMachine(nn.Module):
+    """libsvm's one-against-one machine: each pair of classes has a vote, and the sums of their margins break ties.
+
+    support: (S, D); coefficients: (S, pairs); intercepts: (pairs,); pairs in the order (0, 1), (0, 2), ... of the classes in `seen`, those
+    with training pictures. scale multiplies the scores. Scores are those of scikit-learn's SVC(decision_function_shape="ovr"), with two
+    columns for two classes.
+    """
+
+    support: Tensor
+    coefficients: Tensor
+    intercepts: Tensor
+    seen: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        support: Tensor,
+        coefficients: Tensor,
+        intercepts: Tensor,
+        seen: Tensor,
+        scale: Tensor,
+        *,
+        kernel: str,
+        gamma: float,
+        classes: int,
+    ) -> None:
+        super().__init__()
+        self.kernel, self.gamma, self.classes = kernel, gamma, classes
+        tensors = {"support": support, "coefficients": coefficients, "intercepts": intercepts, "seen": seen, "scale": scale}
+        for name, tensor in tensors.items():
+            self.register_buffer(name, tensor)
+        first, second = torch.triu_indices(len(seen), len(seen), 1)
+        self.register_buffer("first", first, persistent=False)
+        self.register_buffer("second", second, persistent=False)
+
+    first: Tensor
+    second: Tensor
+
+    def forward(self, features: Tensor) -> Tensor:
+        margins = kernel_matrix(self.kernel, features, self.support, self.gamma) @ self.coefficients + self.intercepts
+        return self.votes(margins) * self.scale
+
+    def votes(self, margins: Tensor) -> Tensor:
+        """(N, pairs) of margins, above 0 for the first of the pair -> (N, classes) of votes and, below a vote, confidence."""
+        wins = (margins >= 0).to(margins.dtype)
+        votes, sums = margins.new_zeros(len(margins), len(self.seen)), margins.new_zeros(len(margins), len(self.seen))
+        votes.index_add_(1, self.first, wins).index_add_(1, self.second, 1 - wins)
+        sums.index_add_(1, self.first, margins).index_add_(1, self.second, -margins)
+        scores = margins.new_full((len(margins), self.classes), UNSEEN)
+        return scores.index_copy_(1, self.seen, votes + sums / (3 * (sums.abs() + 1)))
+
+    def spec(self) -> Spec:
+        """What `machine_from` needs beside the tensors."""
+        support, inputs = self.support.shape
+        counts: Spec = {"kind": "kernel", "support": support, "inputs": inputs, "seen": len(self.seen), "classes": self.classes}
+        return counts | {"kernel": self.kernel, "gamma": self.gamma}
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates per picture: the kernel's (one a value of a support vector) and the coefficients'."""
+        return self.support.numel() + self.coefficients.numel()
+
+
+def operations(machine: nn.Module) -> int:
+    """Multiply-accumulates per picture of a machine."""
+    return int(getattr(machine, "macs", 0))
+
+
+def machine_from(state: Mapping[str, Tensor], spec: Mapping[str, object]) -> LinearMachine | KernelMachine:
+    """The machine with this spec and these tensors; raises BadModel, with the difference, where they do not fit."""
+    machine = _linear(spec) if _word(spec, "kind", ("linear", "kernel")) == "linear" else _kernel(spec)
+    _check_fit(machine.state_dict(), state)
+    machine.load_state_dict(dict(state), assign=True)
+    if isinstance(machine, KernelMachine):
+        _check_seen(machine)
+        machine.first, machine.second = torch.triu_indices(len(machine.seen), len(machine.seen), 1, device=machine.seen.device)
+    return machine
+
+
+def _linear(spec: Mapping[str, object]) -> LinearMachine:
+    dimensions, classes = _count(spec, "dimensions"), _count(spec, "classes")
+    kind = _word(spec, "map", ("none", "chi2", "nystroem"))
+    feature_map: Chi2Map | NystroemMap | None = Chi2Map() if kind == "chi2" else None
+    if kind == "nystroem":
+        components, normalisation = _empty(dimensions, _count(spec, "inputs")), _empty(dimensions, dimensions)
+        feature_map = NystroemMap(components, normalisation, kernel=_word(spec, "kernel", KERNELS), gamma=_gamma(spec))
+    return LinearMachine(_empty(dimensions, classes), _empty(classes), feature_map)
+
+
+def _kernel(spec: Mapping[str, object]) -> KernelMachine:
+    support, inputs, seen, classes = (_count(spec, name) for name in ("support", "inputs", "seen", "classes"))
+    if seen < 2 or seen > min(classes, 10_000):
+        raise BadModel(f"The machine's card says that {seen} of {classes} classes were seen; it must be 2 to {min(classes, 10_000)}.")
+    pairs = seen * (seen - 1) // 2
+    tensors = _empty(support, inputs), _empty(support, pairs), _empty(pairs), torch.empty(seen, dtype=torch.int64, device="meta"), _empty()
+    return KernelMachine(*tensors, kernel=_word(spec, "kernel", KERNELS), gamma=_gamma(spec), classes=classes)
+
+
+def _empty(*shape: int) -> Tensor:
+    if math.prod(shape) > LARGEST:
+        raise BadModel(
+            f"The machine's card asks for a tensor of {' x '.join(map(str, shape))} numbers; nothing here makes so large a machine."
+        )
+    return torch.empty(shape, device="meta")  # a shape without memory
+
+
+def _word(spec: Mapping[str, object], name: str, known: tuple[str, ...]) -> str:
+    value = spec.get(name)
+    if not isinstance(value, str) or value not in known:
+        raise BadModel(f"The machine's card has {name} {value!r}; it can be {', '.join(map(repr, known))}.")
+    return value
+
+
+def _count(spec: Mapping[str, object], name: str) -> int:
+    value = spec.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
+        raise BadModel(f"The machine's card has {name} {value!r}; it must be a whole number from 1.")
+    return value
+
+
+def _gamma(spec: Mapping[str, object]) -> float:
+    value = spec.get("gamma")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise BadModel(f"The machine's card has gamma {value!r}; it must be a number above 0.")
+    return float(value)
+
+
+def _check_fit(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    missing, unknown = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    lines = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
+    for name in sorted(wanted.keys() & given.keys()):
+        want, have = wanted[name], given[name]
+        if want.shape != have.shape:
+            lines.append(f"{name} is {tuple(have.shape)}, needs {tuple(want.shape)}")
+        elif want.is_floating_point() != have.is_floating_point():
+            lines.append(f"{name} holds {have.dtype}, needs {want.dtype}")
+    if lines:
+        raise BadModel("The tensors do not fit the machine's card:\n  " + "\n  ".join(lines))
+
+
+def _check_seen(machine: KernelMachine) -> None:
+    seen = machine.seen
+    if seen.dtype != torch.int64 or bool((seen < 0).any()) or bool((seen >= machine.classes).any()) or len(seen.unique()) != len(seen):
+        raise BadModel(f"The machine's card names {machine.classes} classes, and its tensor 'seen' does not number some of them once each.")

@@ -1,0 +1,27 @@
+"""A trained network's last hidden layer, frozen, under another machine: the middle between features by hand and joint training."""
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.models.base import ImageModel
+from alexnet.models.networks.model import NetworkModel
+
+
+class FrozenModel(ImageModel):
+    """uint8 images -> the network's last hidden layer -> machine -> scores."""
+
+    def __init__(self, model: NetworkModel, machine: nn.Module) -> None:
+        super().__init__()
+        self.model, self.machine = model.requires_grad_(False), machine
+        self.image_size, self.classes = model.image_size, model.classes
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = self.model.hidden(images)
+        with torch.autocast(images.device.type, enabled=False):
+            scores: Tensor = self.machine(hidden.float())
+        return scores
+
+    def learned(self) -> dict[str, Tensor]:
+        """The network's weights, and the machine's under "machine."."""
+        machine = {f"machine.{name}": value for name, value in self.machine.state_dict().items()}
+        return self.model.learned() | machine

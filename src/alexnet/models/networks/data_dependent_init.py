@@ -1,0 +1,56 @@
+"""Weights that look at the training pictures before the training does: whitening filters, and every layer's scale.
+
+Layer-sequential unit variance after Mishkin and Matas 2015 (arXiv 1511.06422); whitening as a first layer is older than deep
+networks (Coates and Ng 2011 whiten the patches that their features are learned from).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alexnet.models.networks.model import NetworkModel
+
+SMALLEST_VARIANCE = 0.05  # added to each, so that the weakest directions are not blown up
+SMALLEST_SHARE = 1e-6  # of the largest variance: below it a direction is empty
+
+
+@torch.no_grad()
+def calibrate(model: NetworkModel, images: Tensor) -> None:
+    """Set the whitening layers, and scale every other layer but the last so that its outputs have a mean square of 1.
+
+    images: uint8 (N, 3, S, S), some hundred training pictures. The model's initialisation should be "pictures".
+    """
+    whitening = {conv.name for conv in model.network.architecture.convs if conv.whitens}
+    model.eval()
+    maps = model.prepared(images)
+    for name, module in model.network.features.named_children():
+        if name in whitening and isinstance(module, nn.Conv2d):
+            module.weight.copy_(whitening_filters(maps, module))
+        maps = _scaled(module, maps) if isinstance(module, nn.Conv2d) else module(maps)
+    units = model.network.avgpool(maps).flatten(1)
+    *hidden, _ = model.network.classifier.children()
+    for module in hidden:
+        units = _scaled(module, units) if isinstance(module, nn.Linear) else module(units)
+
+
+def whitening_filters(maps: Tensor, layer: nn.Conv2d) -> Tensor:
+    """The strongest principal directions of the patches that `layer` sees, each over its spread, with both signs.
+
+    maps: (N, channels, H, W); the result has the shape of the layer's weight. A direction and its opposite are two filters,
+    since the ReLU behind keeps one side of each. More filters than that stay as they were drawn. Directions in which the patches
+    do not differ (colours of gray pictures) are left out: there a filter would see nothing but rounding.
+    """
+    patches = functional.unfold(maps.float(), layer.kernel_size).transpose(1, 2).flatten(0, 1)
+    eigenvalues, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
+    seen = int((eigenvalues > SMALLEST_SHARE * eigenvalues[-1]).sum())
+    half = min(layer.out_channels // 2, seen)
+    strongest = (directions / (eigenvalues + SMALLEST_VARIANCE).sqrt()).T.flip(0)[:half]
+    rest = layer.weight.flatten(1)[2 * half :]
+    return torch.cat([strongest, -strongest, rest]).view(layer.weight.shape)
+
+
+def _scaled(layer: nn.Conv2d | nn.Linear, inputs: Tensor) -> Tensor:
+    outputs: Tensor = layer(inputs)
+    layer.weight /= outputs.float().square().mean().sqrt().clamp_min(1e-6)
+    scaled: Tensor = layer(inputs)
+    return scaled

@@ -1,0 +1,52 @@
+"""The weights before training: the table's normal distributions, or He's, Xavier's, PyTorch's."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.models.networks.architecture import Architecture, Conv, Full
+from alexnet.models.networks.layers import LocalConv2d, fan
+
+GAIN = {"relu": math.sqrt(2.0), "tanh": 5.0 / 3.0, "sigmoid": 4.0}  # keeps the variance of the signal through the nonlinearity
+
+
+Weighted = nn.Conv2d | nn.Linear | LocalConv2d
+
+
+@torch.no_grad()
+def initialise(modules: list[tuple[str, nn.Module]], architecture: Architecture) -> None:
+    """Draw every weight and set every bias of the named layers, in their order, from torch's global generator."""
+    rows: dict[str, Conv | Full] = {conv.name: conv for conv in architecture.convs}
+    rows |= {full.name: full for full in architecture.hidden}
+    for name, module in modules:
+        if isinstance(module, Weighted):
+            row = rows.get(name)
+            _set(module, architecture, row.std if row else architecture.output_std, row.bias if row else 0.0)
+
+
+def _set(module: Weighted, architecture: Architecture, std: float, bias: float) -> None:
+    scheme = architecture.initialisation
+    assert module.bias is not None
+    if scheme == "pytorch":
+        bound = 1 / math.sqrt(fan(module.weight)[0])
+        nn.init.uniform_(module.weight, -bound, bound)
+        nn.init.uniform_(module.bias, -bound, bound)
+        return
+    module.bias.fill_(bias if scheme in ("table", "program-2012") else 0.0)
+    if scheme == "program-2012" and isinstance(module, nn.Conv2d) and module.kernel_size[0] == 3:
+        std = 0.03  # conv3-5 in the 2012 program
+    _draw(module.weight, scheme, std, GAIN[architecture.activation])
+
+
+def _draw(weight: Tensor, scheme: str, std: float, gain: float) -> None:
+    inputs, outputs = fan(weight)
+    if scheme == "he":
+        nn.init.normal_(weight, 0.0, gain / math.sqrt(inputs))
+    elif scheme == "pictures":
+        nn.init.orthogonal_(weight)  # `calibrate` sets the scale, from pictures
+    elif scheme == "xavier":
+        bound = math.sqrt(6.0 / (inputs + outputs))
+        nn.init.uniform_(weight, -bound, bound)
+    else:
+        nn.init.normal_(weight, 0.0, std)

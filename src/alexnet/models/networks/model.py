@@ -1,0 +1,67 @@
+"""From uint8 RGB images to the numbers a network is trained on; the numbers travel with the model."""
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.errors import BadModel
+from alexnet.models.base import ImageModel
+from alexnet.models.networks.network import Network
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow and OpenCV convert to gray
+
+
+class Normalise(nn.Module):
+    """uint8 (N, 3, H, W) -> float (N, channels, H, W): gray if asked, minus the training mean, divided by `std`.
+
+    mean, std: one number a channel, on the scale 0-255. std = 1 keeps the paper's 0-255 range (trap 6).
+    """
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        if len(mean) != len(std) or len(mean) not in (1, 3) or min(std) <= 0:
+            raise BadModel(f"Preprocessing has mean {mean} and std {std}; both need 1 or 3 numbers, std above 0.")
+        self.mean: Tensor
+        self.scale: Tensor
+        self.luma: Tensor
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("scale", 1.0 / torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("luma", torch.tensor(LUMA).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        pixels = images.to(self.mean.dtype)
+        if self.mean.shape[1] == 1:
+            pixels = (pixels * self.luma).sum(1, keepdim=True)
+        return (pixels - self.mean).mul_(self.scale)
+
+
+class NetworkModel(ImageModel):
+    """A `Network` behind the seam: its pixels are normalised, its scores are float32."""
+
+    def __init__(self, network: Network, normalise: Normalise) -> None:
+        super().__init__()
+        self.network, self.normalise = network, normalise
+        self.image_size, self.classes = network.image_size, network.classes
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.network(self._pixels(images))
+        return scores if scores.dtype == torch.float64 else scores.float()
+
+    def learned(self) -> dict[str, Tensor]:
+        """The network's weights, by the names of its source."""
+        return dict(self.network.state_dict())
+
+    def hidden(self, images: Tensor) -> Tensor:
+        """The last hidden layer of uint8 images: (N, units)."""
+        return self.network.hidden(self._pixels(images))
+
+    def dense_scores(self, images: Tensor) -> Tensor:
+        scores = self.network.dense(self._pixels(images))
+        return scores if scores.dtype == torch.float64 else scores.float()
+
+    def prepared(self, images: Tensor) -> Tensor:
+        """What the first layer sees of uint8 images: normalised pixels with the network's own margin of zeros."""
+        return self.network.framed(self._pixels(images))
+
+    def _pixels(self, images: Tensor) -> Tensor:
+        pixels: Tensor = self.normalise(images)
+        return pixels.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,181 @@
+"""Builds the torch network of an `Architecture`, and applies it to pictures of its own size or of any other."""
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alexnet.errors import BadModel
+from alexnet.models.networks.architecture import Architecture, Conv
+from alexnet.models.networks.init import initialise
+from alexnet.models.networks.layers import Dropout, LocalConv2d, MaxAndAveragePool2d, ResponseNorm, SameMapNorm
+from alexnet.models.networks.shapes import Layer, feature_side, last_name, margins, steps_after, trace
+
+
+class Network(nn.Module):
+    """`features` (convolutions), then `classifier` (fully connected layers); normalised pictures in, scores out.
+
+    input: float (N, channels, S, S) with S = image_size; output: (N, classes).
+    """
+
+    def __init__(self, architecture: Architecture, *, classes: int, channels: int, image_size: int) -> None:
+        super().__init__()
+        self.architecture, self.image_size, self.classes, self.channels = architecture, image_size, classes, channels
+        self.layers = trace(architecture, classes=classes, channels=channels, image_size=image_size)
+        self.grid = feature_side(self.layers) if architecture.convs else image_size
+        features, classifier = _feature_modules(architecture, channels, self.layers), _classifier_modules(architecture, self.layers)
+        initialise([*features, *classifier], architecture)
+        self.features = _sequence(features, architecture.numbered)
+        self.avgpool = _grid_pool(architecture)
+        self.classifier = _sequence(classifier, architecture.numbered)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.avgpool(self.features(self.framed(images)))
+        scores: Tensor = self.classifier(maps.flatten(1))
+        return scores
+
+    def hidden(self, images: Tensor) -> Tensor:
+        """What the last layer sees of (N, channels, S, S): the last hidden layer, (N, units)."""
+        maps = self.avgpool(self.features(self.framed(images)))
+        units: Tensor = self.classifier[:-1](maps.flatten(1))
+        return units
+
+    def dense(self, images: Tensor) -> Tensor:
+        """Scores at every position of pictures of any size: (N, channels, H, W) -> (N, classes, h, w).
+
+        The first fully connected layer becomes a convolution with a window of the whole trained map, the others 1x1.
+        """
+        if not all(conv.shared for conv in self.architecture.convs):
+            raise BadModel(f"{self.architecture.name} has local layers, which fit one picture size only; use --views centre or ten.")
+        maps = self.features(self.framed(images))
+        if self.architecture.grid:
+            height, width = (round(side * self.grid / self._trained_side()) for side in maps.shape[2:])
+            pool = functional.adaptive_max_pool2d if self.architecture.grid_pooling == "max" else functional.adaptive_avg_pool2d
+            maps = pool(maps, (height, width))
+        return self._dense_classifier(maps)
+
+    def _dense_classifier(self, maps: Tensor) -> Tensor:
+        side = self.grid
+        for module in self.classifier:
+            if isinstance(module, nn.Linear):
+                weight = module.weight.unflatten(1, (-1, side, side))
+                maps, side = functional.conv2d(maps, weight, module.bias), 1
+            else:
+                maps = module(maps)
+        return maps
+
+    def _trained_side(self) -> int:
+        """Side of the last maps at the trained size, before they are averaged to the grid."""
+        return [layer.output[1] for layer in self.layers if len(layer.output) == 3][-2]
+
+    def framed(self, images: Tensor) -> Tensor:
+        """Pictures with the zeros around them that the architecture asks for."""
+        height, width = images.shape[2:]
+        sides = (*margins(self.architecture, width), *margins(self.architecture, height))
+        return functional.pad(images, sides) if any(sides) else images
+
+
+def _grid_pool(architecture: Architecture) -> nn.Module:
+    if not architecture.grid:
+        return nn.Identity()
+    kind = nn.AdaptiveMaxPool2d if architecture.grid_pooling == "max" else nn.AdaptiveAvgPool2d
+    return kind(architecture.grid)
+
+
+def _sequence(modules: list[tuple[str, nn.Module]], numbered: bool) -> nn.Sequential:
+    if numbered:
+        return nn.Sequential(*(module for _, module in modules))
+    return nn.Sequential(OrderedDict(modules))
+
+
+def _feature_modules(architecture: Architecture, channels: int, layers: tuple[Layer, ...]) -> list[tuple[str, nn.Module]]:
+    modules: list[tuple[str, nn.Module]] = []
+    sides = {layer.name: layer.output[1] for layer in layers if len(layer.output) == 3}
+    for conv in architecture.convs:
+        modules.append((conv.name, _convolution(conv, channels, sides[conv.name])))
+        channels = conv.maps
+        number = conv.name.removeprefix("conv").removeprefix("local")
+        for step in _executed(steps_after(architecture, conv), conv):
+            name = architecture.activation if step == "activation" else step
+            modules.append((f"{name}{number}", _step(architecture, conv, step)))
+    return modules
+
+
+def _executed(steps: list[str], conv: Conv) -> list[str]:
+    """The same maps for less work: a nonlinearity that never falls may follow the maximum instead of preceding it."""
+    for place in range(len(steps) - 1):
+        if steps[place : place + 2] == ["activation", "pool"] and conv.pool == "max":
+            return [*steps[:place], "pool", "activation", *steps[place + 2 :]]
+    return steps
+
+
+def _convolution(conv: Conv, channels: int, side: int) -> nn.Module:
+    if conv.shared:
+        layer = nn.Conv2d(channels, conv.maps, conv.kernel, conv.stride, conv.padding, groups=conv.towers)
+        return layer.requires_grad_(not conv.whitens)
+    return LocalConv2d(channels, conv.maps, conv.kernel, stride=conv.stride, padding=conv.padding, side=side)
+
+
+def _step(architecture: Architecture, conv: Conv, step: str) -> nn.Module:
+    if step == "activation":
+        return activation(architecture)
+    if step == "norm":
+        return _norm(architecture, conv)
+    if step == "batchnorm":
+        return nn.BatchNorm2d(conv.maps)
+    if step == "dropout":
+        return Dropout(architecture.dropout)
+    return _pool(architecture, conv)
+
+
+def activation(architecture: Architecture) -> nn.Module:
+    """A new module of the architecture's nonlinearity."""
+    kinds = {"relu": nn.ReLU(inplace=True), "tanh": nn.Tanh(), "sigmoid": nn.Sigmoid()}
+    return kinds[architecture.activation]
+
+
+def _norm(architecture: Architecture, conv: Conv) -> nn.Module:
+    a = architecture
+    if a.norm == "same-map":
+        return SameMapNorm(side=a.norm_size, alpha=a.norm_alpha, beta=a.norm_beta, k=a.norm_k)
+    towers = a.towers if a.norm == "within-towers" else 1
+    return ResponseNorm(conv.maps, towers=towers, neighbours=a.norm_size, alpha=a.norm_alpha, beta=a.norm_beta, k=a.norm_k)
+
+
+def _pool(architecture: Architecture, conv: Conv) -> nn.Module:
+    kernel, stride, ceil = architecture.pool_kernel, architecture.pool_stride, architecture.pool_ceil
+    if conv.pool == "max":
+        return nn.MaxPool2d(kernel, stride, ceil_mode=ceil)
+    if conv.pool == "average":
+        return nn.AvgPool2d(kernel, stride, ceil_mode=ceil)
+    if conv.pool == "max+average":
+        return MaxAndAveragePool2d(kernel, stride, ceil=ceil)
+    return nn.Conv2d(conv.maps, conv.maps, kernel, stride, groups=conv.towers)
+
+
+def _classifier_modules(architecture: Architecture, layers: tuple[Layer, ...]) -> list[tuple[str, nn.Module]]:
+    modules: list[tuple[str, nn.Module]] = []
+    *hidden, last = [layer for layer in layers if layer.kind == "fully connected"]
+    for layer in hidden:
+        number = layer.name.removeprefix("fc")
+        drop = [(f"dropout{number}", Dropout(architecture.dropout))] if _drops(architecture) else []
+        linear = [(layer.name, _linear(layer)), (f"{architecture.activation}{number}", activation(architecture))]
+        modules += [*drop, *linear] if architecture.dropout_place == "before-fc" else [*linear, *drop]
+    if not hidden and _drops(architecture):
+        modules.append(("dropout", Dropout(architecture.dropout)))
+    modules.append((last_name(architecture), _linear(last)))
+    return modules
+
+
+def _drops(architecture: Architecture) -> bool:
+    return architecture.dropout > 0 and architecture.dropout_place != "convolutions"
+
+
+def _linear(layer: Layer) -> nn.Linear:
+    units = layer.output[0]
+    return nn.Linear(layer.macs // units, units)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Trainable numbers of a network."""
+    return sum(parameter.numel() for parameter in network.parameters())

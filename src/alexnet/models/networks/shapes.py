@@ -1,0 +1,144 @@
+"""The arithmetic of a network without building it: every layer's output, parameters and multiply-accumulates.
+
+`trace` is what `alexnet summary` prints and what refuses a picture size that a network cannot take.
+"""
+
+import math
+from dataclasses import dataclass
+
+from alexnet.errors import BadModel, ImageSizeTooSmall
+from alexnet.models.networks.architecture import Architecture, Conv
+
+MAX_IMAGE_SIZE = 4096  # pixels a side
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One row of the layer table; `output` is (maps, height, width) or (units,)."""
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int
+    macs: int  # multiply-accumulates per image; 1 MAC = 2 FLOP
+
+
+def margins(architecture: Architecture, image_size: int) -> tuple[int, int]:
+    """Zeros around the picture before the first layer: (left and top, right and bottom), in pixels."""
+    if architecture.window_hangs_over:
+        first = architecture.convs[0]
+        return 0, -(image_size + 2 * first.padding - first.kernel) % first.stride
+    missing = max(0, architecture.canvas - image_size)
+    return missing // 2, missing - missing // 2
+
+
+def trace(architecture: Architecture, *, classes: int, channels: int, image_size: int) -> tuple[Layer, ...]:
+    """Every layer of the network, first to last.
+
+    Raises ImageSizeTooSmall, with the arithmetic, when a map shrinks to nothing on the way.
+    """
+    _check_counts(architecture, classes, channels, image_size)
+    layers: list[Layer] = []
+    maps, side = channels, image_size + sum(margins(architecture, image_size))
+    for conv in architecture.convs:
+        side = _window(architecture, image_size, side, conv.name, conv.kernel, conv.stride, conv.padding, ceil=False)
+        layers.append(_conv_layer(conv, maps, side))
+        maps = conv.maps
+        for step in steps_after(architecture, conv):
+            if step == "pool":
+                side = _pooled(architecture, image_size, side, conv)
+            layers.append(_step_layer(architecture, conv, step, side))
+    if architecture.grid:
+        side = architecture.grid
+        layers.append(Layer(architecture.grid_pooling, "pool", (maps, side, side), 0, 0))
+    layers.extend(_full_layers(architecture, maps * side * side, classes))
+    return tuple(layers)
+
+
+def feature_side(layers: tuple[Layer, ...]) -> int:
+    """Height (= width) of the maps that the first fully connected layer sees."""
+    return [layer.output[1] for layer in layers if len(layer.output) == 3][-1]
+
+
+def steps_after(architecture: Architecture, conv: Conv) -> list[str]:
+    """What follows a convolution, in order: "norm", "activation", "pool", "dropout", "batchnorm"."""
+    norm = ["norm"] if conv.norm and architecture.norm != "none" else []
+    pool = ["pool"] if conv.pool else []
+    drop = ["dropout"] if conv.pool and architecture.dropout_place == "convolutions" and architecture.dropout else []
+    if architecture.batch_norm:
+        return [*pool, "batchnorm", "activation", *norm, *drop]
+    if architecture.norm_place == "before-activation":
+        return [*norm, "activation", *pool, *drop]
+    if architecture.norm_place == "after-pool":
+        return ["activation", *pool, *norm, *drop]
+    return ["activation", *norm, *pool, *drop]
+
+
+def _check_counts(architecture: Architecture, classes: int, channels: int, image_size: int) -> None:
+    if classes < 1:
+        raise BadModel(f"A classifier needs at least 1 class; classes is {classes}.")
+    if channels not in (1, 3):
+        raise BadModel(f"channels is {channels}; pictures have 1 (gray) or 3 (RGB).")
+    if not 1 <= image_size <= MAX_IMAGE_SIZE:
+        raise BadModel(f"image size is {image_size}; it is a side in pixels, from 1 to {MAX_IMAGE_SIZE}.")
+
+
+def _window(
+    architecture: Architecture, image_size: int, side: int, name: str, kernel: int, stride: int, padding: int, *, ceil: bool
+) -> int:
+    span = side + 2 * padding - kernel
+    if span < 0:
+        raise ImageSizeTooSmall(
+            f"{image_size}x{image_size} is gone before {name}: {side}x{side}"
+            f"{f' with {padding} of padding' if padding else ''} is smaller than its {kernel}x{kernel} window. {_advice(architecture)}"
+        )
+    positions = math.ceil(span / stride) if ceil else span // stride
+    if ceil and positions * stride >= side + padding:
+        positions -= 1  # a window must start inside the map
+    return positions + 1
+
+
+def _advice(architecture: Architecture) -> str:
+    takes = f"{architecture.name} was made for {architecture.image_size}x{architecture.image_size}"
+    return f"{takes}; alexnet-cifar takes 32x32." if architecture.image_size > 64 else f"{takes}."
+
+
+def _pooled(architecture: Architecture, image_size: int, side: int, conv: Conv) -> int:
+    name = f"pool{conv.name.removeprefix('conv')}"
+    kernel, stride = architecture.pool_kernel, architecture.pool_stride
+    ceil = architecture.pool_ceil and conv.pool != "strided-convolution"  # a convolution's windows do not hang over
+    return _window(architecture, image_size, side, name, kernel, stride, 0, ceil=ceil)
+
+
+def _conv_layer(conv: Conv, maps_in: int, side: int) -> Layer:
+    weights_of_a_map = maps_in // conv.towers * conv.kernel**2
+    copies = 1 if conv.shared else side * side
+    parameters = copies * conv.maps * (weights_of_a_map + 1)
+    macs = conv.maps * side * side * weights_of_a_map
+    kind = "convolution" if conv.shared else "local"
+    return Layer(conv.name, kind, (conv.maps, side, side), parameters, macs)
+
+
+def _step_layer(architecture: Architecture, conv: Conv, step: str, side: int) -> Layer:
+    number = conv.name.removeprefix("conv").removeprefix("local")
+    output = (conv.maps, side, side)
+    if step == "activation":
+        return Layer(f"{architecture.activation}{number}", "activation", output, 0, 0)
+    if step == "pool" and conv.pool == "strided-convolution":
+        weights = conv.maps // conv.towers * architecture.pool_kernel**2
+        return Layer(f"pool{number}", "convolution", output, conv.maps * (weights + 1), conv.maps * side * side * weights)
+    return Layer(f"{step}{number}", step, output, 2 * conv.maps if step == "batchnorm" else 0, 0)
+
+
+def _full_layers(architecture: Architecture, units_in: int, classes: int) -> list[Layer]:
+    layers = []
+    widths = [(full.name, full.units) for full in architecture.hidden] + [(last_name(architecture), classes)]
+    for name, units in widths:
+        layers.append(Layer(name, "fully connected", (units,), units * (units_in + 1), units * units_in))
+        units_in = units
+    return layers
+
+
+def last_name(architecture: Architecture) -> str:
+    """The name of the layer that gives the scores: one after the last of the table, as fc8."""
+    return f"fc{len(architecture.convs) + len(architecture.hidden) + 1}"

@@ -1,0 +1,46 @@
+"""The list of models: one row each. Adding a network is one table and one row here; hand-crafted systems are rows of `SYSTEMS`."""
+
+from alexnet.errors import BadModel, did_you_mean
+from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.networks import alexnet, cifar, lenet, mlp
+from alexnet.models.networks.architecture import Architecture
+
+ARCHITECTURES: dict[str, Architecture] = {
+    architecture.name: architecture
+    for architecture in (
+        alexnet.ALEXNET_2012,
+        alexnet.ALEXNET_OWT,
+        alexnet.ALEXNET_D2L,
+        alexnet.ALEXNET_ONE_TOWER,
+        cifar.CIFAR_11,
+        cifar.CIFAR_FAST,
+        cifar.CIFAR_13,
+        cifar.CIFAR_18,
+        cifar.CIFAR_26,
+        lenet.LENET,
+        mlp.MLP,
+    )
+}
+
+SMALL_PICTURE = 64  # pixels: below it, `alexnet-cifar` is the default
+
+
+def check_known(name: str) -> None:
+    """Raise BadModel, with the nearest name, for what is neither a network nor a hand-crafted system."""
+    if name not in ARCHITECTURES and name not in SYSTEMS:
+        raise BadModel(f"No model is called '{name}'. {did_you_mean(name, [*ARCHITECTURES, *SYSTEMS])}")
+
+
+def find_architecture(name: str) -> Architecture:
+    """The network of that name; raises BadModel with the nearest name, or because the name is a hand-crafted system's."""
+    check_known(name)
+    if name not in ARCHITECTURES:
+        raise BadModel(f"{name} is a hand-crafted system, and this needs a network. {did_you_mean(name, ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def default_model(side: int) -> tuple[str, str]:
+    """The model for pictures of that median short side in pixels, and the reason in one sentence."""
+    if side < SMALL_PICTURE:
+        return "alexnet-cifar", f"the pictures are {side} px, and AlexNet's first layers would leave nothing of them"
+    return "alexnet", f"the pictures are {side} px, large enough for the 2012 network"

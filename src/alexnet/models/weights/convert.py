@@ -1,0 +1,90 @@
+"""One file of weights into another form of the same function. Numbers are moved, never changed, but for exact factors of two."""
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet.errors import BadWeights
+from alexnet.models.weights.base import Form
+from alexnet.models.weights.files import check_place, read_file, write_file
+from alexnet.models.weights.load import State
+from alexnet.models.weights.registry import find_forms, form_with_names
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversion:
+    """What was written; `lines` say it to the user: how much, each tensor with its shape, what to beware of, what to run next."""
+
+    out: Path
+    tensors: dict[str, tuple[int, ...]]  # name -> shape
+    lines: tuple[str, ...]
+
+
+def convert_file(source: Path, *, from_form: str, to_form: str, out: Path) -> Conversion:
+    """Write the weights of `source`, a file or a run folder of the form `from_form`, to `out` in the form `to_form`.
+
+    Raises BadModel for unknown forms and for two that are not the same function; BadWeights for a file that is not of its form, for one
+    that cannot be converted exactly, and for an `out` that exists or whose suffix the form does not have. `out` is written whole or not at
+    all.
+    """
+    form, target = find_forms(from_form, to_form)
+    check_place(out, target)
+    choices = _choices_of_run(source, form)
+    state = read_file(source, form)
+    _check_names(source, state, form)
+    tensors = target.write(form.read(state))
+    written = {name: tensors[name] for name in target.names}
+    write_file(out, written)
+    shapes = {name: tuple(tensor.shape) for name, tensor in written.items()}
+    lines = _lines(form, target, written, choices, out)
+    return Conversion(out=out, tensors=shapes, lines=lines)
+
+
+def _choices_of_run(source: Path, form: Form) -> dict[str, str]:
+    """What a run changed in its network's table, field -> value; nothing for a plain file. Raises BadWeights for another network's run."""
+    card_file = source / "model" / "model.json"
+    if not card_file.is_file():
+        return {}
+    try:
+        card = json.loads(card_file.read_text(encoding="utf-8"))
+        model, choices = str(card["model"]), dict(card["network"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadWeights(f"{card_file} is damaged ({error}); copy the run again, or give its model/model.safetensors.") from None
+    if model != form.model:
+        needed = f"runs of {form.model}" if form.model else f"{form.suffixes[0]} files, not from runs"
+        raise BadWeights(f"{source} is a run of {model}; the form '{form.name}' is read from {needed}.")
+    return {name: str(value).lower() for name, value in choices.items() if value is not None}
+
+
+def _check_names(source: Path, state: State, form: Form) -> None:
+    missing = [name for name in form.names if name not in state]
+    unknown = sorted(set(state) - set(form.names))
+    lines = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
+    if lines:
+        raise BadWeights(f"{source} is not of the form '{form.name}'.{form_with_names(set(state))}\n  " + "\n  ".join(lines))
+
+
+def _lines(form: Form, target: Form, state: State, choices: dict[str, str], out: Path) -> tuple[str, ...]:
+    numbers = sum(tensor.numel() for tensor in state.values())
+    kind = str(next(iter(state.values())).dtype).removeprefix("torch.")
+    done = f"{form.name} -> {target.name}: {len(state)} tensors, {numbers:,} weights and biases in {kind}, written to {out}"
+    shapes = (f"  {name} {tuple(tensor.shape)}" for name, tensor in state.items())
+    other = form.name != target.name
+    notes = [form.when_read] * bool(form.when_read and other) + [target.when_written] * bool(target.when_written and other)
+    changed = _options(choices)
+    if choices and not target.model:
+        notes.append(f"The run changed its network's table; the same function needs {changed}.")
+    return (done, *shapes, *notes, *_next(target, choices, out))
+
+
+def _next(target: Form, choices: dict[str, str], out: Path) -> tuple[str, ...]:
+    if not target.model:
+        return ()
+    words = ["alexnet", "train", "DATA", "--model", target.model]
+    options = _options({**target.options, **choices})
+    return (" ".join(["Next:", *words, *([options] if options else []), "--weights", shlex.quote(str(out))]),)
+
+
+def _options(choices: dict[str, str]) -> str:
+    return " ".join(f"--network.{name.replace('_', '-')} {shlex.quote(value)}" for name, value in choices.items())

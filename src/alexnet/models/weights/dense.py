@@ -1,0 +1,72 @@
+"""The form `dense`: the same function in one tower. A group's missing connections are weights of zero.
+
+It fits `alexnet-one-tower`, whose response normalisation must then stay inside each half of the maps, as in two towers (trap 2).
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from alexnet.errors import BadWeights
+from alexnet.models.networks.alexnet import ALEXNET_2012
+from alexnet.models.networks.architecture import Architecture
+from alexnet.models.weights.base import Form
+from alexnet.models.weights.grouped import LAYERS, PUBLISHED, check_shapes
+from alexnet.models.weights.load import State
+
+GROUPED = tuple(f"{LAYERS[conv.name]}.weight" for conv in ALEXNET_2012.convs if conv.towers == 2)
+TABLE: Architecture = replace(
+    ALEXNET_2012, name="alexnet in one tower", convs=tuple(replace(conv, towers=1) for conv in ALEXNET_2012.convs)
+)
+
+
+def to_dense(state: State) -> State:
+    """The grouped network's state dict with dense convolutions: (maps, maps_in / 2, k, k) becomes (maps, maps_in, k, k)."""
+    return {name: _with_zeros(weight) if name in GROUPED else weight for name, weight in state.items()}
+
+
+def from_dense(state: State) -> State:
+    """The grouped network's state dict; raises BadWeights, with the largest weight, where towers that must be apart are connected."""
+    check_shapes(state, TABLE, tuple(LAYERS.values()))
+    for name in GROUPED:
+        _check_apart(name, state[name])
+    grouped = {name: _own_blocks(weight) if name in GROUPED else weight for name, weight in state.items()}
+    return PUBLISHED.read(grouped)
+
+
+def _with_zeros(weight: Tensor) -> Tensor:
+    first, second = weight.chunk(2)
+    nothing = torch.zeros_like(first)
+    return torch.cat([torch.cat([first, nothing], dim=1), torch.cat([nothing, second], dim=1)])
+
+
+def _own_blocks(weight: Tensor) -> Tensor:
+    maps, given = weight.shape[0] // 2, weight.shape[1] // 2
+    return torch.cat([weight[:maps, :given], weight[maps:, given:]])
+
+
+def _check_apart(name: str, weight: Tensor) -> None:
+    maps, given = weight.shape[0] // 2, weight.shape[1] // 2
+    if weight.shape[0] % 2 or weight.shape[1] % 2:
+        raise BadWeights(f"{name} is {tuple(weight.shape)}, which two towers cannot share equally.")
+    across = torch.stack([weight[:maps, given:].abs().max(), weight[maps:, :given].abs().max()]).max().item()
+    if across:
+        raise BadWeights(
+            f"{name} connects the two towers, with weights up to {across:.6g}; in two groups they would be lost, and the function changed. "
+            "Only a network whose weights between the towers are all exactly 0 can be converted; go on with --model alexnet-one-tower."
+        )
+
+
+DENSE = Form(
+    name="dense",
+    layout="the same names, every convolution dense: zeros between the towers",
+    function="alexnet",
+    names=PUBLISHED.names,
+    read=from_dense,
+    write=to_dense,
+    model="alexnet-one-tower",
+    options={"norm": "within-towers"},
+    when_written="The connections that the towers lack are zeros. alexnet-one-tower normalises across all maps unless it is told not to: "
+    "the function is the same only with --network.norm within-towers. Further training fills the zeros.",
+)

@@ -1,0 +1,100 @@
+"""Files of weights in any form: read without running code, written whole or not at all."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from zipfile import ZipFile
+
+import numpy as np
+import torch
+from numpy.lib.format import read_array
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from alexnet.errors import BadWeights
+from alexnet.models.weights.base import Form
+from alexnet.models.weights.load import State, read_weights
+
+
+def read_file(source: Path, form: Form) -> State:
+    """The tensors of a file of that form; raises BadWeights for a file that is none."""
+    of_arrays = form.suffixes == (".npz",)
+    if of_arrays and source.suffix != ".npz":
+        raise BadWeights(f"{source} cannot hold the form '{form.name}', which is read from .npz files.")
+    if source.suffix == ".npz" and not of_arrays:
+        raise BadWeights(f"{source} cannot hold the form '{form.name}', which is read from .safetensors and .pth files and run folders.")
+    state = _read_arrays(source) if of_arrays else read_weights(str(source))
+    for name, tensor in state.items():
+        if not tensor.is_floating_point() or not tensor.numel() or not bool(tensor.isfinite().all()):
+            raise BadWeights(f"{name} in {source} is not all finite numbers; these are no weights, or of a training that diverged.")
+    return state
+
+
+def check_place(out: Path, form: Form) -> None:
+    """Raise BadWeights unless a file of that form can be written there."""
+    if out.suffix not in form.suffixes:
+        raise BadWeights(f"--out {out} does not say what to write; the form '{form.name}' is written as {' or '.join(form.suffixes)}.")
+    if out.exists():
+        raise BadWeights(f"{out} exists already and is not written over. Give another name to --out, or move it away.")
+
+
+def write_file(out: Path, state: State) -> None:
+    """Write the tensors beside their place, flush them to the disk, then move them there in one step."""
+    tensors = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
+    partial = out.with_name(out.name + ".partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        WRITERS[out.suffix](partial, tensors)
+        partial.replace(out)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have names of their own for a full disk
+        raise BadWeights(f"{out} cannot be written: {getattr(error, 'strerror', None) or error}.") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _read_arrays(source: Path) -> State:
+    if not source.is_file():
+        raise BadWeights(f"There are no weights at {source}. Give an .npz file.")
+    try:
+        with source.open("rb") as file, ZipFile(file) as members:
+            return {
+                member.removesuffix(".npy"): _tensor(read_array(members.open(member), allow_pickle=False)) for member in members.namelist()
+            }
+    except Exception as error:  # a file of something else fails in as many ways as there are files
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise BadWeights(f"{source} is not an .npz file of numbers that can be read safely ({reason}).") from None
+
+
+def _tensor(array: NDArray[np.generic]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
+
+
+def _write_safetensors(path: Path, tensors: State) -> None:
+    save_file(tensors, path, {"format": "pt"})
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _write_torch(path: Path, tensors: State) -> None:
+    with path.open("wb") as file:
+        torch.save(tensors, file)
+        _flush(file.fileno(), file.flush)
+
+
+def _write_arrays(path: Path, tensors: State) -> None:
+    arrays = {name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy() for name, tensor in tensors.items()}
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+        _flush(file.fileno(), file.flush)
+
+
+def _flush(descriptor: int, flush: Callable[[], None]) -> None:
+    flush()
+    os.fsync(descriptor)
+
+
+WRITERS: dict[str, Callable[[Path, State], None]] = {".safetensors": _write_safetensors, ".pth": _write_torch, ".npz": _write_arrays}

@@ -1,0 +1,70 @@
+"""The form `alexnet`: the state dict of the 2012 network, conv2, conv4 and conv5 in two groups. The other forms meet in it."""
+
+import math
+from collections.abc import Iterator
+
+from alexnet.errors import BadWeights
+from alexnet.models.networks.alexnet import ALEXNET_2012
+from alexnet.models.networks.architecture import Architecture
+from alexnet.models.weights.base import Form, tensor_names
+from alexnet.models.weights.load import State
+
+CONVS = tuple(conv.name for conv in ALEXNET_2012.convs)
+FULL = ("fc6", "fc7", "fc8")
+LAYERS = {name: f"features.{name}" for name in CONVS} | {name: f"classifier.{name}" for name in FULL}  # the paper's name -> ours
+
+
+def check_shapes(state: State, architecture: Architecture, layers: tuple[str, ...]) -> None:
+    """Raise BadWeights, with every difference, unless each layer takes what the layer before it gives.
+
+    Widths, classes, colours, the first window and the picture's size are the file's own; the groups and the other windows are the table's.
+    layers: the state dict's names of the table's convolutions, then of the fully connected layers.
+    """
+    misfits = [
+        f"{name} is {tuple(state[name].shape)}, needs {needed}"
+        for name, needed in _needed(state, architecture, layers)
+        if tuple(state[name].shape) != needed
+    ]
+    if misfits:
+        raise BadWeights(f"These are not the weights of {architecture.name}:\n  " + "\n  ".join(misfits))
+
+
+def _needed(state: State, architecture: Architecture, layers: tuple[str, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    first = state[f"{layers[0]}.weight"]
+    given = first.shape[1] if first.dim() == 4 and first.shape[1] in (1, 3) else 3
+    window = first.shape[-1] if first.dim() == 4 else architecture.convs[0].kernel
+    for layer, conv in zip(layers, architecture.convs, strict=False):
+        maps = math.ceil(state[f"{layer}.bias"].numel() / conv.towers) * conv.towers
+        kernel = window if conv is architecture.convs[0] else conv.kernel
+        yield f"{layer}.weight", (maps, given // conv.towers, kernel, kernel)
+        yield f"{layer}.bias", (maps,)
+        given = maps
+    inputs = state[f"{layers[len(architecture.convs)]}.weight"].shape[-1:].numel()  # of fc6
+    given *= _positions(inputs, given, architecture)
+    for layer in layers[len(architecture.convs) :]:
+        units = state[f"{layer}.bias"].numel()
+        yield f"{layer}.weight", (units, given)
+        yield f"{layer}.bias", (units,)
+        given = units
+
+
+def _positions(inputs: int, maps: int, architecture: Architecture) -> int:
+    """Positions of the last maps: a square number, whichever the picture's size gave; 6 x 6 at the paper's."""
+    side = math.isqrt(inputs // max(1, maps))
+    return side * side if side and not architecture.grid else 36
+
+
+def _checked(state: State) -> State:
+    check_shapes(state, ALEXNET_2012, tuple(LAYERS.values()))
+    return state
+
+
+PUBLISHED = Form(
+    name="alexnet",
+    layout="the 2012 network's state dict; conv2, conv4, conv5 in two groups",
+    function="alexnet",
+    names=tensor_names(LAYERS.values()),
+    read=_checked,
+    write=dict,
+    model="alexnet",
+)

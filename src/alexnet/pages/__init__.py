@@ -1,0 +1,1 @@
+"""HTML, plots and templates, without a subject of their own."""

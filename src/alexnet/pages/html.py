@@ -1,0 +1,68 @@
+"""From a template and what it shows to one self-contained HTML file. Independent of runs, comparisons and studies."""
+
+import base64
+import hashlib
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from alexnet.errors import BadRun
+from alexnet.i18n.phrases import PageWords, share, size
+from alexnet.i18n.translate import Lang, say
+from alexnet.i18n.units import MISSING, count, percent, readable, short
+from alexnet.pages.plots import bar
+
+HTML_LANGUAGES: dict[Lang, str] = {"en": "en", "zh": "zh-Hans"}
+
+
+# The page works without it: the button is made by the script itself.
+COPY_SCRIPT = """
+for (const box of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) break;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = COPY;
+  button.onclick = () => navigator.clipboard.writeText(box.querySelector("code").textContent).then(() => {
+    button.textContent = COPIED;
+    setTimeout(() => { button.textContent = COPY; }, 2000);
+  });
+  box.append(button);
+}
+"""
+
+
+def write_page(page: str, out: Path) -> None:
+    """Write a page to `out`, whole or not at all; missing folders are made. Raises BadRun if `out` is a folder."""
+    if out.is_dir():
+        raise BadRun(f"{out} is a folder, and the report is one file. Name the file, for example {out / 'report.html'}.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
+    try:
+        unfinished.write_bytes(page.encode("utf-8", "replace"))  # file names may hold bytes that are no text
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def rendered(template: str, lang: Lang, **values: object) -> str:
+    """One of the templates, filled in with what it shows and the words and figures of a language."""
+    script = COPY_SCRIPT
+    for stand_in, name in (("COPY;", "report.copy"), ("COPIED;", "report.copied")):
+        script = script.replace(stand_in, f"{json.dumps(say(name, lang), ensure_ascii=False)};")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment_of(lang).get_template(template).render(script=Markup(script), script_digest=digest, **values).lstrip()
+
+
+@cache
+def environment_of(lang: Lang) -> Environment:
+    """The templates, compiled once, with the filters that all pages share."""
+    words = PageWords(lang)
+    environment = Environment(loader=PackageLoader("alexnet.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(percent=percent, count=count, readable=readable, short=short, bar=bar, size=size, share=share)
+    environment.filters.update(certainty=words.certainty, duration=words.duration, number=words.number)
+    environment.globals.update(missing=MISSING, say=words.say, words=words, html_lang=HTML_LANGUAGES[lang])
+    return environment

@@ -1,0 +1,73 @@
+"""The recipes of hand-crafted systems: the same names as the networks', settings by the size and the kind of the pictures."""
+
+from dataclasses import replace
+
+from alexnet.data.dataset import Dataset
+from alexnet.data.preprocess import PreprocessConfig
+from alexnet.errors import BadRecipe
+from alexnet.models.handcrafted.features import build_features, check_features, descriptions_of, detector_of, dictionaries_needed
+from alexnet.models.handcrafted.systems import SYSTEMS, FeatureConfig, System
+from alexnet.recipes.recipe import Recipe
+from alexnet.training.svm.config import MapChoice, SolverConfig
+from alexnet.training.svm.kernel import check_kernel_size
+
+SMALL = 64  # px
+LARGEST_SIDE = {"pixels": 32, "hog": 96}  # px; more tells these nothing
+LARGEST = 128  # px, of the others: the same patches at 200 px tell no more and take twice the time
+FOREIGN = ("training.", "network.", "augment.", "weights")  # fields of networks
+OURS = ("features.", "solver.")
+
+
+def system_recipe(name: str, system: System, data: str, dataset: Dataset) -> Recipe:
+    """The recipe `name` of a system: `quick` and `lecture` one setting each, `paper` with 256 Gaussians, as in 2011."""
+    side = dataset.native_side()
+    size = min(side, LARGEST_SIDE.get(system.features.descriptor, LARGEST))
+    features = _small(system, dataset) if size < SMALL else system.features
+    if features.encoding != "none" and features.descriptor == "sift":
+        features = replace(features, mirror=dataset.traits.flip)
+    if system.features.descriptor == "hog":
+        features = replace(features, cell=max(2, size // 8))
+    if name == "paper" and features.encoding == "fisher":
+        features = replace(features, gaussians=256, cells="1x1,2x2,1x3")
+    kernel_map: MapChoice = "explicit" if features.encoding == "words" else "auto"
+    return Recipe(
+        name=name,
+        data=data,
+        model=system.name,
+        preprocess=PreprocessConfig(image_size=size, stored_size=size, fit="squash", pixel_range="0-255"),
+        features=features,
+        solver=SolverConfig(kernel=system.kernel, map=kernel_map),
+    )
+
+
+def _small(system: System, dataset: Dataset) -> FeatureConfig:
+    """Small pictures: small bins, close together, and colours where there are any."""
+    colour = system.features.encoding == "fisher" and dataset.traits.colour
+    return replace(system.features, bins="2,3", step=2, smoothing=0.0, colour=colour)
+
+
+def check_system(recipe: Recipe, images: int) -> None:
+    """Raise for what the system cannot do with these pictures, before any is read: sizes, libraries, the size of a kernel matrix."""
+    config, size = recipe.features, recipe.preprocess.image_size
+    check_features(config)
+    if recipe.preprocess.stored_size != size:
+        raise BadRecipe(
+            f"{recipe.model} sees whole pictures: preprocess.stored_size ({recipe.preprocess.stored_size}) must be image_size ({size})."
+        )
+    if not dictionaries_needed(config):
+        build_features(config, size, [])
+    elif config.descriptor == "sift":
+        descriptions_of(config, size)
+    else:
+        detector_of(config)
+    if recipe.solver.kernel != "linear":
+        check_kernel_size(round(images * recipe.fraction), recipe.solver)
+
+
+def check_fields(model: str, changes: dict[str, object]) -> None:
+    """Raise BadRecipe for a field that belongs to models of the other kind."""
+    others, own = (FOREIGN, OURS) if model in SYSTEMS else (OURS, FOREIGN)
+    for name in (change.replace("-", "_") for change in changes):
+        if name.startswith(others) and name != "training.budget_seconds":
+            kind = "a hand-crafted system" if model in SYSTEMS else "a network"
+            raise BadRecipe(f"{model} is {kind} and has no {name}; its fields begin with {', '.join(own)}.")

@@ -1,0 +1,84 @@
+"""Fields of a recipe set by their dotted names."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import is_dataclass, replace
+from difflib import get_close_matches
+from typing import Any, get_args, get_origin, get_type_hints
+
+from alexnet.errors import BadRecipe, did_you_mean
+from alexnet.recipes.recipe import Recipe, foreign_sections
+
+
+def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with fields replaced by dotted name, as {"training.learning-rate": "0.02"}; text is read as the field's type.
+
+    Raises BadRecipe for an unknown name (with the nearest) or a value of the wrong kind.
+    """
+    known = field_names(Recipe)
+    tree: dict[str, Any] = {}
+    for dotted, value in changes.items():
+        name = dotted.replace("-", "_")
+        if name not in known:
+            foreign = foreign_sections(recipe.model)
+            raise BadRecipe(
+                f"No field of a recipe is called '{dotted}'. {_near(name, [n for n in known if n.split('.')[0] not in foreign])}"
+            )
+        *sections, last = name.split(".")
+        place = tree
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = (value, dotted)
+    replaced: Recipe = _replaced(recipe, tree)
+    return replaced
+
+
+def field_names(kind: Any, prefix: str = "") -> list[str]:
+    """All dotted names of the leaves of a recipe."""
+    names: list[str] = []
+    for name, hint in get_type_hints(kind).items():
+        names += field_names(hint, f"{prefix}{name}.") if is_dataclass(hint) else [prefix + name]
+    return names
+
+
+def _near(name: str, known: list[str]) -> str:
+    """The nearest name as it is written on the command line: the same field elsewhere, a near name, or, failing both, all."""
+    hyphened = [full.replace("_", "-") for full in known]
+    last = {full.rpartition(".")[2]: full for full in hyphened}
+    word = name.replace("_", "-")
+    near = [last.get(word.rpartition(".")[2]), *get_close_matches(word, hyphened, n=1)]
+    found = next((full for full in near if full), None)
+    return f"Did you mean '{found}'?" if found else did_you_mean(word, hyphened)
+
+
+def _replaced(owner: Any, tree: Mapping[str, Any]) -> Any:
+    """The dataclass with the tree's leaves, (value, dotted name), put in; a section's fields all at once, as they are checked together."""
+    hints = get_type_hints(type(owner))
+    values = {
+        name: _replaced(getattr(owner, name), inner) if isinstance(inner, dict) else _converted(inner[0], hints[name], inner[1])
+        for name, inner in tree.items()
+    }
+    return replace(owner, **values)
+
+
+def _converted(value: Any, hint: Any, dotted: str) -> Any:
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)] if get_origin(hint) is not None else [hint]
+    kind = kinds[0] if isinstance(kinds[0], type) else str  # a Literal: its owner checks the word
+    if kind is bool and isinstance(value, str):
+        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        value = words.get(value.lower(), value)
+    try:
+        converted = kind(value) if not (kind is bool and not isinstance(value, bool)) else None
+    except (TypeError, ValueError, OverflowError):
+        converted = None
+    if converted is None or (kind is int and isinstance(value, float) and value != converted) or not _is_finite(converted):
+        raise BadRecipe(f"{dotted} is {value!r}; it must be {_meaning(kind)}.")
+    return converted
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _meaning(kind: type) -> str:
+    return {int: "a whole number", float: "a finite number", bool: "true or false", str: "a word"}[kind]

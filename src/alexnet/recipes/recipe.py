@@ -1,0 +1,56 @@
+"""A recipe: everything that decides a run, as one value that can be written, read, changed by a dotted name, and compared."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from alexnet.data.pipeline.augment import AugmentConfig
+from alexnet.data.preprocess import PreprocessConfig
+from alexnet.errors import BadRecipe
+from alexnet.evaluation.views import VIEWS, View
+from alexnet.models.handcrafted.systems import SYSTEMS, FeatureConfig
+from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.training.config import TrainingConfig
+from alexnet.training.svm.config import SolverConfig
+
+MOST_SEEDS = 2**32
+OF_NETWORKS, OF_SYSTEMS = ("augment", "network", "training", "weights"), ("features", "solver")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """One run before it starts. `name` is the named recipe that it began from."""
+
+    name: str
+    data: str
+    model: str
+    seed: int = 0
+    weights: str = ""  # trained weights to start from: a file, or "imagenet"
+    views: str = "centre"  # how the test set is looked at, as "centre,ten"
+    fraction: float = 1.0  # of the training pictures that are used, 0 to 1; validation and test stay whole
+    preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    network: NetworkChoices = field(default_factory=NetworkChoices)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    solver: SolverConfig = field(default_factory=SolverConfig)
+
+    def __post_init__(self) -> None:
+        views_of(self.views)
+        if not 0 < self.fraction <= 1:
+            raise BadRecipe(f"fraction is {self.fraction:g}; it is a share of the training pictures, above 0 and at most 1.")
+        if not 0 <= self.seed < MOST_SEEDS:
+            raise BadRecipe(f"seed is {self.seed}; it is a whole number from 0 to {MOST_SEEDS - 1:,}.")
+
+
+def views_of(views: str) -> list[View]:
+    """The views that a recipe's word names, as "centre,ten"; raises BadRecipe for another word."""
+    names = [name.strip() for name in views.split(",") if name.strip()]
+    unknown = [name for name in names if name not in VIEWS]
+    if unknown or not names:
+        raise BadRecipe(f"views is '{views}'; it can be {', '.join(VIEWS)}, several joined by commas.")
+    return [cast(View, name) for name in names]
+
+
+def foreign_sections(model: str) -> tuple[str, ...]:
+    """The sections of a recipe that mean nothing to a model: a network has no features, a hand-crafted system no training in epochs."""
+    return OF_NETWORKS if model in SYSTEMS else OF_SYSTEMS

@@ -1,0 +1,34 @@
+"""answers.csv: what a model said of every picture that it was tested on."""
+
+import csv
+import io
+from pathlib import Path
+
+from alexnet.errors import BadRun
+from alexnet.evaluation.evaluate import Evaluation
+from alexnet.runs.folder import Run
+
+
+def answers_csv(run: Run, evaluation: Evaluation) -> str:
+    """answers.csv: what the model said of every picture that it was tested on."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(("file", "class", "predicted", "probability"))
+    best, sure = evaluation.probabilities.argmax(1), evaluation.probabilities.max(1)
+    for index, label, predicted, probability in zip(evaluation.indices, evaluation.labels, best, sure, strict=True):
+        name = run.dataset.items[index].name
+        writer.writerow((name, evaluation.classes[label], evaluation.classes[predicted], f"{probability:.6f}"))
+    return out.getvalue()
+
+
+def read_answers(path: Path) -> dict[str, bool]:
+    """The pictures of an `answers.csv` in its order, and whether each was named wrongly; raises BadRun when it is missing or damaged."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            wrong = {row["file"]: row["class"] != row["predicted"] for row in csv.DictReader(file, strict=True)}
+    except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
+        reason = f"it lacks the column {error}" if isinstance(error, KeyError) else str(error)
+        raise BadRun(f"{path} is missing or damaged ({reason}); delete {path.parent} and start the same command again.") from None
+    if not wrong:
+        raise BadRun(f"{path} is empty; delete {path.parent} and start the same command again.")
+    return wrong

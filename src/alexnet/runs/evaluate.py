@@ -1,0 +1,84 @@
+"""`alexnet evaluate`: a finished run measured on its own test set, another split, or other pictures."""
+
+from pathlib import Path
+
+from alexnet.data.dataset import SPLIT_NAMES, Dataset, Part
+from alexnet.data.open import open_dataset
+from alexnet.data.pipeline.image_store import open_pictures
+from alexnet.errors import AlexNetError, BadDataset, BadRun
+from alexnet.evaluation.evaluate import Evaluation, evaluate
+from alexnet.evaluation.views import VIEWS, View
+from alexnet.inference.classifier import Classifier, load
+from alexnet.recipes.toml import from_toml
+from alexnet.runs.folder import RunFolder
+from alexnet.runs.workers import device_of, own_processors
+from alexnet.runtime.device import autocast, choose_precision
+from alexnet.runtime.distributed import World, joined_world
+from alexnet.storage.files import read_object
+
+
+def evaluate_run(
+    run: str | Path,
+    data: str | Path | None = None,
+    *,
+    split: str = "test",
+    views: View = "centre",
+    device: str = "auto",
+    workers: int | None = None,
+) -> Evaluation:
+    """Measure the classifier of `run` on a split of the pictures it was trained on, or on `data`.
+
+    `data` that holds all pictures of the run, by name, is the run's own, moved: the run's split is used. Of other pictures, the
+    split is used if they have one, else all. Workers that torchrun has started share the pictures.
+    Raises BadRun, BadDataset with what to do.
+    """
+    if split not in SPLIT_NAMES:
+        raise BadDataset(f"There is no split '{split}'; use {', '.join(SPLIT_NAMES)}.")
+    if views not in VIEWS:
+        raise AlexNetError(f"There is no view '{views}'; use {', '.join(VIEWS)}.")
+    with joined_world(device) as world:
+        classifier, folder = load(run, device=str(device_of(device, world))), RunFolder(Path(run))
+        dataset = open_dataset(data if data is not None else _own_data(folder))
+        indices = _own_split(folder, dataset, split) if data is None or _is_own(folder, dataset) else _split_of(dataset, split)
+        return _measured(classifier, dataset, indices, views, own_processors(world) if workers is None else workers, world)
+
+
+def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view: View, workers: int, world: World) -> Evaluation:
+    preprocess = classifier.card.preprocess
+    part = Part(dataset, indices)
+    pictures = open_pictures(part, preprocess.stored_size, preprocess.fit, workers=workers, check=False, world=world)
+    with autocast(choose_precision("auto", classifier.device), classifier.device):
+        return evaluate(
+            classifier.model, part, pictures, pictures.readable, classifier.classes, view=view, flip=classifier.card.flip, world=world
+        )
+
+
+def _own_data(folder: RunFolder) -> str:
+    if not folder.recipe.exists():
+        raise BadRun(
+            f"{folder.path} does not say what it was trained on (no recipe.toml); name the pictures: alexnet evaluate {folder.path} DATA"
+        )
+    return from_toml(folder.recipe).data
+
+
+def _own_split(folder: RunFolder, dataset: Dataset, split: str) -> list[int]:
+    if not folder.splits.exists():
+        raise BadRun(f"{folder.path} has no splits.json; name the pictures: alexnet evaluate {folder.path} DATA")
+    splits = folder.read_splits(dataset)
+    indices = list(getattr(splits, split))
+    if not indices:
+        raise BadDataset(f"This run has no {split} pictures. It has {len(splits.validation):,} validation pictures: --split validation.")
+    return indices
+
+
+def _is_own(folder: RunFolder, dataset: Dataset) -> bool:
+    """Whether the data set holds every picture of the run, by name: then most of them were trained on, and only its split is fair."""
+    if not folder.splits.exists():
+        return False
+    names = {item.name for item in dataset.items}
+    return all(names.issuperset(of_split) for of_split in read_object(folder.splits, SPLIT_NAMES).values())
+
+
+def _split_of(dataset: Dataset, split: str) -> list[int]:
+    named = [index for index, item in enumerate(dataset.items) if item.split == split]
+    return named or list(range(len(dataset.items)))

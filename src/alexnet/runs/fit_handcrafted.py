@@ -1,0 +1,231 @@
+"""A hand-crafted system fitted to a run's pictures: dictionaries from a sample, features on disk, one convex problem."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from alexnet.data.curation.splits import Splits
+from alexnet.data.pipeline.image_store import Pictures
+from alexnet.errors import BadDataset, Interrupted
+from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
+from alexnet.models.handcrafted.model import PIXELS_AT_ONCE, HandcraftedModel
+from alexnet.models.handcrafted.systems import FeatureConfig
+from alexnet.recipes.overrides import changed
+from alexnet.recipes.recipe import Recipe
+from alexnet.runs.folder import Run
+from alexnet.runs.prepare import labels_of
+from alexnet.runs.result import Fitted
+from alexnet.runtime.device import one_torch_thread
+from alexnet.runtime.events import Extracting, Message
+from alexnet.training.dictionaries import fit_dictionary, sampled, spread, wanted_descriptors
+from alexnet.training.feature_cache import LARGEST, FeatureCache, Rows, digest_of, forget
+from alexnet.training.svm.candidates import Trial
+from alexnet.training.svm.model_selection import Choice, choose
+from alexnet.training.svm.rows import FeatureSet
+
+SAMPLED_PICTURES = 2_000  # at most, for PCA, words and Gaussians
+METHODS = {
+    "primal": "Newton-like steps in the primal, to the tolerance",
+    "dual": "coordinate ascent in the dual, to the tolerance or the last pass",
+    "descent": "averaged stochastic gradient descent, stopped early on purpose: the gap says what was left, and further passes overfit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Extraction:
+    """What features of which pictures, in order."""
+
+    features: nn.Module
+    pictures: Pictures
+    indices: tuple[int, ...]
+
+
+def fit_system(run: Run, pictures: Pictures, splits: Splits) -> Fitted:
+    """Fit the recipe's system; an interrupted extraction goes on where it stopped, the rest is done again."""
+    run.recipe = recipe = _resolved(run)
+    started = time.monotonic()
+    dictionaries = _dictionaries(run, pictures, splits)
+    features = build_features(recipe.features, recipe.preprocess.image_size, dictionaries).to(run.device).eval()
+    rows, rate = _extracted(run, _Extraction(features, pictures, splits.train + splits.validation), dictionaries)
+    train, labels = len(splits.train), labels_of(pictures, splits.train + splits.validation)
+    choice = choose(
+        FeatureSet(rows[:train], labels[:train]),
+        FeatureSet(rows[train:], labels[train:]),
+        classes=len(run.dataset.classes),
+        kernel=recipe.solver.kernel,
+        config=recipe.solver,
+        seed=recipe.seed,
+        device=run.device,
+        together=FeatureSet(rows, labels),
+        tell=lambda text: run.listen(Message(text)),
+        should_stop=run.should_stop,
+    )
+    size, classes = recipe.preprocess.image_size, len(run.dataset.classes)
+    model = HandcraftedModel(recipe.features, dictionaries, choice.machine, image_size=size, classes=classes).to(run.device)
+    del rows
+    forget(run.folder.features)
+    return Fitted(
+        model=model,
+        validation_error=choice.validation_error,
+        epochs=1.0,  # each picture is looked at once
+        seconds=time.monotonic() - started,
+        images_per_second=rate,
+        parameters=model.parameters_fitted,
+        macs=model.macs,
+        machine=choice.machine.spec(),
+        solver=solver_story(choice, train, len(splits.validation)),
+    )
+
+
+def _resolved(run: Run) -> Recipe:
+    """The run's recipe, without a fit on validation pictures where others learn from so many pictures, or from the same ones."""
+    shared = run.recipe.fraction < 1 or run.splits is not None
+    return changed(run.recipe, {"solver.refit": False}) if shared else run.recipe
+
+
+def solver_story(choice: Choice, training: int, validation: int) -> dict[str, object]:
+    """What the convex problem said of these numbers of pictures, for the report and for JSON: the certificate that no network has."""
+    return {
+        "kernel": choice.kernel + ("" if choice.exact else " (explicit map)" if choice.kernel != "linear" else ""),
+        **({"method": METHODS[choice.method]} if choice.method else {}),
+        "trained on": _trained_on(choice, training, validation),
+        "C": choice.strength,
+        **({"gamma": choice.gamma} if choice.gamma is not None else {}),
+        "primal objective": choice.primal,
+        "dual objective": choice.dual,
+        "relative duality gap": choice.relative_gap,
+        "passes": choice.passes,
+        "seconds": choice.seconds,
+        "tried": {_name(trial): _trial(trial) for trial in choice.trials},
+    }
+
+
+def _trained_on(choice: Choice, training: int, validation: int) -> str:
+    if not choice.refitted:
+        return f"{training:,} training pictures"
+    return f"{training:,} training pictures; once C was chosen, again on them and the {validation:,} validation pictures"
+
+
+def _name(trial: Trial) -> str:
+    return f"C = {trial.strength:g}" + ("" if trial.gamma is None else f", gamma = {trial.gamma:.3g}")
+
+
+def _trial(trial: Trial) -> str:
+    return f"validation error {trial.validation_error:.2%}, training error {trial.training_error:.2%}, gap {trial.relative_gap:.2%}"
+
+
+def _dictionaries(run: Run, pictures: Pictures, splits: Splits) -> list[Dictionary]:
+    """Fitted on training pictures alone, one for each kind of descriptor."""
+    config, size, seed = run.recipe.features, run.recipe.preprocess.image_size, run.recipe.seed
+    if not dictionaries_needed(config):
+        return []
+    chosen = spread(splits.train, SAMPLED_PICTURES, seed)
+    wanted = wanted_descriptors(config)
+    found: list[Dictionary] = []
+    for describe, positions in _describers(config, size, run.device):
+        share = min(1.0, wanted / (positions * len(chosen)))
+        blocks = (block.numpy() for _, block in _in_threads(describe, _batches(run, pictures, chosen), _threads(run)))
+        sample = sampled(blocks, wanted, share, seed)
+        if not len(sample):
+            raise BadDataset(
+                f"{run.recipe.model} finds no interest points in the training pictures. Use fisher-svm, which looks everywhere."
+            )
+        run.listen(Message(f"Fitting {_what(config)} to {len(sample):,} of the training pictures' descriptors ..."))
+        found.append(fit_dictionary(sample, config, seed))
+        _stop_if_asked(run)
+    return found
+
+
+def _what(config: FeatureConfig) -> str:
+    return f"{config.words:,} visual words" if config.encoding == "words" else f"{config.gaussians} Gaussians"
+
+
+Describe = Callable[[Tensor], Tensor]  # uint8 images -> descriptors (n, d)
+
+
+def _describers(config: FeatureConfig, image_size: int, device: torch.device) -> list[tuple[Describe, int]]:
+    """For each kind of descriptor: the function, and how many of them a picture has (of interest points, about)."""
+    if config.descriptor != "sift":
+        detector = detector_of(config)
+        return [(lambda images: detector(images)[0], 100)]
+
+    def flat(description: nn.Module) -> Describe:
+        return lambda images: description(images).flatten(0, 1)
+
+    return [(flat(one.to(device)), len(one.centres)) for one in descriptions_of(config, image_size)]
+
+
+def _in_threads(work: Callable[[Tensor], Tensor], batches: Iterator[tuple[int, Tensor]], threads: int) -> Iterator[tuple[int, Tensor]]:
+    """The work on each batch, in order, a few batches ahead; one thread of torch's on each, which for pictures beats many on one."""
+    with one_torch_thread(), ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        waiting: deque[tuple[int, Future[Tensor]]] = deque()
+        for number, images in batches:
+            waiting.append((number, pool.submit(_without_gradients, work, images)))
+            while len(waiting) > 2 * threads:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        for first, result in waiting:
+            yield first, result.result()
+
+
+def _without_gradients(work: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return work(images).cpu()
+
+
+def _batches(run: Run, pictures: Pictures, indices: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
+    """Number of the first picture, and uint8 (n, 3, S, S) on the run's device."""
+    size = run.recipe.preprocess.image_size
+    count = max(1, min(64, PIXELS_AT_ONCE // size**2))
+    parts = [indices[start : start + count] for start in range(0, len(indices), count)]
+    for number, images in enumerate(pictures.stream(parts)):
+        _stop_if_asked(run)
+        yield number * count, images.to(run.device)
+
+
+def _extracted(run: Run, extraction: _Extraction, dictionaries: Sequence[Dictionary]) -> tuple[Rows, float]:
+    """The features of all pictures, half precision, and pictures per second (0 where all were there already)."""
+    recipe, indices = run.recipe, extraction.indices
+    settings = {"features": asdict(recipe.features), "preprocess": asdict(recipe.preprocess)}
+    tensors = {f"{i}.{name}": value for i, one in enumerate(dictionaries) for name, value in one.items()}
+    content = np.ascontiguousarray(extraction.pictures.fingerprints.digests[list(indices)]).tobytes()
+    key = digest_of(settings, tensors, content)
+    cache = FeatureCache(run.folder.features, key, rows=len(indices), dimensions=int(extraction.features.dimensions))  # type: ignore[arg-type]
+    started, before = time.monotonic(), cache.done
+    if before:
+        run.listen(Message(f"Going on with the features of picture {before + 1:,} of {len(indices):,}."))
+    rows = cache.fill(lambda first: _vectors(run, extraction, first))
+    return rows, (len(indices) - before) / max(1e-9, time.monotonic() - started)
+
+
+def _vectors(run: Run, extraction: _Extraction, first: int) -> Iterator[NDArray[np.floating[Any]]]:
+    total, started = len(extraction.indices), time.monotonic()
+    batches = _batches(run, extraction.pictures, extraction.indices[first:])
+
+    def halves(images: Tensor) -> Tensor:
+        vectors: Tensor = extraction.features(images)
+        return vectors.clamp_(-LARGEST, LARGEST).half()  # here, where several threads do it
+
+    for number, vectors in _in_threads(halves, batches, _threads(run)):
+        yield vectors.numpy()
+        done = first + number + len(vectors)
+        left = (time.monotonic() - started) / (done - first) * (total - done)
+        run.listen(Extracting(done, total, left))
+
+
+def _threads(run: Run) -> int:
+    """As many as torch may use here: a process of a study has one."""
+    return torch.get_num_threads() if run.device.type == "cpu" else 1
+
+
+def _stop_if_asked(run: Run) -> None:
+    if run.should_stop():
+        raise Interrupted("Stopped while features are extracted; what is done is kept.")

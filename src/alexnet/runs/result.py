@@ -1,0 +1,72 @@
+"""What a fit returns, and what a finished run says of itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from alexnet.models.base import ImageModel
+from alexnet.recipes.recipe import Recipe, views_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What a finished run says; the keys are the command line's."""
+
+    run: str
+    model: str
+    recipe: str
+    epochs: float
+    seconds: float
+    images_per_second: float
+    validation_error: float
+    test_error: float | None  # None without a test set
+    skipped: int
+    report: str
+    model_reason: str
+    n_train: int = 0
+    n_test: int = 0
+    test_interval: tuple[float, float] | None = None  # 95%
+    parameters: int = 0
+    macs: int = 0  # multiply-accumulates per picture
+    bytes: int = 0  # of the model's files
+    predict_milliseconds: float = 0.0  # a decoded picture, in batches
+    peak_memory_bytes: int | None = None  # of the whole run; None where the system does not say
+    baseline: dict[str, Any] | None = None  # the hand-crafted system beside a network
+
+
+def kept_result(values: Mapping[str, Any]) -> Result:
+    """The result that a finished run's file holds, as it was when it was written."""
+    interval = values.get("test_interval")
+    return Result(**{**values, "test_interval": tuple(interval) if interval else None})
+
+
+REPORT_SECONDS = 3.0  # the report and the last files, kept free in a budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """The model with the weights or the strength that validation chose.
+
+    seconds: of fitting alone. images_per_second: training pictures through steps, or through extraction. history: one row an epoch, empty
+    where there are none. machine: the spec of what stands on frozen or hand-crafted features. solver: what the convex problem said.
+    """
+
+    model: ImageModel
+    validation_error: float
+    epochs: float
+    seconds: float
+    images_per_second: float
+    parameters: int
+    macs: int
+    history: tuple[Mapping[str, float], ...] = ()
+    layers: tuple[dict[str, Any], ...] = ()
+    filters: Tensor | None = None
+    machine: Mapping[str, Any] | None = None
+    solver: Mapping[str, Any] = field(default_factory=dict)
+
+
+def views_looked_at(recipe: Recipe) -> int:
+    """How many crops of each test picture the recipe's views look at."""
+    return sum(10 if view == "ten" else 1 for view in views_of(recipe.views))

@@ -1,0 +1,116 @@
+"""A run over several workers: what they must agree on before they start, and what is theirs of this machine."""
+
+import os
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from alexnet.data.curation.splits import Splits
+from alexnet.data.dataset import Dataset
+from alexnet.errors import AlexNetError, BadRun
+from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.recipes.overrides import changed
+from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.resolve import shapes_only
+from alexnet.recipes.toml import to_toml
+from alexnet.runs.folder import RunFolder
+from alexnet.runtime.device import choose_device
+from alexnet.runtime.distributed import World, is_launched
+from alexnet.runtime.machine import processors
+from alexnet.training.parallel.registry import check_layout
+
+PUBLISHED_BATCH = 128  # pictures a worker, in One weird trick
+SIGHT_SECONDS = 30.0  # for a file of the first worker's to be seen over a network's file system
+
+
+def device_of(name: str, world: World) -> torch.device:
+    """The worker's device: of several cards on a machine, each worker has its own. Of the processor it takes its share of threads."""
+    device = choose_device(name)
+    if world.size == 1:
+        return device
+    if device.type == "cuda" and ":" not in str(device):
+        device = choose_device(f"cuda:{world.local_rank}")
+        torch.cuda.set_device(device)
+    if device.type == "cpu":
+        torch.set_num_threads(max(1, processors() // world.local_size))  # torchrun says 1, whatever there is
+    return device
+
+
+def own_processors(world: World) -> int:
+    """Threads and processes that decode for this worker."""
+    return max(1, processors() // world.local_size)
+
+
+def fit_for_workers(recipe: Recipe, layout: str, classes: int, world: World, asked: Mapping[str, Any]) -> Recipe:
+    """The recipe for this layout, with One weird trick's rates in the hybrid; raises AlexNetError where it cannot be spread so."""
+    if world.size == 1:
+        return recipe
+    if recipe.model in SYSTEMS:
+        raise AlexNetError(f"{recipe.model} is fitted by one process: start it without torchrun. Networks are trained by several.")
+    check_layout(layout, shapes_only(recipe, classes).network, world, recipe.training)
+    said = any(name.replace("-", "_") == "training.conv_learning_rate" for name in asked)
+    if layout != "hybrid" or said or recipe.training.batch_size <= PUBLISHED_BATCH:
+        return recipe
+    return changed(recipe, {"training.conv_learning_rate": recipe.training.batch_size / PUBLISHED_BATCH})
+
+
+def start_together(folder: RunFolder, recipe: Recipe, dataset: Dataset, world: World, *, resume: bool) -> None:
+    """Make the run folder, or find it again, on all workers, which must be doing the same; raises AlexNetError with the difference."""
+    try:
+        folder.start(recipe, resume=resume)
+        refusal = ""
+    except BadRun as problem:
+        refusal = str(problem)
+    refusal = world.words_of_first("refusal", refusal)
+    if refusal:
+        raise BadRun(refusal)
+    if world.size == 1:
+        return
+    world.check_same("pictures", f"{len(dataset.items):,} pictures of {len(dataset.classes):,} classes")
+    world.check_same("recipe", f"checksum {zlib.crc32(to_toml(replace(recipe, data='')).encode()):08x}")
+    until = time.monotonic() + SIGHT_SECONDS
+    while not folder.recipe.exists():
+        if time.monotonic() > until:
+            raise BadRun(f"Worker {world.rank} does not see {folder.path}: --out must be on a disk that all machines share.")
+        time.sleep(0.2)
+
+
+def check_same_splits(splits: Splits, world: World) -> None:
+    """Raise AlexNetError where the workers would train on different pictures."""
+    if world.size > 1:
+        parts = (np.asarray(part, np.int64).tobytes() for part in (splits.train, splits.validation, splits.test))
+        sums = " ".join(f"{zlib.crc32(part):08x}" for part in parts)
+        world.check_same("splits", f"{len(splits.train):,} training pictures, checksums {sums}")
+
+
+def needs_out(out: str | Path | None, world: World) -> None:
+    """Raise BadRun where several workers have no folder that all know."""
+    if world.size > 1 and out is None:
+        raise BadRun("Several workers need a run folder that all of them know: name it with --out.")
+
+
+def needs_one_process(verb: str) -> None:
+    """Raise AlexNetError where torchrun has started several processes for a verb that shares its work out otherwise."""
+    if is_launched():
+        mistake = AlexNetError(f"alexnet {verb} is one process that starts others itself: start it without torchrun.")
+        mistake.said = os.environ["RANK"] != "0"
+        raise mistake
+
+
+def resumes(out: str | Path | None, world: World, *, asked: bool) -> bool:
+    """Whether a run is gone on with: asked for, or started anew by the launcher after a worker was lost."""
+    return asked or (world.restarts > 0 and out is not None and (Path(out) / "recipe.toml").exists())
+
+
+def launched_as(world: World) -> list[str]:
+    """The words in front of `alexnet` that start as many workers again."""
+    if world.size == 1:
+        return ["alexnet"]
+    machines = ["--nnodes", str(world.size // world.local_size)] if world.size > world.local_size else []
+    return ["torchrun", *machines, "--nproc-per-node", os.environ.get("LOCAL_WORLD_SIZE", "1"), "-m", "alexnet"]

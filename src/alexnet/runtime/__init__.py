@@ -1,0 +1,1 @@
+"""Device, machine, workers, interrupts, events, pools of processes."""

@@ -1,0 +1,38 @@
+"""Text and JSON files that are whole or not there, and folders that are free."""
+
+import json
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from alexnet.errors import BadRun
+
+
+def read_object(path: Path, keys: Iterable[str]) -> dict[str, Any]:
+    """The JSON object in one of the run's files; raises BadRun when it is damaged or lacks a key."""
+    try:
+        value: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")).items())
+        missing = [key for key in keys if key not in value]
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadRun(f"{path} is damaged ({error}); copy the run again, or delete the file and add --resume.") from None
+    if missing:
+        raise BadRun(f"{path} is damaged (it lacks {', '.join(missing)}); copy the run again, or delete the file and add --resume.")
+    return value
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Write a file beside its place, then move it there in one step, so that nobody ever reads half of it. Text is UTF-8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False) as file:
+        file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
+    Path(file.name).replace(path)
+
+
+def free_folder(parent: Path, stem: str) -> Path:
+    """The first of `stem`, `stem-2`, `stem-3` ... under `parent` that does not exist."""
+    number, path = 1, parent / stem
+    while path.exists():
+        number += 1
+        path = parent / f"{stem}-{number}"
+    return path

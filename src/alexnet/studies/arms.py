@@ -1,0 +1,212 @@
+"""The recipe that all arms share, and what an arm makes of it. Knows no runs and no results."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alexnet.data.dataset import Dataset
+from alexnet.errors import AlexNetError, BadDataset, BadRecipe
+from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.recipes.overrides import changed
+from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.resolve import layers_of, plan
+from alexnet.studies.claim import Arm, Changes, Study
+from alexnet.studies.outcome import Outcome
+from alexnet.studies.trial import digest
+
+NETWORK = "alexnet"
+SMALL = 64  # px: smaller pictures are seen at their own size, through 5x5 windows instead of 11x11 ones with stride 4
+BATCH = 32  # pictures a step: in few epochs on few pictures it is steps that move the weights
+SMALLEST = 15  # px: 15, 7, 3 and 1 after three poolings
+SETS_THE_SCALE: dict[str, tuple[str, type]] = {
+    "network.width": ("width", float),
+    "fraction": ("fraction", float),
+    "training.epochs": ("epochs", float),
+    "preprocess.image_size": ("size", int),
+}  # fields of a recipe that are a study's scale
+LARGEST_MATCH = 1 << 17  # hidden units that a search for equal parameters goes up to
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A change that multiplies the common recipe's number."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A change to the whole number that gives as many parameters (or macs) as the network before this arm's other changes has."""
+
+    total: str  # "parameters" or "macs"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scale:
+    """How large the runs of a study are."""
+
+    size: int  # px a side that the network sees
+    width: float  # of the network's maps and units
+    fraction: float  # of the training pictures
+    epochs: float
+
+
+def seen_side(side: int) -> int:
+    """The largest side up to `side` px that three poolings by 2 halve alike whether their windows overlap or not: 31 of 32, 23 of 28."""
+    return (side + 1) // 8 * 8 - 1
+
+
+def common_recipe(data: str, dataset: Dataset, scale: Scale, fields: Mapping[str, Any]) -> Recipe:
+    """The 2012 network in the quick recipe, at a study's scale; `fields` are the user's own and go before all.
+
+    Raises BadDataset for pictures that three poolings leave nothing of.
+    """
+    side = dataset.native_side()
+    if seen_side(side) < SMALLEST:
+        raise BadDataset(f"{dataset.name} has pictures of {side} px; a study needs {SMALLEST} px or more, as AlexNet pools three times.")
+    sizes = _small_sizes(side) if side < SMALL else {"preprocess.stored_size": scale.size * 8 // 7, "preprocess.image_size": scale.size}
+    changes = sizes | {
+        "training.batch_size": BATCH,
+        "network.width": scale.width,
+        "fraction": scale.fraction,
+        "training.epochs": scale.epochs,
+    }
+    own = {name: value for name, value in fields.items() if name not in SETS_THE_SCALE or (side < SMALL and name.startswith("pre"))}
+    chosen = plan(data, dataset, model=NETWORK, recipe="quick", weights=None, seed=None, image_size=None, changes=changes | own)
+    return replace(chosen.recipe, name="study")
+
+
+def _small_sizes(side: int) -> dict[str, Any]:
+    windows = {"network.first_kernel": 5, "network.first_stride": 1, "network.first_padding": 2}
+    sizes = {"preprocess.stored_size": side, "preprocess.image_size": seen_side(side), "augment.crop_padding": 2}
+    return windows | sizes
+
+
+def arm_recipe(study: Study, arm: Arm, common: Recipe, dataset: Dataset, *, seed: int) -> Recipe:
+    """The resolved recipe of one run; raises BadRecipe, BadModel or ImageSizeTooSmall for an arm that these pictures do not allow."""
+    small = dataset.native_side() < SMALL
+    shared = changed(common, _numbers(dict(study.changes) | (dict(study.small) if small else {}), common))
+    if small and study.small_model:
+        shared = replace(shared, model=study.small_model, network=_without_windows(shared.network))
+    start = _of_another_model(arm.model, shared, dataset) if arm.model else shared
+    recipe = _matched(start, shared, dict(arm.changes) | (dict(arm.small) if small else {}), len(dataset.classes))
+    _check_flips(recipe, dataset)
+    if recipe.model not in SYSTEMS:
+        layers_of(recipe, len(dataset.classes))
+    return replace(recipe, seed=seed)
+
+
+def _without_windows(choices: NetworkChoices) -> NetworkChoices:
+    """The common choices without the first layer's window, which is AlexNet's at a small size."""
+    return replace(choices, first_kernel=None, first_stride=None, first_padding=None)
+
+
+def plain_changes(arm: Arm, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """What the arm changes, with the values that its resolved recipe has."""
+    names = dict(arm.changes) | (dict(arm.small) if dataset.native_side() < SMALL else {})
+    return {name: value_of(recipe, name) for name in names}
+
+
+def value_of(recipe: Recipe, dotted: str) -> Any:
+    """A field by its dotted name."""
+    value: Any = recipe
+    for part in dotted.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _of_another_model(model: str, shared: Recipe, dataset: Dataset) -> Recipe:
+    """A system has a recipe of its own; another network trains as the common one does."""
+    if model in SYSTEMS:
+        own = plan(shared.data, dataset, model=model, recipe="quick", weights=None, seed=None, image_size=None, changes={}).recipe
+        return replace(own, name="study", fraction=shared.fraction)
+    choices = NetworkChoices(initialisation=shared.network.initialisation)
+    return replace(shared, model=model, network=choices)
+
+
+def _numbers(changes: Changes, recipe: Recipe) -> dict[str, Any]:
+    """The changes with relative ones worked out; whole numbers stay whole."""
+    return {name: _times(recipe, name, value.factor) if isinstance(value, Times) else value for name, value in changes.items()}
+
+
+def _times(recipe: Recipe, dotted: str, factor: float) -> float:
+    value = value_of(recipe, dotted)
+    if value is None:  # a network's own width is 1
+        return factor
+    return round(factor * value) if isinstance(value, int) else float(f"{factor * value:.6g}")
+
+
+def _matched(start: Recipe, shared: Recipe, changes: Changes, classes: int) -> Recipe:
+    plain = {name: value for name, value in changes.items() if not isinstance(value, Matching)}
+    recipe = changed(start, _numbers(plain, shared))
+    for name, value in changes.items():
+        if isinstance(value, Matching):
+            recipe = changed(recipe, {name: _matching(recipe, name, value.total, _total(shared, classes, value.total), classes)})
+    return recipe
+
+
+def _total(recipe: Recipe, classes: int, what: str) -> int:
+    return sum(getattr(layer, what) for layer in layers_of(recipe, classes))
+
+
+def _matching(recipe: Recipe, field: str, what: str, wanted: int, classes: int) -> int:
+    """The largest whole number with which the network has at most `wanted` of them, by bisection."""
+    low, high = 1, LARGEST_MATCH
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = _total(changed(recipe, {field: middle}), classes, what) <= wanted
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return low
+
+
+def _check_flips(recipe: Recipe, dataset: Dataset) -> None:
+    if recipe.augment.flip and not dataset.traits.flip and recipe.model not in SYSTEMS:
+        raise BadRecipe(f"Mirrored pictures change their class in {dataset.name}, so this arm means nothing here.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedArm:
+    """An arm's recipe for each seed; with a failure, none. changes: as the page shows them, numbers worked out."""
+
+    name: str
+    model: str
+    changes: Changes
+    recipes: Sequence[Recipe] = ()
+    failure: str | None = None
+
+    def outcome(self, outcomes: Mapping[str, Outcome], seed: int) -> Outcome:
+        """What the run of that seed gave; of an arm that cannot run, why."""
+        if self.failure is not None:
+            return Outcome(key="", seed=seed, failure=self.failure)
+        return outcomes[digest(self.recipes[seed])]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arms:
+    """All arms of a claim; `reason` says why the claim cannot be studied on these pictures."""
+
+    seeds: int
+    arms: Mapping[str, ResolvedArm]
+    reason: str | None = None
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """Of all runs."""
+        return [] if self.reason is not None else [recipe for arm in self.arms.values() for recipe in arm.recipes]
+
+
+def resolve(study: Study, common: Recipe, dataset: Dataset, *, seeds: int) -> Arms:
+    """An arm that these pictures do not allow is kept with its reason; if the claim is about it, so is the claim."""
+    arms = {arm.name: _resolved(study, arm.name, common, dataset, seeds) for arm in study.arms}
+    reason = next((failure for name in (study.better, study.worse) if (failure := arms[name].failure)), None)
+    return Arms(seeds=seeds, arms=arms, reason=reason)
+
+
+def _resolved(study: Study, name: str, common: Recipe, dataset: Dataset, seeds: int) -> ResolvedArm:
+    arm = study.arm(name)
+    try:
+        recipes = [arm_recipe(study, arm, common, dataset, seed=seed) for seed in range(seeds)]
+    except AlexNetError as error:
+        return ResolvedArm(name=name, model=arm.model or NETWORK, changes={}, failure=str(error))
+    return ResolvedArm(name=name, model=recipes[0].model, changes=plain_changes(arm, recipes[0], dataset), recipes=recipes)

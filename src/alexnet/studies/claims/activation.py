@@ -1,0 +1,65 @@
+"""ReLU against the saturating nonlinearities (paper 3.1 and figure 1), with the weights of 2012 and with later ones."""
+
+from typing import Any
+
+from alexnet.studies.arms import Times
+from alexnet.studies.claim import TARGET_ERROR, Arm, Published, Study
+
+# As in figure 1: no regularisation of any kind, a constant rate, chosen for each nonlinearity. Weights and pixels are those of 2012.
+OF_2012 = {
+    "network.dropout": 0.0,
+    "network.initialisation": "table",
+    "preprocess.pixel_range": "0-255",
+    "augment.crop": False,
+    "augment.flip": False,
+    "augment.brightness": 0.0,
+    "augment.colour_temperature": 0.0,
+    "training.epochs": Times(10.0),
+    "training.enough_training_error": TARGET_ERROR,
+    "training.batch_size": 32,
+    "training.weight_decay": 0.0,
+    "training.label_smoothing": 0.0,
+    "training.schedule": "constant",
+    "training.learning_rate": 0.002,
+    "training.bias_learning_rate": 2.0,
+    "training.nesterov": False,
+}
+
+
+def _later(nonlinearity: str, weights: str, rate: float) -> dict[str, Any]:
+    """Weights whose scale follows the layer's size, pictures of variance 1, and the rate that suits both."""
+    return {
+        "network.activation": nonlinearity,
+        "network.initialisation": weights,
+        "preprocess.pixel_range": "unit-variance",
+        "training.learning_rate": rate,
+    }
+
+
+ACTIVATION = Study(
+    claim="activation",
+    section="3.1",
+    measure="epochs",
+    better="relu",
+    worse="tanh-own",
+    arms=(
+        Arm(name="relu"),
+        Arm(name="tanh", changes={"network.activation": "tanh"}),
+        Arm(name="tanh-own", changes={"network.activation": "tanh", "training.learning_rate": 0.012}, fair="own-rate"),
+        Arm(name="sigmoid", changes={"network.activation": "sigmoid"}),
+        Arm(name="relu-later", changes=_later("relu", "he", 0.01), fair="later-weights"),
+        Arm(name="tanh-later", changes=_later("tanh", "xavier", 0.02), fair="later-weights"),
+        Arm(name="sigmoid-later", changes=_later("sigmoid", "xavier", 0.05), fair="later-weights"),
+    ),
+    changes=OF_2012,
+    small_model="alexnet-cifar-26",  # the authors' own four-layer network of this section
+    small={
+        "fraction": Times(0.5),
+        "network.width": 1.0,
+        "augment.crop_padding": 0,
+    },
+    published=(
+        Published(name="fewer-epochs", source="Krizhevsky, Sutskever, Hinton 2012, figure 1", setting="cifar-four-layers"),
+        Published(name="relu-tanh", source="caffenet-benchmark", setting="imagenet-128"),
+    ),
+)

@@ -1,0 +1,43 @@
+"""Crops, mirrors and colours (paper 4.1)."""
+
+from alexnet.studies.claim import Arm, Published, Study
+
+
+def augmented(
+    *, crop: bool = False, flip: bool = False, brightness: float = 0.0, temperature: float = 0.0, pca: float = 0.0
+) -> dict[str, object]:
+    """Every kind of augmentation said, so that an arm has what it names and nothing else."""
+    return {
+        "augment.crop": crop,
+        "augment.flip": flip,
+        "augment.brightness": brightness,
+        "augment.colour_temperature": temperature,
+        "augment.pca_noise": pca,
+    }
+
+
+GEOMETRY = Arm(name="geometry", changes=augmented(crop=True, flip=True))
+ALL = Arm(name="augment-all", changes=augmented(crop=True, flip=True, brightness=0.2, temperature=0.1, pca=0.1))
+
+AUGMENTATION = Study(
+    claim="augmentation",
+    section="4.1",
+    better="geometry",
+    worse="augment-none",
+    arms=(
+        Arm(name="augment-none", changes=augmented()),
+        Arm(name="crop", changes=augmented(crop=True)),
+        Arm(name="flip", changes=augmented(flip=True)),
+        GEOMETRY,
+        Arm(name="brightness", changes=augmented(brightness=0.2)),
+        Arm(name="temperature", changes=augmented(temperature=0.1)),
+        Arm(name="pca-noise", changes=augmented(pca=0.1)),
+        ALL,
+    ),
+    published=(
+        Published(
+            name="augmentation-paper",
+            source="Krizhevsky, Sutskever, Hinton 2012, section 4.1",
+        ),
+    ),
+)

@@ -1,0 +1,28 @@
+"""Local response normalisation: within towers, across them, elsewhere, or none (paper 3.3)."""
+
+from alexnet.studies.claim import Arm, Published, Study
+
+# The published alpha belongs to pictures on the 0-255 scale; on pictures of variance 1 only the fixed factor of it is left.
+STRONG = {"network.norm_alpha": 0.1}
+
+NORMALIZATION = Study(
+    claim="normalization",
+    section="3.3",
+    better="norm-strong",
+    worse="norm-factor",
+    arms=(
+        Arm(name="norm-published"),
+        Arm(name="norm-strong", changes=STRONG, fair="alpha-for-variance-1"),
+        Arm(name="norm-factor", changes={"network.norm_alpha": 0.0}, fair="scale-kept"),
+        Arm(name="norm-none", changes={"network.norm": "none"}, fair="scale-not-kept"),
+        Arm(name="norm-across", changes=STRONG | {"network.norm": "across-towers"}, fair="alpha-for-variance-1"),
+        Arm(name="norm-before-relu", changes=STRONG | {"network.norm_place": "before-activation"}, fair="alpha-for-variance-1"),
+        Arm(name="norm-after-pool", changes=STRONG | {"network.norm_place": "after-pool"}, fair="alpha-for-variance-1"),
+    ),
+    published=(
+        Published(name="norm-paper", source="Krizhevsky, Sutskever, Hinton 2012, section 3.3"),
+        Published(name="norm-program", source="the 2012 program, run 148"),
+        Published(name="norm-conv2", supports=False, source="the 2012 program, run 167"),
+        Published(name="norm-digits", supports=False, source="NVIDIA/DIGITS#1089", setting="dogs-cats"),
+    ),
+)

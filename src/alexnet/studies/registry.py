@@ -1,0 +1,62 @@
+"""The list of studies: a claim is a module of `claims` and a row here."""
+
+from collections.abc import Sequence
+
+from alexnet.errors import BadRecipe, did_you_mean
+from alexnet.studies.claim import Study
+from alexnet.studies.claims.activation import ACTIVATION
+from alexnet.studies.claims.augmentation import AUGMENTATION
+from alexnet.studies.claims.colour import COLOUR
+from alexnet.studies.claims.data import DATA
+from alexnet.studies.claims.depth import DEPTH
+from alexnet.studies.claims.dropout import DROPOUT
+from alexnet.studies.claims.first_layer import FIRST_LAYER
+from alexnet.studies.claims.fully_connected import FULLY_CONNECTED
+from alexnet.studies.claims.initialisation import INITIALISATION
+from alexnet.studies.claims.input_size import INPUT_SIZE
+from alexnet.studies.claims.normalization import NORMALIZATION
+from alexnet.studies.claims.overlap import OVERLAP
+from alexnet.studies.claims.perceptron import PERCEPTRON
+from alexnet.studies.claims.pool_position import POOL_POSITION
+from alexnet.studies.claims.pooling import POOLING
+from alexnet.studies.claims.towers import TOWERS
+from alexnet.studies.claims.weight_decay import WEIGHT_DECAY
+
+STUDIES: dict[str, Study] = {
+    study.claim: study
+    for study in (
+        ACTIVATION,
+        POOLING,
+        OVERLAP,
+        POOL_POSITION,
+        DROPOUT,
+        NORMALIZATION,
+        FULLY_CONNECTED,
+        DEPTH,
+        FIRST_LAYER,
+        TOWERS,
+        AUGMENTATION,
+        COLOUR,
+        WEIGHT_DECAY,
+        INITIALISATION,
+        INPUT_SIZE,
+        PERCEPTRON,
+        DATA,
+    )
+}
+
+
+def find_studies(claims: str | Sequence[str] | None) -> tuple[Study, ...]:
+    """The studies of those names (with commas in between), each once and in the order of the list; all for None.
+
+    Raises BadRecipe, with the nearest name, for a claim that is not there.
+    """
+    if claims is None:
+        return tuple(STUDIES.values())
+    names = [name.strip() for name in (claims.split(",") if isinstance(claims, str) else claims) if name.strip()]
+    for name in names:
+        if name not in STUDIES:
+            raise BadRecipe(f"No study is called '{name}'. {did_you_mean(name, STUDIES)}")
+    if not names:
+        raise BadRecipe("No claim is named; --claims takes names with commas, as activation,dropout.")
+    return tuple(study for name, study in STUDIES.items() if name in names)

@@ -1,0 +1,277 @@
+"""What the page says of one claim: its paragraph, its tables' rows, its plots. Knows no HTML but emphasis."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from markupsafe import Markup
+
+from alexnet.i18n.units import MISSING, count, finite, percent, readable
+from alexnet.studies.claim import TARGET_ERROR
+from alexnet.studies.findings import Effect, Finding, StudyReport
+from alexnet.studies.report.arm_view import ArmView, helped_and_hurt
+from alexnet.studies.report.phrases import VERDICTS, StudyWords, bare, factor, points
+from alexnet.studies.report.plots import (
+    Band,
+    CostDot,
+    LayerLine,
+    band,
+    cost_against_error,
+    layer_numbers,
+    training_curves,
+)
+
+TARGET = f"{TARGET_ERROR:.0%}"
+CLOSE = 0.002  # of error: what differs by less needs a second digit to be told apart
+SAME = 0.02  # a cost that differs by less is the same
+OUTCOMES = {
+    ("error", "holds here"): "study.error_holds",
+    ("error", "not shown"): "study.error_unshown",
+    ("error", "reversed here"): "study.error_reversed",
+    ("epochs", "holds here"): "study.epochs_hold",
+    ("epochs", "not shown"): "study.epochs_unshown",
+    ("epochs", "reversed here"): "study.epochs_reversed",
+}
+DIFFERS = {"not shown": "study.differs_unshown", "reversed here": "study.differs_reversed"}  # from what was published
+COSTS = {
+    "seconds": "study.cost_time",
+    "memory": "study.cost_memory",
+    "parameters": "study.cost_parameters",
+    "macs": "study.cost_macs",
+}
+
+
+@dataclass(frozen=True)
+class ClaimView:
+    """What the template asks of one finding. number: its place on the page, from 1."""
+
+    finding: Finding
+    report: StudyReport
+    words: StudyWords
+    number: int
+
+    @property
+    def anchor(self) -> str:
+        """The id of its section."""
+        plain = re.fullmatch(r"[a-z][a-z0-9-]*", self.finding.claim)
+        return f"claim-{self.finding.claim if plain else self.number}"
+
+    @property
+    def title(self) -> str:
+        """The claim."""
+        return self.words.claim(self.finding.claim)
+
+    @property
+    def question(self) -> str:
+        """In plain words; empty where there are none."""
+        return self.words.question(self.finding.claim)
+
+    @property
+    def section(self) -> Markup:
+        """Of the paper, or who asked."""
+        section = readable(self.finding.section)
+        if section[:1].isdigit():
+            return self.words.say("study.section_of", section=section)
+        return self.words.say("study.asked_by", section=self.words.foreign(section))
+
+    @property
+    def verdict(self) -> tuple[str, str, str]:
+        """Word, symbol, class of the page."""
+        _, symbol, kind = VERDICTS[self.finding.verdict]
+        return self.words.verdict(self.finding.verdict), symbol, kind
+
+    @property
+    def difference(self) -> tuple[str, str]:
+        """With its unit, and its interval."""
+        effect = self.finding.effect
+        return (MISSING, "") if effect is None else (self.words.difference(effect), self.words.interval(effect))
+
+    @property
+    def published(self) -> list[tuple[Markup, Markup, Markup]]:
+        """What, source, setting."""
+        return [
+            (self.words.published("published", one.name), self.words.foreign(one.source), self.words.published("setting", one.setting))
+            for one in self.finding.published
+        ]
+
+    @cached_property
+    def arms(self) -> list[ArmView]:
+        """In the study's order, each with its mark."""
+        return [ArmView(arm, self.words.arm(arm.name), place, self.words) for place, arm in enumerate(self.finding.arms)]
+
+    @property
+    def first(self) -> ArmView:
+        """The arm that the others are held against."""
+        return self.arms[0]
+
+    def _side(self, name: str) -> ArmView:
+        return next(arm for arm in self.arms if arm.found.name == name)
+
+    @property
+    def several_amounts(self) -> bool:
+        """Whether the arms had different numbers of training pictures."""
+        return len({arm.found.n_train for arm in self.arms}) > 1
+
+    @property
+    def failed(self) -> bool:
+        """Whether any arm has a failure to tell of."""
+        return any(arm.found.failures for arm in self.arms)
+
+    @cached_property
+    def paragraph(self) -> Markup:
+        """What was compared, what came out, what it costs, what was published, and where the scales differ."""
+        parts = [self._compared(), *self._outcome(), *self._missed(), self._price(), *self._published(), self._differs()]
+        return self.words.sentences(parts)
+
+    def _compared(self) -> Markup:
+        better, worse, effect = self._side(self.finding.better), self._side(self.finding.worse), self.finding.effect
+        amounts = dict.fromkeys(count(arm.found.n_train) for arm in (better, worse) if arm.found.n_train)
+        return self.words.say(
+            "study.compared_test" if self.finding.judged == "test" else "study.compared_validation",
+            better=better.name,
+            worse=worse.name,
+            dataset=readable(self.report.dataset),
+            seeds=self.words.seeds(self.report.seeds),
+            n_train=" / ".join(amounts) or count(self.report.n_train),
+            pictures=count(effect.pictures if effect and effect.pictures else self.report.n_judged),
+        )
+
+    def _outcome(self) -> list[Markup]:
+        effect, name = self.finding.effect, OUTCOMES.get((self.finding.measure, self.finding.verdict))
+        if effect is None or name is None:
+            return [self.words.say("study.nothing_said")]
+        better, worse = self._side(effect.better), self._side(effect.worse)
+        figures = {"better_value": self._value(better), "worse_value": self._value(worse), "target": TARGET}
+        said = self.words.say(
+            name, better=better.name, worse=worse.name, difference=bare(effect), interval=self.words.interval(effect), **figures
+        )
+        return [said, *self._noise(effect)]
+
+    def _value(self, arm: ArmView) -> str:
+        if self.finding.measure == "error":
+            effect = self.finding.effect
+            close = effect is not None and abs(effect.difference) < CLOSE and arm.found.mean is not None
+            return f"{arm.found.mean:.2%}" if close else percent(arm.found.mean)
+        return MISSING if arm.epochs is None else f"{arm.epochs:.1f}"
+
+    def _noise(self, effect: Effect) -> list[Markup]:
+        said = []
+        if effect.seeds < self.report.seeds:
+            said.append(self.words.say("study.few_pairs", pairs=effect.seeds))
+        if effect.seeds > 1 and (noise := finite(effect.repeat_noise)) is not None:
+            name = "study.noise_epochs" if effect.measure == "epochs" else "study.noise_error"
+            said.append(self.words.say(name, noise=_noise(effect, noise)))
+        return said
+
+    def _missed(self) -> list[Markup]:
+        if self.finding.measure != "epochs":
+            return []
+        sides = [self._side(name) for name in (self.finding.better, self.finding.worse)]
+        return [
+            self.words.say("study.not_reached", arm=arm.name, target=TARGET, missed=arm.missed, all=len(arm.found.errors))
+            for arm in sides
+            if arm.missed
+        ]
+
+    def _price(self) -> Markup:
+        known = {name: value for name in COSTS if (value := finite(self.finding.cost.get(name))) is not None}
+        if not known:
+            return Markup()
+        other = [self.words.plain(COSTS[name], ratio=factor(value)) for name, value in known.items() if abs(value - 1) >= SAME]
+        if not other:
+            return self.words.say("study.costs_equal", percent=f"{SAME:.0%}")
+        return self.words.say("study.costs", costs=self.words.plain("report.counted_comma").join(other))
+
+    def _published(self) -> list[Markup]:
+        if not self.finding.published:
+            return [self.words.say("study.unpublished")]
+        return [self.words.say("study.published", what=what, source=source, setting=setting) for what, source, setting in self.published]
+
+    def _differs(self) -> Markup:
+        name = DIFFERS.get(self.finding.verdict)
+        if name is None or not any(one.supports for one in self.finding.published):
+            return Markup()
+        scale, settings = self.report.scale, dict.fromkeys(setting for _, _, setting in self.published)
+        figures = {name: self.words.number(scale.get(name)) for name in ("size", "width", "epochs")}
+        there = self.words.plain("report.semicolon").join(settings)
+        return self.words.say(name, n_train=count(self.report.n_train), settings=Markup(there), **figures)  # noqa: S704  # escaped
+
+    @cached_property
+    def plots(self) -> list[Markup]:
+        """Training curves, cost against error; each where there is something to draw."""
+        drawn = []
+        if bands := self._bands():
+            drawn.append(training_curves(f"{self.anchor}-curves", bands, self.words))
+        if dots := self._dots():
+            drawn.append(cost_against_error(f"{self.anchor}-cost", dots, self.words))
+        return drawn
+
+    def _bands(self) -> list[Band]:
+        found = [band(arm.name, arm.place, arm.found.curves, validation=validation) for arm in self.arms for validation in (False, True)]
+        return [one for one in found if one is not None]
+
+    def _dots(self) -> list[CostDot]:
+        return [
+            CostDot(arm.name, arm.place, seconds, error, arm.found.interval)
+            for arm in self.arms
+            if (seconds := finite(arm.found.seconds)) is not None and (error := finite(arm.found.mean)) is not None
+        ]
+
+    @property
+    def target_rows(self) -> list[ArmView]:
+        """The arms of a study of epochs."""
+        return self.arms if self.finding.measure == "epochs" else []
+
+    @property
+    def longest(self) -> tuple[float, float]:
+        """The longest bars: epochs and seconds to the target."""
+        return (
+            max((arm.epochs or 0.0 for arm in self.arms), default=0.0),
+            max((arm.found.seconds_to_target or 0.0 for arm in self.arms), default=0.0),
+        )
+
+    @cached_property
+    def layer_plots(self) -> list[Markup]:
+        """Gradients and outputs of each layer before training."""
+        drawn = []
+        for kind, title in (("gradients", "study.plot_gradients"), ("outputs", "study.plot_outputs")):
+            lines = [LayerLine(arm.name, arm.place, _positive(getattr(arm.found, kind))) for arm in self.arms]
+            if known := [line for line in lines if line.values]:
+                drawn.append(layer_numbers(f"{self.anchor}-{kind}", self.words.plain(title), known, self.words))
+        return drawn
+
+    @property
+    def about_layers(self) -> bool:
+        """Whether the study is about the signal before training, so that these plots are open at once."""
+        return any(name in {"network.initialisation", "network.activation"} for arm in self.arms for name in arm.found.changes)
+
+    @cached_property
+    def class_rows(self) -> list[tuple[ArmView, list[str], list[str]]]:
+        """Each arm with the classes that it helps and hurts most against the first arm."""
+        rows = []
+        for arm in self.arms[1:]:
+            helped, hurt = helped_and_hurt(self.first.found, arm.found)
+            if helped or hurt:
+                rows.append((arm, self._classes(helped), self._classes(hurt)))
+        return rows
+
+    def _classes(self, changes: Sequence[tuple[str, float]]) -> list[str]:
+        return [self.words.plain("study.class_change", class_name=readable(name), points=points(change)) for name, change in changes]
+
+    @property
+    def about_classes(self) -> bool:
+        """Whether the study is about augmentation, so that its classes are shown at once."""
+        return any(name.startswith("augment.") for arm in self.arms for name in arm.found.changes)
+
+
+def _noise(effect: Effect, noise: float) -> str:
+    if effect.measure == "epochs":
+        return f"{100 * math.expm1(noise):.0f}%"
+    return f"{100 * noise:.{1 if noise >= 0.01 else 2}f}"
+
+
+def _positive(values: object) -> dict[str, float]:
+    """Those that a logarithmic axis can show."""
+    return {name: value for name, value in dict(values).items() if (known := finite(value)) is not None and known > 0}  # type: ignore[call-overload]

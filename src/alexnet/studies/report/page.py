@@ -1,0 +1,22 @@
+"""The page of a study: one HTML file that opens anywhere, offline.
+
+What it says is view.py and claim_view.py, the layout is pages/templates/study.html.j2, the words are messages/study.toml and claims.toml. Starts
+no run and computes no statistics.
+"""
+
+from pathlib import Path
+
+from alexnet.i18n.translate import Lang
+from alexnet.pages.html import rendered, write_page
+from alexnet.studies.findings import StudyReport
+from alexnet.studies.report.view import StudyView
+
+
+def write_study(report: StudyReport, out: Path, lang: Lang = "en") -> None:
+    """Write the page to `out`, whole or not at all; missing folders are made. Raises BadRun if `out` is a folder."""
+    write_page(study_page(report, lang), out)
+
+
+def study_page(report: StudyReport, lang: Lang = "en") -> str:
+    """The whole page as HTML."""
+    return rendered("study.html.j2", lang, view=StudyView(report, lang), report=report)

@@ -1,0 +1,76 @@
+"""Batch normalisation over the pictures of all workers, as one process would normalise the whole batch.
+
+PyTorch's own SyncBatchNorm is for cards only, and counts the pictures that merely fill up a worker's share.
+"""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from alexnet.models.networks.layers import Window
+
+
+class SharedBatchNorm2d(nn.BatchNorm2d):
+    """nn.BatchNorm2d whose mean and variance are of the whole batch; `share_statistics` makes one of an ordinary one."""
+
+    window = Window(0, range(0))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, maps, H, W) of this worker -> the same, normalised."""
+        if not self.training:
+            return super().forward(maps)
+        window, positions = self.window, maps.shape[2] * maps.shape[3]
+        here = maps[: max(0, min(len(maps), window.pictures - window.rows.start))]
+        exact = here if here.dtype == torch.float64 else here.float()
+        count = window.pictures * positions
+        mean = _total(exact.sum((0, 2, 3))) / count
+        variance = _total((exact - _beside(mean)).square().sum((0, 2, 3))) / count
+        self._remember(mean.detach(), variance.detach() * count / max(1, count - 1))
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (maps * _beside(scale) + _beside(self.bias - mean * scale)).to(maps.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the running statistics, which validation and testing use."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.momentum is not None
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+
+
+def share_statistics(model: nn.Module) -> None:
+    """Let every batch normalisation of a model look at the pictures of all workers."""
+    for module in model.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = SharedBatchNorm2d
+
+
+def _beside(of_maps: Tensor) -> Tensor:
+    return of_maps.view(1, -1, 1, 1)
+
+
+def _total(mine: Tensor) -> Tensor:
+    """The sum over the workers. Each worker's loss is its own pictures' part, so gradients are summed too."""
+    total: Tensor = _Total.apply(mine)
+    return total
+
+
+class _Total(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, mine: Tensor) -> Tensor:
+        return _summed(mine)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return _summed(gradients[0])
+
+
+def _summed(mine: Tensor) -> Tensor:
+    total = mine.clone()
+    dist.all_reduce(total)
+    return total

@@ -1,0 +1,106 @@
+"""The layout of 2012: two workers, each with one half of the maps, that talk before conv3 and before the fully connected layers.
+
+Every worker sees whole batches. No gradients of weights are exchanged: each worker's weights are its own. (Paper 3.5 and figure 2.)
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.errors import BadModel
+from alexnet.models.networks.architecture import Architecture
+from alexnet.models.networks.layers import ResponseNorm, Window
+from alexnet.models.networks.model import NetworkModel
+from alexnet.models.networks.network import Network
+from alexnet.runtime.distributed import World
+from alexnet.training.config import TrainingConfig
+from alexnet.training.parallel.base import Layout
+from alexnet.training.parallel.tower_layers import MeetingLinear, TalkingConv2d, TalkingLinear
+
+TOWERS = 2
+
+
+class Towers(Layout):
+    """One half of a two-tower network on each of two workers; `model` is changed into this worker's half."""
+
+    name = "towers"
+    shares_pictures = False
+
+    def __init__(self, model: NetworkModel, world: World, config: TrainingConfig) -> None:
+        super().__init__(model, world)
+        self.check(model.network, world, config)
+        self.dims = {f"network.{name}": dim for name, dim in _halved(model.network)}
+        for name, whole in model.network.state_dict().items():
+            _put(model.network, name, self.part_of(f"network.{name}", whole))
+        _let_talk(model.network, world.rank)
+
+    @classmethod
+    def check(cls, network: Network, world: World, config: TrainingConfig) -> None:
+        """Two workers for two towers that can be parted."""
+        _check(network.architecture, world, config)
+
+    def window(self, module: nn.Module, count: int) -> Window:
+        """Whole batches of half the units."""
+        return Window(count, range(count), self.world.rank, TOWERS)
+
+
+def _check(architecture: Architecture, world: World, config: TrainingConfig) -> None:
+    name = architecture.name
+    if world.size != TOWERS:
+        raise BadModel(
+            f"Layout towers has one worker for each of the two towers, and {world.size} were started: torchrun --nproc-per-node 2 ..."
+        )
+    if architecture.towers != TOWERS:
+        raise BadModel(f"{name} has {architecture.towers} tower; layout towers needs two, as alexnet has. Use --layout data or hybrid.")
+    if architecture.norm not in ("none", "within-towers", "same-map"):
+        raise BadModel(f"network.norm is '{architecture.norm}', which looks across the towers; layout towers takes within-towers or none.")
+    if not all(conv.shared for conv in architecture.convs):
+        raise BadModel(f"{name} has local layers, which layout towers does not divide. Use --layout data.")
+    odd = [full.name for full in architecture.hidden if full.units % TOWERS]
+    if odd:
+        raise BadModel(f"{odd[0]} has an odd number of units, which two towers cannot share. Choose another network.hidden_units.")
+    if config.optimizer == "muon":
+        raise BadModel("training.optimizer is 'muon', which needs whole matrices; layout towers halves them. Use sgd, or --layout data.")
+
+
+def _halved(network: Network) -> Iterator[tuple[str, int]]:
+    """The tensors that the towers share between them, and the dimension that is halved: maps and units; of the last layer its inputs."""
+    *_, last = (name for name, module in network.named_modules() if isinstance(module, nn.Linear))
+    for name in network.state_dict():
+        layer, _, kind = name.rpartition(".")
+        if layer == last and kind == "bias":
+            continue
+        if kind != "num_batches_tracked":
+            yield name, int(layer == last)
+
+
+def _put(network: Network, name: str, part: Tensor) -> None:
+    """Replace a parameter or buffer by a part of it."""
+    owner, _, kind = name.rpartition(".")
+    module = network.get_submodule(owner)
+    old = getattr(module, kind)
+    held = part.detach().clone(memory_format=torch.preserve_format)
+    setattr(module, kind, nn.Parameter(held, old.requires_grad) if isinstance(old, nn.Parameter) else held)
+
+
+def _let_talk(network: Network, tower: int) -> None:
+    """Turn the layers that see both towers into layers that talk, and tell the others that there is one tower here."""
+    convolutions = [module for module in network.features.modules() if isinstance(module, nn.Conv2d)]
+    linears = [module for module in network.classifier.modules() if isinstance(module, nn.Linear)]
+    for place, convolution in enumerate(convolutions):
+        _become_half(convolution, TalkingConv2d if place else nn.Conv2d)
+    for linear in linears:
+        linear.__class__ = MeetingLinear if linear is linears[-1] else TalkingLinear
+    for norm in network.features.modules():
+        if isinstance(norm, ResponseNorm):
+            norm.band = norm.band.chunk(TOWERS, 0)[tower].chunk(TOWERS, 1)[tower].contiguous()
+
+
+def _become_half(convolution: nn.Conv2d, seeing_both: type[nn.Conv2d]) -> None:
+    """Two groups become one, of this tower's maps alone; a layer of one group sees both towers."""
+    convolution.out_channels //= TOWERS
+    if convolution.groups == TOWERS:
+        convolution.groups, convolution.in_channels = 1, convolution.in_channels // TOWERS
+    else:
+        convolution.__class__ = seeing_both

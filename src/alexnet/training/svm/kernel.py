@@ -1,0 +1,120 @@
+"""Exact kernel machines: libsvm on a kernel matrix that is computed once for all values of C. Knows no validation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.svm import SVC
+from torch import Tensor
+
+from alexnet.errors import BadDataset
+from alexnet.models.handcrafted.kernels import kernel_matrix
+from alexnet.models.handcrafted.svm import KernelMachine
+from alexnet.runtime.machine import available_bytes
+from alexnet.training.svm.config import SolverConfig
+from alexnet.training.svm.rows import FeatureSet
+
+ROWS_AT_A_TIME = 1_024
+MOST_PICTURES = 50_000  # libsvm needs hours for more
+MEMORY_MARGIN = 1.25  # of the matrix: libsvm's cache, and the columns of the support vectors
+CACHE_MB = 500
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFit:
+    """A machine for one C; primal and dual are sums over the pairs of classes, margins (n, pairs) those of the training pictures."""
+
+    strength: float
+    machine: KernelMachine
+    primal: float
+    dual: float
+    training_scores: Tensor
+
+    @property
+    def relative_gap(self) -> float:
+        """(primal - dual) / primal: how far from the optimum libsvm stopped at most."""
+        return max(0.0, self.primal - self.dual) / self.primal
+
+
+def check_kernel_size(n: int, config: SolverConfig) -> None:
+    """Raise BadDataset where an exact kernel machine was asked for and n training pictures are too many for it."""
+    if config.map != "exact":
+        return
+    needed, free = MEMORY_MARGIN * 8 * n * n, available_bytes()
+    instead = "Use --solver.map explicit, or --model fisher-svm, whose linear machine takes any number."
+    if needed > free:
+        raise BadDataset(
+            f"An exact kernel machine on {n:,} training pictures needs {needed / 1e9:,.1f} GB for its kernel matrix, "
+            f"and {free / 1e9:,.1f} GB are free. {instead}"
+        )
+    if n > MOST_PICTURES:
+        raise BadDataset(
+            f"An exact kernel machine on {n:,} training pictures would take hours (its kernel matrix has {8e-9 * n * n:,.1f} GB); "
+            f"{MOST_PICTURES:,} are the most. {instead}"
+        )
+
+
+class KernelProblem:
+    """Training pictures with their kernel matrix, float64 (n, n), ready to be solved for one C after another."""
+
+    def __init__(self, training: FeatureSet, *, classes: int, kernel: str, gamma: float, device: torch.device) -> None:
+        self.classes, self.kernel, self.gamma = classes, kernel, gamma
+        self.seen, self.owners = np.unique(training.labels, return_inverse=True)
+        if len(self.seen) < 2:
+            raise BadDataset("The training pictures are all of one class; a kernel machine needs two.")
+        self.vectors = torch.from_numpy(np.array(training.vectors, dtype=np.float32)).to(device)
+        n = len(self.vectors)
+        self.matrix = np.empty((n, n))
+        for start in range(0, n, ROWS_AT_A_TIME):
+            part = self.vectors[start : start + ROWS_AT_A_TIME]
+            self.matrix[start : start + len(part)] = kernel_matrix(kernel, part, self.vectors, gamma).cpu().numpy()
+
+    def solve(self, strength: float) -> KernelFit:
+        """The machine for this C, holding its support vectors alone."""
+        svc = SVC(C=strength, kernel="precomputed", cache_size=CACHE_MB).fit(self.matrix, self.owners)
+        coefficients, intercepts = pair_coefficients(svc, self.owners)
+        margins = self.matrix[:, svc.support_] @ coefficients + intercepts
+        primal, dual = pair_objectives(margins, self.owners, svc.support_, coefficients, intercepts, strength)
+        tensors = (
+            torch.from_numpy(coefficients).float(),
+            torch.from_numpy(intercepts).float(),
+            torch.from_numpy(self.seen),
+            torch.ones(()),
+        )
+        support = self.vectors[torch.from_numpy(svc.support_.astype(np.int64))]
+        machine = KernelMachine(support, *tensors, kernel=self.kernel, gamma=self.gamma, classes=self.classes).to(support.device)
+        scores = machine.votes(torch.from_numpy(margins).float().to(support.device))
+        return KernelFit(strength, machine, primal, dual, scores)
+
+
+def pair_coefficients(svc: SVC, owners: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(S, pairs) and (pairs,): libsvm's packed dual variables, spread out so that margins = kernel @ coefficients + intercepts.
+
+    Row k of `dual_coef_` holds a support vector's variable against the k-th of the *other* classes. Margins are above 0 for the first class
+    of a pair; scikit-learn turns the signs around where there is one pair.
+    """
+    seen = len(svc.classes_)
+    turn = -1.0 if seen == 2 else 1.0
+    mine, packed = owners[svc.support_], np.asarray(svc.dual_coef_)
+    coefficients = np.zeros((len(mine), seen * (seen - 1) // 2))
+    for pair, (first, second) in enumerate(zip(*np.triu_indices(seen, 1), strict=True)):
+        coefficients[mine == first, pair] = packed[second - 1, mine == first]
+        coefficients[mine == second, pair] = packed[first, mine == second]
+    return turn * coefficients, turn * np.asarray(svc.intercept_)
+
+
+def pair_objectives(
+    margins: NDArray[np.float64],
+    owners: NDArray[np.int64],
+    support: NDArray[np.int32],
+    coefficients: NDArray[np.float64],
+    intercepts: NDArray[np.float64],
+    strength: float,
+) -> tuple[float, float]:
+    """Primal and dual objective, summed over the pairs: each is a machine of its own, |w|^2 / 2 + C sum hinge, on two classes' pictures."""
+    energy = (coefficients * (margins[support] - intercepts)).sum() / 2
+    loss = 0.0
+    for pair, (first, second) in enumerate(zip(*np.triu_indices(int(owners.max()) + 1, 1), strict=True)):
+        loss += float(np.maximum(0, 1 - margins[owners == first, pair]).sum() + np.maximum(0, 1 + margins[owners == second, pair]).sum())
+    return float(energy + strength * loss), float(np.abs(coefficients).sum() - energy)

@@ -1,0 +1,50 @@
+"""The table of messages: complete in every language, with the same fields, and nothing in it that no one says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from alexnet.errors import AlexNetError
+from alexnet.i18n.translate import LANGUAGES, fields_of, language_of, say, table
+from alexnet.studies.registry import STUDIES
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "alexnet"
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.mark.parametrize("name", sorted(table()))
+def test_a_message_is_there_in_every_language_with_the_same_fields(name: str) -> None:
+    texts = table()[name]
+    assert sorted(texts) == sorted(LANGUAGES)
+    assert all(text.strip() for text in texts.values())
+    assert len({frozenset(fields_of(text)) for text in texts.values()}) == 1
+    assert not CHINESE.search(texts["en"])
+
+
+def test_an_unknown_language_is_refused_with_those_there_are() -> None:
+    with pytest.raises(AlexNetError, match="'fr'; --lang can be en, zh"):
+        language_of("fr")
+
+
+def test_every_message_is_said_somewhere() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*") if path.suffix in {".py", ".j2"})
+    parts = {name: name.partition(".")[2] for name in table() if not name.startswith("claims.")}
+    assert not [name for name, part in parts.items() if name not in code and part not in code]
+
+
+def test_claims_have_the_messages_of_the_studies_and_no_other() -> None:
+    studies = STUDIES.values()
+    needed = {f"claims.{study.claim}-{part}" for study in studies for part in ("question", "claim")}
+    needed |= {f"claims.arm-{arm.name}" for study in studies for arm in study.arms}
+    needed |= {f"claims.fair-{arm.fair}" for study in studies for arm in study.arms}
+    needed |= {f"claims.published-{one.name}" for study in studies for one in study.published}
+    needed |= {f"claims.setting-{one.setting}" for study in studies for one in study.published}
+    assert needed == {name for name in table() if name.startswith("claims.")}
+
+
+def test_fields_are_filled_in() -> None:
+    some = next(name for name, texts in table().items() if fields_of(texts["en"]))
+    values = dict.fromkeys(fields_of(table()[some]["en"]), "Q7Q")
+    for lang in LANGUAGES:
+        assert "Q7Q" in say(some, lang, **values)

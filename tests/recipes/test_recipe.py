@@ -1,0 +1,131 @@
+"""Recipes as values: written, read, changed by a dotted name, compared."""
+
+import math
+import tomllib
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alexnet.errors import AlexNetError, BadRecipe
+from alexnet.recipes.overrides import changed, field_names
+from alexnet.recipes.recipe import Recipe, views_of
+from alexnet.recipes.toml import differences, from_toml, to_toml
+
+START = Recipe(name="quick", data="photos", model="lenet")
+NUMBERS = {
+    "training.epochs": st.floats(0.01, 500),
+    "training.batch_size": st.integers(1, 4096),
+    "training.learning_rate": st.floats(1e-6, 10),
+    "training.momentum": st.floats(0, 0.99),
+    "training.label_smoothing": st.floats(0, 0.9),
+    "augment.brightness": st.floats(0, 1),
+    "augment.crop_padding": st.integers(0, 20),
+    "network.width": st.floats(0.1, 4),
+    "network.towers_talk": st.booleans(),
+    "network.activation": st.sampled_from(["relu", "tanh", "sigmoid"]),
+    "preprocess.fit": st.sampled_from(["crop", "squash"]),
+    "augment.flip": st.booleans(),
+    "seed": st.integers(0, 2**32 - 1),
+    "weights": st.text(st.characters(exclude_categories=["Cs"])),
+    "data": st.text(st.characters(exclude_categories=["Cs"])),
+}
+
+
+@given(st.fixed_dictionaries({}, optional=NUMBERS))
+def test_toml_and_back(tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]) -> None:
+    recipe = changed(START, changes)
+    path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
+    path.write_text(to_toml(recipe), encoding="utf-8", newline="")
+    assert from_toml(path) == recipe
+
+
+@given(st.fixed_dictionaries({}, optional=NUMBERS))
+def test_words_mean_what_values_mean(changes: dict[str, Any]) -> None:
+    words = {name.replace("_", "-"): str(value) for name, value in changes.items()}
+    assert changed(START, words) == changed(START, changes)
+
+
+@given(st.sampled_from(field_names(Recipe)), st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.lists(st.integers())))
+def test_any_value_is_taken_or_refused_with_a_message(name: str, value: object) -> None:
+    try:
+        changed(START, {name: value})
+    except AlexNetError as error:
+        assert str(error)  # noqa: PT017 - either way is right; what is not is another exception
+
+
+def test_every_field_has_a_kind_that_words_can_give() -> None:
+    hints = get_type_hints(Recipe)
+    names = field_names(Recipe)
+    assert {"training.learning_rate", "network.pool_after", "preprocess.fit", "augment.pca_noise", "seed"} <= set(names)
+    for name in names:
+        owner, _, leaf = name.rpartition(".")
+        hint = get_type_hints(hints[owner])[leaf] if owner else hints[leaf]
+        kinds = get_args(hint) or (hint,)
+        assert all(kind in (int, float, bool, str, type(None)) or isinstance(kind, str) or get_args(kind) for kind in kinds), name
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("true", True), ("Yes", True), ("on", True), ("1", True), ("false", False), ("no", False), ("0", False)]
+)
+def test_words_for_yes_and_no(word: str, value: bool) -> None:
+    assert changed(START, {"augment.flip": word}).augment.flip is value
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("training.lerning_rate", "training.learning-rate"),
+        ("learning-rate", "training.learning-rate"),
+        ("network.flip", "augment.flip"),
+        ("preproces.fit", "preprocess.fit"),
+        ("training.epoch", "training.epochs"),
+    ],
+)
+def test_a_wrong_name_gets_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(BadRecipe, match=f"No field of a recipe is called '{name}'. Did you mean '{nearest}'"):
+        changed(START, {name: "1"})
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, "inf", "1e999"])
+def test_numbers_are_finite(value: object) -> None:
+    with pytest.raises(BadRecipe, match="a finite number"):
+        changed(START, {"training.learning_rate": value})
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", "lacks name, data, model"),
+        ("name = 3", "lacks name, data, model"),
+        ("= nonsense", "is not a readable recipe"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\nlearning_rat=3', "Did you mean 'training.learning-rate'"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\ntraining=3', "No field of a recipe is called 'training'"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\n[training]\nbatch_size=inf', "a whole number"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\nviews="front"', "views is 'front'"),
+    ],
+)
+def test_files_that_are_no_recipe(tmp_path: Path, text: str, part: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(BadRecipe) as refused:
+        from_toml(path)
+    assert part in str(refused.value)
+
+
+def test_toml_leaves_out_what_the_network_decides() -> None:
+    values = tomllib.loads(to_toml(changed(START, {"network.activation": "tanh"})))
+    assert values["network"] == {"activation": "tanh"}
+
+
+def test_differences_name_the_fields() -> None:
+    assert differences(START, START) == []
+    assert differences(START, changed(START, {"training.epochs": 3, "seed": 1})) == ["seed: 0 / 1", "training.epochs: 90.0 / 3.0"]
+
+
+def test_views_of_a_recipe() -> None:
+    assert views_of("centre, ten") == ["centre", "ten"]
+    with pytest.raises(BadRecipe, match="it can be centre, ten, any"):
+        views_of(" , ")

@@ -1,0 +1,113 @@
+"""Run folders: nothing in them is ever half there, and nobody's files are in the way."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alexnet.errors import BadRun
+from alexnet.recipes.overrides import changed
+from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.toml import from_toml
+from alexnet.runs.folder import RunFolder
+from alexnet.storage.files import free_folder, read_object, write_whole
+
+RECIPE = Recipe(name="quick", data="photos", model="lenet")
+
+
+def test_start_writes_the_recipe(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "deep" / "run")
+    folder.start(RECIPE, resume=False)
+    assert from_toml(folder.recipe) == RECIPE
+    folder.start(RECIPE, resume=True)
+    assert [path.name for path in folder.path.iterdir()] == ["recipe.toml"]
+
+
+def test_start_refuses_another_recipe_and_says_what_differs(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.start(RECIPE, resume=False)
+    with pytest.raises(BadRun, match="already holds a run"):
+        folder.start(RECIPE, resume=False)
+    with pytest.raises(BadRun, match=r"training.epochs: 90.0 / 3.0"):
+        folder.start(changed(RECIPE, {"training.epochs": 3}), resume=True)
+
+
+def test_start_takes_an_empty_folder_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    RunFolder(tmp_path / "empty").start(RECIPE, resume=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(BadRun, match="is no run of alexnet"):
+        RunFolder(tmp_path / "full").start(RECIPE, resume=True)
+    assert (tmp_path / "full" / "thesis.txt").read_text() == "mine"
+
+
+def test_write_whole_leaves_the_old_file_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "splits.json"
+    write_whole(path, "old")
+
+    def killed(self: Path, target: Path) -> Path:
+        raise KeyboardInterrupt  # what is written so far lies beside its place
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_whole(path, "new text")
+    assert path.read_text() == "old"
+    write_whole(path, "new text")
+    assert path.read_text() == "new text"
+
+
+@given(st.lists(st.tuples(st.text(), st.text(), st.text())))
+def test_skipped_files_are_listed_whatever_their_names(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]) -> None:
+    folder = RunFolder(tmp_path_factory.mktemp("run"))
+    folder.write_skipped(rows)
+    with folder.skipped.open(encoding="utf-8", newline="") as file:
+        found = list(csv.reader(file))
+    assert found == [["file", "class", "reason"], *map(list, rows)]
+
+
+def test_names_that_are_no_unicode(tmp_path: Path) -> None:
+    """A file name of raw bytes comes to Python with lone surrogates."""
+    folder = RunFolder(tmp_path)
+    folder.write_skipped([("cat/\udcff.png", "cat", "is empty")])
+    assert folder.skipped.read_text(encoding="utf-8").splitlines()[1] == "cat/\\udcff.png,cat,is empty"
+    write_whole(folder.splits, json.dumps({"train": ["cat/\udcff.png"]}, ensure_ascii=False))
+    assert read_object(folder.splits, ["train"]) == {"train": ["cat/\udcff.png"]}
+
+
+def test_history_is_one_object_a_line(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    rows = [{"epoch": 1.0, "training_loss": 2.5}, {"epoch": 2.0, "training_loss": 1.25}]
+    for row in (*rows, rows[1]):
+        folder.append_history(row)
+    folder.write_history(rows)
+    assert [json.loads(line) for line in folder.history.read_text().splitlines()] == rows
+
+
+def test_finished(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.finished() is None
+    folder.result.write_text("{}")
+    assert folder.finished() is None, "the model is not there yet"
+    folder.model.mkdir()
+    with pytest.raises(BadRun, match="it lacks run, model"):
+        folder.finished()
+
+
+@pytest.mark.parametrize("text", ["", "[", "3", "null", '"train"', "[1]", "{}"])
+def test_damaged_objects(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "splits.json"
+    path.write_text(text)
+    with pytest.raises(BadRun, match=r"splits\.json is damaged"):
+        read_object(path, ["train"])
+
+
+def test_free_folder(tmp_path: Path) -> None:
+    assert free_folder(tmp_path, "digits-lenet") == tmp_path / "digits-lenet"
+    (tmp_path / "digits-lenet").mkdir()
+    (tmp_path / "digits-lenet-2").write_text("")
+    assert free_folder(tmp_path, "digits-lenet") == tmp_path / "digits-lenet-3"

@@ -1,0 +1,78 @@
+"""The words of a study, kept and extended; every mistake in them is found before anything runs."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alexnet.errors import AlexNetError, BadRecipe, BadRun
+from alexnet.studies.arms import Scale
+from alexnet.studies.registry import STUDIES
+from alexnet.studies.request import extended, keep_request, kept_request, request_of
+
+SCALE = Scale(size=64, width=0.5, fraction=1.0, epochs=7.0)
+
+
+def test_what_is_not_said_has_its_default() -> None:
+    asked = request_of("pictures")
+    assert (asked.claims, asked.seeds, asked.budget_seconds, asked.scale) == (tuple(STUDIES), 3, 1800.0, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "message"),
+    [
+        ({"claims": "dropuot"}, BadRecipe, "No study is called 'dropuot'. Did you mean 'dropout'"),
+        ({"seeds": 1}, BadRecipe, "--seeds is 1; a study compares paired runs and needs 2 seeds or more"),
+        ({"budget": "soon"}, BadRecipe, "'soon' is no duration"),
+        ({"on": "rya"}, BadRecipe, "--on is 'rya'; it can be local or ray"),
+        ({"fields": {"training.epohcs": "3"}}, BadRecipe, "Did you mean 'training.epochs'"),
+        ({"fields": {"training.epochs": "many"}}, BadRecipe, "training.epochs is 'many'"),
+        ({"fields": {"seed": "4"}}, BadRecipe, "seed cannot be set in a study"),
+        ({"fields": {"training.budget-seconds": "9"}}, BadRecipe, "cannot be set in a study"),
+    ],
+)
+def test_mistakes_are_said(words: dict[str, Any], kind: type[AlexNetError], message: str) -> None:
+    with pytest.raises(kind) as refusal:
+        request_of("pictures", **words)
+    assert message in str(refusal.value)
+
+
+def test_it_is_kept_and_read_again(tmp_path: Path) -> None:
+    asked = replace(request_of("pictures", claims="dropout", seeds=4, fields={"training.learning-rate": "0.1"}), scale=SCALE)
+    path = tmp_path / "study.json"
+    assert kept_request(path) is None
+    keep_request(asked, path)
+    assert kept_request(path) == asked
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"data": 1}', '{"claims": 3}'])
+def test_a_damaged_one_is_refused(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "study.json"
+    keep_request(request_of("pictures"), path)
+    whole = json.loads(path.read_text())
+    path.write_text(damage if not damage.startswith('{"') else json.dumps(whole | json.loads(damage) | {"scale": {"size": 3}}))
+    with pytest.raises(BadRun, match="damaged"):
+        kept_request(path)
+
+
+def test_what_has_no_plan_yet_takes_all_that_is_said(tmp_path: Path) -> None:
+    kept = request_of("pictures", claims="dropout", budget="6s")
+    said: dict[str, Any] = {"claims": None, "seeds": 5, "budget": "1h", "fields": {"training.epochs": "3"}}
+    more = extended(kept, request_of("pictures", **said), said, tmp_path)
+    assert (more.claims, more.seeds, more.budget, more.fields) == (("dropout",), 5, "1h", {"training.epochs": "3"})
+
+
+def test_claims_and_seeds_are_added_and_nothing_else(tmp_path: Path) -> None:
+    kept = replace(request_of("pictures", claims="dropout"), scale=SCALE)
+    said: dict[str, Any] = {"claims": "activation", "seeds": 5}
+    more = extended(kept, request_of("pictures", **said), said, tmp_path)
+    assert (more.claims, more.seeds, more.scale) == (("activation", "dropout"), 5, SCALE)
+    nothing: dict[str, Any] = {"claims": None, "seeds": None, "fields": None}
+    assert extended(kept, request_of("pictures"), nothing, tmp_path) == kept
+    with pytest.raises(BadRun, match="a study of pictures, not of photos"):
+        extended(kept, request_of("photos"), nothing, tmp_path)
+    fields = {"training.epochs": "3"}
+    with pytest.raises(BadRun, match="with other fields"):
+        extended(kept, request_of("pictures", fields=fields), nothing | {"fields": fields}, tmp_path)

@@ -1,0 +1,72 @@
+"""Several workers train exactly what one process does, in every layout; and are seen to do so with dropout, which random numbers decide."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from tests.training.parallel.cases import ALEXNET, EXACT, OWT, SMALL, Case, Trained, alone, assert_same, difference, train
+from tests.training.parallel.workers import together
+
+from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.storage.tensors import read_tensors
+
+CASES = {
+    "alexnet": ALEXNET,
+    "averaged": ALEXNET.training(averaging=0.9, nesterov=True),
+    "owt": OWT,
+    "towers-silent": ALEXNET.network(towers_talk=False),
+    "no-norm": ALEXNET.network(norm="none"),
+    "strided": ALEXNET.network(pooling="strided-convolution"),
+    "convolutions-dropped": ALEXNET.network(dropout_place="convolutions"),
+    "before-fc": ALEXNET.network(dropout_place="before-fc"),
+    "no-dropout": ALEXNET.network(dropout=0.0).training(label_smoothing=0.0, momentum=0.0),
+    "no-hidden": ALEXNET.network(fully_connected=0),
+    "one-hidden": ALEXNET.network(fully_connected=1),
+    "three-hidden": ALEXNET.network(fully_connected=3),
+    "owt-one-hidden": OWT.network(fully_connected=1),
+    "owt-three-hidden": OWT.network(fully_connected=3),
+    "conv-rate": ALEXNET.training(conv_learning_rate=2.0, fc_weight_decay=1e-3, lower_layers=0.5),
+    "no-groups": Case(model="alexnet-one-tower", choices=replace(SMALL, norm="none")),
+    "batch-norm": Case(model="alexnet-cifar-fast", choices=NetworkChoices(width=1 / 8)),
+    "thin": ALEXNET.network(width=1 / 48, hidden_units=4128),  # one map of conv1 in each tower
+}
+
+
+@cache
+def one_process(name: str, folder: Path) -> Trained:
+    return alone(CASES[name], folder)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("equality")
+
+
+SLOW = pytest.mark.slow  # many cases
+
+
+@pytest.mark.parametrize(
+    ("layout", "workers", "name"),
+    [
+        ("data", 4, "alexnet"),
+        ("towers", 2, "averaged"),
+        *(pytest.param("data", workers, name, marks=SLOW) for workers, name in ((2, "averaged"), (2, "convolutions-dropped"), (3, "owt"))),
+        *(pytest.param("towers", 2, name, marks=SLOW) for name in ("alexnet", "towers-silent", "convolutions-dropped", "conv-rate")),
+        *(pytest.param("towers", 2, name, marks=SLOW) for name in ("no-norm", "no-dropout", "no-hidden", "no-groups", "strided", "thin")),
+        ("data", 3, "batch-norm"),
+        ("hybrid", 2, "conv-rate"),
+        pytest.param("hybrid", 4, "owt-three-hidden", marks=SLOW),
+        *(pytest.param("hybrid", 2, name, marks=SLOW) for name in ("alexnet", "owt", "one-hidden", "owt-three-hidden", "before-fc")),
+        *(pytest.param("hybrid", 4, name, marks=SLOW) for name in ("alexnet", "owt", "three-hidden", "owt-one-hidden")),
+    ],
+)
+def test_twenty_steps_are_those_of_one_process(layout: str, workers: int, name: str, folders: Path) -> None:
+    one = one_process(name, folders / name)
+    folder = folders / f"{name}-{layout}-{workers}"
+    many = together(train, workers, CASES[name], layout, folder)
+    assert one.step == 20
+    assert len(one.losses) == len(many[0].losses) == 20
+    assert_same(many, one)
+    best = [read_tensors(place / "best.safetensors")[0] for place in (folders / name, folder)]
+    assert difference(*best) < EXACT
