@@ -1,6 +1,6 @@
 """What 90 epochs of ImageNet cost on 1 to 1,024 workers in each layout, as arithmetic: the tables of docs/scale.md.
 
-Every worker sees `batch` pictures a step. A ring carries all traffic: to add up x bytes over W workers each sends 2 (W-1)/W x, to gather or
+Every worker sees `batch` images a step. A ring carries all traffic: to add up x bytes over W workers each sends 2 (W-1)/W x, to gather or
 deal out a tensor of x bytes in all, (W-1)/W x. Traffic hides under the computing beside it: the longer of the two counts.
 `python -m bench.cost` prints the tables.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 
-PICTURES, EPOCHS = 1_281_167, 90
+IMAGES, EPOCHS = 1_281_167, 90
 CONV_PARAMETERS, FC_PARAMETERS = 2_334_080, 58_631_144
 FC6_INPUTS, UNITS, CLASSES = 9_216, 4_096, 1_000
 CONV3_INPUTS = 256 * 13 * 13  # the maps of both towers that conv3 sees
@@ -23,7 +23,7 @@ class Machine:
     """One worker and its wire."""
 
     name: str
-    pictures_per_second: float  # one worker alone
+    images_per_second: float  # one worker alone
     bytes_per_second: float  # of its wire, each way
     latency: float  # seconds, of one message
     handling: float  # seconds of the worker's own time for each byte that it sends
@@ -34,7 +34,7 @@ class Machine:
     @property
     def work(self) -> float:
         """Seconds of computing in a step."""
-        return self.batch / self.pictures_per_second
+        return self.batch / self.images_per_second
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,13 +94,13 @@ def step_seconds(machine: Machine, layout: str, workers: int) -> float:
 
 
 def speed_up(machine: Machine, layout: str, workers: int) -> float:
-    """How many times as many pictures a second as one worker alone."""
+    """How many times as many images a second as one worker alone."""
     return workers * machine.work / step_seconds(machine, layout, workers)
 
 
 def hours(machine: Machine, layout: str, workers: int) -> float:
     """90 epochs of ImageNet."""
-    return EPOCHS * PICTURES / (workers * machine.batch) * step_seconds(machine, layout, workers) / 3600
+    return EPOCHS * IMAGES / (workers * machine.batch) * step_seconds(machine, layout, workers) / 3600
 
 
 def table(machine: Machine) -> list[str]:
@@ -122,8 +122,8 @@ def _cell(machine: Machine, layout: str, workers: int) -> str:
     return f"{time} ({speed_up(machine, layout, workers):.2f}x)"
 
 
-CORE_1G = Machine(name="one core, 1 Gbit/s", pictures_per_second=40.5, bytes_per_second=119e6, latency=1e-4, handling=1.1e-9)
-CARD_400G = Machine(name="H100, 400 Gbit/s", pictures_per_second=25_000.0, bytes_per_second=45e9, latency=1e-5, handling=0.0)
+CORE_1G = Machine(name="one core, 1 Gbit/s", images_per_second=40.5, bytes_per_second=119e6, latency=1e-4, handling=1.1e-9)
+CARD_400G = Machine(name="H100, 400 Gbit/s", images_per_second=25_000.0, bytes_per_second=45e9, latency=1e-5, handling=0.0)
 
 if __name__ == "__main__":
     print("\n\n".join("\n".join(table(machine)) for machine in (CORE_1G, CARD_400G)))

@@ -28,17 +28,17 @@ from bench.measure import Row, interleaved
 
 LARGE = FeatureConfig(encoding="fisher", bins="4,6,8", step=4, cells="1x1")
 PHOTO = replace(FISHER_SVM.features, mirror=True)  # as `fisher-svm` has it
-SMALL = replace(PHOTO, bins="2,3", step=2, smoothing=0.0, colour=True)  # as it has it for small pictures
-PICTURES, LARGE_SIDE, SMALL_SIDE, SMALL_BATCH = 4, 200, 32, 64
+SMALL = replace(PHOTO, bins="2,3", step=2, smoothing=0.0, colour=True)  # as it has it for small images
+IMAGES, LARGE_SIDE, SMALL_SIDE, SMALL_BATCH = 4, 200, 32, 64
 SAMPLE = 20_000  # descriptors that the dictionaries are fitted on
-NO_BLUR = 0.51  # OpenCV takes a picture to be blurred by 0.5 px, and adds what is missing to this
+NO_BLUR = 0.51  # OpenCV takes an image to be blurred by 0.5 px, and adds what is missing to this
 
 
 def encodings(shared: Path, rounds: int = 15) -> dict[str, Row]:
-    """Pictures per second on one core."""
+    """Images per second on one core."""
     keep_freed_memory()  # for both
     with one_core(), torch.inference_mode():
-        large, small = photos(shared, LARGE_SIDE, PICTURES), photos(shared, SMALL_SIDE, 2 * SMALL_BATCH)
+        large, small = photos(shared, LARGE_SIDE, IMAGES), photos(shared, SMALL_SIDE, 2 * SMALL_BATCH)
         ours, photo, tiny = _Ours(LARGE, large, batch=1), _Ours(PHOTO, large, batch=1), _Ours(SMALL, small, batch=SMALL_BATCH)
         variants = {"large": ours.run, "photo": photo.run, "small": tiny.run}
         other = _reference(ours)
@@ -95,7 +95,7 @@ def _square(image: Image.Image, side: int) -> NDArray[np.uint8]:
 
 
 class _Ours:
-    """Our features, as a run computes them; dictionaries fitted to the pictures themselves."""
+    """Our features, as a run computes them; dictionaries fitted to the images themselves."""
 
     def __init__(self, config: FeatureConfig, images: Tensor, *, batch: int) -> None:
         self.config, self.images, self.batch = config, images, batch
@@ -115,7 +115,7 @@ class _Ours:
 class _Reference:
     """The same from libraries: OpenCV's SIFT at the places of our grids, PCA in numpy, scikit-image's Fisher vector."""
 
-    pictures: list[NDArray[np.uint8]]
+    images: list[NDArray[np.uint8]]
     places: list[tuple[float, float, float]]  # x, y, width of a keypoint
     dictionary: dict[str, NDArray[np.float32]]
     cv2: Any
@@ -135,12 +135,12 @@ class _Reference:
 
     def run(self) -> None:
         self.cv2.setNumThreads(1)
-        for picture in self.pictures:
-            self.fisher_vector(self.described(picture), self.mixture, improved=True)
+        for image in self.images:
+            self.fisher_vector(self.described(image), self.mixture, improved=True)
 
-    def described(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def described(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """RGB (S, S, 3) -> RootSIFT descriptors on the axes of the dictionary."""
-        gray = self.cv2.cvtColor(picture, self.cv2.COLOR_RGB2GRAY)
+        gray = self.cv2.cvtColor(image, self.cv2.COLOR_RGB2GRAY)
         _, found = self.cv2.SIFT_create(sigma=NO_BLUR).compute(gray, self.keypoints)
         rooted = np.sqrt(found / np.maximum(found.sum(axis=1, keepdims=True), 1))
         projected: NDArray[np.float32] = rooted @ self.dictionary["projection"] - self.dictionary["offset"]
@@ -159,5 +159,5 @@ def _reference(ours: _Ours) -> _Reference | None:
         centres = one.get_buffer("centres") * side - 0.5
         places += [(x, y, 2 * size / 3) for x, y in centres.tolist()]
     dictionary = {name: value.numpy() for name, value in ours.dictionaries[0].items()}
-    pictures = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in ours.images]
-    return _Reference(pictures, places, dictionary, cv2, fisher_vector)
+    images = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in ours.images]
+    return _Reference(images, places, dictionary, cv2, fisher_vector)

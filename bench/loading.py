@@ -19,7 +19,7 @@ from torchvision.models import alexnet as torchvision_alexnet
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.augment import AugmentConfig
 from alexnet.data.pipeline.batches import AugmentedBatches
-from alexnet.data.pipeline.image_store import open_pictures
+from alexnet.data.pipeline.image_store import open_images
 from alexnet.data.preprocess import Preprocess
 from alexnet.inference.build import build_model
 from alexnet.models.networks.architecture import NetworkChoices
@@ -31,31 +31,31 @@ from alexnet.training.optimizer import Descent
 from bench.measure import Row, interleaved, usual_memory
 from bench.steps import IMAGENET_MEAN, IMAGENET_STD
 
-BATCH, SIZE, PICTURES = 64, 224, 384
+BATCH, SIZE, IMAGES = 64, 224, 384
 WORKERS = os.cpu_count() or 1
 
 
 def loading(shared: Path, rounds: int = 3) -> dict[str, Row]:
-    """Pictures per second from files: read alone, and read and trained on; one epoch from cold, then later epochs."""
+    """Images per second from files: read alone, and read and trained on; one epoch from cold, then later epochs."""
     rows: dict[str, Row] = {}
     for archive in ("clothing.zip", "imagenet-sample.zip"):
         if (shared / archive).exists():
             rows |= _of_archive(shared / archive, rounds)
-    return rows or _of_made_pictures(rounds)
+    return rows or _of_made_images(rounds)
 
 
 def _of_archive(archive: Path, rounds: int) -> dict[str, Row]:
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(archive) as file:
             names = [name for name in file.namelist() if name.startswith("train/") or "/" not in name]
-            for number, name in enumerate(names[:: max(1, len(names) // PICTURES)]):
+            for number, name in enumerate(names[:: max(1, len(names) // IMAGES)]):
                 place = Path(folder) / f"class{number % 2}" / f"{number}.jpg"
                 place.parent.mkdir(exist_ok=True)
                 place.write_bytes(file.read(name))
         return _of_folder(archive.stem, Path(folder), rounds)
 
 
-def _of_made_pictures(rounds: int) -> dict[str, Row]:
+def _of_made_images(rounds: int) -> dict[str, Row]:
     with tempfile.TemporaryDirectory() as folder:
         made_photos(Path(folder))
         return _of_folder("made pictures", Path(folder), rounds)
@@ -64,7 +64,7 @@ def _of_made_pictures(rounds: int) -> dict[str, Row]:
 def made_photos(folder: Path) -> None:
     """Class folders of crops from the two photos that scikit-learn brings."""
     photos = [Image.fromarray(photo) for photo in load_sample_images().images]
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         place = folder / f"class{number % 2}" / f"{number}.jpg"
         place.parent.mkdir(parents=True, exist_ok=True)
         photos[number % 2].crop((number % 160, number % 90, 480 + number % 160, 330 + number % 90)).save(place, quality=90)
@@ -108,11 +108,9 @@ class _Ours:
         self.images = torch.randint(0, 256, (BATCH, 3, SIZE, SIZE), dtype=torch.uint8, device=self.device)
 
     def _opened(self) -> AugmentedBatches:
-        pictures = open_pictures(self.dataset, 256, "crop", workers=WORKERS)
+        store = open_images(self.dataset, 256, "crop", workers=WORKERS)
         config = AugmentConfig(brightness=0.2)
-        return AugmentedBatches(
-            pictures, pictures.readable, size=SIZE, batch_size=BATCH, config=config, pca=None, seed=0, device=self.device
-        )
+        return AugmentedBatches(store, store.readable, size=SIZE, batch_size=BATCH, config=config, pca=None, seed=0, device=self.device)
 
     def read(self) -> None:
         for _ in self._opened().epoch(0):

@@ -1,4 +1,4 @@
-"""Packed pictures on one core: read, decoded and augmented, against torchvision's reference pipeline and another packed format."""
+"""Packed images on one core: read, decoded and augmented, against torchvision's reference pipeline and another packed format."""
 
 import sys
 import tarfile
@@ -26,19 +26,19 @@ from alexnet.data.packs.names import PackedNames
 from alexnet.data.packs.writer import pack
 from alexnet.data.pipeline.augment import AugmentConfig
 from alexnet.data.pipeline.batches import AugmentedBatches
-from alexnet.data.pipeline.image_store import open_pictures
+from alexnet.data.pipeline.image_store import open_images
 from bench.handcrafted import one_core
 from bench.loading import BATCH, SIZE, made_photos
 from bench.measure import Row, interleaved
 from bench.steps import IMAGENET_MEAN, IMAGENET_STD
 
-IMAGENET = 1_281_167 + 50_000  # training and validation pictures
+IMAGENET = 1_281_167 + 50_000  # training and validation images
 COPIES = 4  # of the sample
 MOST_GROWTH = 64.0  # MB
 
 
 def packed(shared: Path, rounds: int = 7) -> dict[str, Row]:
-    """Pictures per second on one core; the time that ImageNet's index takes to open; the memory of an epoch."""
+    """Images per second on one core; the time that ImageNet's index takes to open; the memory of an epoch."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         name = _photos(shared, folder / "raw")
@@ -48,7 +48,7 @@ def packed(shared: Path, rounds: int = 7) -> dict[str, Row]:
 
 
 def _photos(shared: Path, raw: Path) -> str:
-    """Class folders of the sample's JPEGs, each several times, or of made pictures."""
+    """Class folders of the sample's JPEGs, each several times, or of made images."""
     archive = shared / "imagenet-sample.zip"
     if not archive.exists():
         made_photos(raw)
@@ -88,10 +88,10 @@ def _row(ours: float, other: float, must: float) -> Row:
 
 
 def _batches(data: Path) -> AugmentedBatches:
-    pictures = open_pictures(open_dataset(data), 256, "crop", workers=0, memory_limit_bytes=0)
+    store = open_images(open_dataset(data), 256, "crop", workers=0, memory_limit_bytes=0)
     return AugmentedBatches(
-        pictures,
-        pictures.readable,
+        store,
+        store.readable,
         size=SIZE,
         batch_size=BATCH,
         config=AugmentConfig(),
@@ -165,7 +165,7 @@ def _opening(folder: Path) -> dict[str, Row]:
 
 
 class _Made(Dataset):
-    """As many pictures as ImageNet has, of a few bytes each."""
+    """As many images as ImageNet has, of a few bytes each."""
 
     traits = Traits(flip=True, colour=True)
 
@@ -178,7 +178,7 @@ class _Made(Dataset):
 
 
 def write_made(out: Path, count: int) -> None:
-    """A pack of made-up pictures, by the functions that write all packs."""
+    """A pack of made-up images, by the functions that write all packs."""
     dataset, record = _Made(count), np.zeros((), RECORD)
     names, journal = PackedNames(dataset), Journal(out.with_name("made.partial"), {})
     record["kind"], record["native"] = COPIED, (500, 375)

@@ -52,7 +52,7 @@ def plain_step(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[],
 
 
 def our_step(name: str, images: Tensor, labels: Tensor) -> Callable[[], None]:
-    """A step of our loop on uint8 pictures, normalisation included."""
+    """A step of our loop on uint8 images, normalisation included."""
     preprocess = Preprocess(image_size=224, stored_size=224, fit="crop", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     model = build_model(name, NetworkChoices(), CLASSES, 3, preprocess).to(images.device)
     config = TrainingConfig()
@@ -99,7 +99,7 @@ def _product(left: Tensor, right: Tensor) -> float:
 
 
 def _achieved(name: str, seconds: float) -> float:
-    """FLOP/s of a step: forward, and twice that backward, but no gradient of the pictures."""
+    """FLOP/s of a step: forward, and twice that backward, but no gradient of the images."""
     layers = trace(find_architecture(name), classes=CLASSES, channels=3, image_size=224)
     macs = 3 * sum(layer.macs for layer in layers) - layers[0].macs
     return 2 * BATCH * macs / seconds

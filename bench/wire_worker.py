@@ -18,13 +18,13 @@ from alexnet.data.preprocess import Preprocess
 from alexnet.inference.build import build_model
 from alexnet.models.networks.architecture import NetworkChoices
 from alexnet.runtime.device import Precision, choose_precision
-from alexnet.runtime.distributed import World, joined_world
+from alexnet.runtime.distributed import Workers, join_workers
 from alexnet.runtime.machine import keep_freed_memory, peak_memory
 from alexnet.training.config import TrainingConfig, WirePrecision
 from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.base import Layout
-from alexnet.training.parallel.registry import spread
+from alexnet.training.parallel.registry import parallelize
 from bench.namespaces import WIRE, address
 
 CLASSES, IMAGE_SIZE = 1000, 224  # padded to 227 by the network
@@ -39,7 +39,7 @@ class Job:
     layout: str  # data, towers, hybrid; alone: each worker trains its own copy and talks to nobody
     model: str
     width: float
-    batch: int  # pictures of each worker
+    batch: int  # images of each worker
     warm_steps: int
     precision: Precision
     wire_precision: WirePrecision
@@ -57,10 +57,10 @@ class Step:
 
 
 def serve(job: Job, asked: Iterable[str]) -> Iterator[Step]:
-    """Train on made-up pictures, a step for each line of `asked`."""
+    """Train on made-up images, a step for each line of `asked`."""
     keep_freed_memory()
     torch.set_num_threads(1)
-    with joined_world("cpu") as world:
+    with join_workers("cpu") as world:
         torch.manual_seed(0)
         step = _step(job, world)
         for number in range(job.warm_steps):
@@ -76,13 +76,13 @@ def traffic(counters: str) -> tuple[int, int]:
     return int(numbers[8]), int(numbers[0])
 
 
-def _step(job: Job, world: World) -> Callable[[int], None]:
-    """A step as the training loop makes it, on this worker's pictures of a made-up batch."""
+def _step(job: Job, world: Workers) -> Callable[[int], None]:
+    """A step as the training loop makes it, on this worker's images of a made-up batch."""
     model = build_model(job.model, NetworkChoices(width=job.width), CLASSES, 3, _preprocess())
     alone = job.layout == "alone"
     count = job.batch * (1 if alone else world.size)
     config = TrainingConfig(batch_size=count, precision=job.precision, wire_precision=job.wire_precision)
-    layout = Layout(model) if alone else spread(model, job.layout, world, config)
+    layout = Layout(model) if alone else parallelize(model, job.layout, world, config)
     optimizer, precision = Descent(model, config), choose_precision(config.precision, torch.device("cpu"))
     rows = len(layout.rows(count))
     images = torch.randint(0, 256, (rows, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8)
@@ -96,7 +96,7 @@ def _step(job: Job, world: World) -> Callable[[int], None]:
     return step
 
 
-def _measured(step: Callable[[int], None], number: int, world: World) -> Step:
+def _measured(step: Callable[[int], None], number: int, world: Workers) -> Step:
     """All workers begin together, also those that do not talk."""
     world.wait()
     before, worked, started = traffic(COUNTERS.read_text()), time.process_time(), time.perf_counter()

@@ -1,6 +1,6 @@
-"""Where the tests find real pictures, and how hypothesis runs.
+"""Where the tests find real images, and how hypothesis runs.
 
-Pictures that are missing skip a test and are named; in CI, beside the shared data, nothing is skipped: what is missing fails.
+Images that are missing skip a test and are named; in CI, beside the shared data, nothing is skipped: what is missing fails.
 """
 
 import os
@@ -24,7 +24,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")  # before anything imports matplotlib
 
 IN_CI = bool(os.environ.get("CI"))
 SHARED_DATA = Path(os.environ.get("ALEXNET_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-DIGITS = 300  # pictures in the folder of digits
+DIGITS = 300  # images in the folder of digits
 
 settings.register_profile(
     "alexnet",
@@ -44,7 +44,7 @@ def missing(what: str) -> NoReturn:
 
 
 class SharedData(NativePath):
-    """The folder of shared pictures; `shared_data / name` is a plain Path that exists, or the test is skipped."""
+    """The folder of shared images; `shared_data / name` is a plain Path that exists, or the test is skipped."""
 
     def __truediv__(self, name: str | os.PathLike[str]) -> Path:  # type: ignore[override]  # plain: goes into worker processes
         path = Path(super().__truediv__(name))
@@ -61,7 +61,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def fashion_mnist() -> "Dataset":
-    """Fashion-MNIST, opened by name: 60,000 pictures to train on and 10,000 to test."""
+    """Fashion-MNIST, opened by name: 60,000 images to train on and 10,000 to test."""
     from alexnet.data.open import open_dataset
     from alexnet.errors import AlexNetError
 
@@ -92,7 +92,7 @@ def digits_run(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
     run = tmp_path_factory.mktemp("runs") / "digits run ü"
     changes = {"training.batch_size": 16, "training.learning_rate": 0.02, "network.activation": "relu", "network.pooling": "max"}
-    train(digits_folder, model="lenet", epochs=4, out=run, changes=changes)
+    train(digits_folder, model="lenet", epochs=4, out=run, overrides=changes)
     return run
 
 

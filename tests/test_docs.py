@@ -13,7 +13,7 @@ from tests.studies.invented import report as invented_study
 
 from alexnet.cli import app
 from alexnet.comparison.recommendation import Choice
-from alexnet.comparison.request import Words
+from alexnet.comparison.request import ComparisonRequest
 from alexnet.comparison.results import Comparison
 from alexnet.data.curation.inspection import inspect
 from alexnet.data.dataset import Traits
@@ -26,7 +26,7 @@ from alexnet.models.networks.shapes import Layer, trace
 from alexnet.models.registry import ARCHITECTURES, find_architecture
 from alexnet.models.summary import summarise as summarise_networks
 from alexnet.recipes.named import RECIPES, Subject
-from alexnet.recipes.overrides import changed, field_names
+from alexnet.recipes.overrides import field_names, with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.result import Result
@@ -106,11 +106,11 @@ def json_objects(digits_folder: Path) -> dict[str, set[str]]:
     """The keys that each verb really prints."""
     one = np.full((1, 2), 0.5, np.float32)
     evaluation = summarise(
-        one, np.zeros(1, np.int64), np.zeros(1, np.int64), ("a", "b"), view="centre", views_per_picture=1, seconds=0.0
+        one, np.zeros(1, np.int64), np.zeros(1, np.int64), ("a", "b"), view="centre", views_per_image=1, seconds=0.0
     ).to_json()
     network = summarise_networks(["lenet"], classes=None, image_size=None, channels=None)[0].to_json()
     comparison = Comparison(
-        words=Words(data="x", models=("lenet",)),
+        words=ComparisonRequest(data="x", models=("lenet",)),
         dataset="x",
         classes=2,
         run="",
@@ -147,7 +147,7 @@ def layers_of_row(cells: list[str]) -> tuple[Layer, ...]:
     recipe = Recipe(name="quick", data="x", model=model.strip("`"))
     if change:
         name, value = change.strip("`").split()
-        recipe = changed(recipe, {name: value})
+        recipe = with_overrides(recipe, {name: value})
     architecture = vary(find_architecture(recipe.model), recipe.network)
     return trace(architecture, classes=int(classes.replace(",", "")), channels=channels, image_size=side)
 

@@ -111,7 +111,7 @@ def test_other_commands(refused: Refused, digits_run: Path, digits_folder: Path,
     assert "--set" not in refused("evaluate", digits_run, "--training.epochs", "3"), "the user has not said --set"
 
 
-def test_train_without_pictures(refused: Refused, tmp_path: Path) -> None:
+def test_train_without_images(refused: Refused, tmp_path: Path) -> None:
     assert "No pictures were named: alexnet train DATA" in refused("train")
     assert "holds no run to go on with" in refused("train", "--out", tmp_path / "nothing", "--resume")
 
@@ -139,7 +139,7 @@ def test_over_five_percent_unreadable(refused: Refused, tmp_path: Path, digits_f
     assert len((tmp_path / "run" / "skipped.csv").read_text().splitlines()) == 4
 
 
-def test_a_few_unreadable_pictures_are_left_out_and_listed(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_folder: Path) -> None:
+def test_a_few_unreadable_images_are_left_out_and_listed(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_folder: Path) -> None:
     folder = Path(shutil.copytree(digits_folder, tmp_path / "photos"))
     (folder / "8" / "bröken, too.png").write_bytes(b"broken")
     words = ["train", str(folder), "--model", "lenet", "--epochs", "1", "--out", str(tmp_path / "run"), "--json"]
@@ -234,13 +234,13 @@ def test_weights_that_do_not_fit(refused: Refused, tmp_path: Path, digits_run: P
     assert "holds no state dict" in train(tmp_path / "other.pth", "--model", "lenet")
 
 
-def test_pictures_of_an_unknown_class(refused: Refused, tmp_path: Path, digits_run: Path, digits_folder: Path) -> None:
+def test_images_of_an_unknown_class(refused: Refused, tmp_path: Path, digits_run: Path, digits_folder: Path) -> None:
     shutil.copytree(digits_folder / "1", tmp_path / "more" / "1")
     shutil.copytree(digits_folder / "2", tmp_path / "more" / "twoo")
     assert "has a class 'twoo' that the model wasn't trained on" in refused("evaluate", digits_run, tmp_path / "more")
 
 
-def test_pictures_that_are_gone(refused: Refused, tmp_path: Path, digits_folder: Path) -> None:
+def test_images_that_are_gone(refused: Refused, tmp_path: Path, digits_folder: Path) -> None:
     folder = Path(shutil.copytree(digits_folder, tmp_path / "photos"))
     assert main(["train", str(folder), "--model", "lenet", "--epochs", "1", "--out", str(tmp_path / "run")]) == 0
     shutil.rmtree(folder / "4")

@@ -56,10 +56,10 @@ def test_star_import_gives_the_public_names() -> None:
 
 
 def test_train_takes_the_words_of_the_command_line() -> None:
-    """Options that only a screen needs are left out; recipe fields come as `changes`."""
+    """Options that only a screen needs are left out; recipe fields come as `overrides`."""
     command, library = (set(inspect.signature(call).parameters) for call in (cli.train, alexnet.train))
-    assert command - library == {"tensorboard", "no_baseline", "json", "fields"}
-    assert library - command == {"baseline", "changes", "listen", "notice", "should_stop", "splits"}
+    assert command - library == {"tensorboard", "no_baseline", "json"}
+    assert library - command == {"baseline", "listen", "notice", "should_stop", "splits"}
     command, library = (set(inspect.signature(call).parameters) for call in (cli.compare, alexnet.compare))
     assert command - library == {"json"}
     command, library = (set(inspect.signature(call).parameters) for call in (cli.evaluate, alexnet.evaluate))

@@ -90,6 +90,6 @@ def test_options_and_names_of_examples_exist() -> None:
 
 
 @pytest.mark.parametrize("name", ["report.png", "study.png"])
-def test_pictures_are_small(name: str) -> None:
+def test_images_are_small(name: str) -> None:
     assert f"docs/{name}" in README
     assert (ROOT / "docs" / name).stat().st_size < 250_000

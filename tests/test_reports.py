@@ -21,14 +21,14 @@ from alexnet.runs.folder import RESULT_KEYS, RunFolder
 from alexnet.runs.report.page import page_of, write_report
 from alexnet.runs.report.record import Mistake, RunReport
 from alexnet.runs.report.record_json import read_report, report_text
-from alexnet.storage.files import write_whole
+from alexnet.storage.files import write_atomically
 
 SCALES = [(index / 7) ** 2 - 0.3 for index in range(54)]
 
 
 def small_report(title: str = "a run") -> RunReport:
     """Every part that has a form of its own, and few plots."""
-    picture = torch.arange(3 * 20 * 30, dtype=torch.int64).remainder(251).to(torch.uint8).reshape(3, 20, 30)
+    image = torch.arange(3 * 20 * 30, dtype=torch.int64).remainder(251).to(torch.uint8).reshape(3, 20, 30)
     rows = [{"class": name, "n": 4, "error": 0.25, "precision": None, "recall": 0.75} for name in ("cat", "dog")]
     tested = {"n": 8, "top1_error": 0.25, "interval": [0.1, 0.5], "classes": ["cat", "dog"], "per_class": rows}
     return RunReport(
@@ -44,7 +44,7 @@ def small_report(title: str = "a run") -> RunReport:
         history=({"epoch": 1, "training_loss": 0.1 + 0.2},),
         evaluations={"test, centre": {**tested, "confusion": [[3, 1], [1, 3]]}},
         reliability=(ReliabilityBin(0.5, 1.0, 8, 0.8, 0.75),),
-        mistakes=[Mistake(picture=picture, name="cat/1.png", true="cat", predicted="dog", probability=0.9)],
+        mistakes=[Mistake(image=image, name="cat/1.png", true="cat", predicted="dog", probability=0.9)],
         filters=torch.tensor(SCALES).reshape(2, 3, 3, 3),
         environment={"processor": "a processor"},
         layers=({"name": "conv1", "kind": "conv", "output": (6, 28, 28), "parameters": 156, "macs": 117_600},),
@@ -59,7 +59,7 @@ def run_folder(path: Path, report: RunReport) -> Path:
     folder.model.mkdir(parents=True)
     folder.recipe.write_text('name = "quick"\ndata = "pets"\nmodel = "lenet"\n', "utf-8")
     folder.result.write_text(json.dumps(dict.fromkeys(RESULT_KEYS, 0)), "utf-8")
-    write_whole(folder.kept_report, report_text(report))
+    write_atomically(folder.kept_report, report_text(report))
     write_report(report, folder.report)
     return path
 
@@ -88,20 +88,20 @@ def test_every_part_comes_back(tmp_path: Path) -> None:
         parameters=7,
     )
     report = replace(report, mistakes=report.mistakes[:24], history=[*report.history, {"epoch": 21, "training_loss": float("nan")}])
-    write_whole(tmp_path / "report.json", report_text(report))
+    write_atomically(tmp_path / "report.json", report_text(report))
     read = read_report(tmp_path / "report.json")
     assert report_text(read) == report_text(report)
     assert page_of([read]) == page_of([report])
     assert report.filters is not None
     assert read.filters is not None
     assert torch.equal(read.filters, report.filters)
-    assert all(torch.equal(one.picture, other.picture) for one, other in zip(read.mistakes, report.mistakes, strict=True))
+    assert all(torch.equal(one.image, other.image) for one, other in zip(read.mistakes, report.mistakes, strict=True))
 
 
 def test_numbers_of_numpy_and_half_precision_become_plain(tmp_path: Path) -> None:
     history = [{"epoch": 1, "training_loss": torch.tensor(2.5).numpy()[()], "seconds": 3}]
     report = replace(small_report(), history=history, filters=torch.tensor(SCALES).reshape(2, 3, 3, 3).half())
-    write_whole(tmp_path / "report.json", report_text(report))
+    write_atomically(tmp_path / "report.json", report_text(report))
     assert page_of([read_report(tmp_path / "report.json")]) == page_of([report])
     assert json.loads(report_text(report))["history"][0]["training_loss"] == 2.5
 
@@ -190,11 +190,11 @@ def evaluation(values: dict[str, Any]) -> dict[str, Any]:
 
 
 DAMAGE: list[tuple[Callable[[dict[str, Any]], object], str]] = [
-    (lambda v: v["mistakes"][0].update(picture=encoded((2100, 2000))), "has 4,200,000 pixels"),
-    (lambda v: v["mistakes"][0].update(picture=encoded((30, 20))[:-40]), "cut short|damaged"),
-    (lambda v: v["mistakes"][0].update(picture="nonsense!"), r"picture is not base64"),
-    (lambda v: v["mistakes"][0].update(picture=base64.b64encode(b"GIF89a").decode()), "picture"),
-    (lambda v: v["mistakes"][0].update(picture={"shape": [1]}), "must be text"),
+    (lambda v: v["mistakes"][0].update(image=encoded((2100, 2000))), "has 4,200,000 pixels"),
+    (lambda v: v["mistakes"][0].update(image=encoded((30, 20))[:-40]), "cut short|damaged"),
+    (lambda v: v["mistakes"][0].update(image="nonsense!"), r"picture is not base64"),
+    (lambda v: v["mistakes"][0].update(image=base64.b64encode(b"GIF89a").decode()), "picture"),
+    (lambda v: v["mistakes"][0].update(image={"shape": [1]}), "must be text"),
     (lambda v: v["mistakes"][0].pop("picture"), "picture is None"),
     (lambda v: v.update(mistakes=v["mistakes"] * 25), "more than 24 mistakes"),
     (lambda v: v.update(mistakes=[3]), "must be an object"),
@@ -274,7 +274,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 def scripted(value: Any) -> Any:
-    """The same values with a script in every text that is no number and no picture."""
+    """The same values with a script in every text that is no number and no image."""
     match value:
         case dict():
             return {f"{SCRIPT}{key}" if key == "processor" else key: scripted(inner) for key, inner in value.items()}
@@ -288,7 +288,7 @@ def scripted(value: Any) -> Any:
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_scripts_in_names_stay_text(tmp_path: Path, lang: Any) -> None:
     values = json.loads(report_text(small_report()))
-    kept = {"mistakes": [{**scripted(one), "picture": one["picture"]} for one in values["mistakes"]], "filters": values["filters"]}
+    kept = {"mistakes": [{**scripted(one), "image": one["image"]} for one in values["mistakes"]], "filters": values["filters"]}
     (tmp_path / "report.json").write_text(json.dumps(scripted(values) | kept), "utf-8")
     page = Page(page_of([read_report(tmp_path / "report.json")], lang))
     assert len(page.all("script")) == 1
@@ -307,9 +307,9 @@ def put(values: Any, place: tuple[Any, ...], odd: object) -> Any:
     """A copy of the values with something else in one place."""
     if not place:
         return odd
-    changed = dict(values) if isinstance(values, dict) else list(values)
-    changed[place[0]] = put(values[place[0]], place[1:], odd)
-    return changed
+    with_overrides = dict(values) if isinstance(values, dict) else list(values)
+    with_overrides[place[0]] = put(values[place[0]], place[1:], odd)
+    return with_overrides
 
 
 @pytest.mark.parametrize("odd", [None, -1, "x", {"n": []}], ids=str)

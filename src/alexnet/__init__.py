@@ -1,4 +1,4 @@
-"""Train AlexNet, LeNet and the systems before them on your own pictures, and measure what the 2012 paper claims.
+"""Train AlexNet, LeNet and the systems before them on your own images, and measure what the 2012 paper claims.
 
 The library says the same words as the command line:
 

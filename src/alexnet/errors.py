@@ -9,13 +9,13 @@ from difflib import get_close_matches
 
 
 class AlexNetError(Exception):
-    """A mistake the user can mend; `str(error)` is the whole message. `said`: another worker of the same training has told it already."""
+    """A mistake the user can mend; `str(error)` is the whole message. `reported`: another worker has shown it already."""
 
-    said: bool = False
+    reported: bool = False
 
 
 class UnreadableImage(AlexNetError):
-    """One picture cannot be used; `name` is its path, `reason` one clause without the path."""
+    """One image cannot be used; `name` is its path, `reason` one clause without the path."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name} {reason}")
@@ -39,7 +39,7 @@ class BadModel(AlexNetError):
 
 
 class ImageSizeTooSmall(BadModel):
-    """A picture size that a network cannot take; the message carries the arithmetic."""
+    """An image size that a network cannot take; the message carries the arithmetic."""
 
 
 class BadRecipe(AlexNetError):
@@ -63,7 +63,7 @@ class WorkerLost(AlexNetError):
 
 
 class BudgetTooSmall(AlexNetError):
-    """A time budget that does not hold one useful pass over the pictures."""
+    """A time budget that does not hold one useful pass over the images."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

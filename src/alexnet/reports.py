@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.comparison.report.page import comparison_page
-from alexnet.comparison.request import kept_words
+from alexnet.comparison.request import load_comparison_request
 from alexnet.comparison.results import Comparison
 from alexnet.comparison.run_cells import ComparisonFolder
 from alexnet.errors import BadRun
@@ -19,7 +19,7 @@ from alexnet.runs.report.record_json import read_report
 from alexnet.storage.records import parsed
 from alexnet.studies.findings import StudyReport
 from alexnet.studies.report.page import study_page
-from alexnet.studies.request import StudyFolder, kept_request
+from alexnet.studies.request import StudyFolder, load_study_request
 
 PAGE = "report.html"
 OUR_PAGES = ('<meta name="generator" content="alexnet">', '<section id="trained"', '<section id="run1-trained"', '<header id="headline">')
@@ -51,7 +51,7 @@ def run_report(path: Path) -> RunReport:
 def read_comparison(path: Path) -> Comparison:
     """What a finished comparison has found; raises BadRun for one that has not ended, is damaged, or of an earlier version."""
     folder = ComparisonFolder(path)
-    words = kept_words(folder.words)
+    words = load_comparison_request(folder.words)
     again = _command("compare", words.data if words else "DATA", "--out", path)
     if not folder.result.exists():
         raise BadRun(f"{path} has not ended, and has no report yet. Go on with: {again}")
@@ -67,7 +67,7 @@ def read_comparison(path: Path) -> Comparison:
 def read_study(path: Path) -> StudyReport:
     """What a finished study has found; raises BadRun for one that has not ended, or is damaged."""
     folder = StudyFolder(path)
-    request = kept_request(folder.request)
+    request = load_study_request(folder.request)
     again = _command("study", request.data if request else "DATA", "--out", path)
     if not folder.result.exists():
         raise BadRun(f"{path} has not ended, and has no report yet. Go on with: {again}")

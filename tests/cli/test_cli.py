@@ -145,18 +145,18 @@ def test_predict_json_of_files_folders_and_patterns(capsys: pytest.CaptureFixtur
 
 
 def test_predict_reads_standard_input(digits_run: Path, digits_folder: Path) -> None:
-    pictures = sorted((digits_folder / "1").glob("*.png"))[:2]
-    of_bytes = run("predict", digits_run, "-", "--json", stdin=pictures[0].read_bytes())
-    of_paths = run("predict", digits_run, "-", "--json", stdin="".join(f"{path}\n" for path in pictures).encode())
+    images = sorted((digits_folder / "1").glob("*.png"))[:2]
+    of_bytes = run("predict", digits_run, "-", "--json", stdin=images[0].read_bytes())
+    of_paths = run("predict", digits_run, "-", "--json", stdin="".join(f"{path}\n" for path in images).encode())
     assert (of_bytes.returncode, of_paths.returncode) == (0, 0), (of_bytes.stderr, of_paths.stderr)
     (single,) = json.loads(of_bytes.stdout)["predictions"]
     listed = json.loads(of_paths.stdout)["predictions"]
     assert single["file"] == "standard input"
-    assert [row["file"] for row in listed] == [str(path) for path in pictures]
+    assert [row["file"] for row in listed] == [str(path) for path in images]
     assert single["top"] == listed[0]["top"]
 
 
-def test_an_unreadable_picture_does_not_end_the_others(
+def test_an_unreadable_image_does_not_end_the_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, digits_run: Path, digits_folder: Path
 ) -> None:
     monkeypatch.setenv("COLUMNS", "250")
@@ -171,7 +171,7 @@ def test_an_unreadable_picture_does_not_end_the_others(
     assert "no picture of a known format" in " ".join(said_by(capsys, "predict", digits_run, broken, good).split())
 
 
-def test_predict_fails_when_no_picture_can_be_read(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path) -> None:
+def test_predict_fails_when_no_image_can_be_read(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
     assert main(["predict", str(digits_run), str(tmp_path / "empty.png"), "--json"]) == 2
     captured = capsys.readouterr()
@@ -179,7 +179,7 @@ def test_predict_fails_when_no_picture_can_be_read(capsys: pytest.CaptureFixture
     assert captured.err == "The picture cannot be read.\n"
 
 
-def test_predict_takes_every_kind_of_picture(
+def test_predict_takes_every_kind_of_image(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path
 ) -> None:
     digit = Image.open(next((digits_folder / "0").glob("*.png")))
@@ -266,13 +266,13 @@ def test_installed_command_and_module_are_the_same(capsys: pytest.CaptureFixture
 
 @pytest.mark.slow
 def test_names_that_the_terminal_cannot_show(tmp_path: Path, digits_run: Path, digits_folder: Path) -> None:
-    picture = tmp_path / "数字.png"
-    shutil.copy(next((digits_folder / "1").glob("*.png")), picture)
-    table = run("predict", digits_run, picture, PYTHONIOENCODING="ascii", COLUMNS="200")
+    image = tmp_path / "数字.png"
+    shutil.copy(next((digits_folder / "1").glob("*.png")), image)
+    table = run("predict", digits_run, image, PYTHONIOENCODING="ascii", COLUMNS="200")
     assert table.returncode == 0, table.stderr
     assert b"\\u6570" in table.stdout
-    found = run("predict", digits_run, picture, "--json", PYTHONIOENCODING="ascii")
-    assert json.loads(found.stdout)["predictions"][0]["file"] == str(picture)
+    found = run("predict", digits_run, image, "--json", PYTHONIOENCODING="ascii")
+    assert json.loads(found.stdout)["predictions"][0]["file"] == str(image)
 
 
 def test_a_reader_that_leaves_the_pipe_is_no_defect() -> None:
@@ -301,7 +301,7 @@ def test_stopped_work_without_a_run_is_130(capsys: pytest.CaptureFixture[str], m
     assert capsys.readouterr().err == "Stopped.\n"
 
 
-def test_a_picture_whose_name_looks_like_a_field(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path) -> None:
+def test_a_image_whose_name_looks_like_a_field(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path) -> None:
     content = io.BytesIO()
     Image.new("L", (8, 8)).save(content, "PNG")
     (tmp_path / "--odd.png").write_bytes(content.getvalue())

@@ -96,7 +96,7 @@ def test_mistakes_in_a_study_are_told_before_anything_is_written(
     assert not (tmp_path / "study").exists()
 
 
-def test_too_small_pictures_cannot_be_studied(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_folder: Path) -> None:
+def test_too_small_images_cannot_be_studied(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_folder: Path) -> None:
     assert "pictures of 8 px; a study needs 15 px or more" in refusal(capsys, "study", digits_folder, "--out", tmp_path / "study")
     assert not (tmp_path / "study").exists()
 

@@ -95,7 +95,7 @@ def test_inspection_lists_trouble_and_advice(troubled: list[str]) -> None:
     assert "{" not in page, "no Python in a table"
 
 
-def test_inspection_of_clean_pictures_has_no_empty_tables() -> None:
+def test_inspection_of_clean_images_has_no_empty_tables() -> None:
     lines = shown(inspection_tables(inspect(open_dataset("digits"))))
     assert lines[:3] == ["digits: 1,797 pictures in 10 classes", "Sizes: width 8 px; height 8 px", "Modes: 1,797 L"]
     assert ["class", "pictures"] in [line.split() for line in lines]

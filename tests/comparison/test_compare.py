@@ -21,7 +21,7 @@ CELL_KEYS = {"model", "fraction", "seed", "n_train", "test_error", "train_second
 def compared(out: Path, trainings: Trainings | None = None, **words: Any) -> Comparison:
     trainings = trainings or Trainings()
     asked: dict[str, Any] = {"models": MODELS, "fractions": "0.02,0.2,1", "seeds": 2} | words
-    return compare("digits", out=out, run_cell=trainings.train, frozen_cell=trainings.freeze, **asked)
+    return compare("digits", out=out, run_cell=trainings.train, fit_linear_probe=trainings.freeze, **asked)
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +70,10 @@ def test_systems_are_means_over_seeds(comparison: Comparison) -> None:
         assert system.error == pytest.approx(np.mean(system.errors))
         assert system.spread == pytest.approx(np.std(system.errors, ddof=1))
         assert system.interval[0] < system.error < system.interval[1]
-        assert system.pictures_per_class == {0.02: 2, 0.2: 20, 1.0: 100}[system.fraction]
+        assert system.images_per_class == {0.02: 2, 0.2: 20, 1.0: 100}[system.fraction]
 
 
-def test_every_two_systems_are_tested_on_the_pictures_of_all_seeds(comparison: Comparison) -> None:
+def test_every_two_systems_are_tested_on_the_images_of_all_seeds(comparison: Comparison) -> None:
     assert len(comparison.pairs) == 3 * 10
     pair = next(pair for pair in comparison.pairs if (pair.first, pair.second, pair.fraction) == ("hog-svm", "lenet", 1.0))
     answers = {
@@ -87,12 +87,12 @@ def test_every_two_systems_are_tested_on_the_pictures_of_all_seeds(comparison: C
     assert pair.test.shown
 
 
-def test_the_means_are_ahead_with_two_pictures_and_the_neighbour_with_a_hundred(comparison: Comparison) -> None:
+def test_the_means_are_ahead_with_two_images_and_the_neighbour_with_a_hundred(comparison: Comparison) -> None:
     """What they stand for: a system with few free numbers against one with many."""
     crossing = next(one for one in comparison.crossings if (one.hand_crafted, one.network) == ("hog-svm", "lenet"))
     assert (crossing.below, crossing.above) == ("hog-svm", "lenet")
-    assert crossing.pictures_per_class is not None
-    assert 2 < crossing.pictures_per_class < 100
+    assert crossing.images_per_class is not None
+    assert 2 < crossing.images_per_class < 100
     assert {one.network for one in comparison.crossings} == {"lenet", "alexnet-cifar-fast"}
 
 
@@ -151,7 +151,7 @@ def test_stopped_and_gone_on_with(tmp_path: Path) -> None:
         compared(out, first)
     assert stopped.value.__notes__ == [f"Go on with: alexnet compare digits --out {out}"]
     rest = Trainings()
-    found = compare("digits", out=out, run_cell=rest.train, frozen_cell=rest.freeze)
+    found = compare("digits", out=out, run_cell=rest.train, fit_linear_probe=rest.freeze)
     assert rest.made[0] == "lenet-0.2-1"
     assert not set(first.made) & set(rest.made)
     assert len(first.made) + len(rest.made) == 30
@@ -229,7 +229,7 @@ def test_without_a_place_it_makes_one_under_runs(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     trainings = Trainings()
     for name in ("digits-compare", "digits-compare-2"):
-        found = compare("digits", models="raw-svm", fractions="1", run_cell=trainings.train, frozen_cell=trainings.freeze)
+        found = compare("digits", models="raw-svm", fractions="1", run_cell=trainings.train, fit_linear_probe=trainings.freeze)
         assert Path(found.run) == Path("runs") / name
         assert (tmp_path / "runs" / name / "report.html").exists()
 
@@ -283,7 +283,7 @@ def test_plan_and_progress_are_said(tmp_path: Path) -> None:
     assert "4 of them are finished already." in said[0]
 
 
-def test_unequal_pictures_are_paired_where_they_are_common_and_it_is_said(tmp_path: Path) -> None:
+def test_unequal_images_are_paired_where_they_are_common_and_it_is_said(tmp_path: Path) -> None:
     trainings = Trainings()
     compared(tmp_path / "out", trainings, models="hog-svm,lenet", fractions="1", seeds=1)
     path = tmp_path / "out" / "cells" / "lenet-1-0" / "answers.csv"

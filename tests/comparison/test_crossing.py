@@ -10,7 +10,7 @@ from alexnet.comparison.crossing import Amount, about, crossing_point, find_cros
 
 
 def amounts(*rows: tuple[float, float, float, bool]) -> list[Amount]:
-    return [Amount(pictures_per_class=n, first_error=a, second_error=b, shown=shown) for n, a, b, shown in rows]
+    return [Amount(images_per_class=n, first_error=a, second_error=b, shown=shown) for n, a, b, shown in rows]
 
 
 def test_halfway_on_a_log_axis() -> None:
@@ -53,7 +53,7 @@ def test_ties_gaps_and_several_crossings(first: dict[float, float], second: dict
 def test_both_leads_shown() -> None:
     found = find_crossing("hog-svm", "lenet", amounts((5, 0.3, 0.5, True), (50, 0.2, 0.2, False), (500, 0.15, 0.05, True)))
     assert (found.below, found.above, found.between) == ("hog-svm", "lenet", (5, 500))
-    assert found.pictures_per_class == pytest.approx(50)
+    assert found.images_per_class == pytest.approx(50)
     assert found.sentence == (
         "Below about 50 pictures per class hog-svm is ahead, above it lenet. "
         "Both leads are shown by paired tests, at 5 and at 500 pictures per class."
@@ -76,7 +76,7 @@ def test_a_lead_shown_above_alone() -> None:
 
 def test_a_crossing_within_the_noise_is_called_so() -> None:
     found = find_crossing("hog-svm", "lenet", amounts((10, 0.40, 0.41, False), (1000, 0.11, 0.1, False)))
-    assert found.pictures_per_class == pytest.approx(100)
+    assert found.images_per_class == pytest.approx(100)
     assert found.sentence == (
         "The curves of hog-svm and lenet meet at about 100 pictures per class, but that is within the noise: "
         "no difference between the two is shown on either side."
@@ -85,7 +85,7 @@ def test_a_crossing_within_the_noise_is_called_so() -> None:
 
 def test_a_difference_shown_against_the_last_lead_does_not_count_for_it() -> None:
     found = find_crossing("h", "n", amounts((1, 0.2, 0.1, True), (10, 0.1, 0.2, False), (100, 0.2, 0.1, False)))
-    assert found.pictures_per_class == pytest.approx(10**1.5)
+    assert found.images_per_class == pytest.approx(10**1.5)
     assert "within the noise" in found.sentence
 
 
@@ -117,7 +117,7 @@ def test_a_difference_shown_against_the_last_lead_does_not_count_for_it() -> Non
 def test_no_crossing(rows: list[tuple[float, float, float, bool]], sentence: str) -> None:
     found = find_crossing("h", "n", amounts(*rows))
     assert found.sentence == sentence
-    assert found.pictures_per_class is None
+    assert found.images_per_class is None
     assert found.below is None
 
 

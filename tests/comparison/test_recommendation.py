@@ -60,7 +60,7 @@ def test_of_several_the_cheapest() -> None:
     assert choose([dear, BEST, cheap]).model == "hog"
 
 
-def test_a_cheaper_one_may_be_better_on_the_test_pictures() -> None:
+def test_a_cheaper_one_may_be_better_on_the_test_images() -> None:
     chosen = choose([BEST, candidate("hog", 0.104, 10, 1, network=paired(-0.05, 0.001))])
     assert chosen.model == "hog"
     assert "hog is shown to be better than network" in chosen.reason

@@ -21,7 +21,7 @@ from alexnet.data.named import registry
 from alexnet.data.open import open_dataset
 from alexnet.errors import AlexNetError, BadDataset, UnreadableImage
 from alexnet.storage.cache import cache_folder
-from alexnet.storage.files import write_whole
+from alexnet.storage.files import write_atomically
 
 HERE = Path("photos")
 
@@ -76,17 +76,17 @@ def test_splits_beside_other_folders_are_refused() -> None:
 
 
 @pytest.mark.parametrize("names", [["1.jpg", "2.jpg"], ["train/1.jpg", "test/2.jpg"]])
-def test_pictures_without_class_folders_are_refused(names: list[str]) -> None:
+def test_images_without_class_folders_are_refused(names: list[str]) -> None:
     with pytest.raises(BadDataset, match=r"holds 2 pictures but no class folders\. Expected class folders: photos/cat/1.jpg"):
         places(*names)
 
 
-def test_no_pictures_at_all() -> None:
+def test_no_images_at_all() -> None:
     with pytest.raises(BadDataset, match="holds no pictures"):
         places()
 
 
-def test_pictures_outside_class_folders_are_told() -> None:
+def test_images_outside_class_folders_are_told() -> None:
     placed, outside = place(["cat/1.jpg", "dog/1.jpg", "logo.png"], HERE)
     assert len(placed) == 2
     assert outside == ["logo.png"]
@@ -204,7 +204,7 @@ def test_fashion_mnist_by_name(fashion_mnist: Dataset) -> None:
     splits = [item.split for item in fashion_mnist.items]
     assert splits == ["train"] * 60_000 + ["test"] * 10_000
     assert np.bincount([item.label for item in fashion_mnist.items]).tolist() == [7000] * 10
-    assert fashion_mnist.items[0].label == 9  # the first picture is a boot
+    assert fashion_mnist.items[0].label == 9  # the first image is a boot
     assert fashion_mnist.image(0).shape == (3, 28, 28)
     assert fashion_mnist.traits == Traits(flip=True, colour=False, gray=True)
 
@@ -243,14 +243,14 @@ def test_fashion_mnist_places_in_order(nowhere: Path, monkeypatch: pytest.Monkey
     assert fashion.find_files() == small_files()  # now from the cache
     shutil.rmtree(nowhere / "cache")
     for name, content in small_files().items():
-        write_whole(nowhere / "installed" / name, content)
+        write_atomically(nowhere / "installed" / name, content)
     assert fashion.find_files() == small_files()
     assert not (nowhere / "cache").exists()
 
 
 def test_a_wrong_checksum_is_told(nowhere: Path) -> None:
     for name in small_files():
-        write_whole(nowhere / "cache" / "fashion-mnist" / name, b"tampered")
+        write_atomically(nowhere / "cache" / "fashion-mnist" / name, b"tampered")
     with pytest.raises(BadDataset, match="train-images-idx3-ubyte is damaged"):
         fashion.find_files()
 
@@ -266,7 +266,7 @@ def test_the_debian_package_is_fetched_with_lists_of_our_own(nowhere: Path, monk
             (folder / "dataset-fashion-mnist_1_all.deb").write_bytes(b"")
         if command[0] == "dpkg-deb":
             for name, content in small_files().items():
-                write_whole(folder / "unpacked" / (nowhere / "installed").relative_to("/") / name, content)
+                write_atomically(folder / "unpacked" / (nowhere / "installed").relative_to("/") / name, content)
 
     monkeypatch.setattr(fashion, "_run", run)
     monkeypatch.setattr(shutil, "which", lambda program: program)

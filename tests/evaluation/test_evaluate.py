@@ -17,7 +17,7 @@ from alexnet.evaluation.views import View
 
 if TYPE_CHECKING:
     from alexnet.data.dataset import Dataset
-    from alexnet.data.pipeline.image_store import Pictures
+    from alexnet.data.pipeline.image_store import ImageStore
 
 DIGITS = load_digits()
 CLASSES = tuple("0123456789")
@@ -88,7 +88,7 @@ def measured(model: object, indices: Sequence[int] = TEST, *, border: int = 0, v
     return evaluate(
         cast("LinearDigits", model),
         cast("Dataset", dataset),
-        cast("Pictures", Squares(dataset, border)),
+        cast("ImageStore", Squares(dataset, border)),
         indices,
         CLASSES,
         view=view,
@@ -122,11 +122,11 @@ def test_views_are_cut_from_the_squares(model: LinearDigits) -> None:
     bordered = measured(model, border=2)
     assert bordered.top1_error == measured(model).top1_error
     ten = measured(model, TEST[:200], border=2, view="ten")
-    assert ten.views_per_picture == 5  # no mirrored digits
+    assert ten.views_per_image == 5  # no mirrored digits
     assert ten.top1_error != measured(model, TEST[:200]).top1_error
 
 
-def test_any_sees_pictures_of_different_shapes_at_the_scale_of_the_squares(model: LinearDigits) -> None:
+def test_any_sees_images_of_different_shapes_at_the_scale_of_the_squares(model: LinearDigits) -> None:
     photo = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)
 
     class Mixed(Digits):
@@ -142,7 +142,9 @@ def test_any_sees_pictures_of_different_shapes_at_the_scale_of_the_squares(model
 
     dataset = Mixed()
     seen = Squares(dataset, border=2)  # squares of 12 px
-    result = evaluate(Watched(), cast("Dataset", dataset), cast("Pictures", seen), range(10), CLASSES, view="any", flip=True, batch_size=3)
+    result = evaluate(
+        Watched(), cast("Dataset", dataset), cast("ImageStore", seen), range(10), CLASSES, view="any", flip=True, batch_size=3
+    )
     assert sorted(shapes) == [(2, 3, 12, 18), (2, 3, 12, 24), (3, 3, 12, 18), (3, 3, 12, 24)]
     assert result.indices.tolist() == list(range(10))
     np.testing.assert_allclose(result.probabilities[0], result.probabilities[2], atol=1e-6)
@@ -157,13 +159,13 @@ def test_the_model_is_measured_in_evaluation_mode_without_gradients_and_put_back
     assert model.training
 
 
-def test_progress_counts_pictures(model: LinearDigits) -> None:
+def test_progress_counts_images(model: LinearDigits) -> None:
     dataset, told = Digits(), list[tuple[int, int]]()
     squares = Squares(dataset)
     evaluate(
         model,
         cast("Dataset", dataset),
-        cast("Pictures", squares),
+        cast("ImageStore", squares),
         TEST[:25],
         CLASSES,
         flip=False,
@@ -175,7 +177,7 @@ def test_progress_counts_pictures(model: LinearDigits) -> None:
 
 
 def test_json_has_the_keys_of_the_command_line_and_no_nan(model: LinearDigits) -> None:
-    few = [index for index in TEST if DIGITS.target[index] in (1, 7)][:30]  # eight classes have no picture
+    few = [index for index in TEST if DIGITS.target[index] in (1, 7)][:30]  # eight classes have no image
     record = json.loads(json.dumps(measured(model, few).to_json(), allow_nan=False))
     keys = "n top1_error top5_error interval balanced_accuracy classes per_class confusion calibration_error seconds view"
     assert set(record) == set(keys.split())
@@ -191,9 +193,9 @@ def test_json_has_the_keys_of_the_command_line_and_no_nan(model: LinearDigits) -
 
 def test_classes_are_found_by_name(model: LinearDigits) -> None:
     dataset = Digits()
-    dataset.classes = CLASSES[::-1]  # the same pictures under another numbering
+    dataset.classes = CLASSES[::-1]  # the same images under another numbering
     dataset.items = tuple(Labelled(9 - item.label) for item in dataset.items)
-    result = evaluate(model, cast("Dataset", dataset), cast("Pictures", Squares(dataset)), TEST, CLASSES, flip=False)
+    result = evaluate(model, cast("Dataset", dataset), cast("ImageStore", Squares(dataset)), TEST, CLASSES, flip=False)
     assert result.top1_error == measured(model).top1_error
 
 
@@ -201,7 +203,7 @@ def test_a_class_that_the_model_does_not_know_is_refused(model: LinearDigits) ->
     dataset = Digits()
     dataset.classes = (*CLASSES[:9], "nine")
     with pytest.raises(BadDataset, match=r"digits has a class 'nine' that the model wasn't trained on.*Known: 0, 1"):
-        evaluate(model, cast("Dataset", dataset), cast("Pictures", Squares(dataset)), TEST, CLASSES, flip=False)
+        evaluate(model, cast("Dataset", dataset), cast("ImageStore", Squares(dataset)), TEST, CLASSES, flip=False)
 
 
 def test_an_empty_part_is_refused(model: LinearDigits) -> None:
@@ -229,7 +231,7 @@ def test_a_scorer_need_not_be_a_module(model: LinearDigits) -> None:
 def made_up() -> Evaluation:
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.01, 0.99], [0.2, 0.8]], np.float32)
     labels, indices = np.array([1, 1, 1, 0, 0]), np.array([40, 41, 42, 43, 44])
-    return summarise(probabilities, labels, indices, ("cat", "dog"), view="ten", views_per_picture=10, seconds=1.0)
+    return summarise(probabilities, labels, indices, ("cat", "dog"), view="ten", views_per_image=10, seconds=1.0)
 
 
 def test_worst_mistakes_are_the_surest_first() -> None:

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_m
 from alexnet.evaluation import metrics
 from alexnet.evaluation.metrics import Labels, Probabilities
 
-# Five pictures of three classes; the most probable class is 0, 1, 1, 2, 0.
+# Five images of three classes; the most probable class is 0, 1, 1, 2, 0.
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.4, 0.5, 0.1], [0.2, 0.2, 0.6], [0.5, 0.3, 0.2]])
 LABELS = np.array([0, 1, 0, 2, 2])
 
@@ -76,7 +76,7 @@ def test_balanced_accuracy_by_hand_and_against_scikit_learn() -> None:
     assert metrics.balanced_accuracy(labels, predicted) == pytest.approx(balanced_accuracy_score(labels, predicted))
 
 
-def test_balanced_accuracy_is_over_the_classes_that_have_pictures() -> None:
+def test_balanced_accuracy_is_over_the_classes_that_have_images() -> None:
     assert metrics.balanced_accuracy(np.array([0, 0, 1]), np.array([0, 2, 1])) == pytest.approx(0.75)  # 2 has none; no warning either
 
 

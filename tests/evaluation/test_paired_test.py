@@ -46,7 +46,7 @@ def test_p_is_mcnemars_exact_one(b: int, c: int) -> None:
 
 
 def test_interval_is_agresti_and_mins() -> None:
-    """One seed: the formula of 2005 for b, c and n, with half a picture more in each cell."""
+    """One seed: the formula of 2005 for b, c and n, with half an image more in each cell."""
     b, c, n = 12, 5, 80
     found = pair_of([True] * b + [False] * (n - b), [False] * b + [True] * c + [False] * (n - b - c))
     centre = (b - c) / (n + 2)
@@ -63,7 +63,7 @@ def test_the_order_of_the_two_only_turns_the_sign(answers: list[tuple[bool, bool
     assert -1 <= one.interval[0] < one.interval[1] <= 1
 
 
-def test_the_same_answers_under_three_seeds_are_no_new_pictures() -> None:
+def test_the_same_answers_under_three_seeds_are_no_new_images() -> None:
     first, second = [True] * 8 + [False] * 40, [False] * 8 + [True] * 2 + [False] * 38
     once = pair_of(first, second)
     thrice = paired_test({s: judged(first)[0] for s in range(3)}, {s: judged(second)[0] for s in range(3)})
@@ -74,7 +74,7 @@ def test_the_same_answers_under_three_seeds_are_no_new_pictures() -> None:
     assert narrow == pytest.approx(width, rel=0.1)
 
 
-def test_other_pictures_under_each_seed_are_new_pictures() -> None:
+def test_other_images_under_each_seed_are_new_images() -> None:
     first, second = [True] * 5 + [False] * 40, [False] * 45
     apart = paired_test(
         {0: judged(first)[0], 1: {f"b{name}": wrong for name, wrong in judged(first)[0].items()}},
@@ -85,7 +85,7 @@ def test_other_pictures_under_each_seed_are_new_pictures() -> None:
     assert apart.p == pytest.approx(closed_form(10, 0))
 
 
-def test_pictures_that_only_one_has_judged_do_not_count() -> None:
+def test_images_that_only_one_has_judged_do_not_count() -> None:
     found = paired_test({0: {"a": True, "b": False}, 1: {"a": True}}, {0: {"a": False, "c": True}, 2: {"a": True}})
     assert found is not None
     assert (found.n, found.first_only, found.second_only) == (1, 1, 0)
@@ -94,7 +94,7 @@ def test_pictures_that_only_one_has_judged_do_not_count() -> None:
 
 
 def test_equal_systems_are_told_apart_in_few_cases_and_intervals_hold_the_truth() -> None:
-    """2,000 pairs of systems that both err on 20% of 150 pictures: p under 0.05 in at most 5%, the interval holds 0 in about 95%."""
+    """2,000 pairs of systems that both err on 20% of 150 images: p under 0.05 in at most 5%, the interval holds 0 in about 95%."""
     random = np.random.default_rng(1)
     hard = random.random((2_000, 150)) < 0.15
     first, second = (hard | (random.random(hard.shape) < 0.06) for _ in range(2))
@@ -105,16 +105,16 @@ def test_equal_systems_are_told_apart_in_few_cases_and_intervals_hold_the_truth(
 
 def test_real_systems_on_real_digits() -> None:
     """A linear model on raw pixels and nearest neighbours, 597 digits: the neighbours are shown to be ahead."""
-    pictures, labels = load_digits(return_X_y=True)
+    images, labels = load_digits(return_X_y=True)
     models = LogisticRegression(max_iter=200, C=0.01), KNeighborsClassifier(3)
-    linear, near = (model.fit(pictures[:1200] / 16, labels[:1200]).predict(pictures[1200:] / 16) != labels[1200:] for model in models)
+    linear, near = (model.fit(images[:1200] / 16, labels[:1200]).predict(images[1200:] / 16) != labels[1200:] for model in models)
     found = pair_of(linear.tolist(), near.tolist())
     assert found.difference == pytest.approx(linear.mean() - near.mean())
     assert found.shown
     assert found.difference > 0
 
 
-def test_pooled_error_is_as_sure_as_its_different_pictures() -> None:
+def test_pooled_error_is_as_sure_as_its_different_images() -> None:
     one = judged([True] * 10 + [False] * 90)
     again = dict.fromkeys(range(5), one[0])
     other = {0: one[0], 1: {f"b{name}": wrong for name, wrong in one[0].items()}}

@@ -27,25 +27,25 @@ USUAL = 0.005  # standard deviation of an arm's error from seed to seed: 0.7 poi
 
 @dataclass(frozen=True, kw_only=True)
 class MadeUp:
-    """Arms that miss a picture with a probability of its own, of the arm on it, and of the seed; `effect`: added to all but the first."""
+    """Arms that miss an image with a probability of its own, of the arm on it, and of the seed; `effect`: added to all but the first."""
 
     noise: tuple[float, ...]  # of each arm's seeds
     seeds: int
-    pictures: int
-    same_pictures: bool
+    images: int
+    same_images: bool
     effect: float = 0.0
 
     def studies(self, count: int) -> Iterator[list[Errors]]:
         rng = np.random.default_rng(2012)
-        of_seeds = 1 if self.same_pictures else self.seeds
+        of_seeds = 1 if self.same_images else self.seeds
         for _ in range(count):
-            difficulty = 0.25 + 0.4 * rng.random((of_seeds, self.pictures), dtype=np.float32) ** 2  # most are easy
+            difficulty = 0.25 + 0.4 * rng.random((of_seeds, self.images), dtype=np.float32) ** 2  # most are easy
             yield [self._arm(rng, difficulty, noise, self.effect * (arm > 0)) for arm, noise in enumerate(self.noise)]
 
     def _arm(self, rng: np.random.Generator, difficulty: NDArray[np.float32], noise: float, effect: float) -> Errors:
         own = np.float32(0.1) * (2 * rng.random(difficulty.shape, dtype=np.float32) - 1)
         seed = rng.normal(effect, noise, (self.seeds, 1)).astype(np.float32)
-        wrong: Errors = rng.random((self.seeds, self.pictures), dtype=np.float32) < difficulty + own + seed
+        wrong: Errors = rng.random((self.seeds, self.images), dtype=np.float32) < difficulty + own + seed
         return wrong
 
     def found(self, count: int) -> dict[tuple[int, int], list[Difference]]:
@@ -56,12 +56,12 @@ class MadeUp:
             for (first, second), found in pairs.items():
                 alike = noise is not None and noise.alike[first] and noise.alike[second]
                 pooled = (noise.variance, noise.degrees) if noise is not None and alike else None
-                found.append(difference_of(arms[first], arms[second], same=self.same_pictures, pooled=pooled))
+                found.append(difference_of(arms[first], arms[second], same=self.same_images, pooled=pooled))
         return pairs
 
 
 def difference_of(better: Errors, worse: Errors, *, same: bool, pooled: tuple[float, int] | None = None) -> Difference:
-    found = error_effect(better, worse, same_pictures=same, pooled=pooled)
+    found = error_effect(better, worse, same_images=same, pooled=pooled)
     assert found is not None
     return found
 
@@ -75,7 +75,7 @@ def effect_of(found: Difference, measure: Measure = "error") -> Effect:
         interval=found.interval,
         repeat_noise=found.repeat_noise,
         seeds=found.seeds,
-        pictures=found.pictures,
+        images=found.images,
     )
 
 
@@ -94,18 +94,18 @@ def chance(rate: float, count: int) -> float:
 
 ALIKE = (USUAL,) * 4
 ONE_WILD = (*ALIKE[:3], 10 * USUAL)
-LAYOUTS = [(seeds, pictures, same) for seeds in (3, 5) for pictures in (300, 10_000) for same in (True, False)]
+LAYOUTS = [(seeds, images, same) for seeds in (3, 5) for images in (300, 10_000) for same in (True, False)]
 
 
 @pytest.mark.parametrize("noise", [ALIKE[:2], ALIKE, ONE_WILD], ids=["two arms", "four alike", "one wild"])
 def test_no_effect_is_not_shown_in_95_of_100(noise: tuple[float, ...]) -> None:
     """Over all layouts, and in each up to chance; measured with 1,500 studies each: 0.95 to 0.99."""
     last, of_all, of_last = len(noise) - 1, [], []
-    for seeds, pictures, same in LAYOUTS:
-        count = 200 if pictures == 300 else 40
-        pairs = MadeUp(noise=noise, seeds=seeds, pictures=pictures, same_pictures=same).found(count)
+    for seeds, images, same in LAYOUTS:
+        count = 200 if images == 300 else 40
+        pairs = MadeUp(noise=noise, seeds=seeds, images=images, same_images=same).found(count)
         found = [one for of_pair in pairs.values() for one in of_pair]
-        assert share(found, "not shown") >= 0.95 - chance(0.95, count), (seeds, pictures, same)
+        assert share(found, "not shown") >= 0.95 - chance(0.95, count), (seeds, images, same)
         of_all += found
         of_last += [one for pair, of_pair in pairs.items() if last in pair for one in of_pair]
     assert share(of_all, "not shown") >= 0.95
@@ -113,11 +113,11 @@ def test_no_effect_is_not_shown_in_95_of_100(noise: tuple[float, ...]) -> None:
 
 
 @pytest.mark.parametrize("same", [True, False])
-@pytest.mark.parametrize(("seeds", "pictures", "least"), [(3, 10_000, 0.75), (5, 2_000, 0.75), (5, 10_000, 0.95)])
-def test_three_points_are_found_and_the_interval_holds_them(seeds: int, pictures: int, least: float, same: bool) -> None:
-    """Measured with 300 studies: 0.85, 0.88, 1.00. With 300 pictures and 3 seeds it is 0.08: that is too few for 3 points."""
+@pytest.mark.parametrize(("seeds", "images", "least"), [(3, 10_000, 0.75), (5, 2_000, 0.75), (5, 10_000, 0.95)])
+def test_three_points_are_found_and_the_interval_holds_them(seeds: int, images: int, least: float, same: bool) -> None:
+    """Measured with 300 studies: 0.85, 0.88, 1.00. With 300 images and 3 seeds it is 0.08: that is too few for 3 points."""
     count = 60
-    pairs = MadeUp(noise=ALIKE, seeds=seeds, pictures=pictures, same_pictures=same, effect=0.03).found(count)
+    pairs = MadeUp(noise=ALIKE, seeds=seeds, images=images, same_images=same, effect=0.03).found(count)
     found = [one for pair, of_pair in pairs.items() if 0 in pair for one in of_pair]
     assert share(found, "holds here") >= least
     assert share(found, "reversed here") == 0
@@ -125,13 +125,13 @@ def test_three_points_are_found_and_the_interval_holds_them(seeds: int, pictures
 
 
 def test_a_reversed_effect_is_called_reversed() -> None:
-    pairs = MadeUp(noise=ALIKE, seeds=3, pictures=10_000, same_pictures=True, effect=-0.04).found(40)
+    pairs = MadeUp(noise=ALIKE, seeds=3, images=10_000, same_images=True, effect=-0.04).found(40)
     assert share([one for pair, of_pair in pairs.items() if 0 in pair for one in of_pair], "reversed here") >= 0.85
 
 
 def test_a_wild_arm_does_not_hide_the_others_effect() -> None:
     """Three points between quiet arms are found beside a diverged one; pooled with it they would drown."""
-    made_up = MadeUp(noise=ONE_WILD, seeds=3, pictures=10_000, same_pictures=True, effect=0.03)
+    made_up = MadeUp(noise=ONE_WILD, seeds=3, images=10_000, same_images=True, effect=0.03)
     found = made_up.found(60)
     assert share(found[0, 1], "holds here") >= 0.7
     drowned = 0
@@ -145,38 +145,38 @@ def test_a_wild_arm_does_not_hide_the_others_effect() -> None:
 def test_an_arms_interval_holds_its_true_error() -> None:
     truth = 0.25 + 0.4 / 3
     for seeds, same in ((1, True), (3, True), (3, False), (5, True)):
-        made_up = MadeUp(noise=(USUAL,), seeds=seeds, pictures=300, same_pictures=same)
-        held = [low <= truth <= high for (arm,) in made_up.studies(300) for low, high in [mean_error(arm, same_pictures=same)[1]]]
+        made_up = MadeUp(noise=(USUAL,), seeds=seeds, images=300, same_images=same)
+        held = [low <= truth <= high for (arm,) in made_up.studies(300) for low, high in [mean_error(arm, same_images=same)[1]]]
         assert np.mean(held) >= 0.95 - chance(0.95, 300)
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 20])
-def test_other_pictures_are_a_paired_t_interval(seeds: int) -> None:
-    better, worse = next(MadeUp(noise=(0.1, 0.1), seeds=seeds, pictures=500, same_pictures=False, effect=0.05).studies(1))
+def test_other_images_are_a_paired_t_interval(seeds: int) -> None:
+    better, worse = next(MadeUp(noise=(0.1, 0.1), seeds=seeds, images=500, same_images=False, effect=0.05).studies(1))
     found = difference_of(better, worse, same=False)
     theirs = ttest_rel(worse.mean(axis=1), better.mean(axis=1))
     assert found.interval == pytest.approx(tuple(np.clip(theirs.confidence_interval(0.95), -1, 1)))
     assert found.difference == pytest.approx(worse.mean() - better.mean())
     assert found.repeat_noise == pytest.approx((worse.mean(axis=1) - better.mean(axis=1)).std(ddof=1))
-    assert (found.seeds, found.pictures) == (seeds, 500 * seeds)
+    assert (found.seeds, found.images) == (seeds, 500 * seeds)
 
 
-def test_the_crossed_variance_is_a_bootstraps_over_seeds_and_pictures() -> None:
+def test_the_crossed_variance_is_a_bootstraps_over_seeds_and_images() -> None:
     """Owen's pigeonhole bootstrap (2007) draws both anew; it counts what is neither's, MS_rest / (n N), three times instead of once."""
-    seeds, pictures = 40, 1000
-    better, worse = next(MadeUp(noise=(0.03, 0.03), seeds=seeds, pictures=pictures, same_pictures=True).studies(1))
+    seeds, images = 40, 1000
+    better, worse = next(MadeUp(noise=(0.03, 0.03), seeds=seeds, images=images, same_images=True).studies(1))
     values = worse.astype(float) - better
     rng = np.random.default_rng(0)
-    rows, columns = rng.multinomial(seeds, [1 / seeds] * seeds, 2500), rng.multinomial(pictures, [1 / pictures] * pictures, 2500)
-    drawn = ((rows @ values) * columns).sum(axis=1) / (seeds * pictures)
-    rest = (values - values.mean(1, keepdims=True) - values.mean(0) + values.mean()).var() / (seeds * pictures)
+    rows, columns = rng.multinomial(seeds, [1 / seeds] * seeds, 2500), rng.multinomial(images, [1 / images] * images, 2500)
+    drawn = ((rows @ values) * columns).sum(axis=1) / (seeds * images)
+    rest = (values - values.mean(1, keepdims=True) - values.mean(0) + values.mean()).var() / (seeds * images)
     low, high = difference_of(better, worse, same=True).interval
     ours = ((high - low) / 2 / student.ppf(0.975, 60)) ** 2
     assert ours == pytest.approx(drawn.var() - 2 * rest, rel=0.1)
 
 
-def test_with_the_same_pictures_their_difficulty_is_counted_once() -> None:
-    """Without seed noise more seeds hardly narrow the interval: it is the pictures', not ten times as many."""
+def test_with_the_same_images_their_difficulty_is_counted_once() -> None:
+    """Without seed noise more seeds hardly narrow the interval: it is the images', not ten times as many."""
     better, worse = np.zeros((10, 400), np.bool_), np.zeros((10, 400), np.bool_)
     worse[:, :40], better[:, 40:50] = True, True
     crossed, once = difference_of(better, worse, same=True), difference_of(better[:1], worse[:1], same=True)
@@ -186,7 +186,7 @@ def test_with_the_same_pictures_their_difficulty_is_counted_once() -> None:
 
 
 def test_one_seed_is_agresti_and_mins_and_shows_nothing() -> None:
-    better, worse = next(MadeUp(noise=(0, 0), seeds=1, pictures=500, same_pictures=True, effect=0.2).studies(1))
+    better, worse = next(MadeUp(noise=(0, 0), seeds=1, images=500, same_images=True, effect=0.2).studies(1))
     found = difference_of(better, worse, same=True)
     names = [str(index) for index in range(500)]
     theirs = paired_test(*({0: dict(zip(names, map(bool, arm[0]), strict=True))} for arm in (worse, better)))
@@ -194,7 +194,7 @@ def test_one_seed_is_agresti_and_mins_and_shows_nothing() -> None:
     assert found.interval == pytest.approx(theirs.interval, rel=1e-6)
     assert found.interval[0] > 0
     assert verdict(effect_of(found)) == "not shown"  # another training may give anything
-    assert mean_error(better, same_pictures=True) == (better.mean(), error_interval(int(better.sum()), 500))
+    assert mean_error(better, same_images=True) == (better.mean(), error_interval(int(better.sum()), 500))
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -206,8 +206,8 @@ def test_arms_that_never_disagree_are_not_certainly_equal(seeds: int, same: bool
     assert verdict(effect_of(found)) == "not shown"
 
 
-def test_equal_differences_of_few_pictures_are_no_certainty() -> None:
-    """One picture more with each of three seeds: their spread is 0, and yet it is one picture."""
+def test_equal_differences_of_few_images_are_no_certainty() -> None:
+    """One image more with each of three seeds: their spread is 0, and yet it is one image."""
     better = np.zeros((3, 100), np.bool_)
     worse = better.copy()
     worse[:, 0] = True
@@ -217,12 +217,12 @@ def test_equal_differences_of_few_pictures_are_no_certainty() -> None:
         assert verdict(effect_of(found)) == "not shown"
 
 
-def test_seeds_may_judge_unequally_many_pictures() -> None:
+def test_seeds_may_judge_unequally_many_images() -> None:
     better, worse = [[np.zeros(n, np.bool_) for n in (10, 12, 11)], [np.ones(n, np.bool_) for n in (10, 12, 11)]]
-    found = error_effect(better, worse, same_pictures=False)
+    found = error_effect(better, worse, same_images=False)
     assert found is not None
-    assert (found.difference, found.pictures, found.interval[1]) == (1.0, 33, 1.0)
-    assert error_effect([], [], same_pictures=True) is None
+    assert (found.difference, found.images, found.interval[1]) == (1.0, 33, 1.0)
+    assert error_effect([], [], same_images=True) is None
 
 
 Pairs = st.integers(1, 4).flatmap(lambda n: st.integers(1, 12).flatmap(lambda m: arrays(np.bool_, (2, n, m))))
@@ -230,7 +230,7 @@ Pairs = st.integers(1, 4).flatmap(lambda n: st.integers(1, 12).flatmap(lambda m:
 
 @given(Pairs, st.booleans())
 def test_invariants(arms: Errors, same: bool) -> None:
-    """Swapping the arms negates; neither the order of seeds nor that of pictures matters; the interval holds the difference."""
+    """Swapping the arms negates; neither the order of seeds nor that of images matters; the interval holds the difference."""
     found, swapped = difference_of(arms[0], arms[1], same=same), difference_of(arms[1], arms[0], same=same)
     assert swapped.difference == pytest.approx(-found.difference)
     assert swapped.interval == pytest.approx((-found.interval[1], -found.interval[0]))
@@ -242,7 +242,7 @@ def test_invariants(arms: Errors, same: bool) -> None:
         assert found.interval[0] <= found.difference <= found.interval[1]
     opposite = {"holds here": "reversed here", "reversed here": "holds here", "not shown": "not shown"}
     assert verdict(effect_of(swapped)) == opposite[verdict(effect_of(found))]
-    mean, interval = mean_error(arms[0], same_pictures=same)
+    mean, interval = mean_error(arms[0], same_images=same)
     assert 0 <= interval[0] <= mean <= interval[1] <= 1
 
 
@@ -284,7 +284,7 @@ def test_nothing_is_pooled_over_two_arms_or_one_seed() -> None:
 
 
 def test_the_pool_only_widens_the_noise_and_lends_one_degree_of_freedom() -> None:
-    better, worse = next(MadeUp(noise=(0.1, 0.1), seeds=3, pictures=500, same_pictures=False).studies(1))
+    better, worse = next(MadeUp(noise=(0.1, 0.1), seeds=3, images=500, same_images=False).studies(1))
     own = difference_of(better, worse, same=False)
     helped = difference_of(better, worse, same=False, pooled=(own.repeat_noise**2 / 4, 6))
     assert helped.repeat_noise == own.repeat_noise
@@ -364,8 +364,8 @@ def test_ratios_of_equal_arms_are_rarely_called_different() -> None:
 
 def test_a_difference_under_the_repeat_noise_is_not_shown() -> None:
     """Twenty seeds make the interval narrow, and still one repeat may turn the result around."""
-    clear = Difference(difference=0.03, interval=(0.01, 0.05), repeat_noise=0.02, seeds=20, pictures=100)
-    noisy = Difference(difference=0.03, interval=(0.01, 0.05), repeat_noise=0.04, seeds=20, pictures=100)
+    clear = Difference(difference=0.03, interval=(0.01, 0.05), repeat_noise=0.02, seeds=20, images=100)
+    noisy = Difference(difference=0.03, interval=(0.01, 0.05), repeat_noise=0.04, seeds=20, images=100)
     assert verdict(effect_of(clear)) == "holds here"
     assert verdict(effect_of(noisy)) == "not shown"
     assert verdict(None) == "no result"

@@ -62,7 +62,7 @@ def test_other_views_are_one(view: View) -> None:
     assert count_views(32, 24, view, flip=True) == 1
 
 
-def test_pictures_of_the_model_s_size_are_seen_straight_and_mirrored() -> None:
+def test_images_of_the_model_s_size_are_seen_straight_and_mirrored() -> None:
     probe, images = Probe(), photographs(24)
     view_probabilities(probe, images, "ten", flip=True)
     assert torch.equal(probe.seen[0], images)
@@ -74,10 +74,10 @@ def test_softmax_is_averaged_and_not_scores() -> None:
     scores = torch.stack([probe(view) for view in ten_views(images, 24, flip=True)])
     averaged = view_probabilities(probe, images, "ten", flip=True)
     torch.testing.assert_close(averaged, torch.softmax(scores, dim=2).mean(dim=0))
-    assert (averaged - torch.softmax(scores.mean(dim=0), dim=1)).abs().max() > 0.1  # on these pictures the two differ
+    assert (averaged - torch.softmax(scores.mean(dim=0), dim=1)).abs().max() > 0.1  # on these images the two differ
 
 
-def test_any_averages_softmax_over_the_positions_of_the_whole_picture() -> None:
+def test_any_averages_softmax_over_the_positions_of_the_whole_image() -> None:
     images, probe = photographs(64)[:, :, :30, :47], Probe(steepness=20.0)
     windows = images.unfold(2, 24, 1).unfold(3, 24, 1)  # (N, 3, 7, 24, 24, 24): 7 x 24 positions
     scores = torch.einsum("nchwij,kcij->nhwk", windows.float() / 255, probe.weight)
@@ -101,6 +101,6 @@ def test_probabilities_are_float32_and_sum_to_one(view: View) -> None:
 
 
 @pytest.mark.parametrize("view", ["centre", "ten"])
-def test_pictures_smaller_than_the_model_s_are_refused(view: View) -> None:
+def test_images_smaller_than_the_model_s_are_refused(view: View) -> None:
     with pytest.raises(AlexNetError, match="image_size = 24"):
         view_probabilities(Probe(), photographs(20), view, flip=True)

@@ -1,4 +1,4 @@
-"""A trained model in use: every form of a picture, the same answer; loading what was saved, and nothing that is damaged."""
+"""A trained model in use: every form of an image, the same answer; loading what was saved, and nothing that is damaged."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from PIL import Image
 
 from alexnet.errors import AlexNetError, BadRun
 from alexnet.inference.classifier import Classifier, Prediction, load
-from alexnet.inference.inputs import Picture
+from alexnet.inference.inputs import ImageInput
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,9 @@ def rgb(path: Path) -> NDArray[np.uint8]:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def test_every_form_of_a_picture_gives_the_same_answer(classifier: Classifier, path: Path) -> None:
+def test_every_form_of_a_image_gives_the_same_answer(classifier: Classifier, path: Path) -> None:
     pixels = rgb(path)
-    forms: list[Picture] = [
+    forms: list[ImageInput] = [
         path,
         str(path),
         path.read_bytes(),
@@ -50,7 +50,7 @@ def test_every_form_of_a_picture_gives_the_same_answer(classifier: Classifier, p
     assert [answer.file for answer in answers[:4]] == [str(path), str(path), "picture 3", "picture 4"]
 
 
-def test_one_picture_or_several(classifier: Classifier, path: Path) -> None:
+def test_one_image_or_several(classifier: Classifier, path: Path) -> None:
     (single,) = classifier.predict(path)
     pixels = rgb(path)
     batch = np.stack([pixels, pixels])
@@ -60,7 +60,7 @@ def test_one_picture_or_several(classifier: Classifier, path: Path) -> None:
     assert classifier.predict([]) == []
 
 
-def test_pillow_pictures_are_read_as_files_are(classifier: Classifier, path: Path) -> None:
+def test_pillow_images_are_read_as_files_are(classifier: Classifier, path: Path) -> None:
     """Turned by EXIF, transparent, CMYK, palette, 16 bits: opened by the caller or by us, the answer is the same."""
     digit = Image.open(path)
     exif = Image.Exif()
@@ -69,12 +69,12 @@ def test_pillow_pictures_are_read_as_files_are(classifier: Classifier, path: Pat
     sixteen = Image.fromarray(np.asarray(digit).astype(np.uint16) * 257)
     cases = [(digit, "PNG", exif), (transparent, "PNG", None), (digit.convert("CMYK"), "TIFF", None)]
     cases += [(digit.convert("P"), "PNG", None), (sixteen, "PNG", None)]
-    for picture, kind, tags in cases:
+    for image, kind, tags in cases:
         content = io.BytesIO()
-        picture.save(content, kind, exif=tags) if tags else picture.save(content, kind)
+        image.save(content, kind, exif=tags) if tags else image.save(content, kind)
         by_bytes, by_pillow = classifier.predict([content.getvalue(), Image.open(io.BytesIO(content.getvalue()))], top=10)
         assert by_bytes.error is None
-        assert by_bytes.top == by_pillow.top, (kind, picture.mode)
+        assert by_bytes.top == by_pillow.top, (kind, image.mode)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_pillow_pictures_are_read_as_files_are(classifier: Classifier, path: Pat
         (torch.zeros(8, dtype=torch.uint8), "has shape (8,)"),
     ],
 )
-def test_what_cannot_be_read_gets_a_reason_and_ends_nothing(classifier: Classifier, path: Path, picture: object, reason: str) -> None:
-    broken, fine = classifier.predict([picture, path])  # type: ignore[list-item]  # the mistakes
+def test_what_cannot_be_read_gets_a_reason_and_ends_nothing(classifier: Classifier, path: Path, image: object, reason: str) -> None:
+    broken, fine = classifier.predict([image, path])  # type: ignore[list-item]  # the mistakes
     assert broken.top == ()
     assert broken.error is not None
     assert reason in broken.error

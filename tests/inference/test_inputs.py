@@ -1,4 +1,4 @@
-"""The pictures that a user names: files, folders, patterns, standard input."""
+"""The images that a user names: files, folders, patterns, standard input."""
 
 import io
 from pathlib import Path
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from alexnet.errors import AlexNetError
-from alexnet.inference.inputs import given_pictures
+from alexnet.inference.inputs import find_images
 
 NOTHING = io.BytesIO()
 
@@ -26,57 +26,57 @@ def names(found: list[tuple[str, Path | bytes]], album: Path) -> list[str]:
     return [str(Path(name).relative_to(album)) for name, _ in found]
 
 
-def test_a_folder_means_its_pictures_in_order(album: Path) -> None:
-    assert names(given_pictures([str(album)], NOTHING), album) == ["a.PNG", "b.jpg", "deep/er/c [1].webp"]
+def test_a_folder_means_its_images_in_order(album: Path) -> None:
+    assert names(find_images([str(album)], NOTHING), album) == ["a.PNG", "b.jpg", "deep/er/c [1].webp"]
 
 
 def test_a_file_is_taken_whatever_its_name(album: Path) -> None:
     words = [str(album / "notes.txt"), str(album / "deep" / "er" / "c [1].webp"), str(album / ".hidden.png")]
-    assert names(given_pictures(words, NOTHING), album) == ["notes.txt", "deep/er/c [1].webp", ".hidden.png"]
+    assert names(find_images(words, NOTHING), album) == ["notes.txt", "deep/er/c [1].webp", ".hidden.png"]
 
 
 def test_patterns(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert names(given_pictures([str(album / "*.jpg"), str(album / "[a]*")], NOTHING), album) == ["b.jpg", "a.PNG"]
-    assert names(given_pictures([str(album / "**" / "*.webp")], NOTHING), album) == ["deep/er/c [1].webp"]
-    assert names(given_pictures([str(album / "d*")], NOTHING), album) == ["deep/er/c [1].webp"]
+    assert names(find_images([str(album / "*.jpg"), str(album / "[a]*")], NOTHING), album) == ["b.jpg", "a.PNG"]
+    assert names(find_images([str(album / "**" / "*.webp")], NOTHING), album) == ["deep/er/c [1].webp"]
+    assert names(find_images([str(album / "d*")], NOTHING), album) == ["deep/er/c [1].webp"]
     monkeypatch.chdir(album)
-    assert [name for name, _ in given_pictures(["*.jpg"], NOTHING)] == ["b.jpg"]
-    assert len(given_pictures([str(album / "**")], NOTHING)) == len({name for name, _ in given_pictures([str(album / "**")], NOTHING)})
+    assert [name for name, _ in find_images(["*.jpg"], NOTHING)] == ["b.jpg"]
+    assert len(find_images([str(album / "**")], NOTHING)) == len({name for name, _ in find_images([str(album / "**")], NOTHING)})
 
 
 @pytest.mark.parametrize("word", ["nowhere.png", "nowhere/*.png", "**x", "[", "", "\0"])
 def test_words_that_mean_nothing(album: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
     monkeypatch.chdir(album)
     with pytest.raises(AlexNetError, match="There is no file, folder or match for"):
-        given_pictures([word], NOTHING)
+        find_images([word], NOTHING)
 
 
-def test_no_pictures(tmp_path: Path) -> None:
+def test_no_images(tmp_path: Path) -> None:
     with pytest.raises(AlexNetError, match="No pictures were named"):
-        given_pictures([], NOTHING)
+        find_images([], NOTHING)
     with pytest.raises(AlexNetError, match="holds no pictures"):
-        given_pictures([str(tmp_path)], NOTHING)
+        find_images([str(tmp_path)], NOTHING)
     with pytest.raises(AlexNetError, match="Standard input holds no pictures"):
-        given_pictures(["-"], io.BytesIO(b" \n\n"))
+        find_images(["-"], io.BytesIO(b" \n\n"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM"])
-def test_an_encoded_picture_on_standard_input(kind: str) -> None:
+def test_an_encoded_image_on_standard_input(kind: str) -> None:
     content = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(content, kind)
-    assert given_pictures(["-"], io.BytesIO(content.getvalue())) == [("standard input", content.getvalue())]
+    assert find_images(["-"], io.BytesIO(content.getvalue())) == [("standard input", content.getvalue())]
 
 
 def test_paths_on_standard_input(album: Path) -> None:
     lines = f"{album / 'b.jpg'}\r\n{album / 'deep'}\n\n{album / 'gone.png'}"
-    found = given_pictures(["-"], io.BytesIO(lines.encode()))
+    found = find_images(["-"], io.BytesIO(lines.encode()))
     assert names(found, album) == ["b.jpg", "deep/er/c [1].webp", "gone.png"]
 
 
 @given(st.binary(max_size=200))
 def test_any_standard_input(content: bytes) -> None:
     try:
-        found = given_pictures(["-"], io.BytesIO(content))
+        found = find_images(["-"], io.BytesIO(content))
     except AlexNetError:
         return
     assert found

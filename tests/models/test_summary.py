@@ -3,7 +3,7 @@ import json
 import pytest
 
 from alexnet.errors import BadModel
-from alexnet.models.registry import ARCHITECTURES, SMALL_PICTURE, default_model, find_architecture
+from alexnet.models.registry import ARCHITECTURES, SMALL_IMAGE, default_model, find_architecture
 from alexnet.models.summary import comparison, summarise
 
 
@@ -58,9 +58,9 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "name"), [(8, "alexnet-cifar"), (SMALL_PICTURE - 1, "alexnet-cifar"), (SMALL_PICTURE, "alexnet"), (500, "alexnet")]
+    ("side", "name"), [(8, "alexnet-cifar"), (SMALL_IMAGE - 1, "alexnet-cifar"), (SMALL_IMAGE, "alexnet"), (500, "alexnet")]
 )
-def test_the_default_model_follows_the_pictures(side: int, name: str) -> None:
+def test_the_default_model_follows_the_images(side: int, name: str) -> None:
     chosen, reason = default_model(side)
     assert chosen == name
     assert f"{side} px" in reason

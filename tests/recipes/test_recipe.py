@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet.errors import AlexNetError, BadRecipe
-from alexnet.recipes.overrides import changed, field_names
+from alexnet.recipes.overrides import field_names, with_overrides
 from alexnet.recipes.recipe import Recipe, views_of
 from alexnet.recipes.toml import differences, from_toml, to_toml
 
@@ -36,7 +36,7 @@ NUMBERS = {
 
 @given(st.fixed_dictionaries({}, optional=NUMBERS))
 def test_toml_and_back(tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]) -> None:
-    recipe = changed(START, changes)
+    recipe = with_overrides(START, changes)
     path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
     path.write_text(to_toml(recipe), encoding="utf-8", newline="")
     assert from_toml(path) == recipe
@@ -45,13 +45,13 @@ def test_toml_and_back(tmp_path_factory: pytest.TempPathFactory, changes: dict[s
 @given(st.fixed_dictionaries({}, optional=NUMBERS))
 def test_words_mean_what_values_mean(changes: dict[str, Any]) -> None:
     words = {name.replace("_", "-"): str(value) for name, value in changes.items()}
-    assert changed(START, words) == changed(START, changes)
+    assert with_overrides(START, words) == with_overrides(START, changes)
 
 
 @given(st.sampled_from(field_names(Recipe)), st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.lists(st.integers())))
 def test_any_value_is_taken_or_refused_with_a_message(name: str, value: object) -> None:
     try:
-        changed(START, {name: value})
+        with_overrides(START, {name: value})
     except AlexNetError as error:
         assert str(error)  # noqa: PT017 - either way is right; what is not is another exception
 
@@ -71,7 +71,7 @@ def test_every_field_has_a_kind_that_words_can_give() -> None:
     ("word", "value"), [("true", True), ("Yes", True), ("on", True), ("1", True), ("false", False), ("no", False), ("0", False)]
 )
 def test_words_for_yes_and_no(word: str, value: bool) -> None:
-    assert changed(START, {"augment.flip": word}).augment.flip is value
+    assert with_overrides(START, {"augment.flip": word}).augment.flip is value
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_words_for_yes_and_no(word: str, value: bool) -> None:
 )
 def test_a_wrong_name_gets_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(BadRecipe, match=f"No field of a recipe is called '{name}'. Did you mean '{nearest}'"):
-        changed(START, {name: "1"})
+        with_overrides(START, {name: "1"})
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, "inf", "1e999"])
 def test_numbers_are_finite(value: object) -> None:
     with pytest.raises(BadRecipe, match="a finite number"):
-        changed(START, {"training.learning_rate": value})
+        with_overrides(START, {"training.learning_rate": value})
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_files_that_are_no_recipe(tmp_path: Path, text: str, part: str) -> None:
 
 
 def test_toml_leaves_out_what_the_network_decides() -> None:
-    values = tomllib.loads(to_toml(changed(START, {"network.activation": "tanh"})))
+    values = tomllib.loads(to_toml(with_overrides(START, {"network.activation": "tanh"})))
     assert values["network"] == {"activation": "tanh"}
 
 
 def test_differences_name_the_fields() -> None:
     assert differences(START, START) == []
-    assert differences(START, changed(START, {"training.epochs": 3, "seed": 1})) == ["seed: 0 / 1", "training.epochs: 90.0 / 3.0"]
+    assert differences(START, with_overrides(START, {"training.epochs": 3, "seed": 1})) == ["seed: 0 / 1", "training.epochs: 90.0 / 3.0"]
 
 
 def test_views_of_a_recipe() -> None:

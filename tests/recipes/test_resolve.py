@@ -1,4 +1,4 @@
-"""From the user's words to a recipe that is known to fit, before any picture is decoded."""
+"""From the user's words to a recipe that is known to fit, before any image is decoded."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from alexnet.errors import BadRecipe, BadRun, ImageSizeTooSmall
 from alexnet.i18n.units import seconds_of
 from alexnet.models.registry import ARCHITECTURES
 from alexnet.recipes.named import RECIPES
-from alexnet.recipes.resolve import Plan, plan, recipe_to_go_on_with, resized
+from alexnet.recipes.resolve import Plan, plan, recipe_to_resume, resized
 from alexnet.recipes.toml import to_toml
 
 
@@ -23,7 +23,7 @@ def digits() -> Dataset:
 
 
 def planned(dataset: Dataset, **words: Any) -> Plan:
-    defaults: dict[str, Any] = {"model": None, "recipe": "quick", "weights": None, "seed": None, "image_size": None, "changes": {}}
+    defaults: dict[str, Any] = {"model": None, "recipe": "quick", "weights": None, "seed": None, "image_size": None, "overrides": {}}
     return plan("digits", dataset, **(defaults | words))
 
 
@@ -50,7 +50,7 @@ def test_a_model_is_refused_with_the_arithmetic(digits: Dataset) -> None:
 
 def test_changes_go_over_the_recipe(digits: Dataset) -> None:
     changes = {"training.learning-rate": "0.125", "network.activation": "tanh", "augment.flip": "yes"}
-    recipe = planned(digits, model="lenet", changes=changes, seed=7).recipe
+    recipe = planned(digits, model="lenet", overrides=changes, seed=7).recipe
     assert (recipe.training.learning_rate, recipe.network.activation, recipe.augment.flip, recipe.seed) == (0.125, "tanh", True, 7)
 
 
@@ -76,7 +76,7 @@ def test_sizes_grow_together(digits: Dataset) -> None:
 def test_a_size_that_was_asked_for_is_known(digits: Dataset) -> None:
     assert not planned(digits, model="lenet").size_was_asked
     assert planned(digits, model="lenet", image_size=32).size_was_asked
-    assert planned(digits, model="lenet", changes={"preprocess.stored-size": "32"}).size_was_asked
+    assert planned(digits, model="lenet", overrides={"preprocess.stored-size": "32"}).size_was_asked
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_durations_are_read_or_refused(text: str) -> None:
 
 
 def test_which_recipe_a_run_goes_on_with(digits_run: Path, tmp_path: Path) -> None:
-    assert recipe_to_go_on_with(None, None, resume=False) == "quick"
-    assert recipe_to_go_on_with("paper", tmp_path, resume=False) == "paper"
-    assert recipe_to_go_on_with(None, digits_run, resume=True) == str(digits_run / "recipe.toml")
-    assert recipe_to_go_on_with("paper", digits_run, resume=True) == "paper"
-    assert recipe_to_go_on_with(None, tmp_path, resume=True) == "quick"
+    assert recipe_to_resume(None, None, resume=False) == "quick"
+    assert recipe_to_resume("paper", tmp_path, resume=False) == "paper"
+    assert recipe_to_resume(None, digits_run, resume=True) == str(digits_run / "recipe.toml")
+    assert recipe_to_resume("paper", digits_run, resume=True) == "paper"
+    assert recipe_to_resume(None, tmp_path, resume=True) == "quick"
     with pytest.raises(BadRun, match="--out"):
-        recipe_to_go_on_with(None, None, resume=True)
+        recipe_to_resume(None, None, resume=True)

@@ -26,7 +26,7 @@ from alexnet.runs.result import Result
 
 
 class Means:
-    """The nearest mean of a class: good with few pictures, and no better with many."""
+    """The nearest mean of a class: good with few images, and no better with many."""
 
     def fit(self, pixels: NDArray[np.float64], labels: NDArray[np.int64]) -> "Means":
         self.means = np.stack([pixels[labels == label].mean(axis=0) for label in range(10)])
@@ -49,8 +49,8 @@ SECONDS = {"raw-svm": 2.0, "hog-svm": 3.0, "fisher-svm": 30.0, "lenet": 60.0, "a
 
 
 @cache
-def pictures(seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Pictures, classes, and a random order: 1,000 for training, of each class in turn; 197 for validation; 600 for the test."""
+def images(seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Images, classes, and a random order: 1,000 for training, of each class in turn; 197 for validation; 600 for the test."""
     pixels, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(seed).permutation(len(labels))
     turns = np.zeros(1000)
@@ -97,7 +97,7 @@ class Trainings:
         return self._fit(model, out, seed, fraction)
 
     def _fit(self, model: str, out: Path, seed: int, fraction: float) -> Result:
-        pixels, labels, order = pictures(seed)
+        pixels, labels, order = images(seed)
         train, validation, test = order[: round(1000 * fraction)], order[1000:1197], order[1197:]
         fitted = MACHINES[model]().fit(pixels[train], labels[train])
         wrong = {split: fitted.predict(pixels[split_of]) != labels[split_of] for split, split_of in (("v", validation), ("t", test))}

@@ -1,4 +1,4 @@
-"""`alexnet evaluate` on a run: its own test set, other splits, other pictures, another machine."""
+"""`alexnet evaluate` on a run: its own test set, other splits, other images, another machine."""
 
 import json
 import shutil
@@ -18,8 +18,8 @@ def splits(run: Path) -> dict[str, list[str]]:
     return found
 
 
-def test_the_test_error_is_that_of_the_saved_model_on_the_pictures_of_splits_json(digits_run: Path, digits_folder: Path) -> None:
-    """Recomputed from nothing but what lies in the run folder, one picture after the other, through another way of the program."""
+def test_the_test_error_is_that_of_the_saved_model_on_the_images_of_splits_json(digits_run: Path, digits_folder: Path) -> None:
+    """Recomputed from nothing but what lies in the run folder, one image after the other, through another way of the program."""
     names = splits(digits_run)["test"]
     answers = load(digits_run).predict([digits_folder / name for name in names], top=1)
     wrong = sum(answer.top[0][0] != name.split("/")[0] for answer, name in zip(answers, names, strict=True))
@@ -28,15 +28,15 @@ def test_the_test_error_is_that_of_the_saved_model_on_the_pictures_of_splits_jso
     assert result["test_error"] < 0.4, "chance is 0.9"
 
 
-def test_splits_hold_every_picture_once_and_every_class(digits_run: Path, digits_folder: Path) -> None:
+def test_splits_hold_every_image_once_and_every_class(digits_run: Path, digits_folder: Path) -> None:
     found = splits(digits_run)
     names = [name for split in found.values() for name in split]
     assert sorted(names) == sorted(path.relative_to(digits_folder).as_posix() for path in digits_folder.rglob("*.png"))
     assert all({name.split("/")[0] for name in split} == {str(digit) for digit in range(10)} for split in found.values())
 
 
-def test_a_copied_run_on_moved_pictures_keeps_to_its_split(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:
-    """Most of the pictures were trained on: measured on all of them, the error would be too low."""
+def test_a_copied_run_on_moved_images_keeps_to_its_split(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:
+    """Most of the images were trained on: measured on all of them, the error would be too low."""
     run = shutil.copytree(digits_run, tmp_path / "elsewhere" / "run")
     with zipfile.ZipFile(tmp_path / "digits.zip", "w") as archive:
         for path in digits_folder.rglob("*.png"):
@@ -47,17 +47,17 @@ def test_a_copied_run_on_moved_pictures_keeps_to_its_split(digits_run: Path, dig
     assert evaluate_run(run, tmp_path / "digits.zip", split="train").n == len(splits(digits_run)["train"])
 
 
-def test_a_copied_run_predicts_without_its_pictures(digits_folder: Path, tmp_path: Path) -> None:
-    pictures = shutil.copytree(digits_folder, tmp_path / "pictures")
-    train(pictures, model="lenet", epochs=1, out=tmp_path / "run")
+def test_a_copied_run_predicts_without_its_images(digits_folder: Path, tmp_path: Path) -> None:
+    images = shutil.copytree(digits_folder, tmp_path / "pictures")
+    train(images, model="lenet", epochs=1, out=tmp_path / "run")
     before = load(tmp_path / "run").predict(digits_folder / "1" / "0001.png")
-    shutil.rmtree(pictures)
+    shutil.rmtree(images)
     moved = shutil.move(tmp_path / "run", tmp_path / "moved")
     assert load(moved).predict(digits_folder / "1" / "0001.png") == before
     assert evaluate_run(moved, digits_folder).n == 30
 
 
-def test_other_pictures_are_all_used(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:
+def test_other_images_are_all_used(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:
     """In another order of classes, and not all of them."""
     for name in ("9", "0", "4"):
         shutil.copytree(digits_folder / name, tmp_path / "more" / name)
@@ -67,7 +67,7 @@ def test_other_pictures_are_all_used(digits_run: Path, digits_folder: Path, tmp_
     assert found.top1_error < 0.4
 
 
-def test_the_split_of_other_pictures_is_used(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:
+def test_the_split_of_other_images_is_used(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(digits_folder / "1", tmp_path / "more" / "train" / "1")
     shutil.copytree(digits_folder / "2", tmp_path / "more" / "test" / "2")
     of_test = len(list((digits_folder / "2").iterdir()))
@@ -75,7 +75,7 @@ def test_the_split_of_other_pictures_is_used(digits_run: Path, digits_folder: Pa
     assert evaluate_run(digits_run, tmp_path / "more", split="train").n == len(list((digits_folder / "1").iterdir()))
 
 
-def test_a_user_without_test_pictures_has_no_test_error(digits_folder: Path, tmp_path: Path) -> None:
+def test_a_user_without_test_images_has_no_test_error(digits_folder: Path, tmp_path: Path) -> None:
     for name in ("1", "2"):
         files = sorted((digits_folder / name).iterdir())
         for split, part in (("train", files[:20]), ("val", files[20:])):
@@ -89,7 +89,7 @@ def test_a_user_without_test_pictures_has_no_test_error(digits_folder: Path, tmp
     assert evaluate_run(tmp_path / "run", split="validation").n > 0
 
 
-def test_a_model_folder_alone_needs_the_pictures_named(digits_run: Path, digits_folder: Path) -> None:
+def test_a_model_folder_alone_needs_the_images_named(digits_run: Path, digits_folder: Path) -> None:
     with pytest.raises(BadRun, match=r"no recipe\.toml.*DATA"):
         evaluate_run(digits_run / "model")
     assert evaluate_run(digits_run / "model", digits_folder).n == 300

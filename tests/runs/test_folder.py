@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet.errors import BadRun
-from alexnet.recipes.overrides import changed
+from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
-from alexnet.storage.files import free_folder, read_object, write_whole
+from alexnet.storage.files import free_folder, read_object, write_atomically
 
 RECIPE = Recipe(name="quick", data="photos", model="lenet")
 
@@ -32,7 +32,7 @@ def test_start_refuses_another_recipe_and_says_what_differs(tmp_path: Path) -> N
     with pytest.raises(BadRun, match="already holds a run"):
         folder.start(RECIPE, resume=False)
     with pytest.raises(BadRun, match=r"training.epochs: 90.0 / 3.0"):
-        folder.start(changed(RECIPE, {"training.epochs": 3}), resume=True)
+        folder.start(with_overrides(RECIPE, {"training.epochs": 3}), resume=True)
 
 
 def test_start_takes_an_empty_folder_and_no_other(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_start_takes_an_empty_folder_and_no_other(tmp_path: Path) -> None:
 
 def test_write_whole_leaves_the_old_file_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "splits.json"
-    write_whole(path, "old")
+    write_atomically(path, "old")
 
     def killed(self: Path, target: Path) -> Path:
         raise KeyboardInterrupt  # what is written so far lies beside its place
@@ -55,9 +55,9 @@ def test_write_whole_leaves_the_old_file_when_it_fails(tmp_path: Path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            write_whole(path, "new text")
+            write_atomically(path, "new text")
     assert path.read_text() == "old"
-    write_whole(path, "new text")
+    write_atomically(path, "new text")
     assert path.read_text() == "new text"
 
 
@@ -75,7 +75,7 @@ def test_names_that_are_no_unicode(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.write_skipped([("cat/\udcff.png", "cat", "is empty")])
     assert folder.skipped.read_text(encoding="utf-8").splitlines()[1] == "cat/\\udcff.png,cat,is empty"
-    write_whole(folder.splits, json.dumps({"train": ["cat/\udcff.png"]}, ensure_ascii=False))
+    write_atomically(folder.splits, json.dumps({"train": ["cat/\udcff.png"]}, ensure_ascii=False))
     assert read_object(folder.splits, ["train"]) == {"train": ["cat/\udcff.png"]}
 
 

@@ -22,7 +22,7 @@ from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.evaluate import evaluate_run
 from alexnet.runs.folder import RunFolder
-from alexnet.runs.linear_probe import frozen_cell
+from alexnet.runs.linear_probe import fit_linear_probe
 from alexnet.runs.result import Result
 from alexnet.runs.train import train
 from alexnet.runtime.events import Event, Extracting
@@ -35,7 +35,7 @@ SMALL_SIZES = {"fisher-svm": 16, "sift-bow-svm": 16, "surf-bow-svm": 16, "hog-sv
 def fit(folder: Path, out: Path, model: str = "fisher-svm", **words: object) -> Result:
     """A small system on the digits, enlarged where a descriptor needs room."""
     changes = SMALL | words.pop("changes", {})  # type: ignore[operator]  # a mapping
-    return train(folder, model=model, out=out, image_size=SMALL_SIZES[model], workers=0, changes=changes, **words)  # type: ignore[arg-type]
+    return train(folder, model=model, out=out, image_size=SMALL_SIZES[model], workers=0, overrides=changes, **words)  # type: ignore[arg-type]
 
 
 def answers_of(run: Path) -> list[dict[str, str]]:
@@ -71,7 +71,7 @@ def test_every_system_trains_saves_and_loads(digits_folder: Path, tmp_path: Path
     assert json.loads((run / "result.json").read_text())["model"] == model
 
 
-def test_answers_are_those_of_the_test_pictures(fisher_run: Path, digits_folder: Path) -> None:
+def test_answers_are_those_of_the_test_images(fisher_run: Path, digits_folder: Path) -> None:
     rows = answers_of(fisher_run)
     splits = json.loads((fisher_run / "splits.json").read_text())
     assert [row["file"] for row in rows] == splits["test"]
@@ -126,16 +126,16 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(digits_folder: Path,
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_shares_of_the_training_pictures(digits_folder: Path, tmp_path: Path) -> None:
-    results = [fit(digits_folder, tmp_path / str(share), "raw-svm", changes={"fraction": share}) for share in (0.1, 0.5, 1.0)]
+def test_shares_of_the_training_images(digits_folder: Path, tmp_path: Path) -> None:
+    results = [fit(digits_folder, tmp_path / str(share), "raw-svm", overrides={"fraction": share}) for share in (0.1, 0.5, 1.0)]
     assert [result.n_train for result in results] == [21, 121, 240]  # a class each: rounded
     splits = [json.loads((tmp_path / share / "splits.json").read_text()) for share in ("0.1", "0.5", "1.0")]
     assert splits[0]["test"] == splits[2]["test"]
     assert set(splits[0]["train"]) < set(splits[1]["train"]) < set(splits[2]["train"])
 
 
-def test_the_machine_is_fitted_again_with_the_validation_pictures_and_says_so(digits_folder: Path, tmp_path: Path) -> None:
-    results = {refit: fit(digits_folder, tmp_path / str(refit), "raw-svm", changes={"solver.refit": refit}) for refit in (True, False)}
+def test_the_machine_is_fitted_again_with_the_validation_images_and_says_so(digits_folder: Path, tmp_path: Path) -> None:
+    results = {refit: fit(digits_folder, tmp_path / str(refit), "raw-svm", overrides={"solver.refit": refit}) for refit in (True, False)}
     counts = {split: len(names) for split, names in json.loads((tmp_path / "True" / "splits.json").read_text()).items()}
     again = f"{counts['train']} training pictures; once C was chosen, again on them and the {counts['validation']} validation pictures"
     pages = {refit: (tmp_path / str(refit) / "report.html").read_text(encoding="utf-8") for refit in (True, False)}
@@ -149,7 +149,7 @@ def test_the_machine_is_fitted_again_with_the_validation_pictures_and_says_so(di
 
 
 @pytest.mark.parametrize("shared", ["fraction", "splits"])
-def test_pictures_that_others_learn_from_are_not_filled_up_with_validation_pictures(
+def test_images_that_others_learn_from_are_not_filled_up_with_validation_images(
     fisher_run: Path, digits_folder: Path, tmp_path: Path, shared: str
 ) -> None:
     words: dict[str, Any] = {"changes": {"fraction": 0.5}} if shared == "fraction" else {"splits": fisher_run / "splits.json"}
@@ -159,7 +159,7 @@ def test_pictures_that_others_learn_from_are_not_filled_up_with_validation_pictu
     assert "refit = false" in page
 
 
-def test_cells_of_a_comparison_are_trained_on_the_same_pictures(digits_folder: Path, tmp_path: Path) -> None:
+def test_cells_of_a_comparison_are_trained_on_the_same_images(digits_folder: Path, tmp_path: Path) -> None:
     compare(digits_folder, models="raw-svm", fractions="1", seeds=1, workers=0, out=tmp_path / "out")
     (cell,) = (tmp_path / "out" / "cells").iterdir()
     assert from_toml(cell / "recipe.toml").solver.refit is False
@@ -167,7 +167,7 @@ def test_cells_of_a_comparison_are_trained_on_the_same_pictures(digits_folder: P
 
 
 def test_the_report_says_that_descent_stops_early(digits_folder: Path, tmp_path: Path) -> None:
-    fit(digits_folder, tmp_path / "run", "raw-svm", changes={"solver.method": "descent"})
+    fit(digits_folder, tmp_path / "run", "raw-svm", overrides={"solver.method": "descent"})
     assert "stopped early on purpose" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 
@@ -221,13 +221,13 @@ def test_a_missing_library_is_named_before_anything_is_read(
         monkeypatch.setitem(__import__("sys").modules, name, None)
     changes = {"features.descriptor": "sparse-sift"} if extra == "sparse" else {}
     with pytest.raises(BadModel, match=rf"pip install 'alexnet\[{extra}\]'"):
-        train(digits_folder, model=model, out=tmp_path / "run", changes=changes)
+        train(digits_folder, model=model, out=tmp_path / "run", overrides=changes)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_kernel_matrix_that_is_too_large_is_refused_with_the_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadDataset, match="GB"):
-        train("fashion-mnist", model="hog-svm", out=tmp_path / "run", changes={"solver.map": "exact"})
+        train("fashion-mnist", model="hog-svm", out=tmp_path / "run", overrides={"solver.map": "exact"})
     assert not (tmp_path / "run").exists()
 
 
@@ -244,13 +244,13 @@ def test_damaged_models_are_refused_with_what_does_not_fit(fisher_run: Path, tmp
         ("machine.weights", torch.zeros(5, 10), "weights"),
         ("dictionary.0.weights", None, "A Fisher vector needs"),
     ):
-        changed = dict(tensors)
-        changed.pop(name)
+        with_overrides = dict(tensors)
+        with_overrides.pop(name)
         if value is not None:
-            changed[name] = value
+            with_overrides[name] = value
         folder = tmp_path / f"{name}-{value is None}"
         folder.mkdir()
-        save_file(changed, folder / "model.safetensors")
+        save_file(with_overrides, folder / "model.safetensors")
         (folder / "model.json").write_text(json.dumps(card))
         with pytest.raises((BadModel, BadRun)) as refused:
             load(folder)
@@ -310,13 +310,13 @@ def test_the_baseline_is_not_fitted_again(digits_folder: Path, tmp_path: Path, m
 
 def test_a_networks_frozen_features_under_an_svm(digits_folder: Path, tmp_path: Path) -> None:
     network = train(digits_folder, model="lenet", epochs=8, out=tmp_path / "network", workers=0, baseline=False)
-    result = frozen_cell(tmp_path / "network", tmp_path / "frozen", workers=0)
+    result = fit_linear_probe(tmp_path / "network", tmp_path / "frozen", workers=0)
     assert result.model == "lenet+svm"
     assert "once C was chosen" not in (tmp_path / "frozen" / "report.html").read_text(encoding="utf-8")
     assert result.seconds > network.seconds
     assert result.n_test == network.n_test
     assert result.test_error is not None
-    assert frozen_cell(tmp_path / "network", tmp_path / "frozen") == result
+    assert fit_linear_probe(tmp_path / "network", tmp_path / "frozen") == result
     classifier = load(tmp_path / "frozen")
     answers = answers_of(tmp_path / "frozen")
     prediction = classifier.predict(digits_folder / answers[0]["file"], top=1)[0]

@@ -32,10 +32,10 @@ SETTINGS = {
     "augment.crop": True,
     "augment.crop_padding": 2,
 }
-STEPS = 20  # 240 training pictures are 8 steps an epoch
+STEPS = 20  # 240 training images are 8 steps an epoch
 OPTIONS = [part for name, value in SETTINGS.items() for part in (f"--{name}", str(value))]
 
-# Decoding anew at each step, in worker processes, as pictures that do not fit into memory are; slow enough to be hit in the middle.
+# Decoding anew at each step, in worker processes, as images that do not fit into memory are; slow enough to be hit in the middle.
 PROGRAM = """
 import sys, time
 import alexnet.data.pipeline.image_store, alexnet.runs.fit_network as training
@@ -89,7 +89,7 @@ def fresh(
         seed=3,
         out=out,
         workers=0,
-        changes=changes,
+        overrides=changes,
         resume=resume,
         listen=listen,
         should_stop=lambda: steps == stop_after,
@@ -109,7 +109,7 @@ def test_same_seed_same_weights_and_another_seed_others(uninterrupted: Path, dig
     assert same(uninterrupted, tmp_path / "again")
     assert history(uninterrupted) == history(tmp_path / "again")
     changes = SETTINGS | {"training.checkpoint_seconds": 60.0}
-    train(digits_folder, model="lenet", epochs=EPOCHS, seed=4, out=tmp_path / "other", changes=changes)
+    train(digits_folder, model="lenet", epochs=EPOCHS, seed=4, out=tmp_path / "other", overrides=changes)
     assert not same(uninterrupted, tmp_path / "other")
 
 
@@ -171,7 +171,7 @@ def test_broken_off_anywhere(uninterrupted: Path, digits_folder: Path, tmp_path:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            train(digits_folder, model="lenet", epochs=EPOCHS, seed=3, out=run, workers=0, changes=changes, listen=listen)
+            train(digits_folder, model="lenet", epochs=EPOCHS, seed=3, out=run, workers=0, overrides=changes, listen=listen)
         train(digits_folder, out=run, workers=0, resume=True)
         assert same(uninterrupted, run), last
         assert history(uninterrupted) == history(run)
@@ -244,7 +244,7 @@ def test_signals_end_the_run(
     assert same(uninterrupted, run)
 
 
-def test_a_signal_while_pictures_are_read(digits_folder: Path, tmp_path: Path) -> None:
+def test_a_signal_while_images_are_read(digits_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     with start(run, digits_folder, "--set", "training.learning_rate=0.03") as process:
         wait_for((run / "recipe.toml").exists, process)
@@ -258,7 +258,7 @@ def test_a_signal_while_pictures_are_read(digits_folder: Path, tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["muon", "sgd"])
 def test_momentum_comes_back_where_it_belongs(digits_folder: Path, tmp_path: Path, optimizer: str) -> None:
-    """Colour pictures: weights of several input maps lie in memory in another order than in the file."""
+    """Colour images: weights of several input maps lie in memory in another order than in the file."""
     changes = {"training.batch_size": 64, "training.optimizer": optimizer, "network.width": 0.25}
     words = {"model": "alexnet-cifar-fast", "epochs": 2.0, "workers": 0, "changes": changes}
     train(digits_folder, out=tmp_path / "whole", **words)  # type: ignore[arg-type]  # of several types

@@ -1,4 +1,4 @@
-"""Whole runs on real pictures: they learn, they can be repeated from their recipe, and they say when they cannot work."""
+"""Whole runs on real images: they learn, they can be repeated from their recipe, and they say when they cannot work."""
 
 import json
 import shlex
@@ -76,14 +76,14 @@ def test_an_archive_trains_as_its_folder_does(digits_run: Path, digits_folder: P
     else:
         with tarfile.open(archive, "w:gz" if form == "tar.gz" else "w") as tar:
             tar.add(digits_folder, ".")
-    train(archive, model="lenet", epochs=4, out=tmp_path / "run", changes=FAST)
+    train(archive, model="lenet", epochs=4, out=tmp_path / "run", overrides=FAST)
     assert same(digits_run, tmp_path / "run")
 
 
 def test_names_of_all_kinds(digits_folder: Path, tmp_path: Path) -> None:
     names = {"0": "été [1]", "1": "数字 & <b>", "2": 'a "b" %s {x}', "3": "-x --y"}
     folder = some_of(digits_folder, tmp_path / "pictures & more", names)
-    train(folder, model="lenet", epochs=8, out=tmp_path / "run ü", changes=FAST)
+    train(folder, model="lenet", epochs=8, out=tmp_path / "run ü", overrides=FAST)
     found = evaluate_run(tmp_path / "run ü")
     assert sorted(found.classes) == sorted(names.values())
     assert found.top1_error < 0.4
@@ -106,7 +106,7 @@ def test_fine_tuning_to_other_classes(digits_run: Path, digits_folder: Path, tmp
 
 def test_listeners_hear_every_step_and_epoch(digits_folder: Path, tmp_path: Path) -> None:
     events: list[Event] = []
-    train(digits_folder, model="lenet", epochs=2, out=tmp_path / "run", changes={"training.batch_size": 60}, listen=events.append)
+    train(digits_folder, model="lenet", epochs=2, out=tmp_path / "run", overrides={"training.batch_size": 60}, listen=events.append)
     steps = [event for event in events if isinstance(event, StepDone)]
     assert [step.step for step in steps] == list(range(1, 9))
     assert [step.progress for step in steps] == pytest.approx([step / 8 for step in range(1, 9)])
@@ -132,13 +132,13 @@ def test_tensorboard_files(digits_folder: Path, tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_ends_with_a_diagnosis(digits_folder: Path, tmp_path: Path) -> None:
     changes = FAST | {"training.learning_rate": 1e18, "training.schedule": "constant"}
     with pytest.raises(TrainingFailed, match=r"(?s)Training stopped: the loss .*learning-rate"):
-        train(digits_folder, model="lenet", epochs=5, out=tmp_path / "run", changes=changes)
+        train(digits_folder, model="lenet", epochs=5, out=tmp_path / "run", overrides=changes)
     assert not (tmp_path / "run" / "model").exists()
 
 
-@pytest.mark.parametrize("pictures", [1, 2, 3, 4])
-def test_very_few_pictures_train_or_are_refused_before_the_work(digits_folder: Path, tmp_path: Path, pictures: int) -> None:
-    folder = some_of(digits_folder, tmp_path / "pictures", {"0": "zero", "1": "one"}, pictures)
+@pytest.mark.parametrize("images", [1, 2, 3, 4])
+def test_very_few_images_train_or_are_refused_before_the_work(digits_folder: Path, tmp_path: Path, images: int) -> None:
+    folder = some_of(digits_folder, tmp_path / "pictures", {"0": "zero", "1": "one"}, images)
     trained: list[Event] = []
     try:
         result = train(folder, model="lenet", epochs=1, out=tmp_path / "run", listen=trained.append)
@@ -158,7 +158,7 @@ def test_without_out_each_run_gets_its_folder(digits_folder: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("recipe", ["quick", "paper", "lecture"])
-def test_every_recipe_trains_on_colour_pictures(digits_folder: Path, tmp_path: Path, recipe: str) -> None:
+def test_every_recipe_trains_on_colour_images(digits_folder: Path, tmp_path: Path, recipe: str) -> None:
     """Flowers in two colours, larger than the model: crops, mirrors, colours and noise all take part."""
     chance = torch.Generator().manual_seed(0)
     for name, level in (("daisy", 200), ("tulip", 60)):

@@ -12,7 +12,7 @@ from alexnet.comparison.compare import compare
 from alexnet.data.curation.splits import Splits
 from alexnet.data.open import open_dataset
 from alexnet.errors import AlexNetError, BadRun
-from alexnet.recipes.overrides import changed
+from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.resolve import plan
 from alexnet.runs import workers
@@ -20,20 +20,20 @@ from alexnet.runs.folder import RunFolder
 from alexnet.runs.train import train
 from alexnet.runs.workers import (
     PUBLISHED_BATCH,
+    adapt_to_workers,
     check_same_splits,
-    fit_for_workers,
-    launched_as,
-    needs_one_process,
-    needs_out,
+    launch_command,
     own_processors,
-    resumes,
+    require_one_process,
+    require_out,
+    should_resume,
     start_together,
 )
 from alexnet.runtime import distributed as roll_call
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.studies.study import study
 
-TWO = World(rank=1, size=2, local_rank=1, local_size=2)
+TWO = Workers(rank=1, size=2, local_rank=1, local_size=2)
 LAUNCHED = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
 
 
@@ -49,7 +49,7 @@ def recipe(model: str = "alexnet", **changes: Any) -> Recipe:
     named = {"recipe": "paper"} if model.startswith("alexnet") else {}
     size = 67 if model.startswith("alexnet") else None
     return plan(
-        "digits", dataset, model=model, weights=None, seed=0, image_size=size, changes=fields, **({"recipe": "quick"} | named)
+        "digits", dataset, model=model, weights=None, seed=0, image_size=size, overrides=fields, **({"recipe": "quick"} | named)
     ).recipe
 
 
@@ -65,27 +65,27 @@ def test_verbs_that_start_processes_themselves_need_no_torchrun(verb: str, capsy
 
 
 def test_alone_they_go_on() -> None:
-    needs_one_process("compare")
+    require_one_process("compare")
 
 
 def test_several_workers_need_a_folder_that_all_know() -> None:
-    needs_out(None, ALONE)
-    needs_out("runs/a", TWO)
+    require_out(None, ALONE)
+    require_out("runs/a", TWO)
     with pytest.raises(BadRun) as refusal:
-        needs_out(None, TWO)
+        require_out(None, TWO)
     assert str(refusal.value) == "Several workers need a run folder that all of them know: name it with --out."
 
 
 def test_a_system_is_fitted_by_one_process() -> None:
-    assert fit_for_workers(recipe("hog-svm"), "alone", 10, ALONE, {}).model == "hog-svm"
+    assert adapt_to_workers(recipe("hog-svm"), "alone", 10, ALONE, {}).model == "hog-svm"
     with pytest.raises(AlexNetError) as refusal:
-        fit_for_workers(recipe("hog-svm"), "data", 10, TWO, {})
+        adapt_to_workers(recipe("hog-svm"), "data", 10, TWO, {})
     assert str(refusal.value) == "hog-svm is fitted by one process: start it without torchrun. Networks are trained by several."
 
 
 def test_the_network_is_checked_before_anything_is_read() -> None:
     with pytest.raises(AlexNetError, match="Layout towers has one worker for each of the two towers, and 3 were started"):
-        fit_for_workers(recipe(), "towers", 10, World(rank=0, size=3), {})
+        adapt_to_workers(recipe(), "towers", 10, Workers(rank=0, size=3), {})
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_the_network_is_checked_before_anything_is_read() -> None:
     ],
 )
 def test_convolutions_learn_faster_in_large_batches_of_the_hybrid(layout: str, batch: int, asked: dict[str, Any], rate: float) -> None:
-    given = changed(recipe(training__averaging=0.0), {"training.batch_size": batch})
-    assert fit_for_workers(given, layout, 10, TWO, asked).training.conv_learning_rate == rate
+    given = with_overrides(recipe(training__averaging=0.0), {"training.batch_size": batch})
+    assert adapt_to_workers(given, layout, 10, TWO, asked).training.conv_learning_rate == rate
 
 
 def test_one_worker_s_recipe_is_left_as_it_is() -> None:
-    given = changed(recipe(), {"training.batch_size": 512})
-    assert fit_for_workers(given, "hybrid", 10, ALONE, {}) is given
+    given = with_overrides(recipe(), {"training.batch_size": 512})
+    assert adapt_to_workers(given, "hybrid", 10, ALONE, {}) is given
 
 
 @pytest.mark.parametrize(
@@ -118,26 +118,26 @@ def test_a_run_that_the_launcher_starts_anew_is_gone_on_with(
 ) -> None:
     if there:
         (tmp_path / "recipe.toml").write_text("")
-    assert resumes(tmp_path, World(rank=0, size=2, restarts=restarts), asked=asked) is expected
-    assert resumes(None, World(rank=0, size=2, restarts=restarts), asked=False) is False
+    assert should_resume(tmp_path, Workers(rank=0, size=2, restarts=restarts), asked=asked) is expected
+    assert should_resume(None, Workers(rank=0, size=2, restarts=restarts), asked=False) is False
 
 
 @pytest.mark.parametrize(
     ("world", "words"),
     [
         (ALONE, "alexnet"),
-        (World(rank=0, size=2, local_size=2), "torchrun --nproc-per-node 2 -m alexnet"),
-        (World(rank=0, size=8, local_size=2), "torchrun --nnodes 4 --nproc-per-node 2 -m alexnet"),
+        (Workers(rank=0, size=2, local_size=2), "torchrun --nproc-per-node 2 -m alexnet"),
+        (Workers(rank=0, size=8, local_size=2), "torchrun --nnodes 4 --nproc-per-node 2 -m alexnet"),
     ],
 )
-def test_how_to_start_as_many_workers_again(world: World, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_to_start_as_many_workers_again(world: Workers, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(world.local_size))
-    assert " ".join(launched_as(world)) == words
+    assert " ".join(launch_command(world)) == words
 
 
 def test_the_workers_of_a_machine_share_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "processors", lambda: 7)
-    assert [own_processors(World(rank=0, size=size, local_size=size)) for size in (1, 2, 3, 8)] == [7, 3, 2, 1]
+    assert [own_processors(Workers(rank=0, size=size, local_size=size)) for size in (1, 2, 3, 8)] == [7, 3, 2, 1]
 
 
 def told(**words: Any) -> tuple[str, bool]:
@@ -148,7 +148,7 @@ def told(**words: Any) -> tuple[str, bool]:
     try:
         train(data, device="cpu", baseline=False, **(words | own))
     except AlexNetError as mistake:
-        return str(mistake), mistake.said
+        return str(mistake), mistake.reported
     return "trained", False
 
 
@@ -183,9 +183,9 @@ def test_workers_with_different_recipes_are_refused(tmp_path: Path) -> None:
     assert answers[0][0].endswith("Give every machine the same, and start again.")
 
 
-def started(world: World, folder: Path, data: list[Path]) -> str:
+def started(world: Workers, folder: Path, data: list[Path]) -> str:
     dataset = open_dataset(data[world.rank])
-    planned = plan("anything", dataset, model="lenet", recipe="quick", weights=None, seed=0, image_size=None, changes={}).recipe
+    planned = plan("anything", dataset, model="lenet", recipe="quick", weights=None, seed=0, image_size=None, overrides={}).recipe
     try:
         start_together(RunFolder(folder, writes=world.first), planned, dataset, world, resume=False)
     except AlexNetError as mistake:
@@ -195,7 +195,7 @@ def started(world: World, folder: Path, data: list[Path]) -> str:
 
 @pytest.fixture(scope="module")
 def copies(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The digits' folder under two names, and in the second one picture less."""
+    """The digits' folder under two names, and in the second one image less."""
     other = tmp_path_factory.mktemp("other machine") / "digits"
     names = sorted(file.relative_to(digits_folder) for file in digits_folder.glob("*/*.png"))
     for name in names[:-1]:
@@ -204,7 +204,7 @@ def copies(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
     return digits_folder, other
 
 
-def test_workers_with_different_pictures_are_refused(copies: tuple[Path, Path], tmp_path: Path) -> None:
+def test_workers_with_different_images_are_refused(copies: tuple[Path, Path], tmp_path: Path) -> None:
     one, other = together(started, 2, tmp_path / "run", list(copies))
     assert one == other
     assert one.startswith("Workers differ in pictures: worker 0 has 300 pictures of 10 classes, worker 1 (process ")
@@ -216,7 +216,7 @@ def test_the_first_worker_makes_the_folder_for_all(digits_folder: Path, tmp_path
     assert [file.name for file in (tmp_path / "run").iterdir()] == ["recipe.toml"]
 
 
-def unseen(world: World, folder: Path, data: Path) -> str:
+def unseen(world: Workers, folder: Path, data: Path) -> str:
     workers.SIGHT_SECONDS = 0.5
     return started(world, folder / str(world.rank), [data] * world.size)
 
@@ -227,7 +227,7 @@ def test_a_folder_that_not_all_machines_see_is_refused(digits_folder: Path, tmp_
     assert other == f"Worker 1 does not see {tmp_path / '1'}: --out must be on a disk that all machines share."
 
 
-def split(world: World, train_on: list[tuple[int, ...]]) -> str:
+def split(world: Workers, train_on: list[tuple[int, ...]]) -> str:
     try:
         check_same_splits(Splits(train=train_on[world.rank], validation=(7,), test=()), world)
     except AlexNetError as mistake:
@@ -235,7 +235,7 @@ def split(world: World, train_on: list[tuple[int, ...]]) -> str:
     return "same"
 
 
-def test_workers_that_would_train_on_different_pictures_are_refused() -> None:
+def test_workers_that_would_train_on_different_images_are_refused() -> None:
     assert together(split, 2, [(1, 2, 3), (1, 2, 3)]) == ["same", "same"]
     one, other = together(split, 2, [(1, 2, 3), (1, 2, 4)])
     assert one == other

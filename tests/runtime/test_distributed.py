@@ -15,7 +15,7 @@ from tests.training.parallel.workers import WorkerFailed, each, together
 
 from alexnet.errors import AlexNetError, WorkerLost
 from alexnet.runtime import distributed as module
-from alexnet.runtime.distributed import ALONE, STALL_SECONDS, World, is_launched, joined_world, stall_seconds
+from alexnet.runtime.distributed import ALONE, STALL_SECONDS, Workers, is_launched, join_workers, stall_seconds
 
 COUNTS, SIZES = st.integers(0, 300), st.integers(1, 40)
 LAUNCHED = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
@@ -23,18 +23,18 @@ LAUNCHED = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
 
 @given(COUNTS, SIZES)
 def test_every_thing_is_one_worker_s(count: int, size: int) -> None:
-    shares = [World(rank=rank, size=size).rows(count) for rank in range(size)]
+    shares = [Workers(rank=rank, size=size).rows(count) for rank in range(size)]
     assert [thing for share in shares for thing in share] == list(range(count))
 
 
 @given(COUNTS, SIZES)
 def test_no_share_is_larger_than_it_must_be(count: int, size: int) -> None:
-    capacity = ALONE.capacity(count) if size == 1 else World(size=size).capacity(count)
-    assert max(len(World(rank=rank, size=size).rows(count)) for rank in range(size)) == capacity
+    capacity = ALONE.capacity(count) if size == 1 else Workers(size=size).capacity(count)
+    assert max(len(Workers(rank=rank, size=size).rows(count)) for rank in range(size)) == capacity
     assert size * (capacity - 1) < max(count, 1)
 
 
-def gathered(world: World, counts: list[int]) -> list[torch.Tensor]:
+def gathered(world: Workers, counts: list[int]) -> list[torch.Tensor]:
     """Rows that say whose they are and which."""
     whole = [torch.arange(3.0 * count).view(count, 3) for count in counts]
     return [
@@ -49,7 +49,7 @@ def test_gathered_rows_are_all_rows_in_order_on_all_workers(workers: int) -> Non
         assert all(torch.equal(its, torch.arange(3.0 * count).view(count, 3)) for its, count in zip(rows, counts, strict=True))
 
 
-def spoken(world: World) -> dict[str, Any]:
+def spoken(world: Workers) -> dict[str, Any]:
     world.wait()
     world.check_same("words", "alike")
     return {
@@ -97,7 +97,7 @@ def test_a_process_that_nothing_has_launched_is_alone(missing: str) -> None:
 def test_a_world_of_one_costs_nothing_and_knows_its_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
-    with joined_world() as world:
+    with join_workers() as world:
         assert (world.size, world.restarts, world.store) == (1, 2, None)
         assert not torch.distributed.is_initialized()
 
@@ -107,7 +107,7 @@ def test_a_patience_that_is_no_time_is_refused(word: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("ALEXNET_STALL_SECONDS", word)
     for name, value in (LAUNCHED | {"MASTER_PORT": "29500"}).items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(AlexNetError) as refusal, joined_world("cpu"):
+    with pytest.raises(AlexNetError) as refusal, join_workers("cpu"):
         pytest.fail("joined")
     assert str(refusal.value) == f"ALEXNET_STALL_SECONDS is '{word}'; it is how long a worker is waited for, in seconds, at least 1."
 
@@ -137,7 +137,7 @@ def meet(seconds: str, number: int) -> str:
     os.environ |= {"MASTER_PORT": str(number), "ALEXNET_STALL_SECONDS": seconds}
     os.environ.pop("TORCHELASTIC_USE_AGENT_STORE")
     try:
-        with joined_world("cpu"):
+        with join_workers("cpu"):
             return "joined"
     except AlexNetError as mistake:
         return str(mistake)
@@ -165,10 +165,10 @@ def other_version() -> tuple[str, bool]:
     versions = module._versions() | ({"torch": "1.0"} if os.environ["RANK"] == "1" else {})
     module._versions = lambda: versions
     try:
-        with joined_world("cpu"):
+        with join_workers("cpu"):
             return "joined", False
     except AlexNetError as mistake:
-        return str(mistake), mistake.said
+        return str(mistake), mistake.reported
 
 
 def test_workers_of_different_versions_are_refused_once() -> None:
@@ -187,10 +187,10 @@ def own_mistake() -> bool:
     """Whether a mistake that only this worker has met is told by another."""
     module.SAME_MISTAKE_SECONDS = 0.2
     try:
-        with joined_world("cpu") as world:
+        with join_workers("cpu") as world:
             raise AlexNetError(f"Only worker {world.rank} knows this.")
     except AlexNetError as mistake:
-        return mistake.said
+        return mistake.reported
 
 
 def test_a_mistake_that_another_worker_has_not_met_is_told() -> None:
@@ -205,7 +205,7 @@ def lost(dies: int, own_store: int = 0) -> tuple[str, int]:
         os.environ.pop("TORCHELASTIC_USE_AGENT_STORE")
     number = os.getpid()
     try:
-        with joined_world("cpu") as world:
+        with join_workers("cpu") as world:
             number = int(world.gather(torch.tensor(os.getpid()))[dies])
             if world.rank == dies:
                 os._exit(9)
@@ -243,7 +243,7 @@ def stalled() -> str:
     os.environ["ALEXNET_STALL_SECONDS"] = "1"
     module.ROLL_CALL_SECONDS = 0.5
     try:
-        with joined_world("cpu") as world:
+        with join_workers("cpu") as world:
             if world.rank == 1:
                 time.sleep(1.7)
             world.wait()
@@ -267,7 +267,7 @@ def test_an_environment_that_makes_no_sense(name: str, monkeypatch: pytest.Monke
         module._number(name, 1)
 
 
-def defect(world: World) -> None:
+def defect(world: Workers) -> None:
     raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied, says worker {world.rank}")
 
 
@@ -282,5 +282,5 @@ def test_a_launcher_that_does_not_say_which_machine_has_put_each_worker_on_its_o
 
 
 def local_place() -> tuple[int, int]:
-    with joined_world("cpu") as world:
+    with join_workers("cpu") as world:
         return world.local_rank, world.local_size

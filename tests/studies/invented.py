@@ -24,7 +24,7 @@ def curve(end: float, seed: int, epochs: int = 8) -> list[dict[str, float]]:
 def effect(better: str, worse: str, difference: float, half: float, measure: Measure = "error") -> Effect:
     ends = (difference / half, difference * half) if measure == "epochs" else (difference - half, difference + half)
     return Effect(
-        better=better, worse=worse, measure=measure, difference=difference, interval=ends, repeat_noise=0.004, seeds=3, pictures=10_000
+        better=better, worse=worse, measure=measure, difference=difference, interval=ends, repeat_noise=0.004, seeds=3, images=10_000
     )
 
 

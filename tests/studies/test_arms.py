@@ -27,7 +27,7 @@ ISSUE = {  # what the lecture and its audience ask
 }  # fmt: skip
 
 
-def pictures(folder: Path, side: int, names: tuple[str, ...] = ("ant", "bee", "cat")) -> Dataset:
+def images(folder: Path, side: int, names: tuple[str, ...] = ("ant", "bee", "cat")) -> Dataset:
     """Digits under other names, enlarged: 8 of each class."""
     digits = load_digits()
     for label, name in enumerate(names):
@@ -40,12 +40,12 @@ def pictures(folder: Path, side: int, names: tuple[str, ...] = ("ant", "bee", "c
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return pictures(tmp_path_factory.mktemp("small"), 32)
+    return images(tmp_path_factory.mktemp("small"), 32)
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return pictures(tmp_path_factory.mktemp("large"), 100)
+    return images(tmp_path_factory.mktemp("large"), 100)
 
 
 def common(dataset: Dataset) -> Recipe:
@@ -150,7 +150,7 @@ def test_the_normalisation_without_neighbours_keeps_its_factor(small: Dataset) -
 
 
 def test_mirrors_are_refused_where_they_change_the_class(tmp_path: Path) -> None:
-    dataset = pictures(tmp_path, 32, names=("0", "1", "2"))
+    dataset = images(tmp_path, 32, names=("0", "1", "2"))
     assert dataset.traits == Traits(flip=False, colour=dataset.traits.colour, gray=dataset.traits.gray)
     arms = resolve(STUDIES["augmentation"], common(dataset), dataset, seeds=2)
     assert "Mirrored pictures change their class" in str(arms.arms["flip"].failure)
@@ -160,9 +160,9 @@ def test_mirrors_are_refused_where_they_change_the_class(tmp_path: Path) -> None
     assert arms.arms["flip"].outcome({}, 1).failure == arms.arms["flip"].failure
 
 
-def test_too_small_pictures_are_refused(tmp_path: Path) -> None:
+def test_too_small_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDataset, match="pictures of 12 px; a study needs 15 px or more"):
-        common(pictures(tmp_path, 12))
+        common(images(tmp_path, 12))
 
 
 def test_studies_are_found_by_name() -> None:

@@ -11,7 +11,7 @@ from alexnet.studies.findings import Finding
 from alexnet.studies.judge import judge
 from alexnet.studies.outcome import Outcome
 
-PICTURES = 2_000
+IMAGES = 2_000
 
 
 def study_of(*names: str, measure: Measure = "error", better: str = "a", worse: str = "b") -> Study:
@@ -21,9 +21,9 @@ def study_of(*names: str, measure: Measure = "error", better: str = "a", worse: 
 
 
 def outcome(seed: int, error: float, **fields: Any) -> Outcome:
-    """One run that misses so many pictures, others with each seed."""
-    wrong = np.zeros(PICTURES, np.bool_)
-    wrong[: round(error * PICTURES)] = True
+    """One run that misses so many images, others with each seed."""
+    wrong = np.zeros(IMAGES, np.bool_)
+    wrong[: round(error * IMAGES)] = True
     given = {"judged_error": error, "seconds": 10.0, "parameters": 100, "macs": 1_000, "memory_bytes": 5_000, "n_train": 77, "epochs": 20.0}
     return Outcome(key=str(seed), seed=seed, wrong=tuple(np.random.default_rng(seed).permutation(wrong)), **(given | fields))
 
@@ -36,9 +36,9 @@ def curve(*errors: float) -> list[dict[str, float]]:
     return [{"epoch": epoch, "training_error": error} for epoch, error in enumerate(errors, start=1)]
 
 
-def judged(study: Study, outcomes: dict[str, list[Outcome]], *, same_pictures: bool = True) -> Finding:
+def judged(study: Study, outcomes: dict[str, list[Outcome]], *, same_images: bool = True) -> Finding:
     changes = {arm.name: {"network.width": 0.5} for arm in study.arms}
-    return judge(study, outcomes, changes, {arm.name: "alexnet" for arm in study.arms}, same_pictures=same_pictures)
+    return judge(study, outcomes, changes, {arm.name: "alexnet" for arm in study.arms}, same_images=same_images)
 
 
 def errors(*values: float) -> list[Outcome]:
@@ -48,14 +48,14 @@ def errors(*values: float) -> list[Outcome]:
 @pytest.mark.parametrize("same", [True, False])
 def test_a_planted_effect_holds_and_its_reverse_is_reversed(same: bool) -> None:
     outcomes = {"a": errors(0.200, 0.205, 0.210), "b": errors(0.300, 0.306, 0.309)}
-    found = judged(study_of("a", "b"), outcomes, same_pictures=same)
+    found = judged(study_of("a", "b"), outcomes, same_images=same)
     assert found.verdict == "holds here"
     assert found.effect is not None
     assert found.effect.difference == pytest.approx(0.1)
     assert (found.effect.better, found.effect.worse, found.effect.seeds) == ("a", "b", 3)
-    assert found.effect.pictures == (PICTURES if same else 3 * PICTURES)
-    assert judged(study_of("a", "b", better="b", worse="a"), outcomes, same_pictures=same).verdict == "reversed here"
-    assert judged(study_of("a", "b"), {"a": outcomes["a"], "b": outcomes["a"]}, same_pictures=same).verdict == "not shown"
+    assert found.effect.images == (IMAGES if same else 3 * IMAGES)
+    assert judged(study_of("a", "b", better="b", worse="a"), outcomes, same_images=same).verdict == "reversed here"
+    assert judged(study_of("a", "b"), {"a": outcomes["a"], "b": outcomes["a"]}, same_images=same).verdict == "not shown"
 
 
 def test_the_finding_carries_what_the_study_says() -> None:
@@ -133,7 +133,7 @@ def test_cost_is_that_of_better_over_worse() -> None:
     assert found.cost == {"seconds": 0.5, "memory": None, "parameters": 1.0, "macs": 0.25}
 
 
-def test_validation_pictures_are_named_so() -> None:
+def test_validation_images_are_named_so() -> None:
     runs = [outcome(seed, 0.2, judged="validation") for seed in range(2)]
     assert judged(study_of("a", "b"), {"a": [failed(0), runs[1]], "b": runs}).judged == "validation"
 
@@ -142,15 +142,15 @@ def test_the_other_arms_help_to_know_the_noise() -> None:
     """Three runs of two arms agree by luck; two more arms say how much seeds differ."""
     lucky = {"a": errors(0.200, 0.210, 0.2205), "b": errors(0.250, 0.260, 0.270)}
     others = {"c": errors(0.30, 0.33, 0.28), "d": errors(0.33, 0.30, 0.34)}
-    alone = judged(study_of("a", "b"), lucky, same_pictures=False).effect
-    beside = judged(study_of("a", "b", "c", "d"), lucky | others, same_pictures=False).effect
+    alone = judged(study_of("a", "b"), lucky, same_images=False).effect
+    beside = judged(study_of("a", "b", "c", "d"), lucky | others, same_images=False).effect
     assert alone is not None
     assert beside is not None
     assert beside.repeat_noise > 5 * alone.repeat_noise
     diverged = {"c": errors(0.30, 0.9, 0.28)}
-    assert judged(study_of("a", "b", "c"), lucky | diverged, same_pictures=False).effect == alone
+    assert judged(study_of("a", "b", "c"), lucky | diverged, same_images=False).effect == alone
     partly = {"c": [*errors(0.30, 0.33), failed(2)]}  # an arm that fails with a seed is unlike the others
-    assert judged(study_of("a", "b", "c"), lucky | partly, same_pictures=False).effect == alone
+    assert judged(study_of("a", "b", "c"), lucky | partly, same_images=False).effect == alone
 
 
 def fast(seed: int, *to_target: float) -> Outcome:

@@ -10,13 +10,13 @@ import pytest
 from alexnet.errors import AlexNetError, BadRecipe, BadRun
 from alexnet.studies.arms import Scale
 from alexnet.studies.registry import STUDIES
-from alexnet.studies.request import extended, keep_request, kept_request, request_of
+from alexnet.studies.request import extended, load_study_request, save_study_request, study_request
 
 SCALE = Scale(size=64, width=0.5, fraction=1.0, epochs=7.0)
 
 
 def test_what_is_not_said_has_its_default() -> None:
-    asked = request_of("pictures")
+    asked = study_request("pictures")
     assert (asked.claims, asked.seeds, asked.budget_seconds, asked.scale) == (tuple(STUDIES), 3, 1800.0, None)
 
 
@@ -35,44 +35,44 @@ def test_what_is_not_said_has_its_default() -> None:
 )
 def test_mistakes_are_said(words: dict[str, Any], kind: type[AlexNetError], message: str) -> None:
     with pytest.raises(kind) as refusal:
-        request_of("pictures", **words)
+        study_request("pictures", **words)
     assert message in str(refusal.value)
 
 
 def test_it_is_kept_and_read_again(tmp_path: Path) -> None:
-    asked = replace(request_of("pictures", claims="dropout", seeds=4, fields={"training.learning-rate": "0.1"}), scale=SCALE)
+    asked = replace(study_request("pictures", claims="dropout", seeds=4, overrides={"training.learning-rate": "0.1"}), scale=SCALE)
     path = tmp_path / "study.json"
-    assert kept_request(path) is None
-    keep_request(asked, path)
-    assert kept_request(path) == asked
+    assert load_study_request(path) is None
+    save_study_request(asked, path)
+    assert load_study_request(path) == asked
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"data": 1}', '{"claims": 3}'])
 def test_a_damaged_one_is_refused(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "study.json"
-    keep_request(request_of("pictures"), path)
+    save_study_request(study_request("pictures"), path)
     whole = json.loads(path.read_text())
     path.write_text(damage if not damage.startswith('{"') else json.dumps(whole | json.loads(damage) | {"scale": {"size": 3}}))
     with pytest.raises(BadRun, match="damaged"):
-        kept_request(path)
+        load_study_request(path)
 
 
 def test_what_has_no_plan_yet_takes_all_that_is_said(tmp_path: Path) -> None:
-    kept = request_of("pictures", claims="dropout", budget="6s")
+    kept = study_request("pictures", claims="dropout", budget="6s")
     said: dict[str, Any] = {"claims": None, "seeds": 5, "budget": "1h", "fields": {"training.epochs": "3"}}
-    more = extended(kept, request_of("pictures", **said), said, tmp_path)
-    assert (more.claims, more.seeds, more.budget, more.fields) == (("dropout",), 5, "1h", {"training.epochs": "3"})
+    more = extended(kept, study_request("pictures", **said), said, tmp_path)
+    assert (more.claims, more.seeds, more.budget, more.overrides) == (("dropout",), 5, "1h", {"training.epochs": "3"})
 
 
 def test_claims_and_seeds_are_added_and_nothing_else(tmp_path: Path) -> None:
-    kept = replace(request_of("pictures", claims="dropout"), scale=SCALE)
+    kept = replace(study_request("pictures", claims="dropout"), scale=SCALE)
     said: dict[str, Any] = {"claims": "activation", "seeds": 5}
-    more = extended(kept, request_of("pictures", **said), said, tmp_path)
+    more = extended(kept, study_request("pictures", **said), said, tmp_path)
     assert (more.claims, more.seeds, more.scale) == (("activation", "dropout"), 5, SCALE)
     nothing: dict[str, Any] = {"claims": None, "seeds": None, "fields": None}
-    assert extended(kept, request_of("pictures"), nothing, tmp_path) == kept
+    assert extended(kept, study_request("pictures"), nothing, tmp_path) == kept
     with pytest.raises(BadRun, match="a study of pictures, not of photos"):
-        extended(kept, request_of("photos"), nothing, tmp_path)
+        extended(kept, study_request("photos"), nothing, tmp_path)
     fields = {"training.epochs": "3"}
     with pytest.raises(BadRun, match="with other fields"):
-        extended(kept, request_of("pictures", fields=fields), nothing | {"fields": fields}, tmp_path)
+        extended(kept, study_request("pictures", overrides=fields), nothing | {"overrides": fields}, tmp_path)

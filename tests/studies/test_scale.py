@@ -46,11 +46,11 @@ def workload(dataset: Dataset, train: int = 10_000) -> Callable[[Scale], Workloa
 
 
 def speed(recipe: Recipe) -> float:
-    """A machine on which the full width takes 10 ms a picture, and less in proportion."""
+    """A machine on which the full width takes 10 ms an image, and less in proportion."""
     return 0.01 * (recipe.network.width or 1.0)
 
 
-def test_the_ladder_goes_from_large_networks_to_few_pictures(dataset: Dataset) -> None:
+def test_the_ladder_goes_from_large_networks_to_few_images(dataset: Dataset) -> None:
     ladder = scales(dataset, 50_000)
     assert [one.width for one in ladder] == sorted((one.width for one in ladder), reverse=True)
     assert all(one.fraction == 1.0 for one in ladder if one.width > ladder[-1].width)
@@ -95,7 +95,7 @@ def test_too_little_time_is_refused_with_what_is_needed(dataset: Dataset) -> Non
     assert "longer --budget, fewer --claims or fewer --seeds" in str(refusal.value)
 
 
-def test_the_interval_to_expect_narrows_with_pictures_and_seeds() -> None:
+def test_the_interval_to_expect_narrows_with_images_and_seeds() -> None:
     assert expected_half_width(10_000, 3) < expected_half_width(300, 3)
     assert expected_half_width(10_000, 5) < expected_half_width(10_000, 3)
     assert expected_half_width(400, 10**9) == pytest.approx(1.96 * (0.25 / 400) ** 0.5)

@@ -76,7 +76,7 @@ def test_each_run_says_what_it_measured(finished: tuple[StudyReport, Path]) -> N
         assert not (out / "runs" / key / "checkpoints").exists()
 
 
-def test_arms_of_a_seed_see_the_same_pictures_and_seeds_others(finished: tuple[StudyReport, Path]) -> None:
+def test_arms_of_a_seed_see_the_same_images_and_seeds_others(finished: tuple[StudyReport, Path]) -> None:
     report, out = finished
     splits = [json.loads((out / f"splits-{seed}.json").read_text()) for seed in range(2)]
     assert splits[0]["test"] != splits[1]["test"]
@@ -87,7 +87,7 @@ def test_arms_of_a_seed_see_the_same_pictures_and_seeds_others(finished: tuple[S
 def test_what_has_ended_is_not_run_again(letters: Path, finished: tuple[StudyReport, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     report, out = finished
     monkeypatch.setattr(trial, "fit_network", forbidden)
-    again = run(letters, out, claims=None, seeds=None, budget=None, fields=None)
+    again = run(letters, out, claims=None, seeds=None, budget=None, overrides=None)
     assert again.findings == report.findings
 
 
@@ -181,7 +181,7 @@ def test_a_failed_run_is_reported_and_the_others_go_on(letters: Path, tmp_path: 
         ([{"test": [], "validation": ["b"]}, {"test": [], "validation": ["c"]}], False),
     ],
 )
-def test_pictures_that_judge_are_the_test_set_or_else_validation(splits: list[dict[str, list[str]]], same: bool, tmp_path: Path) -> None:
+def test_images_that_judge_are_the_test_set_or_else_validation(splits: list[dict[str, list[str]]], same: bool, tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
     for seed, one in enumerate(splits):
         folder.splits_of(seed).write_text(json.dumps({"train": [], **one}))
@@ -194,7 +194,7 @@ def test_a_plan_is_told_before_anything_runs(letters: Path, tmp_path: Path) -> N
         run(
             letters,
             tmp_path / "s",
-            fields=None,
+            overrides=None,
             listen=lambda event: said.append(event.text) if isinstance(event, Message) else None,
             should_stop=lambda: any(line.startswith("Plan:") for line in said),
         )

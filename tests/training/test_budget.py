@@ -16,8 +16,8 @@ from alexnet.training.budget import WARM_STEPS, Budget
 from alexnet.training.loop import Batch, Training, fit
 from alexnet.training.state import TrainingState
 
-BUDGET, RESERVE, FINAL = 600.0, 20.0, 400  # seconds; seconds; pictures
-VALIDATION_SECONDS = 2.0  # of 100 pictures
+BUDGET, RESERVE, FINAL = 600.0, 20.0, 400  # seconds; seconds; images
+VALIDATION_SECONDS = 2.0  # of 100 images
 
 Speed = Callable[[float, int], float]  # (seconds since the start, step) -> seconds of a step
 

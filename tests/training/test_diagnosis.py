@@ -44,7 +44,7 @@ def test_the_share_of_planted_stuck_units_is_found(activation: str, layer: str, 
     assert stuck_units(model, images)[name] == pytest.approx(share if dies else 0.0)
 
 
-def test_a_unit_that_lives_for_one_picture_is_not_stuck() -> None:
+def test_a_unit_that_lives_for_one_image_is_not_stuck() -> None:
     model = nn.Sequential(nn.Flatten(), nn.ReLU())
     images = torch.tensor([[-1.0, -1.0, 2.0], [-1.0, 3.0, 2.0]])
     assert stuck_units(model, images) == {"1": pytest.approx(1 / 3)}

@@ -13,7 +13,15 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from alexnet.models.handcrafted.systems import FeatureConfig
-from alexnet.training.dictionaries import LEAST_VARIANCE, fit_dictionary, fit_gaussians, fit_words, sampled, spread, wanted_descriptors
+from alexnet.training.dictionaries import (
+    LEAST_VARIANCE,
+    fit_dictionary,
+    fit_gaussians,
+    fit_words,
+    sample_indices,
+    sampled,
+    wanted_descriptors,
+)
 
 DIGITS: NDArray[np.float32] = (load_digits().data / 16).astype(np.float32)  # (1797, 64): descriptors as good as any
 SMALL = FeatureConfig(components=5, gaussians=4, words=9, encoding="fisher")
@@ -128,7 +136,7 @@ def test_how_many_descriptors_are_wanted() -> None:
 @given(count=st.integers(0, 40), most=st.integers(0, 50), seed=st.integers(0, 5))
 def test_a_spread_choice_keeps_the_order(count: int, most: int, seed: int) -> None:
     indices = list(range(100, 100 + count))
-    chosen = spread(indices, most, seed)
+    chosen = sample_indices(indices, most, seed)
     assert len(chosen) == min(count, most)
     assert chosen == sorted(set(chosen) & set(indices))
-    assert chosen == spread(indices, most, seed)
+    assert chosen == sample_indices(indices, most, seed)

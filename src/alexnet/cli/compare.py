@@ -20,7 +20,7 @@ def compare(
     device: str = "auto",
     json: Json = False,
 ) -> None:
-    """Put systems of all three generations side by side on the same pictures, and say which to take.
+    """Put systems of all three generations side by side on the same images, and say which to take.
 
     A folder in --out that holds the same comparison is gone on with: what is finished is not run again.
 
@@ -30,9 +30,9 @@ def compare(
         A folder, an archive, or a named data set.
     models
         Names with commas, as fisher-svm,lenet,alexnet; NETWORK+svm is a network's frozen features under an SVM. Without it, a choice for
-        these pictures.
+        these images.
     fractions
-        Shares of the training pictures with commas; 0.1,0.3,1 if none are given.
+        Shares of the training images with commas; 0.1,0.3,1 if none are given.
     seeds
         How many seeds; 1 if none is given.
     budget
@@ -40,7 +40,7 @@ def compare(
     out
         The comparison's folder; without it, a new one under runs/.
     workers
-        Threads and processes that decode pictures.
+        Threads and processes that decode images.
     device
         auto, cpu, cuda or cuda:1.
     json

@@ -23,7 +23,7 @@ def named_fields(words: Sequence[str]) -> list[str]:
     return rewritten
 
 
-def changes(fields: Iterable[str]) -> dict[str, str]:
+def overrides_of(fields: Iterable[str]) -> dict[str, str]:
     """Values by name of NAME=VALUE words; raises BadRecipe for one without a value."""
     return dict(_pair(text) for text in fields)
 

@@ -22,13 +22,13 @@ def evaluate(
     run
         A run folder.
     data
-        Other pictures than the run's own.
+        Other images than the run's own.
     split
         train, validation or test.
     views
-        centre; ten: corners, centre and mirrors, probabilities averaged; any: whole pictures, nothing cropped.
+        centre; ten: corners, centre and mirrors, probabilities averaged; any: whole images, nothing cropped.
     workers
-        Processes that decode pictures.
+        Processes that decode images.
     device
         auto, cpu, cuda or cuda:1.
     json

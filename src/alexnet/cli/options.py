@@ -9,6 +9,6 @@ Flag = Annotated[bool, Parameter(negative="")]
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Fields = Annotated[tuple[str, ...], Parameter(name="--set", show=False, negative="", consume_multiple=False)]
 Workers = Annotated[int | None, Parameter(validator=Number(gte=0))]
-Words = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is one
+ComparisonRequest = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is one
 View = Literal["centre", "ten", "any"]
 Lang = Literal["en", "zh"]

@@ -9,7 +9,7 @@ from alexnet.cli.output import show, tell
 
 
 def pack(data: str, out: str, /, *, size: int = 256, quality: int = 90, workers: Workers = None, json: Json = False) -> None:
-    """Make of a data set one zip that opens at once: pictures of one size, read by position. Broken off, the same command goes on.
+    """Make of a data set one zip that opens at once: images of one size, read by position. Broken off, the same command goes on.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def pack(data: str, out: str, /, *, size: int = 256, quality: int = 90, workers:
     out
         The zip to write; it is a data set like any other.
     size
-        Short side of the pictures in pixels; smaller ones are not enlarged.
+        Short side of the images in pixels; smaller ones are not enlarged.
     quality
         Of the JPEGs, 1 to 100; a JPEG that is small enough is copied byte for byte.
     workers

@@ -2,24 +2,26 @@
 
 import sys
 
-from alexnet.cli.options import Json, View, Words
+from alexnet.cli.options import ComparisonRequest, Json, View
 from alexnet.cli.output import show
 from alexnet.errors import AlexNetError
 
 
-def predict(run: str, /, *pictures: Words, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False) -> None:
-    """Classify pictures with a trained run.
+def predict(
+    run: str, /, *images: ComparisonRequest, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False
+) -> None:
+    """Classify images with a trained run.
 
-    A picture that cannot be read gets its reason instead of classes; the exit status is 2 only if that is so for all of them.
+    An image that cannot be read gets its reason instead of classes; the exit status is 2 only if that is so for all of them.
 
     Parameters
     ----------
     run
         A run folder.
-    pictures
+    images
         Files, folders, patterns such as 'photos/*.jpg', or - for standard input.
     top
-        How many classes to show of each picture.
+        How many classes to show of each image.
     views
         centre, ten or any.
     device
@@ -31,11 +33,11 @@ def predict(run: str, /, *pictures: Words, top: int = 3, views: View = "centre",
 
     from alexnet.cli.tables import prediction_table
     from alexnet.inference.classifier import load
-    from alexnet.inference.inputs import given_pictures
+    from alexnet.inference.inputs import find_images
 
     classifier = load(run, device=device)
-    named = given_pictures(pictures, sys.stdin.buffer)
-    answers = classifier.predict((picture for _, picture in named), top=top, views=views)
+    named = find_images(images, sys.stdin.buffer)
+    answers = classifier.predict((image for _, image in named), top=top, views=views)
     answers = [replace(answer, file=name) for answer, (name, _) in zip(answers, named, strict=True)]
     show(json, {"predictions": [answer.to_json() for answer in answers]}, lambda: prediction_table(answers))
     if all(answer.error is not None for answer in answers):

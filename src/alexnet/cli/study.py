@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from alexnet.cli.dotted_options import changes
+from alexnet.cli.dotted_options import overrides_of
 from alexnet.cli.options import Fields, Json, Lang
 from alexnet.cli.output import show, tell
 
@@ -24,9 +24,9 @@ def study(
     device: str = "auto",
     lang: Lang = "en",
     json: Json = False,
-    fields: Fields = (),
+    overrides: Fields = (),
 ) -> None:
-    """Measure the lecture's claims on your pictures: for each, arms that differ in one thing, paired seeds, and a verdict.
+    """Measure the lecture's claims on your images: for each, arms that differ in one thing, paired seeds, and a verdict.
 
     Any field of the recipe that all arms share can be set by its dotted name, as --training.epochs 8 or --set fraction=0.2. A folder in
     --out that holds a study is gone on with: finished runs are not made again, and more claims or seeds are added.
@@ -40,7 +40,7 @@ def study(
     seeds
         Pairs of runs for each arm; 3 if none is given.
     budget
-        A time for all of it, as 30m (the default): picture size, width, share of the pictures and epochs are planned to fit.
+        A time for all of it, as 30m (the default): image size, width, share of the images and epochs are planned to fit.
     out
         The study's folder; without it, a new one under runs/.
     on
@@ -53,7 +53,7 @@ def study(
         en or zh: the language of the verdicts and of the report.
     json
         Print one JSON object and nothing else.
-    fields
+    overrides
         NAME=VALUE of a recipe's field.
     """
     from alexnet.cli.progress import Screen
@@ -72,7 +72,7 @@ def study(
             on=on,
             processes=processes,
             device=device,
-            fields=changes(fields),
+            overrides=overrides_of(overrides),
             lang=lang,
             listen=lambda event: tell(listeners, event),
             should_stop=stop.asked,

@@ -26,7 +26,7 @@ def summary(
     classes
         How many classes the last layer scores; without it, what the network was made for.
     image_size
-        Side of the pictures in pixels; without it, what the network was made for.
+        Side of the images in pixels; without it, what the network was made for.
     channels
         1 (gray) or 3; without it, what the network was made for.
     lecture

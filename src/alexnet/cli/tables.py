@@ -32,7 +32,7 @@ def result_lines(result: "Result") -> str:
 
 
 def prediction_table(answers: "Iterable[Prediction]") -> Table:
-    """One row a picture: its classes with probabilities, or why there are none."""
+    """One row an image: its classes with probabilities, or why there are none."""
     table = _table("picture", "class", "probability", "then", numbers=["probability"])
     for answer in answers:
         if answer.error is not None:
@@ -45,7 +45,7 @@ def prediction_table(answers: "Iterable[Prediction]") -> Table:
 
 
 def comparison_tables(comparison: "Comparison") -> list[Table | str]:
-    """One row a system at the largest amount of pictures, in 80 columns; where curves cross; the choice; where the report is."""
+    """One row a system at the largest amount of images, in 80 columns; where curves cross; the choice; where the report is."""
     systems = comparison.largest
     figures = ["error", "95%", "training", "ms", "size\nMB", "param.", "MACs"]
     table = _table("system", *figures, numbers=figures)
@@ -57,7 +57,7 @@ def comparison_tables(comparison: "Comparison") -> list[Table | str]:
         table.add_row(one.model, *measures, _brief(one.parameters), _brief(one.macs))
     failed = [cell for cell in comparison.cells if cell.error is not None]
     reasons = [f"No result: {cell.model}, {100 * cell.fraction:.3g}% of the pictures, seed {cell.seed}: {cell.error}" for cell in failed]
-    head = f"{comparison.dataset}, {systems[0].pictures_per_class:,.0f} training pictures per class, {comparison.split} error:"
+    head = f"{comparison.dataset}, {systems[0].images_per_class:,.0f} training pictures per class, {comparison.split} error:"
     said = [*reasons, *(crossing.sentence for crossing in comparison.crossings)]
     choice = f"Take {comparison.choice.model}: {comparison.choice.reason}"
     return [head, "", table, "", *said, *([""] if said else []), choice, f"Report: {comparison.report}"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from alexnet.cli.dotted_options import changes
+from alexnet.cli.dotted_options import overrides_of
 from alexnet.cli.options import Fields, Flag, Json, Workers
 from alexnet.cli.output import show, tell
 
@@ -27,9 +27,9 @@ def train(
     tensorboard: Flag = False,
     no_baseline: Flag = False,
     json: Json = False,
-    fields: Fields = (),
+    overrides: Fields = (),
 ) -> None:
-    """Train a classifier on your pictures and write a run folder with its report.
+    """Train a classifier on your images and write a run folder with its report.
 
     Any field of the recipe can be set by its dotted name, as --training.learning-rate 0.02 or --network.activation tanh.
 
@@ -38,13 +38,13 @@ def train(
     data
         A folder, zip or tar of class folders, or fashion-mnist, cifar10, mnist, digits, imagenet:DIR. Not needed with --recipe FILE.toml.
     model
-        A name from `alexnet summary`; without it, alexnet, or alexnet-cifar for pictures under 64 px.
+        A name from `alexnet summary`; without it, alexnet, or alexnet-cifar for images under 64 px.
     recipe
         quick (if none is named), paper, lecture, or the recipe.toml of a run.
     out
         The run folder; without it, a new one under runs/.
     epochs
-        Passes over the training pictures; the recipe has its own number.
+        Passes over the training images; the recipe has its own number.
     budget
         A time instead of epochs, as 90s, 10m or 2h: reading, testing and report included.
     seed
@@ -52,14 +52,14 @@ def train(
     image_size
         Side in pixels that the model sees.
     workers
-        Threads of the first reading, and processes that decode pictures which memory cannot hold; the result is the same for any number.
+        Threads of the first reading, and processes that decode images which memory cannot hold; the result is the same for any number.
     weights
         Trained weights to start from: a file, a run folder, or imagenet.
     device
         auto, cpu, cuda or cuda:1.
     layout
-        How the workers that torchrun has started share the network: data (each its pictures), towers (each a tower of 2012's two), hybrid
-        (convolutions by pictures, fully connected layers by units).
+        How the workers that torchrun has started share the network: data (each its images), towers (each a tower of 2012's two), hybrid
+        (convolutions by images, fully connected layers by units).
     resume
         Go on with the run in --out from its last checkpoint; nothing else need be said again.
     tensorboard
@@ -68,7 +68,7 @@ def train(
         Leave out the fast hand-crafted system that is fitted beside a network.
     json
         Print one JSON object and nothing else.
-    fields
+    overrides
         NAME=VALUE of a recipe's field.
     """
     from dataclasses import asdict
@@ -96,7 +96,7 @@ def train(
             device=device,
             resume=resume,
             baseline=not no_baseline,
-            changes=changes(fields),
+            overrides=overrides_of(overrides),
             layout=layout,
             listen=lambda event: tell(listeners, event),
             notice=stop.notice,

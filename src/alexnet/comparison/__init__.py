@@ -1,1 +1,1 @@
-"""Systems of all three generations on the same splits of the same pictures."""
+"""Systems of all three generations on the same splits of the same images."""

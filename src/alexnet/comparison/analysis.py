@@ -48,7 +48,7 @@ def crossings_of(systems: Sequence[SystemResult], pairs: Sequence[Pair], words: 
 
 
 def find_test(pairs: Iterable[Pair], first: str, second: str, fraction: float) -> Paired | None:
-    """The paired test of two systems in this order; None if they judged no picture in common."""
+    """The paired test of two systems in this order; None if they judged no image in common."""
     for pair in pairs:
         if pair.fraction == fraction and {pair.first, pair.second} == {first, second}:
             return pair.test if pair.first == first else pair.test.reversed()
@@ -56,16 +56,16 @@ def find_test(pairs: Iterable[Pair], first: str, second: str, fraction: float) -
 
 
 def _system(cells: Sequence[CellResult], judged: Judged, classes: int) -> SystemResult:
-    error, interval, pictures = pooled_error(judged)
+    error, interval, images = pooled_error(judged)
     errors = tuple(cell.judged_error for cell in cells if cell.judged_error is not None)
     return SystemResult(
         model=cells[0].model,
         kind=cells[0].kind,
         fraction=cells[0].fraction,
-        pictures_per_class=(_mean(cell.n_train for cell in cells) or 0.0) / classes,
+        images_per_class=(_mean(cell.n_train for cell in cells) or 0.0) / classes,
         error=error,
         interval=interval,
-        pictures_judged=pictures,
+        images_judged=images,
         errors=errors,
         spread=stdev(errors) if len(errors) > 1 else None,
         validation_error=_mean(cell.validation_error for cell in cells) or 0.0,
@@ -123,7 +123,7 @@ def _crossing(hand: str, network: str, systems: Sequence[SystemResult], pairs: S
         test = find_test(pairs, hand, network, one.fraction)
         shown = test is not None and test.shown
         amounts.append(
-            Amount(pictures_per_class=one.pictures_per_class, first_error=one.error, second_error=other.error, shown=shown),
+            Amount(images_per_class=one.images_per_class, first_error=one.error, second_error=other.error, shown=shown),
         )
     return find_crossing(hand, network, amounts, words)
 
@@ -141,7 +141,7 @@ def _arms(frozen: SystemResult, systems: Sequence[SystemResult], pairs: Sequence
         frozen=frozen.model,
         network=name,
         fraction=frozen.fraction,
-        pictures_per_class=frozen.pictures_per_class,
+        images_per_class=frozen.images_per_class,
         errors=(hand.error, frozen.error, network.error),
         learned=find_test(pairs, hand.model, frozen.model, frozen.fraction),
         together=find_test(pairs, frozen.model, name, frozen.fraction),

@@ -1,9 +1,9 @@
-"""What a reader must know before believing a comparison: seeds, many tests, unequal pictures, failed cells, time. Sentences only."""
+"""What a reader must know before believing a comparison: seeds, many tests, unequal images, failed cells, time. Sentences only."""
 
 from collections.abc import Mapping, Sequence
 
 from alexnet.comparison.cells import kind_of
-from alexnet.comparison.request import Words
+from alexnet.comparison.request import ComparisonRequest
 from alexnet.comparison.results import CellResult, Pair
 from alexnet.evaluation.paired_test import CHANCE, Wrong
 from alexnet.i18n.phrases import ENGLISH, PageWords
@@ -16,7 +16,12 @@ Answers = Mapping[tuple[str, float, int], Wrong]  # by model, fraction and seed
 
 
 def remarks_on(
-    asked: Words, cells: Sequence[CellResult], pairs: Sequence[Pair], answers: Answers, seconds: float, words: PageWords = ENGLISH
+    asked: ComparisonRequest,
+    cells: Sequence[CellResult],
+    pairs: Sequence[Pair],
+    answers: Answers,
+    seconds: float,
+    words: PageWords = ENGLISH,
 ) -> list[str]:
     """The remarks that apply to what was asked for and what it gave, each one or two plain sentences."""
     found = (
@@ -30,7 +35,7 @@ def remarks_on(
     return [remark for remark in found if remark]
 
 
-def _seeds(asked: Words, words: PageWords) -> str:
+def _seeds(asked: ComparisonRequest, words: PageWords) -> str:
     return words.plain("compare.one_seed") if asked.seeds == 1 else words.plain("compare.several_seeds", n=asked.seeds)
 
 
@@ -41,7 +46,7 @@ def _many_tests(pairs: Sequence[Pair], words: PageWords) -> str:
 
 
 def _unequal(answers: Answers, words: PageWords) -> str:
-    """Splits of one seed are equal for all systems, unless near copies are told apart at one picture size and not at another."""
+    """Splits of one seed are equal for all systems, unless near copies are told apart at one image size and not at another."""
     by_seed: dict[int, list[frozenset[str]]] = {}
     for (_, _, seed), wrong in answers.items():
         by_seed.setdefault(seed, []).append(frozenset(wrong))
@@ -60,13 +65,13 @@ def _failed(cells: Sequence[CellResult], words: PageWords) -> str:
     return words.plain("compare.failed_cells", failed=len(failed), n=len(cells), models=models)
 
 
-def _passes(asked: Words, words: PageWords) -> str:
+def _passes(asked: ComparisonRequest, words: PageWords) -> str:
     if asked.budget is None or all(kind_of(model) == "hand-crafted" for model in asked.models):
         return ""
     return words.plain("compare.budget_passes", budget=asked.budget)
 
 
-def _overrun(asked: Words, seconds: float, words: PageWords) -> str:
+def _overrun(asked: ComparisonRequest, seconds: float, words: PageWords) -> str:
     budget = asked.budget_seconds
     if budget is None or seconds <= OVERRUN * budget:
         return ""

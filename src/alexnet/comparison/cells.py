@@ -1,6 +1,6 @@
-"""What a comparison is made of: systems, amounts of pictures and seeds as the user's words, and the cells that follow from them.
+"""What a comparison is made of: systems, amounts of images and seeds as the user's words, and the cells that follow from them.
 
-All mistakes in the words are found here, before anything runs. Trains nothing and reads no pictures.
+All mistakes in the words are found here, before anything runs. Trains nothing and reads no images.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from alexnet.models.handcrafted.systems import SYSTEMS
 Kind = Literal["hand-crafted", "network", "frozen"]
 
 LEAST_SECONDS = 10.0  # of a network's training
-FROZEN_SHARE = 0.15  # of a network's time: features of all pictures once, and one convex problem
+FROZEN_SHARE = 0.15  # of a network's time: features of all images once, and one convex problem
 
 
 def kind_of(model: str) -> Kind:
@@ -30,7 +30,7 @@ def network_of(model: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One run of a comparison: a system, a share of the training pictures, a seed."""
+    """One run of a comparison: a system, a share of the training images, a seed."""
 
     model: str
     fraction: float
@@ -55,7 +55,7 @@ class Cell:
 def seconds_for(cell: Cell, left: float, remaining: Sequence[Cell]) -> float:
     """The time of a network's cell, `left` seconds being there for it and the `remaining` cells after it.
 
-    Shares are in proportion to the fraction of the pictures, at least LEAST_SECONDS each; a frozen cell counts as FROZEN_SHARE of its
+    Shares are in proportion to the fraction of the images, at least LEAST_SECONDS each; a frozen cell counts as FROZEN_SHARE of its
     network. Where the least is more than what is left, it is given all the same.
     """
     networks = [one for one in (cell, *remaining) if kind_of(one.model) == "network"]

@@ -1,4 +1,4 @@
-"""Every system on the same splits of the same pictures: the job of `alexnet compare`.
+"""Every system on the same splits of the same images: the job of `alexnet compare`.
 
 Understands the words, has the cells run, and gathers what follows from them. Knows no model and no page.
 """
@@ -13,18 +13,18 @@ from typing import Any
 from alexnet.comparison.analysis import find
 from alexnet.comparison.caveats import remarks_on
 from alexnet.comparison.report.page import write_comparison
-from alexnet.comparison.request import Words, differences, keep_words, kept_words, words_of
+from alexnet.comparison.request import ComparisonRequest, comparison_request, differences, load_comparison_request, save_comparison_request
 from alexnet.comparison.results import Comparison
-from alexnet.comparison.run_cells import ComparisonFolder, FrozenCell, RunCell, Work, run_cells
+from alexnet.comparison.run_cells import ComparisonFolder, ComparisonState, FrozenCell, RunCell, run_cells
 from alexnet.data.dataset import Dataset
 from alexnet.data.open import open_dataset
 from alexnet.errors import BadRun, Interrupted
 from alexnet.runs.environment import environment
 from alexnet.runs.train import train
-from alexnet.runs.workers import needs_one_process
+from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, silent
-from alexnet.storage.files import free_folder, write_whole
+from alexnet.storage.files import free_folder, write_atomically
 
 
 def compare(
@@ -40,21 +40,21 @@ def compare(
     listen: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
     run_cell: RunCell = train,
-    frozen_cell: FrozenCell | None = None,
+    fit_linear_probe: FrozenCell | None = None,
 ) -> Comparison:
-    """Train every system on every amount of pictures with every seed, and say which to take.
+    """Train every system on every amount of images with every seed, and say which to take.
 
-    The words mean what they mean on the command line. A folder `out` that holds the same comparison is gone on with: finished cells are
-    not run again, words that are not said are its own, and words that differ are refused (BadRun). A cell that fails with a mistake of the
-    user's kind is kept with its reason, and the others go on; if all fail, that is raised. `run_cell` and `frozen_cell` make the cells.
+    The arguments mean what they mean on the command line. A folder `out` that holds the same comparison is resumed: finished cells are not
+    run again, arguments left out are its own, and arguments that differ are refused (BadRun). A cell that fails by a mistake of the user's
+    kind keeps its reason, and the others continue; if all fail, that is raised. `run_cell` and `fit_linear_probe` make the cells.
     """
-    needs_one_process("compare")
+    require_one_process("compare")
     dataset = open_dataset(data)
     choose_device(device)
     asked = {"models": models, "fractions": fractions, "seeds": seeds, "budget": budget}
     folder = ComparisonFolder(Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-compare"))
     words = _start(folder, str(data), dataset, asked)
-    work = Work(folder, words, dataset, device, workers, listen, should_stop, run_cell, frozen_cell)
+    work = ComparisonState(folder, words, dataset, device, workers, listen, should_stop, run_cell, fit_linear_probe)
     try:
         run_cells(work)
         return _conclude(work)
@@ -63,17 +63,17 @@ def compare(
         raise
 
 
-def _start(folder: ComparisonFolder, data: str, dataset: Dataset, asked: Mapping[str, Any]) -> Words:
+def _start(folder: ComparisonFolder, data: str, dataset: Dataset, asked: Mapping[str, Any]) -> ComparisonRequest:
     """The words of a new comparison, written down, or those of the one to go on with."""
     said = {name: value for name, value in asked.items() if value is not None}
-    kept = kept_words(folder.words)
+    kept = load_comparison_request(folder.words)
     own = {name: getattr(kept, name) for name in asked} if kept is not None else {}
-    words = words_of(data, dataset.native_side(), **own | said)
+    words = comparison_request(data, dataset.native_side(), **own | said)
     if kept is None:
         _check_free(folder.path)
         try:
             folder.cells.mkdir(parents=True, exist_ok=True)
-            keep_words(words, folder.words)
+            save_comparison_request(words, folder.words)
         except OSError as error:
             raise BadRun(f"{folder.path} cannot be written ({error.strerror}); choose another --out.") from None
         return words
@@ -89,12 +89,12 @@ def _check_free(path: Path) -> None:
         raise BadRun(f"{path} exists and is no comparison; choose another --out.")
 
 
-def _go_on(work: Work) -> str:
+def _go_on(work: ComparisonState) -> str:
     """The command that goes on with this comparison."""
     return shlex.join(["alexnet", "compare", work.words.data, "--out", str(work.folder.path)])
 
 
-def _again(work: Work) -> str:
+def _again(work: ComparisonState) -> str:
     """The command that makes the same comparison anew."""
     words = work.words
     options = {"--models": ",".join(words.models), "--fractions": ",".join(f"{one:g}" for one in words.fractions)}
@@ -103,7 +103,7 @@ def _again(work: Work) -> str:
     return shlex.join(["alexnet", "compare", words.data, *parts, "--out", f"{work.folder.path}-again"])
 
 
-def _conclude(work: Work) -> Comparison:
+def _conclude(work: ComparisonState) -> Comparison:
     cells = [work.results[cell] for cell in work.words.cells()]
     done = [cell for cell in cells if cell.error is None]
     if not done:
@@ -130,5 +130,5 @@ def _conclude(work: Work) -> Comparison:
         environment=environment(choose_device(work.device)),
     )
     write_comparison(comparison, work.folder.report)
-    write_whole(work.folder.result, json.dumps(comparison.to_json(), ensure_ascii=False, allow_nan=False))
+    write_atomically(work.folder.result, json.dumps(comparison.to_json(), ensure_ascii=False, allow_nan=False))
     return comparison

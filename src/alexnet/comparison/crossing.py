@@ -11,9 +11,9 @@ from alexnet.i18n.units import percent
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Amount:
-    """Two systems after the same amount of pictures: their errors, and whether a paired test shows a difference."""
+    """Two systems after the same amount of images: their errors, and whether a paired test shows a difference."""
 
-    pictures_per_class: float
+    images_per_class: float
     first_error: float
     second_error: float
     shown: bool = False
@@ -34,7 +34,7 @@ class Crossing:
 
     hand_crafted: str
     network: str
-    pictures_per_class: float | None
+    images_per_class: float | None
     below: str | None
     above: str | None
     between: tuple[float, float] | None
@@ -42,7 +42,7 @@ class Crossing:
 
 
 def crossing_point(first: Mapping[float, float], second: Mapping[float, float]) -> float | None:
-    """The pictures per class at which two curves {pictures per class: error} cross, for the last time if they do so several times.
+    """The images per class at which two curves {images per class: error} cross, for the last time if they do so several times.
 
     The difference of the errors is taken as linear over the logarithm of the amount, between the amounts that both curves have. None if
     one is nowhere behind the other. Curves that touch without crossing do not cross.
@@ -62,9 +62,9 @@ def crossing_point(first: Mapping[float, float], second: Mapping[float, float]) 
 
 def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount], words: PageWords = ENGLISH) -> Crossing:
     """Where a hand-crafted system (first) and a network (second) cross over at least one amount, with the sentence that says it."""
-    ordered = sorted(amounts, key=lambda amount: amount.pictures_per_class)
-    first = {amount.pictures_per_class: amount.first_error for amount in ordered}
-    second = {amount.pictures_per_class: amount.second_error for amount in ordered}
+    ordered = sorted(amounts, key=lambda amount: amount.images_per_class)
+    first = {amount.images_per_class: amount.first_error for amount in ordered}
+    second = {amount.images_per_class: amount.second_error for amount in ordered}
     point = crossing_point(first, second)
     below = above = None
     between, sentence = None, _uncrossed(hand_crafted, network, ordered, words)
@@ -77,7 +77,7 @@ def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount], wo
     return Crossing(
         hand_crafted=hand_crafted,
         network=network,
-        pictures_per_class=point,
+        images_per_class=point,
         below=below,
         above=above,
         between=between,
@@ -85,16 +85,16 @@ def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount], wo
     )
 
 
-def about(pictures: float, words: PageWords = ENGLISH) -> str:
+def about(images: float, words: PageWords = ENGLISH) -> str:
     """An amount as one says it: two digits, 117 -> "120"."""
-    return words.number(float(f"{pictures:.2g}"))
+    return words.number(float(f"{images:.2g}"))
 
 
 def _nearest_shown(ordered: Sequence[Amount], point: float, last: float) -> tuple[float | None, float | None]:
     """The largest amount below and the smallest above the crossing at which the lead of that side is shown."""
     shown = [amount for amount in ordered if amount.shown]
-    below = [one.pictures_per_class for one in shown if one.pictures_per_class <= point and one.difference * last < 0]
-    above = [one.pictures_per_class for one in shown if one.pictures_per_class >= point and one.difference * last > 0]
+    below = [one.images_per_class for one in shown if one.images_per_class <= point and one.difference * last < 0]
+    above = [one.images_per_class for one in shown if one.images_per_class >= point and one.difference * last > 0]
     return max(below, default=None), min(above, default=None)
 
 
@@ -114,8 +114,8 @@ def _uncrossed(first: str, second: str, ordered: Sequence[Amount], words: PageWo
     """One amount, or one system ahead at all amounts."""
     if len(ordered) == 1:
         return _one_amount(first, second, ordered[0], words)
-    unsure = [words.number(amount.pictures_per_class) for amount in ordered if not amount.shown]
-    span = {"least": words.number(ordered[0].pictures_per_class), "most": words.number(ordered[-1].pictures_per_class)}
+    unsure = [words.number(amount.images_per_class) for amount in ordered if not amount.shown]
+    span = {"least": words.number(ordered[0].images_per_class), "most": words.number(ordered[-1].images_per_class)}
     if len(unsure) == len(ordered):
         return words.plain("compare.never_shown", first=first, second=second, **span)
     ahead, behind = (first, second) if sum(amount.difference for amount in ordered) < 0 else (second, first)
@@ -126,7 +126,7 @@ def _uncrossed(first: str, second: str, ordered: Sequence[Amount], words: PageWo
 
 
 def _one_amount(first: str, second: str, amount: Amount, words: PageWords) -> str:
-    n = words.number(amount.pictures_per_class)
+    n = words.number(amount.images_per_class)
     if not amount.shown:
         return words.plain("compare.amount_unsure", n=n, first=first, second=second)
     ahead, behind = (first, second) if amount.difference < 0 else (second, first)

@@ -8,8 +8,8 @@ from alexnet.evaluation.paired_test import Paired
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import count, percent
 
-CLEARLY_CHEAPER = 0.5  # of the time to train, and of the time per picture, at most
-MOST_WORSE = 0.01  # of error, at most, that a cheaper system may lie behind: few test pictures show no difference, however large it is
+CLEARLY_CHEAPER = 0.5  # of the time to train, and of the time per image, at most
+MOST_WORSE = 0.01  # of error, at most, that a cheaper system may lie behind: few test images show no difference, however large it is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +35,7 @@ class Choice:
 def choose(candidates: Sequence[Candidate], words: PageWords = ENGLISH) -> Choice:
     """The lowest validation error, or a clearly cheaper system that is not shown to be worse than that one and at most MOST_WORSE behind.
 
-    Clearly cheaper: at most CLEARLY_CHEAPER of the time to train and of the time per picture. Of several the cheapest is taken.
+    Clearly cheaper: at most CLEARLY_CHEAPER of the time to train and of the time per image. Of several the cheapest is taken.
     """
     best = min(candidates, key=lambda one: (one.validation_error, _cost(one)))
     cheaper = [one for one in candidates if _is_cheaper(one, best) and _is_no_worse(one, best)]
@@ -46,7 +46,7 @@ def choose(candidates: Sequence[Candidate], words: PageWords = ENGLISH) -> Choic
 
 
 def _cost(one: Candidate) -> float:
-    """Time to train times time per picture: no weights to argue about."""
+    """Time to train times time per image: no weights to argue about."""
     return one.train_seconds * (one.predict_milliseconds or 0.0)
 
 

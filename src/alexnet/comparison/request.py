@@ -1,4 +1,4 @@
-"""What a comparison was asked for: models, shares of the pictures, seeds, a budget; kept in its folder."""
+"""What a comparison was asked for: models, shares of the images, seeds, a budget; kept in its folder."""
 
 import json
 import math
@@ -11,20 +11,20 @@ from alexnet.errors import BadModel, BadRecipe, BadRun, BudgetTooSmall, did_you_
 from alexnet.i18n.units import duration, seconds_of
 from alexnet.inference.model_card import FROZEN
 from alexnet.models.handcrafted.systems import SYSTEMS
-from alexnet.models.registry import ARCHITECTURES, SMALL_PICTURE, default_model
+from alexnet.models.registry import ARCHITECTURES, SMALL_IMAGE, default_model
 from alexnet.recipes.recipe import MOST_SEEDS
-from alexnet.storage.files import read_object, write_whole
+from alexnet.storage.files import read_object, write_atomically
 
 DEFAULT_FRACTIONS = (0.1, 0.3, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Words:
+class ComparisonRequest:
     """What a comparison was asked for; two with equal words are the same comparison."""
 
     data: str
     models: tuple[str, ...]
-    fractions: tuple[float, ...] = DEFAULT_FRACTIONS  # of the training pictures, rising
+    fractions: tuple[float, ...] = DEFAULT_FRACTIONS  # of the training images, rising
     seeds: int = 1  # 0, 1, ... up to this number
     budget: str | None = None  # the whole comparison's, as 20m
 
@@ -41,7 +41,7 @@ class Words:
         return sorted(cells, key=lambda cell: order[kind_of(cell.model)])
 
 
-def words_of(
+def comparison_request(
     data: str,
     side: int,
     *,
@@ -49,13 +49,13 @@ def words_of(
     fractions: str | Sequence[float] | None = None,
     seeds: int | None = None,
     budget: str | None = None,
-) -> Words:
-    """The words of a comparison on pictures of that median short side in pixels; what is None has its default.
+) -> ComparisonRequest:
+    """The words of a comparison on images of that median short side in pixels; what is None has its default.
 
     Raises BadModel for unknown models (with the nearest name), BadRecipe for fractions outside (0, 1], seeds below 1 or no duration, and
     BudgetTooSmall for a budget that leaves a network under LEAST_SECONDS.
     """
-    words = Words(
+    words = ComparisonRequest(
         data=data,
         models=default_models(side) if models is None else _models(models),
         fractions=DEFAULT_FRACTIONS if fractions is None else _fractions(fractions),
@@ -69,8 +69,8 @@ def words_of(
 
 
 def default_models(side: int) -> tuple[str, ...]:
-    """Three hand-crafted systems, the networks for pictures of that side, and the largest one's features under an SVM."""
-    networks = ("lenet", "alexnet-cifar-fast") if side < SMALL_PICTURE else (default_model(side)[0],)
+    """Three hand-crafted systems, the networks for images of that side, and the largest one's features under an SVM."""
+    networks = ("lenet", "alexnet-cifar-fast") if side < SMALL_IMAGE else (default_model(side)[0],)
     return ("raw-svm", "hog-svm", "fisher-svm", *networks, networks[-1] + FROZEN)
 
 
@@ -88,7 +88,7 @@ def _models(given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _fractions(given: str | Sequence[float]) -> tuple[float, ...]:
-    """The shares of the training pictures, rising, each once."""
+    """The shares of the training images, rising, each once."""
     words = given.split(",") if isinstance(given, str) else given
     found = set()
     for word in words:
@@ -106,7 +106,7 @@ def _fractions(given: str | Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted(found))
 
 
-def _check_budget(words: Words) -> None:
+def _check_budget(words: ComparisonRequest) -> None:
     seconds = words.budget_seconds
     networks = sum(kind_of(cell.model) == "network" for cell in words.cells())
     if seconds is None or networks * LEAST_SECONDS <= seconds:
@@ -118,18 +118,18 @@ def _check_budget(words: Words) -> None:
     )
 
 
-def keep_words(words: Words, path: Path) -> None:
+def save_comparison_request(words: ComparisonRequest, path: Path) -> None:
     """Write the words down, whole."""
-    write_whole(path, json.dumps(asdict(words), ensure_ascii=False, indent=1) + "\n")
+    write_atomically(path, json.dumps(asdict(words), ensure_ascii=False, indent=1) + "\n")
 
 
-def kept_words(path: Path) -> Words | None:
+def load_comparison_request(path: Path) -> ComparisonRequest | None:
     """The words of a comparison that was begun in that folder; None where there is none. Raises BadRun when the file is damaged."""
     if not path.exists():
         return None
-    saved = read_object(path, Words.__slots__)
+    saved = read_object(path, ComparisonRequest.__slots__)
     try:
-        return Words(
+        return ComparisonRequest(
             data=str(saved["data"]),
             models=_models(saved["models"]),
             fractions=_fractions(saved["fractions"]),
@@ -140,7 +140,7 @@ def kept_words(path: Path) -> Words | None:
         raise BadRun(f"{path} is damaged ({error}); choose another --out.") from None
 
 
-def differences(one: Words, other: Words) -> list[str]:
+def differences(one: ComparisonRequest, other: ComparisonRequest) -> list[str]:
     """The words in which two comparisons differ, as "seeds: 1 / 3"."""
     left, right = asdict(one), asdict(other)
     return [f"{name}: {_said(left[name])} / {_said(right[name])}" for name in left if left[name] != right[name]]

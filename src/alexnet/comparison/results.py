@@ -10,7 +10,7 @@ from typing import Any, Literal
 from alexnet.comparison.cells import Kind
 from alexnet.comparison.crossing import Crossing
 from alexnet.comparison.recommendation import Choice
-from alexnet.comparison.request import Words
+from alexnet.comparison.request import ComparisonRequest
 from alexnet.errors import BadRecipe
 from alexnet.evaluation.paired_test import Paired
 from alexnet.i18n.phrases import ENGLISH, PageWords
@@ -20,9 +20,9 @@ from alexnet.storage.records import typed
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CellResult:
-    """One run of the comparison, or why there is none (`error`). Errors are shares; times in seconds or milliseconds per picture.
+    """One run of the comparison, or why there is none (`error`). Errors are shares; times in seconds or milliseconds per image.
 
-    judged_error: of the test pictures, or of the validation pictures where there is no test set; interval is its 95%.
+    judged_error: of the test images, or of the validation images where there is no test set; interval is its 95%.
     train_seconds: reading, training, test and report; of a frozen cell its network's too, without which it cannot be had.
     """
 
@@ -48,18 +48,18 @@ class CellResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SystemResult:
-    """A system at one amount of pictures: means over its seeds. errors: the judged error of each seed. spread: their standard deviation.
+    """A system at one amount of images: means over its seeds. errors: the judged error of each seed. spread: their standard deviation.
 
-    interval: 95% of `error`, as wide as the number of different pictures judged makes it; what another seed changes is in `spread`.
+    interval: 95% of `error`, as wide as the number of different images judged makes it; what another seed changes is in `spread`.
     """
 
     model: str
     kind: Kind
     fraction: float
-    pictures_per_class: float
+    images_per_class: float
     error: float
     interval: tuple[float, float]
-    pictures_judged: int
+    images_judged: int
     errors: tuple[float, ...]
     spread: float | None
     validation_error: float
@@ -73,7 +73,7 @@ class SystemResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """The paired test of two systems at one amount of pictures."""
+    """The paired test of two systems at one amount of images."""
 
     first: str
     second: str
@@ -93,7 +93,7 @@ class Arms:
     frozen: str
     network: str
     fraction: float
-    pictures_per_class: float
+    images_per_class: float
     errors: tuple[float, float, float]  # of the three, in this order
     learned: Paired | None
     together: Paired | None
@@ -103,13 +103,13 @@ class Arms:
 class Comparison:
     """Everything that a comparison says; `to_json` is what the command line prints."""
 
-    words: Words
+    words: ComparisonRequest
     dataset: str
     classes: int
     run: str
     report: str
     command: str
-    split: Literal["test", "validation"]  # whose pictures were judged; validation where there is no test set
+    split: Literal["test", "validation"]  # whose images were judged; validation where there is no test set
     cells: Sequence[CellResult]
     systems: Sequence[SystemResult]
     pairs: Sequence[Pair]
@@ -122,7 +122,7 @@ class Comparison:
 
     @property
     def largest(self) -> list[SystemResult]:
-        """The systems at the largest amount of pictures, lowest error first."""
+        """The systems at the largest amount of images, lowest error first."""
         return systems_at(self.systems, max(system.fraction for system in self.systems))
 
     @property
@@ -187,7 +187,7 @@ def _check(read: Comparison) -> None:
     except BadRecipe as error:
         raise ValueError(f"the budget: {error}") from None
     for one in read.systems:
-        if not all(0 <= share <= 1 for share in (one.error, *one.interval)) or min(one.fraction, one.pictures_per_class) <= 0:
+        if not all(0 <= share <= 1 for share in (one.error, *one.interval)) or min(one.fraction, one.images_per_class) <= 0:
             raise ValueError(f"a share of {one.model} is not between 0 and 1, or an amount is not above 0")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.comparison.cells import LEAST_SECONDS, Cell, kind_of, seconds_for
-from alexnet.comparison.request import Words
+from alexnet.comparison.request import ComparisonRequest
 from alexnet.comparison.results import CellResult
 from alexnet.data.dataset import Dataset
 from alexnet.errors import AlexNetError, BadRun, Interrupted
@@ -17,7 +17,7 @@ from alexnet.i18n.units import duration
 from alexnet.runs.answers import read_answers
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.prepare import share_splits
-from alexnet.runs.result import Result, kept_result
+from alexnet.runs.result import Result, result_from_json
 from alexnet.runtime.events import Listener, Message
 from alexnet.runtime.machine import processors
 
@@ -47,25 +47,25 @@ class ComparisonFolder:
 
 
 @dataclass(slots=True)
-class Work:
+class ComparisonState:
     """A comparison in progress: what its steps hand to each other."""
 
     folder: ComparisonFolder
-    words: Words
+    words: ComparisonRequest
     dataset: Dataset
     device: str
     workers: int | None
     listen: Listener
     should_stop: Callable[[], bool]
     run_cell: RunCell
-    frozen_cell: FrozenCell | None
+    fit_linear_probe: FrozenCell | None
     started: float = field(default_factory=time.monotonic)
     spent_before: float = 0.0  # seconds of the cells that an earlier start has finished
     results: dict[Cell, CellResult] = field(default_factory=dict)
     answers: dict[tuple[str, float, int], Wrong] = field(default_factory=dict)  # by model, fraction and seed
 
 
-def run_cells(work: Work) -> None:
+def run_cells(work: ComparisonState) -> None:
     """Run or find again every cell, in order, into `work.results` and `work.answers`; raises Interrupted when asked to stop."""
     cells = work.words.cells()
     finished = {cell: done for cell in cells if (done := RunFolder(work.folder.run_of(cell)).finished()) is not None}
@@ -82,7 +82,7 @@ def run_cells(work: Work) -> None:
         work.results[cell] = _run_cell(work, cell, remaining)
 
 
-def _plan_words(words: Words, cells: Sequence[Cell], finished: int) -> str:
+def _plan_words(words: ComparisonRequest, cells: Sequence[Cell], finished: int) -> str:
     """How much there is to do, and how long it will take as far as that is known."""
     trained = sum(kind_of(cell.model) == "network" for cell in cells)
     counts = ((len(words.models), "system"), (len(words.fractions), "amount"), (words.seeds, "seed"))
@@ -98,15 +98,15 @@ def _plan_words(words: Words, cells: Sequence[Cell], finished: int) -> str:
     return f"{len(cells)} cells ({shape}).{done} {time_words}"
 
 
-def _expected(work: Work, cell: Cell) -> str:
-    """The time that a smaller amount of pictures lets one expect, in proportion; with a budget, a network has a time of its own."""
+def _expected(work: ComparisonState, cell: Cell) -> str:
+    """The time that a smaller amount of images lets one expect, in proportion; with a budget, a network has a time of its own."""
     if kind_of(cell.model) == "network" and work.words.budget is not None:
         return ""
     before = [one for one, result in work.results.items() if one.model == cell.model and one.fraction < cell.fraction and not result.error]
     return f" (about {duration(_own_seconds(work, before[-1]) * cell.fraction / before[-1].fraction)})" if before else ""
 
 
-def _own_seconds(work: Work, cell: Cell) -> float:
+def _own_seconds(work: ComparisonState, cell: Cell) -> float:
     """What a finished cell itself has taken: of a frozen one, without its network."""
     seconds = work.results[cell].train_seconds or 0.0
     return seconds - (work.results[cell.network].train_seconds or 0.0) if kind_of(cell.model) == "frozen" else seconds
@@ -118,7 +118,7 @@ def _seconds_alone(cell: Cell, finished: Mapping[Cell, Mapping[str, Any]]) -> fl
     return float(finished[cell]["seconds"]) - (float(network["seconds"]) if network else 0.0)
 
 
-def _run_cell(work: Work, cell: Cell, remaining: Sequence[Cell]) -> CellResult:
+def _run_cell(work: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> CellResult:
     try:
         result = _frozen(work, cell) if kind_of(cell.model) == "frozen" else _trained(work, cell, remaining)
     except Interrupted:
@@ -129,7 +129,7 @@ def _run_cell(work: Work, cell: Cell, remaining: Sequence[Cell]) -> CellResult:
     return _cell_result(work, cell, result)
 
 
-def _trained(work: Work, cell: Cell, remaining: Sequence[Cell]) -> Result:
+def _trained(work: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> Result:
     run = work.folder.run_of(cell)
     begun = RunFolder(run).recipe.exists()  # goes on with its own recipe, budget included
     return work.run_cell(
@@ -141,7 +141,7 @@ def _trained(work: Work, cell: Cell, remaining: Sequence[Cell]) -> Result:
         workers=work.workers,
         device=work.device,
         resume=True,
-        changes={"fraction": cell.fraction} | ({"solver.refit": False} if kind_of(cell.model) == "hand-crafted" else {}),
+        overrides={"fraction": cell.fraction} | ({"solver.refit": False} if kind_of(cell.model) == "hand-crafted" else {}),
         splits=_shared_splits(work, cell.seed),
         listen=work.listen,
         should_stop=work.should_stop,
@@ -149,14 +149,14 @@ def _trained(work: Work, cell: Cell, remaining: Sequence[Cell]) -> Result:
     )
 
 
-def _shared_splits(work: Work, seed: int) -> Path:
+def _shared_splits(work: ComparisonState, seed: int) -> Path:
     path = work.folder.splits_of(seed)
     if not path.exists():
         share_splits(work.dataset, {seed: path}, workers=processors() if work.workers is None else work.workers)
     return path
 
 
-def _budget(work: Work, cell: Cell, remaining: Sequence[Cell]) -> str | None:
+def _budget(work: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> str | None:
     """The duration that a network's cell may take; None for a hand-crafted system and without a budget."""
     total = work.words.budget_seconds
     if total is None or kind_of(cell.model) != "network":
@@ -165,15 +165,15 @@ def _budget(work: Work, cell: Cell, remaining: Sequence[Cell]) -> str | None:
     return f"{int(seconds_for(cell, left, remaining))}s"
 
 
-def _frozen(work: Work, cell: Cell) -> Result:
+def _frozen(work: ComparisonState, cell: Cell) -> Result:
     network = work.results.get(cell.network)
     if network is None or network.error is not None:
         raise BadRun(f"{cell.network.model} has no result with these pictures and this seed, and {cell.model} takes its features from it.")
-    if work.frozen_cell is None:
-        from alexnet.runs.linear_probe import frozen_cell
+    if work.fit_linear_probe is None:
+        from alexnet.runs.linear_probe import fit_linear_probe
 
-        work.frozen_cell = frozen_cell
-    return work.frozen_cell(
+        work.fit_linear_probe = fit_linear_probe
+    return work.fit_linear_probe(
         work.folder.run_of(cell.network),
         work.folder.run_of(cell),
         device=work.device,
@@ -183,11 +183,11 @@ def _frozen(work: Work, cell: Cell) -> Result:
     )
 
 
-def _kept(work: Work, cell: Cell, done: Mapping[str, Any]) -> CellResult:
-    return _cell_result(work, cell, kept_result(done))
+def _kept(work: ComparisonState, cell: Cell, done: Mapping[str, Any]) -> CellResult:
+    return _cell_result(work, cell, result_from_json(done))
 
 
-def _cell_result(work: Work, cell: Cell, result: Result) -> CellResult:
+def _cell_result(work: ComparisonState, cell: Cell, result: Result) -> CellResult:
     judged = result.test_error if result.test_error is not None else result.validation_error
     answers = read_answers(RunFolder(work.folder.run_of(cell)).answers)
     work.answers[cell.model, cell.fraction, cell.seed] = answers

@@ -40,7 +40,7 @@ class ArrayDataset(Dataset):
         return self.pixels[index].expand(3, -1, -1).contiguous()
 
     def header(self, index: int) -> Header:
-        """The size all pictures share."""
+        """The size all images share."""
         _, channels, height, width = self.pixels.shape
         return Header("array", width, height, "L" if channels == 1 else "RGB")
 
@@ -49,6 +49,6 @@ class ArrayDataset(Dataset):
         return self.squares([index], size, how)[0], self.content(index), self.header(index)
 
     def squares(self, indices: Sequence[int] | slice, size: int, how: Fit) -> Tensor:
-        """Many pictures as squares, uint8 (n, 3, size, size); a gray one is resized once and repeated."""
+        """Many images as squares, uint8 (n, 3, size, size); a gray one is resized once and repeated."""
         chosen = self.pixels[indices] if isinstance(indices, slice) else self.pixels[torch.as_tensor(indices)]
         return fit_square(chosen, size, how).expand(-1, 3, -1, -1)

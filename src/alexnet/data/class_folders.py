@@ -1,7 +1,7 @@
 """Class folders: which folder of a source is a class, which is a split, which only wraps the rest.
 
-The class is the first folder below the split, or below whatever folder holds all others; pictures may lie deeper. Knows names only, never
-pixels, until a picture is asked for.
+The class is the first folder below the split, or below whatever folder holds all others; images may lie deeper. Knows names only, never
+pixels, until an image is asked for.
 """
 
 from collections import Counter
@@ -51,9 +51,9 @@ class FolderDataset(Dataset):
 
 
 def place(names: Sequence[str], path: Path) -> tuple[list[tuple[str, str, SplitName | None]], list[str]]:
-    """Each picture's (name, class, split), and the names of those that lie in no class folder.
+    """Each image's (name, class, split), and the names of those that lie in no class folder.
 
-    Raises BadDataset where there are no pictures, no class folders, or split folders mixed with others.
+    Raises BadDataset where there are no images, no class folders, or split folders mixed with others.
     """
     if not names:
         raise BadDataset(f"{path} holds no pictures. {LAYOUT}")
@@ -73,7 +73,7 @@ def place(names: Sequence[str], path: Path) -> tuple[list[tuple[str, str, SplitN
 
 
 def _top(names: Sequence[str]) -> PurePosixPath:
-    """The folder that holds the class or split folders: the deepest that holds every folder with pictures."""
+    """The folder that holds the class or split folders: the deepest that holds every folder with images."""
     folders = Counter(PurePosixPath(name).parent for name in names)
     nested = [str(folder) for folder in folders if str(folder) != "."]
     if not nested:

@@ -1,4 +1,4 @@
-"""One data set: labelled pictures, whatever they lie in; what every kind of data set answers.
+"""One data set: labelled images, whatever they lie in; what every kind of data set answers.
 
 Knows no file formats and no archives (see images and sources), and nothing of batches.
 """
@@ -28,12 +28,12 @@ COLOURS = frozenset(
     {"red", "green", "blue", "yellow", "white", "black", "brown", "purple", "pink", "gray", "grey", "ripe", "unripe", "rotten"}
 )
 NUMBER_WORDS = frozenset({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"})
-SAMPLE = 100  # pictures that stand for all where only headers are asked
+SAMPLE = 100  # images that stand for all where only headers are asked
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture: its name in the data set, its class, and the split the user has put it in."""
+    """One image: its name in the data set, its class, and the split the user has put it in."""
 
     name: str
     label: int
@@ -42,10 +42,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What may be done to the pictures without changing their class.
+    """What may be done to the images without changing their class.
 
-    flip: a mirrored picture keeps its class (not so for digits, text and signs); colour: so does a recoloured one (not so where colour is
-    the class, and pointless where all are gray); gray: no picture has colours.
+    flip: a mirrored image keeps its class (not so for digits, text and signs); colour: so does a recoloured one (not so where colour is
+    the class, and pointless where all are gray); gray: no image has colours.
     """
 
     flip: bool
@@ -54,17 +54,17 @@ class Traits:
 
 
 class Dataset(ABC):
-    """Labelled pictures: `items[index]` goes with `image(index)`; `classes[label]` names a label."""
+    """Labelled images: `items[index]` goes with `image(index)`; `classes[label]` names a label."""
 
     name: str
     classes: tuple[str, ...]
     items: Sequence[Item]
-    outside: tuple[str, ...] = ()  # pictures that lie in no class folder, and are not used
+    outside: tuple[str, ...] = ()  # images that lie in no class folder, and are not used
 
     @property
     @abstractmethod
     def traits(self) -> Traits:
-        """Safe defaults for augmentation, told from the class names and a sample of the pictures."""
+        """Safe defaults for augmentation, told from the class names and a sample of the images."""
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -76,36 +76,36 @@ class Dataset(ABC):
         """The encoded file (of an array: its raw pixels); raises UnreadableImage."""
 
     def known_survey(self) -> "Survey | None":
-        """What is known of all pictures without decoding them; None where that is not written anywhere."""
+        """What is known of all images without decoding them; None where that is not written anywhere."""
         return None
 
     def known_colours(self) -> "ColourPCA | None":
-        """Mean and principal colours of the training pictures, found earlier; None where they are not written anywhere."""
+        """Mean and principal colours of the training images, found earlier; None where they are not written anywhere."""
         return None
 
     def image(self, index: int) -> Tensor:
-        """The upright picture at its own size, uint8 (3, H, W); raises UnreadableImage."""
+        """The upright image at its own size, uint8 (3, H, W); raises UnreadableImage."""
         return decode(self.content(index), self.items[index].name)
 
     def fitted(self, index: int, size: int, how: Fit) -> tuple[Tensor, bytes, Header]:
-        """The picture as a square, uint8 (3, size, size), with its encoded bytes and header; raises UnreadableImage."""
+        """The image as a square, uint8 (3, size, size), with its encoded bytes and header; raises UnreadableImage."""
         content = self.content(index)
         square, header = decode_fitted(content, self.items[index].name, size, how)
         return square, content, header
 
     def header(self, index: int) -> Header:
-        """Size and kind of a picture, without decoding it; raises UnreadableImage."""
+        """Size and kind of an image, without decoding it; raises UnreadableImage."""
         return read_header(self.content(index), self.items[index].name)
 
     def native_side(self) -> int:
-        """The median short side, in pixels, of a sample of the pictures; raises BadDataset if none of them can be read."""
+        """The median short side, in pixels, of a sample of the images; raises BadDataset if none of them can be read."""
         headers = self.sample_headers()
         if not headers:
             raise BadDataset(f"None of the pictures of {self.name} that were tried can be read. `alexnet inspect {self.name}` shows why.")
         return median_low([min(header.width, header.height) for header in headers])
 
     def sample_headers(self, most: int = SAMPLE) -> list[Header]:
-        """The headers of up to `most` pictures, spread evenly; unreadable ones are left out."""
+        """The headers of up to `most` images, spread evenly; unreadable ones are left out."""
         headers = []
         for index in range(0, len(self.items), -(-len(self.items) // most) or 1):
             try:
@@ -126,7 +126,7 @@ def traits_of(classes: Sequence[str], *, gray: bool) -> Traits:
 
 
 class Part(Dataset):
-    """The pictures `indices` of `whole`, in that order; picture i here is picture indices[i] there."""
+    """The images `indices` of `whole`, in that order; image i here is image indices[i] there."""
 
     def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
         self.whole, self.indices = whole, tuple(indices)
@@ -143,7 +143,7 @@ class Part(Dataset):
         return self.whole.content(self.indices[index])
 
     def image(self, index: int) -> Tensor:
-        """The upright picture, uint8 (3, H, W); raises UnreadableImage."""
+        """The upright image, uint8 (3, H, W); raises UnreadableImage."""
         return self.whole.image(self.indices[index])
 
     def header(self, index: int) -> Header:
@@ -151,5 +151,5 @@ class Part(Dataset):
         return self.whole.header(self.indices[index])
 
     def fitted(self, index: int, size: int, how: Fit) -> tuple[Tensor, bytes, Header]:
-        """The picture as a square, with its bytes and header; raises UnreadableImage."""
+        """The image as a square, with its bytes and header; raises UnreadableImage."""
         return self.whole.fitted(self.indices[index], size, how)

@@ -1,4 +1,4 @@
-"""What is known of every picture of a data set once it has been decoded: digests, thumbnails, sizes, reasons."""
+"""What is known of every image of a data set once it has been decoded: digests, thumbnails, sizes, reasons."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # ITU-R 601, as in 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """What duplicates are told by, one row per picture; rows of unreadable pictures are zero and `readable` says which they are.
+    """What duplicates are told by, one row per image; rows of unreadable images are zero and `readable` says which they are.
 
     digests: uint64 (N,), of the encoded bytes; thumbnails: uint8 (N, 16, 16), gray, of the fitted square.
     """
@@ -29,7 +29,7 @@ class Fingerprints:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A picture that cannot be read: its name, its class, and the reason as one clause."""
+    """An image that cannot be read: its name, its class, and the reason as one clause."""
 
     name: str
     class_name: str
@@ -38,7 +38,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The result of the pass; native: int32 (N, 2), width and height of the upright pictures in pixels (0 if unreadable)."""
+    """The result of the pass; native: int32 (N, 2), width and height of the upright images in pixels (0 if unreadable)."""
 
     fingerprints: Fingerprints
     native: NDArray[np.int32]
@@ -47,7 +47,7 @@ class Survey:
 
     @property
     def readable(self) -> tuple[int, ...]:
-        """Indices of the pictures that can be read."""
+        """Indices of the images that can be read."""
         return tuple(np.flatnonzero(self.fingerprints.readable).tolist())
 
 

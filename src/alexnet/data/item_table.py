@@ -1,4 +1,4 @@
-"""Millions of pictures' names, classes and splits as columns: an Item is made when it is asked for, and not kept."""
+"""Millions of images' names, classes and splits as columns: an Item is made when it is asked for, and not kept."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How a picture becomes a model's input. These numbers are measured on the training pictures and travel with the model."""
+"""How an image becomes a model's input. These numbers are measured on the training images and travel with the model."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,7 +11,7 @@ PixelRange = Literal["0-255", "0-1", "unit-variance"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreprocessConfig:
-    """The part of a recipe that says how pictures are brought to the model's size."""
+    """The part of a recipe that says how images are brought to the model's size."""
 
     image_size: int = 224  # px a side, what the model sees
     stored_size: int = 256  # px a side of the squares that crops are taken from (paper section 2)

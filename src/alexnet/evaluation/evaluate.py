@@ -1,4 +1,4 @@
-"""A whole evaluation: a model, some pictures of a data set and a view in; errors with intervals, per-class results and calibration out.
+"""A whole evaluation: a model, some images of a data set and a view in; errors with intervals, per-class results and calibration out.
 
 It knows neither recipes nor run folders, and ends nothing on a bad result: it measures.
 """
@@ -18,29 +18,29 @@ from alexnet.data.images.resize import fit_short_side
 from alexnet.errors import BadDataset, BadModel, did_you_mean
 from alexnet.evaluation import metrics
 from alexnet.evaluation.views import Scorer, View, count_views, view_probabilities
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 
 if TYPE_CHECKING:
     from alexnet.data.dataset import Dataset
-    from alexnet.data.pipeline.image_store import Pictures
+    from alexnet.data.pipeline.image_store import ImageStore
 
-Progress = Callable[[int, int], None]  # pictures done, pictures in all
+Progress = Callable[[int, int], None]  # images done, images in all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """What was measured on n pictures; rates lie in 0..1.
+    """What was measured on n images; rates lie in 0..1.
 
-    The arrays keep every picture's answer: row i is picture `indices[i]` of the data set.
+    The arrays keep every image's answer: row i is image `indices[i]` of the data set.
     """
 
     view: View
-    views_per_picture: int
+    views_per_image: int
     n: int
     top1_error: float
     top5_error: float  # 0.0 with five classes or fewer
     interval: tuple[float, float]  # 95%, of top1_error
-    balanced_accuracy: float  # over the classes that have pictures
+    balanced_accuracy: float  # over the classes that have images
     classes: tuple[str, ...]
     per_class: list[dict[str, Any]]
     confusion: NDArray[np.int64]  # (classes, classes), rows true
@@ -60,7 +60,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class WrongPrediction:
-    """Picture `index` of the data set, taken for another class with this probability."""
+    """Image `index` of the data set, taken for another class with this probability."""
 
     index: int
     true: str
@@ -71,7 +71,7 @@ class WrongPrediction:
 def evaluate(  # noqa: PLR0913 - what is measured (5) and how (4); the callers name the second half
     model: Scorer,
     dataset: "Dataset",
-    pictures: "Pictures",
+    store: "ImageStore",
     indices: Sequence[int],
     classes: Sequence[str],
     *,
@@ -79,14 +79,14 @@ def evaluate(  # noqa: PLR0913 - what is measured (5) and how (4); the callers n
     flip: bool,
     batch_size: int = 256,
     on_progress: Progress | None = None,
-    world: World = ALONE,
+    world: Workers = ALONE,
 ) -> Evaluation:
-    """Measure `model` on the pictures `indices` of `dataset`; `classes` are the model's, and the data set's are found in them by name.
+    """Measure `model` on the images `indices` of `dataset`; `classes` are the model's, and the data set's are found in them by name.
 
-    flip: whether a mirrored picture keeps its class (only "ten" asks). The centre and ten views are cut from `pictures`' squares; "any"
-    decodes each picture again and keeps its aspect. The model is put into evaluation mode and back. The workers of a `world` share the
-    pictures, and all get the whole result.
-    Raises BadDataset for no pictures or a class that the model doesn't know, BadModel when it can't score pictures of any size, or its
+    flip: whether a mirrored image keeps its class (only "ten" asks). The centre and ten views are cut from `images`' squares; "any"
+    decodes each image again and keeps its aspect. The model is put into evaluation mode and back. The workers of a `world` share the
+    images, and all get the whole result.
+    Raises BadDataset for no images or a class that the model doesn't know, BadModel when it can't score images of any size, or its
     scores are not finite.
     """
     if not len(indices):
@@ -94,21 +94,21 @@ def evaluate(  # noqa: PLR0913 - what is measured (5) and how (4); the callers n
     started = perf_counter()
     labels = _labels(dataset, indices, classes)
     own = [indices[row] for row in world.rows(len(indices))]
-    mine = _probabilities(model, dataset, pictures, own, len(classes), view=view, flip=flip, batch_size=batch_size, on_progress=on_progress)
+    mine = _probabilities(model, dataset, store, own, len(classes), view=view, flip=flip, batch_size=batch_size, on_progress=on_progress)
     probabilities = world.gather_rows(torch.from_numpy(mine), len(indices)).numpy()
     if not np.isfinite(probabilities).all():
         raise BadModel(
             f"The model's scores for {dataset.name} are not finite, so nothing can be measured: its weights are broken or diverged."
         )
-    seen = count_views(pictures.size, model.image_size, view, flip=flip)
+    seen = count_views(store.size, model.image_size, view, flip=flip)
     order = np.asarray(indices, dtype=np.int64)
-    return summarise(probabilities, labels, order, tuple(classes), view=view, views_per_picture=seen, seconds=perf_counter() - started)
+    return summarise(probabilities, labels, order, tuple(classes), view=view, views_per_image=seen, seconds=perf_counter() - started)
 
 
 def _probabilities(  # noqa: PLR0913 - the same as `evaluate`'s
     model: Scorer,
     dataset: "Dataset",
-    pictures: "Pictures",
+    store: "ImageStore",
     indices: Sequence[int],
     classes: int,
     *,
@@ -117,11 +117,11 @@ def _probabilities(  # noqa: PLR0913 - the same as `evaluate`'s
     batch_size: int,
     on_progress: Progress | None,
 ) -> NDArray[np.float32]:
-    """(n, classes), one row a picture."""
-    source = _whole_pictures if view == "any" else _squares
+    """(n, classes), one row an image."""
+    source = _whole_images if view == "any" else _squares
     probabilities, done = np.empty((len(indices), classes), np.float32), 0
     with _measuring(model) as device:
-        for rows, images in source(dataset, pictures, indices, batch_size):
+        for rows, images in source(dataset, store, indices, batch_size):
             probabilities[rows] = view_probabilities(model, images.to(device), view, flip=flip).cpu().numpy()
             done += len(rows)
             if on_progress:
@@ -136,7 +136,7 @@ def summarise(
     classes: tuple[str, ...],
     *,
     view: View,
-    views_per_picture: int,
+    views_per_image: int,
     seconds: float,
 ) -> Evaluation:
     """All measures of probabilities (n, classes) and labels (n,), as one Evaluation."""
@@ -144,7 +144,7 @@ def summarise(
     bins = metrics.reliability_bins(probabilities, labels)
     return Evaluation(
         view=view,
-        views_per_picture=views_per_picture,
+        views_per_image=views_per_image,
         n=len(labels),
         top1_error=metrics.top_k_error(probabilities, labels, 1),
         top5_error=metrics.top_k_error(probabilities, labels, 5),
@@ -163,7 +163,7 @@ def summarise(
 
 
 def worst_mistakes(evaluation: Evaluation, count: int) -> list[WrongPrediction]:
-    """The `count` wrong predictions that the model was surest of, surest first; of equals the earlier picture."""
+    """The `count` wrong predictions that the model was surest of, surest first; of equals the earlier image."""
     predicted = metrics.predicted_classes(evaluation.probabilities)
     confidence = evaluation.probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != evaluation.labels)
@@ -178,7 +178,7 @@ def worst_mistakes(evaluation: Evaluation, count: int) -> list[WrongPrediction]:
 def summary_sentence(evaluation: Evaluation) -> str:
     """One line for a person: error, interval, top-5 error, balanced accuracy and the view."""
     low, high = evaluation.interval
-    seen = {"centre": "centre view", "ten": f"{evaluation.views_per_picture} views", "any": "whole pictures"}[evaluation.view]
+    seen = {"centre": "centre view", "ten": f"{evaluation.views_per_image} views", "any": "whole pictures"}[evaluation.view]
     top5 = f", top-5 {evaluation.top5_error:.1%}" if len(evaluation.classes) > 5 else ""
     plural = "" if evaluation.n == 1 else "s"
     return (
@@ -188,7 +188,7 @@ def summary_sentence(evaluation: Evaluation) -> str:
 
 
 def _labels(dataset: "Dataset", indices: Sequence[int], classes: Sequence[str]) -> NDArray[np.int64]:
-    """The pictures' classes as numbers of the model's list, found by name."""
+    """The images' classes as numbers of the model's list, found by name."""
     numbers = {name: number for number, name in enumerate(classes)}
     used = {dataset.items[index].label for index in indices}
     for name in (dataset.classes[label] for label in sorted(used)):
@@ -200,16 +200,16 @@ def _labels(dataset: "Dataset", indices: Sequence[int], classes: Sequence[str]) 
 Batches = Iterator[tuple[list[int], Tensor]]  # rows of the result, and their images
 
 
-def _squares(_: "Dataset", pictures: "Pictures", indices: Sequence[int], batch_size: int) -> Batches:
+def _squares(_: "Dataset", store: "ImageStore", indices: Sequence[int], batch_size: int) -> Batches:
     rows = [list(range(first, min(first + batch_size, len(indices)))) for first in range(0, len(indices), batch_size)]
-    return zip(rows, pictures.stream([[indices[row] for row in batch] for batch in rows]), strict=True)
+    return zip(rows, store.stream([[indices[row] for row in batch] for batch in rows]), strict=True)
 
 
-def _whole_pictures(dataset: "Dataset", pictures: "Pictures", indices: Sequence[int], batch_size: int) -> Batches:
-    """Pictures at their own aspect, with the squares' side as short side (the scale of training); equal shapes share a batch."""
+def _whole_images(dataset: "Dataset", store: "ImageStore", indices: Sequence[int], batch_size: int) -> Batches:
+    """Images at their own aspect, with the squares' side as short side (the scale of training); equal shapes share a batch."""
     waiting: dict[torch.Size, tuple[list[int], list[Tensor]]] = {}
     for row, index in enumerate(indices):
-        image = fit_short_side(dataset.image(index), pictures.size)
+        image = fit_short_side(dataset.image(index), store.size)
         rows, images = waiting.setdefault(image.shape, ([], []))
         rows.append(row)
         images.append(image)

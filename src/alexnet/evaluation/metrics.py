@@ -1,7 +1,7 @@
 """Measures of a classifier, from probabilities (n, classes) and labels (n,) alone. Pure NumPy, scikit-learn and SciPy.
 
-It doesn't know models or pictures. A picture's predicted class is the first of its most probable ones; every measure here agrees on that.
-Undefined values (the error of a class without pictures) are None, never NaN, so results go to JSON as they are.
+It doesn't know models or images. An image's predicted class is the first of its most probable ones; every measure here agrees on that.
+Undefined values (the error of a class without images) are None, never NaN, so results go to JSON as they are.
 """
 
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ def predicted_classes(probabilities: Probabilities) -> Labels:
 
 
 def top_k_error(probabilities: Probabilities, labels: Labels, k: int) -> float:
-    """Fraction of pictures whose class is not among the k most probable; 0.0 for k >= classes, where nothing can be missed.
+    """Fraction of images whose class is not among the k most probable; 0.0 for k >= classes, where nothing can be missed.
 
     Of equally probable classes the first count as more probable, as in `predicted_classes` (scikit-learn's `top_k_accuracy_score`
-    prefers the last, so a model that says nothing would get another top-1 error there). Raises ValueError for no pictures or NaN.
+    prefers the last, so a model that says nothing would get another top-1 error there). Raises ValueError for no images or NaN.
     """
     _check(probabilities, labels)
     own = probabilities[np.arange(len(labels)), labels][:, None]
@@ -46,20 +46,20 @@ def top_k_error(probabilities: Probabilities, labels: Labels, k: int) -> float:
 
 
 def error_interval(errors: int, n: int) -> tuple[float, float]:
-    """95% interval of an error rate after `errors` of `n`: Wilson's score interval, which holds for few pictures and rates near 0."""
+    """95% interval of an error rate after `errors` of `n`: Wilson's score interval, which holds for few images and rates near 0."""
     interval = binomtest(errors, n).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
 
 
 def balanced_accuracy(labels: Labels, predicted: Labels) -> float:
-    """Mean recall over the classes that have pictures: a model that always says the commonest of c classes gets 1/c."""
+    """Mean recall over the classes that have images: a model that always says the commonest of c classes gets 1/c."""
     return float(recall_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0.0))
 
 
 def per_class(labels: Labels, predicted: Labels, classes: tuple[str, ...]) -> list[dict[str, Any]]:
     """One row {class, n, error, precision, recall} per class, in the model's order.
 
-    error and recall are None for a class without pictures; precision is None for a class that was never predicted.
+    error and recall are None for a class without images; precision is None for a class that was never predicted.
     """
     precision, recall, _, counts = precision_recall_fscore_support(labels, predicted, labels=np.arange(len(classes)), zero_division=np.nan)
     return [
@@ -89,7 +89,7 @@ def reliability_bins(probabilities: Probabilities, labels: Labels, bins: int = 1
 
 
 def calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
-    """Expected calibration error: mean |accuracy - confidence| over bins, weighted by their pictures (Guo et al. 2017, section 2)."""
+    """Expected calibration error: mean |accuracy - confidence| over bins, weighted by their images (Guo et al. 2017, section 2)."""
     total = sum(each.n for each in bins)
     gaps = (each.n * abs(each.accuracy - each.confidence) for each in bins if each.accuracy is not None and each.confidence is not None)
     return sum(gaps) / total

@@ -1,6 +1,6 @@
-"""Two systems on the same pictures: who errs where the other does not, and whether chance explains it.
+"""Two systems on the same images: who errs where the other does not, and whether chance explains it.
 
-Works on the answers that runs keep (answers.csv); knows no models and no run folders. Several seeds are pooled by picture: a picture that
+Works on the answers that runs keep (answers.csv); knows no models and no run folders. Several seeds are pooled by image: an image that
 is hard for a system is so with every seed, and counts once.
 """
 
@@ -17,15 +17,15 @@ from alexnet.evaluation.metrics import error_interval
 CHANCE = 0.05  # a difference that chance makes more often than this is not shown
 Z95 = 1.959964  # standard deviations on either side that hold 95% of a normal distribution
 
-Wrong = Mapping[str, bool]  # a picture's name -> whether its class was missed
+Wrong = Mapping[str, bool]  # an image's name -> whether its class was missed
 Judged = Mapping[int, Wrong]  # of each seed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paired:
-    """How the errors of a first and a second system differ on the pictures that both judged.
+    """How the errors of a first and a second system differ on the images that both judged.
 
-    n: pictures. first_only, second_only: pictures that this system alone gets wrong (with several seeds: gets wrong more often).
+    n: images. first_only, second_only: images that this system alone gets wrong (with several seeds: gets wrong more often).
     difference: error of the first minus error of the second, with its 95% interval. p: McNemar's test, exact.
     """
 
@@ -55,11 +55,11 @@ class Paired:
 
 
 def paired_test(first: Judged, second: Judged) -> Paired | None:
-    """McNemar's exact test on the pictures that both have judged with the same seed; None if there are none.
+    """McNemar's exact test on the images that both have judged with the same seed; None if there are none.
 
-    With one seed it is the test of McNemar (1947) in its exact form: of the pictures that only one of the two gets wrong, each system has
-    half, up to chance. With several, a picture counts for the system that gets it wrong more often (a sign test over pictures): seeds that
-    judge the same pictures are no new pictures. What another training would change is not in it.
+    With one seed it is the test of McNemar (1947) in its exact form: of the images that only one of the two gets wrong, each system has
+    half, up to chance. With several, an image counts for the system that gets it wrong more often (a sign test over images): seeds that
+    judge the same images are no new images. What another training would change is not in it.
     """
     net: Counter[str] = Counter()
     times: Counter[str] = Counter()
@@ -83,9 +83,9 @@ def paired_test(first: Judged, second: Judged) -> Paired | None:
 
 
 def _interval(differences: NDArray[np.float64], judged: NDArray[np.float64]) -> tuple[float, float]:
-    """95% interval of the difference of paired errors: Wald's after half a picture is added to each cell of the 2 x 2 table.
+    """95% interval of the difference of paired errors: Wald's after half an image is added to each cell of the 2 x 2 table.
 
-    The half pictures (Agresti and Min, Statistics in Medicine 2005) keep it from vanishing where the two never disagree. A picture that
+    The half images (Agresti and Min, Statistics in Medicine 2005) keep it from vanishing where the two never disagree. An image that
     several seeds have judged is one cluster of a ratio estimate.
     """
     total = judged.sum() + 2
@@ -96,11 +96,11 @@ def _interval(differences: NDArray[np.float64], judged: NDArray[np.float64]) -> 
 
 
 def pooled_error(judged: Judged) -> tuple[float, tuple[float, float], int]:
-    """The error over all seeds, its 95% interval (Wilson), and the number of different pictures; there is at least one.
+    """The error over all seeds, its 95% interval (Wilson), and the number of different images; there is at least one.
 
-    The interval is as wide as that many pictures make it, however many seeds have judged them.
+    The interval is as wide as that many images make it, however many seeds have judged them.
     """
     answers = [wrong for of_seed in judged.values() for wrong in of_seed.values()]
-    pictures = len({name for of_seed in judged.values() for name in of_seed})
+    images = len({name for of_seed in judged.values() for name in of_seed})
     error = sum(answers) / len(answers)
-    return error, error_interval(round(error * pictures), pictures), pictures
+    return error, error_interval(round(error * images), images), images

@@ -1,6 +1,6 @@
 """The arithmetic of a study: differences of paired runs with their intervals, and what may be concluded. Knows no runs and no pages.
 
-Two things are left to chance: which pictures are judged, and the seed (first weights, order, crops; and the split, where it is ours).
+Two things are left to chance: which images are judged, and the seed (first weights, order, crops; and the split, where it is ours).
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ UNLIKE = 0.8  # an arm whose spread lies beyond this quantile of the others' is 
 BORROWED = 1  # degrees of freedom that the other arms' spread adds, at most
 LARGEST_RATIO = 1000.0  # stands for an open end of a ratio's interval
 
-Wrong = NDArray[np.bool_] | Sequence[NDArray[np.bool_]]  # (seeds, pictures); one array a seed where these judge unequally many
+Wrong = NDArray[np.bool_] | Sequence[NDArray[np.bool_]]  # (seeds, images); one array a seed where these judge unequally many
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ class Difference:
     interval: tuple[float, float]
     repeat_noise: float
     seeds: int
-    pictures: int
+    images: int
     at_least: bool = False
     at_most: bool = False
 
@@ -57,18 +57,18 @@ class Passes:
     reached: bool = True
 
 
-def error_effect(better: Wrong, worse: Wrong, *, same_pictures: bool, pooled: tuple[float, int] | None = None) -> Difference | None:
-    """Error of `worse` minus error of `better`, whether they missed each picture with each seed; None without pairs of runs.
+def error_effect(better: Wrong, worse: Wrong, *, same_images: bool, pooled: tuple[float, int] | None = None) -> Difference | None:
+    """Error of `worse` minus error of `better`, whether they missed each image with each seed; None without pairs of runs.
 
-    With the same pictures under all seeds the layout is crossed, seeds x pictures, both random, as readers x cases in studies of
+    With the same images under all seeds the layout is crossed, seeds x images, both random, as readers x cases in studies of
     radiologists (Obuchowski and Rockette 1995; Hillis 2007): the variance of the mean is (MS_seeds + MS_pictures - MS_rest) / (n N), where
-    MS_pictures - MS_rest counts as 0 when it is negative; a t interval with Satterthwaite's degrees of freedom. With other pictures under
+    MS_pictures - MS_rest counts as 0 when it is negative; a t interval with Satterthwaite's degrees of freedom. With other images under
     each seed their differences hold both kinds of chance: a paired t interval. Neither is ever narrower than the normal interval of the
-    pictures alone, as if the seed made no difference (MS_rest in the place of MS_seeds): few seeds may agree by luck. That floor is on the
-    interval and not on the variance, since the pictures' part is well known and needs no t for few degrees of freedom. To the pictures'
-    squares one picture is added, as in Agresti and Min's interval: arms that never disagree are not certainly equal.
+    images alone, as if the seed made no difference (MS_rest in the place of MS_seeds): few seeds may agree by luck. That floor is on the
+    interval and not on the variance, since the images' part is well known and needs no t for few degrees of freedom. To the images'
+    squares one image is added, as in Agresti and Min's interval: arms that never disagree are not certainly equal.
 
-    With one seed only the pictures are in the interval, which is Agresti and Min's (2005); what another training would change is not.
+    With one seed only the images are in the interval, which is Agresti and Min's (2005); what another training would change is not.
 
     pooled: variance and degrees of freedom of `pooled_noise`. The seeds' variance is then the larger of it and the pair's own, with one
     degree of freedom more. Simulated with three seeds and normal noise, this covers 94% to 99%, whether all arms are alike or one of them
@@ -78,53 +78,53 @@ def error_effect(better: Wrong, worse: Wrong, *, same_pictures: bool, pooled: tu
     differences = [np.asarray(w, dtype=np.float64) - np.asarray(b, dtype=np.float64) for b, w in zip(better, worse, strict=True)]
     if not differences:
         return None
-    seeds, pictures = len(differences), len(differences[0])
+    seeds, images = len(differences), len(differences[0])
     if seeds == 1:
         only = differences[0]
-        return Difference(difference=float(only.mean()), interval=_agresti_min(only), repeat_noise=0.0, seeds=1, pictures=pictures)
-    layout = _crossed(np.stack(differences)) if same_pictures else _nested(differences)
+        return Difference(difference=float(only.mean()), interval=_agresti_min(only), repeat_noise=0.0, seeds=1, images=images)
+    layout = _crossed(np.stack(differences)) if same_images else _nested(differences)
     mean, low, high, noise = _t_interval(layout, pooled)
     interval = (max(-1.0, low), min(1.0, high))
-    total = pictures if same_pictures else sum(map(len, differences))
-    return Difference(difference=mean, interval=interval, repeat_noise=noise, seeds=seeds, pictures=total)
+    total = images if same_images else sum(map(len, differences))
+    return Difference(difference=mean, interval=interval, repeat_noise=noise, seeds=seeds, images=total)
 
 
-def mean_error(wrong: Wrong, *, same_pictures: bool) -> tuple[float, tuple[float, float]]:
-    """Mean error of an arm with a 95% interval over seeds and pictures, by the layouts of `error_effect`; one seed: Wilson's interval."""
+def mean_error(wrong: Wrong, *, same_images: bool) -> tuple[float, tuple[float, float]]:
+    """Mean error of an arm with a 95% interval over seeds and images, by the layouts of `error_effect`; one seed: Wilson's interval."""
     values = [np.asarray(one, dtype=np.float64) for one in wrong]
     if len(values) == 1:
         return float(values[0].mean()), error_interval(round(values[0].sum()), len(values[0]))
-    mean, low, high, _ = _t_interval(_crossed(np.stack(values)) if same_pictures else _nested(values), None)
+    mean, low, high, _ = _t_interval(_crossed(np.stack(values)) if same_images else _nested(values), None)
     return mean, (max(0.0, low), min(1.0, high))
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Of a mean over n seeds and N pictures: variance over seeds; the least that pictures make of that; the part that all seeds share."""
+    """Of a mean over n seeds and N images: variance over seeds; the least that images make of that; the part that all seeds share."""
 
     mean: float
     seeds: int
-    pictures: int
+    images: int
     between_seeds: float  # variance of a seed's mean
     least: float
     shared: float  # variance of the mean that more seeds would not lower
 
 
 def _crossed(values: NDArray[np.float64]) -> _Layout:
-    """Values (seeds, pictures), the same pictures under all seeds."""
-    n, pictures = values.shape
-    mean, of_seed, of_picture = values.mean(), values.mean(1), values.mean(0)
-    picture_squares = ((of_picture - mean) ** 2).sum()
+    """Values (seeds, images), the same images under all seeds."""
+    n, images = values.shape
+    mean, of_seed, of_image = values.mean(), values.mean(1), values.mean(0)
+    image_squares = ((of_image - mean) ** 2).sum()
     seed_squares = ((of_seed - mean) ** 2).sum()
-    rest_squares = ((values - mean) ** 2).sum() - n * picture_squares - pictures * seed_squares
-    freedom = max(1, pictures - 1)
+    rest_squares = ((values - mean) ** 2).sum() - n * image_squares - images * seed_squares
+    freedom = max(1, images - 1)
     rest = max(0.0, rest_squares) / ((n - 1) * freedom)
-    shared = max(0.0, n * (picture_squares + 1) / freedom - rest) / (n * pictures)
-    return _Layout(float(mean), n, pictures, float(seed_squares / (n - 1)), float(rest / pictures), float(shared))
+    shared = max(0.0, n * (image_squares + 1) / freedom - rest) / (n * images)
+    return _Layout(float(mean), n, images, float(seed_squares / (n - 1)), float(rest / images), float(shared))
 
 
 def _nested(values: Sequence[NDArray[np.float64]]) -> _Layout:
-    """Values of each seed on pictures of its own."""
+    """Values of each seed on images of its own."""
     of_seed = np.array([one.mean() for one in values])
     least = np.mean([(((one - one.mean()) ** 2).sum() + 1) / len(one) ** 2 for one in values])
     return _Layout(float(of_seed.mean()), len(values), sum(map(len, values)), float(of_seed.var(ddof=1)), float(least), 0.0)
@@ -137,14 +137,14 @@ def _t_interval(layout: _Layout, pooled: tuple[float, int] | None) -> tuple[floa
         noise, freedom = max(noise, pooled[0]), freedom + max(0, min(BORROWED, pooled[1] - freedom))
     of_seeds, shared = noise / layout.seeds, layout.shared
     variance = of_seeds + shared
-    parts = of_seeds**2 / freedom + shared**2 / max(1, layout.pictures - 1)
+    parts = of_seeds**2 / freedom + shared**2 / max(1, layout.images - 1)
     half = stdtrit(variance**2 / parts, TAIL) * np.sqrt(variance) if parts else 0.0
     half = max(float(half), float(ndtri(TAIL) * np.sqrt(layout.least / layout.seeds + shared)))
     return layout.mean, layout.mean - half, layout.mean + half, float(np.sqrt(noise))
 
 
 def _agresti_min(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Wald's interval of a paired difference after half a picture is added to each cell of the 2 x 2 table."""
+    """Wald's interval of a paired difference after half an image is added to each cell of the 2 x 2 table."""
     total = len(values) + 2
     centre = values.sum() / total
     spread = ((values - centre) ** 2).sum() + 1 + 2 * centre**2
@@ -217,7 +217,7 @@ def ratio_effect(better: Sequence[Passes], worse: Sequence[Passes]) -> Differenc
         interval=(float(ends[0]), float(ends[1])),
         repeat_noise=noise,
         seeds=len(pairs),
-        pictures=0,
+        images=0,
         at_least=at_least,
         at_most=at_most,
     )

@@ -1,6 +1,6 @@
-"""What of a picture a model gets to see at test time: its centre, ten views, or all of it at any size.
+"""What of an image a model gets to see at test time: its centre, ten views, or all of it at any size.
 
-It knows a model only as something that gives scores for uint8 images; where pictures come from is not known here.
+It knows a model only as something that gives scores for uint8 images; where images come from is not known here.
 """
 
 from collections.abc import Iterator
@@ -36,18 +36,18 @@ class Scorer(Protocol):
 
 
 def count_views(side: int, size: int, view: View, *, flip: bool) -> int:
-    """How many images of `size` px the model sees of a square of `side` px; "any" is one whole picture."""
+    """How many images of `size` px the model sees of a square of `side` px; "any" is one whole image."""
     if view != "ten":
         return 1
     return (5 if side > size else 1) * (2 if flip else 1)
 
 
 def view_probabilities(model: Scorer, images: Tensor, view: View, *, flip: bool) -> Tensor:
-    """float32 (N, classes): the model's probabilities for a batch of uint8 pictures (N, 3, H, W), on the images' device.
+    """float32 (N, classes): the model's probabilities for a batch of uint8 images (N, 3, H, W), on the images' device.
 
-    "centre": the centre crop. "ten": four corners and the centre, and their mirrors where `flip` says that a mirrored picture keeps its
-    class (else five views); softmax is averaged, not scores (paper 4.1). Pictures already of the model's size have one crop: 2 views or 1.
-    "any": the whole picture through the network with its fc layers as convolutions, softmax averaged over positions.
+    "centre": the centre crop. "ten": four corners and the centre, and their mirrors where `flip` says that a mirrored image keeps its
+    class (else five views); softmax is averaged, not scores (paper 4.1). Images already of the model's size have one crop: 2 views or 1.
+    "any": the whole image through the network with its fc layers as convolutions, softmax averaged over positions.
     """
     if view == "any":
         return softmax(model.dense_scores(images)).mean(dim=(2, 3))
@@ -74,7 +74,7 @@ def softmax(scores: Tensor) -> Tensor:
 
 
 def _five_crops(images: Tensor, size: int) -> list[Tensor]:
-    centre = centre_crop(images, size)  # refuses pictures that are too small
+    centre = centre_crop(images, size)  # refuses images that are too small
     height, width = images.shape[-2:]
     corners = [images[..., top : top + size, left : left + size] for top in (0, height - size) for left in (0, width - size)]
     return [*corners, centre]

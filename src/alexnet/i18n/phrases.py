@@ -95,7 +95,7 @@ def size(n_bytes: object) -> str:
 
 
 def share(fraction: float) -> str:
-    """A share of the training pictures: 0.1 -> "10%"."""
+    """A share of the training images: 0.1 -> "10%"."""
     return f"{100 * fraction:.3g}%"
 
 

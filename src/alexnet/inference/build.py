@@ -11,7 +11,7 @@ from alexnet.models.registry import find_architecture
 
 
 def build_model(name: str, choices: NetworkChoices, classes: int, channels: int, preprocess: Preprocess) -> NetworkModel:
-    """The untrained network of a catalogue name behind the seam, on pictures preprocessed like that."""
+    """The untrained network of a catalogue name behind the seam, on images preprocessed like that."""
     architecture = vary(find_architecture(name), choices)
     network = Network(architecture, classes=classes, channels=channels, image_size=preprocess.image_size)
     model = NetworkModel(network, Normalise(preprocess.mean, preprocess.std))

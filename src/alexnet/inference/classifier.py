@@ -1,4 +1,4 @@
-"""A trained model and everything it needs to classify pictures: the one way a finished run is used."""
+"""A trained model and everything it needs to classify images: the one way a finished run is used."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,12 +14,12 @@ from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import AlexNetError, BadModel, UnreadableImage
 from alexnet.evaluation.views import VIEWS, View, view_probabilities
 from alexnet.inference.build import build_model
-from alexnet.inference.inputs import Picture, decoded, each_picture
+from alexnet.inference.inputs import ImageInput, decoded, each_image
 from alexnet.inference.model_card import FORMAT, FROZEN, ModelCard, damaged_card, model_folder, read_card
 from alexnet.models.base import ImageModel
 from alexnet.models.handcrafted.model import rebuild
 from alexnet.models.handcrafted.svm import machine_from
-from alexnet.models.linear_probe import FrozenModel
+from alexnet.models.linear_probe import LinearProbe
 from alexnet.models.weights.load import load_weights
 from alexnet.runtime.device import autocast, choose_device, choose_precision
 from alexnet.storage.tensors import read_tensors, write_tensors
@@ -27,7 +27,7 @@ from alexnet.storage.tensors import read_tensors, write_tensors
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The most likely classes of one picture, best first; `error` says why there are none."""
+    """The most likely classes of one image, best first; `error` says why there are none."""
 
     file: str
     top: tuple[tuple[str, float], ...]  # (class, probability)
@@ -48,10 +48,10 @@ class Classifier:
         self.card = card
         self.classes = card.classes
 
-    def predict(self, pictures: Picture | Iterable[Picture], *, top: int = 5, views: View = "centre") -> list[Prediction]:
-        """The `top` classes of each picture: paths, encoded bytes, PIL images, or uint8 arrays / tensors (H, W, 3) / (3, H, W).
+    def predict(self, images: ImageInput | Iterable[ImageInput], *, top: int = 5, views: View = "centre") -> list[Prediction]:
+        """The `top` classes of each image: paths, encoded bytes, PIL images, or uint8 arrays / tensors (H, W, 3) / (3, H, W).
 
-        One picture, several, or an array of several (N, H, W, 3) / (N, 3, H, W). One that cannot be read gives a Prediction with
+        One image, several, or an array of several (N, H, W, 3) / (N, 3, H, W). One that cannot be read gives a Prediction with
         `error`; it does not end the others. Raises AlexNetError for `top` below 1 or an unknown view, BadModel for scores that are
         not finite.
         """
@@ -59,10 +59,10 @@ class Classifier:
             raise AlexNetError(f"top is {top}; it is how many classes to show, at least 1.")
         if views not in VIEWS:
             raise AlexNetError(f"There is no view '{views}'; use {', '.join(VIEWS)}.")
-        return [self._predict_one(picture, number, top, views) for number, picture in enumerate(each_picture(pictures))]
+        return [self._predict_one(source, number, top, views) for number, source in enumerate(each_image(images))]
 
     def probabilities(self, images: Tensor, *, view: View = "centre") -> Tensor:
-        """uint8 (N, 3, stored_size, stored_size) -> float32 (N, classes); for view "any", pictures of any one size."""
+        """uint8 (N, 3, stored_size, stored_size) -> float32 (N, classes); for view "any", images of any one size."""
         with torch.inference_mode(), autocast(choose_precision("auto", self.device), self.device):
             return view_probabilities(self.model, images.to(self.device), view, flip=self.card.flip).float().cpu()
 
@@ -73,16 +73,16 @@ class Classifier:
         return scores
 
     def fitted(self, image: Tensor, view: View = "centre") -> Tensor:
-        """One decoded picture (3, H, W), brought to the size that the view looks at."""
+        """One decoded image (3, H, W), brought to the size that the view looks at."""
         preprocess = self.card.preprocess
         if view == "any":
             return fit_short_side(image, preprocess.stored_size)
         return fit_square(image, preprocess.stored_size, preprocess.fit)
 
-    def _predict_one(self, picture: Picture, number: int, top: int, view: View) -> Prediction:
-        name = str(picture) if isinstance(picture, (str, Path)) else f"picture {number + 1}"
+    def _predict_one(self, source: ImageInput, number: int, top: int, view: View) -> Prediction:
+        name = str(source) if isinstance(source, (str, Path)) else f"picture {number + 1}"
         try:
-            image = self.fitted(decoded(picture, name), view)
+            image = self.fitted(decoded(source, name), view)
         except UnreadableImage as error:
             return Prediction(name, (), error.reason)
         probabilities = self.probabilities(image[None], view=view)[0]
@@ -124,4 +124,4 @@ def _built(card: ModelCard, tensors: Mapping[str, Tensor]) -> ImageModel:
         return network
     of_machine = {name.removeprefix("machine."): value for name, value in tensors.items() if name.startswith("machine.")}
     load_weights(network.network, {name: value for name, value in tensors.items() if not name.startswith("machine.")}, last="")
-    return FrozenModel(network, machine_from(of_machine, card.machine))
+    return LinearProbe(network, machine_from(of_machine, card.machine))

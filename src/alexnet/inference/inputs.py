@@ -1,4 +1,4 @@
-"""The pictures that a user gives: files, folders, patterns and standard input by name, or pixels and encoded bytes."""
+"""The images that a user gives: files, folders, patterns and standard input by name, or pixels and encoded bytes."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,17 +11,17 @@ from PIL import Image
 from torch import Tensor
 
 from alexnet.data.images.decode import decode, from_pillow
-from alexnet.data.sources.base import is_picture
+from alexnet.data.sources.base import is_image
 from alexnet.errors import AlexNetError, UnreadableImage
 
-Picture = str | Path | bytes | Image.Image | NDArray[np.uint8] | Tensor
+ImageInput = str | Path | bytes | Image.Image | NDArray[np.uint8] | Tensor
 
 
-def given_pictures(words: Iterable[str], standard_input: BinaryIO) -> list[tuple[str, Path | bytes]]:
-    """(name, file or encoded picture) for every picture that the words mean; raises AlexNetError for a word that means none.
+def find_images(words: Iterable[str], standard_input: BinaryIO) -> list[tuple[str, Path | bytes]]:
+    """(name, file or encoded image) for every image that the words mean; raises AlexNetError for a word that means none.
 
-    A folder means the pictures in it, deep; a pattern (`photos/*.jpg`) what it matches; `-` standard input: one encoded
-    picture, or one path a line. A line's path that does not exist is kept: it gets its reason when it is read, like any broken picture.
+    A folder means the images in it, deep; a pattern (`photos/*.jpg`) what it matches; `-` standard input: one encoded
+    image, or one path a line. A line's path that does not exist is kept: it gets its reason when it is read, like any broken image.
     """
     listed: list[tuple[str, Path | bytes]] = []
     for word in words:
@@ -37,7 +37,7 @@ def given_pictures(words: Iterable[str], standard_input: BinaryIO) -> list[tuple
 def _paths(word: str) -> list[Path]:
     path = Path(word)
     if word and path.is_dir():
-        return sorted(file for file in path.rglob("*") if is_picture(file.relative_to(path).as_posix()) and file.is_file())
+        return sorted(file for file in path.rglob("*") if is_image(file.relative_to(path).as_posix()) and file.is_file())
     if word and path.exists():
         return [path]
     matches = _matches(path) if word else []
@@ -64,7 +64,7 @@ def _standard_input(content: bytes) -> Iterator[tuple[str, Path | bytes]]:
 
 
 def _lines_of_paths(content: bytes) -> list[str] | None:
-    """The lines of a text, or None for an encoded picture (they all have bytes that no text has)."""
+    """The lines of a text, or None for an encoded image (they all have bytes that no text has)."""
     if b"\0" in content[:4096]:
         return None
     try:
@@ -73,25 +73,25 @@ def _lines_of_paths(content: bytes) -> list[str] | None:
         return None
 
 
-def each_picture(pictures: Picture | Iterable[Picture]) -> Iterable[Picture]:
-    """The pictures one by one, of one picture, several, or an array of several."""
-    if isinstance(pictures, (Tensor, np.ndarray)):
-        return list(pictures) if pictures.ndim == 4 else [pictures]
-    return [pictures] if isinstance(pictures, (str, Path, bytes, Image.Image)) else pictures
+def each_image(images: ImageInput | Iterable[ImageInput]) -> Iterable[ImageInput]:
+    """The images one by one, of one image, several, or an array of several."""
+    if isinstance(images, (Tensor, np.ndarray)):
+        return list(images) if images.ndim == 4 else [images]
+    return [images] if isinstance(images, (str, Path, bytes, Image.Image)) else images
 
 
-def decoded(picture: Picture, name: str) -> Tensor:
-    """The upright RGB pixels, uint8 (3, H, W); raises UnreadableImage, which calls the picture `name`."""
-    if isinstance(picture, (str, Path)):
+def decoded(image: ImageInput, name: str) -> Tensor:
+    """The upright RGB pixels, uint8 (3, H, W); raises UnreadableImage, which calls the image `name`."""
+    if isinstance(image, (str, Path)):
         try:
-            return decode(Path(picture).read_bytes(), name)
+            return decode(Path(image).read_bytes(), name)
         except OSError as error:
             raise UnreadableImage(name, f"cannot be opened: {error.strerror or error}") from None
-    if isinstance(picture, bytes):
-        return decode(picture, name)
-    if isinstance(picture, Image.Image):
-        return from_pillow(picture, name)
-    return _channels_first(torch.as_tensor(np.array(picture)) if isinstance(picture, np.ndarray) else picture, name)
+    if isinstance(image, bytes):
+        return decode(image, name)
+    if isinstance(image, Image.Image):
+        return from_pillow(image, name)
+    return _channels_first(torch.as_tensor(np.array(image)) if isinstance(image, np.ndarray) else image, name)
 
 
 def _channels_first(image: Tensor, name: str) -> Tensor:

@@ -30,7 +30,7 @@ class ModelCard:
     channels: int
     preprocess: Preprocess
     network: NetworkChoices
-    flip: bool  # whether a mirrored picture keeps its class, for the ten views
+    flip: bool  # whether a mirrored image keeps its class, for the ten views
     scores: dict[str, Any]
     versions: dict[str, str]
     features: FeatureConfig | None = None

@@ -17,7 +17,7 @@ Figure = int | float | tuple[int, ...]
 Figures = dict[str, Figure]
 Verdict = Literal["wrong", "half_true"]
 
-PICTURES_A_SECOND = 100  # of the example that tells a count from a rate
+IMAGES_A_SECOND = 100  # of the example that tells a count from a rate
 AUDIENCE_ALEXNET, AUDIENCE_LENET = 460e6, 0.6e6  # parameters, as a listener had it
 
 
@@ -173,13 +173,13 @@ def strides(networks: LectureNetworks) -> Figures:
 
 
 def flop(networks: LectureNetworks) -> Figures:
-    """The count of one picture, and the rate at so many pictures a second."""
+    """The count of one image, and the rate at so many images a second."""
     count = FLOP_PER_MAC * networks.lecture.macs
     return {
         "macs": networks.lecture.macs,
         "flop": count,
-        "pictures": PICTURES_A_SECOND,
-        "rate": round(count * PICTURES_A_SECOND / 1e9, 1),
+        "images": IMAGES_A_SECOND,
+        "rate": round(count * IMAGES_A_SECOND / 1e9, 1),
     }
 
 

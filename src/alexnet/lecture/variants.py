@@ -156,7 +156,7 @@ def _first_layer(variant: Variant, layers: tuple[Layer, ...]) -> dict[str, str]:
     needed = (positions - 1) * first.stride + first.kernel
     return {
         "side": str(variant.image_size),
-        "first_maps": str(first.maps),
+        "first_maps": str(first.channels),
         "kernel": str(first.kernel),
         "stride": str(first.stride),
         "padding": str(first.padding),
@@ -175,15 +175,15 @@ def _norm(network: Architecture) -> dict[str, str]:
         "beta": f"{network.norm_beta:g}",
         "k": f"{network.norm_k:g}",
         "normalised": _listed(conv.name for conv in normalised),
-        "tower_maps": _listed(conv.maps // network.towers for conv in normalised),
-        "normalised_maps": _listed(conv.maps for conv in normalised),
+        "tower_maps": _listed(conv.channels // network.towers for conv in normalised),
+        "normalised_maps": _listed(conv.channels for conv in normalised),
     }
 
 
 def _rows(network: Architecture, layers: tuple[Layer, ...]) -> dict[str, str]:
     rows: list[Conv | Full] = [*network.convs, *network.hidden]
     return {
-        "maps": _listed(conv.maps for conv in network.convs),
+        "maps": _listed(conv.channels for conv in network.convs),
         "split": _listed(conv.name for conv in network.convs if conv.towers > 1),
         "joined": _listed(conv.name for conv in network.convs[1:] if conv.towers == 1),
         "pool_kernel": str(network.pool_kernel),

@@ -7,7 +7,7 @@ from alexnet.models.base import ImageModel
 from alexnet.models.networks.model import NetworkModel
 
 
-class FrozenModel(ImageModel):
+class LinearProbe(ImageModel):
     """uint8 images -> the network's last hidden layer -> machine -> scores."""
 
     def __init__(self, model: NetworkModel, machine: nn.Module) -> None:

@@ -22,7 +22,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     )
 }
 
-SMALL_PICTURE = 64  # pixels: below it, `alexnet-cifar` is the default
+SMALL_IMAGE = 64  # pixels: below it, `alexnet-cifar` is the default
 
 
 def check_known(name: str) -> None:
@@ -40,7 +40,7 @@ def find_architecture(name: str) -> Architecture:
 
 
 def default_model(side: int) -> tuple[str, str]:
-    """The model for pictures of that median short side in pixels, and the reason in one sentence."""
-    if side < SMALL_PICTURE:
+    """The model for images of that median short side in pixels, and the reason in one sentence."""
+    if side < SMALL_IMAGE:
         return "alexnet-cifar", f"the pictures are {side} px, and AlexNet's first layers would leave nothing of them"
     return "alexnet", f"the pictures are {side} px, large enough for the 2012 network"

@@ -14,7 +14,7 @@ TRAINING_COPIES = 3  # weights, gradients, momentum
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One network at one class count and picture size."""
+    """One network at one class count and image size."""
 
     architecture: Architecture
     classes: int

@@ -1,4 +1,4 @@
-"""Plots as SVG text and pictures as data: URIs, ready to stand inside an HTML page.
+"""Plots as SVG text and images as data: URIs, ready to stand inside an HTML page.
 
 Colours are CSS variables of the page (--ink, --muted, --line, --accent, --on-accent), so one plot serves light and dark.
 Text stays text, ids carry the plot's name (several plots in one page do not clash), and the same input gives the same bytes.
@@ -148,7 +148,7 @@ def _dress_curves(axes: Axes, title: str, unit: str, percent: bool, legend: bool
 
 
 def heat_map(name: str, confusion: NDArray[np.int64], classes: Sequence[str], words: PageWords = ENGLISH) -> Markup:
-    """The confusion matrix: a row is what the picture is, a column what the model said.
+    """The confusion matrix: a row is what the image is, a column what the model said.
 
     Gray on the diagonal is right; the accent is wrong, relative to the worst cell. Counts are printed up to COUNTED_CLASSES.
     """
@@ -198,7 +198,7 @@ def _dress_heat_map(axes: Axes, labels: Sequence[str], words: PageWords) -> None
 
 
 def reliability(name: str, bins: Sequence[ReliabilityBin], words: PageWords = ENGLISH) -> Markup:
-    """How often the model is right where it claims to be sure; a dot's area is its share of the pictures. Empty bins are left out."""
+    """How often the model is right where it claims to be sure; a dot's area is its share of the images. Empty bins are left out."""
     filled = [(each.confidence, each.accuracy, each.n) for each in bins if each.confidence is not None and each.accuracy is not None]
     total = max(sum(n for _, _, n in filled), 1)
 
@@ -219,9 +219,9 @@ def reliability(name: str, bins: Sequence[ReliabilityBin], words: PageWords = EN
     return drawn(name, said, 4.5, 4.2, draw)
 
 
-def data_uri(picture: Tensor) -> str:
-    """A picture, uint8 (3, H, W) or (1, H, W), as a data: URI; shrunk to THUMBNAIL_SIDE. Small ones stay exact (PNG)."""
-    image = Image.fromarray(picture.detach().cpu().expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
+def data_uri(pixels: Tensor) -> str:
+    """An image, uint8 (3, H, W) or (1, H, W), as a data: URI; shrunk to THUMBNAIL_SIDE. Small ones stay exact (PNG)."""
+    image = Image.fromarray(pixels.detach().cpu().expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     form = "png" if max(image.size) <= 64 else "jpeg"
     out = io.BytesIO()
@@ -229,7 +229,7 @@ def data_uri(picture: Tensor) -> str:
     return f"data:image/{form};base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
-def filter_pictures(filters: Tensor, most: int = 256) -> list[str]:
+def filter_images(filters: Tensor, most: int = 256) -> list[str]:
     """First-layer filters, float (maps, channels, k, k), as data: URIs: zero is mid gray, each filter's largest weight full.
 
     Three channels are shown in colour, one in gray, any other number as its mean.

@@ -1,4 +1,4 @@
-"""The recipes of hand-crafted systems: the same names as the networks', settings by the size and the kind of the pictures."""
+"""The recipes of hand-crafted systems: the same names as the networks', settings by the size and the kind of the images."""
 
 from dataclasses import replace
 
@@ -41,13 +41,13 @@ def system_recipe(name: str, system: System, data: str, dataset: Dataset) -> Rec
 
 
 def _small(system: System, dataset: Dataset) -> FeatureConfig:
-    """Small pictures: small bins, close together, and colours where there are any."""
+    """Small images: small bins, close together, and colours where there are any."""
     colour = system.features.encoding == "fisher" and dataset.traits.colour
     return replace(system.features, bins="2,3", step=2, smoothing=0.0, colour=colour)
 
 
 def check_system(recipe: Recipe, images: int) -> None:
-    """Raise for what the system cannot do with these pictures, before any is read: sizes, libraries, the size of a kernel matrix."""
+    """Raise for what the system cannot do with these images, before any is read: sizes, libraries, the size of a kernel matrix."""
     config, size = recipe.features, recipe.preprocess.image_size
     check_features(config)
     if recipe.preprocess.stored_size != size:
@@ -64,10 +64,10 @@ def check_system(recipe: Recipe, images: int) -> None:
         check_kernel_size(round(images * recipe.fraction), recipe.solver)
 
 
-def check_fields(model: str, changes: dict[str, object]) -> None:
+def check_fields(model: str, overrides: dict[str, object]) -> None:
     """Raise BadRecipe for a field that belongs to models of the other kind."""
     others, own = (FOREIGN, OURS) if model in SYSTEMS else (OURS, FOREIGN)
-    for name in (change.replace("-", "_") for change in changes):
+    for name in (name.replace("-", "_") for name in overrides):
         if name.startswith(others) and name != "training.budget_seconds":
             kind = "a hand-crafted system" if model in SYSTEMS else "a network"
             raise BadRecipe(f"{model} is {kind} and has no {name}; its fields begin with {', '.join(own)}.")

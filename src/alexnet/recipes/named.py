@@ -14,12 +14,12 @@ from alexnet.training.config import TrainingConfig
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a recipe may depend on: the network, and what its pictures are like."""
+    """What a recipe may depend on: the network, and what its images are like."""
 
     data: str
     architecture: Architecture
     traits: Traits
-    side: int  # px, median short side of the pictures
+    side: int  # px, median short side of the images
     images: int  # all of them
 
 
@@ -108,27 +108,27 @@ def _quick_large(subject: Subject) -> Recipe:
 
 def _quick_small(subject: Subject) -> Recipe:
     architecture, size = subject.architecture, subject.architecture.image_size
-    sigmoid, from_pictures = architecture.activation == "sigmoid", architecture.initialisation == "pictures"
+    sigmoid, from_images = architecture.activation == "sigmoid", architecture.initialisation == "images"
     gray = subject.traits.gray and architecture.channels == 1
-    seen = size * 7 // 8 if from_pictures else size  # crops without made-up borders, and five of them at test
+    seen = size * 7 // 8 if from_images else size  # crops without made-up borders, and five of them at test
     return Recipe(
         name="quick",
         data=subject.data,
         model=architecture.name,
-        views="centre,ten" if from_pictures else "centre",
+        views="centre,ten" if from_images else "centre",
         preprocess=PreprocessConfig(image_size=seen, stored_size=size, channels=1 if gray else 3, pixel_range="unit-variance"),
-        augment=AugmentConfig(crop=not sigmoid, crop_padding=0 if sigmoid else 2 if from_pictures else size // 8, flip=subject.traits.flip),
-        network=NetworkChoices(initialisation=None if from_pictures else "he"),
+        augment=AugmentConfig(crop=not sigmoid, crop_padding=0 if sigmoid else 2 if from_images else size // 8, flip=subject.traits.flip),
+        network=NetworkChoices(initialisation=None if from_images else "he"),
         training=_quick_small_training(subject),
     )
 
 
 def _quick_small_training(subject: Subject) -> TrainingConfig:
-    """A few thousand pictures get smaller batches: steps, not passes, move the weights."""
+    """A few thousand images get smaller batches: steps, not passes, move the weights."""
     if subject.architecture.activation == "sigmoid":
         training = QUICK_SIGMOID
     else:
-        training = QUICK_MUON if subject.architecture.initialisation == "pictures" else replace(QUICK, epochs=20.0)
+        training = QUICK_MUON if subject.architecture.initialisation == "images" else replace(QUICK, epochs=20.0)
     return replace(training, batch_size=32) if subject.images < FEW else training
 
 
@@ -153,12 +153,12 @@ def _sizes(subject: Subject, size: int, *, crop: bool) -> PreprocessConfig:
 
 
 def _large_size(subject: Subject) -> int:
-    """224, or 128 for pictures that have no more to show."""
+    """224, or 128 for images that have no more to show."""
     return min(subject.architecture.image_size, 128) if subject.side < 180 else subject.architecture.image_size
 
 
 SMALL = 64  # px
-FEW = 6_000  # pictures
+FEW = 6_000  # images
 CIFAR_DECAY = {  # of convolutions, local layers, fully connected layers
     "alexnet-cifar": (0.0, 0.004, 0.01),
     "alexnet-cifar-13": (0.0, 0.004, 0.004),

@@ -10,14 +10,14 @@ from alexnet.errors import BadRecipe, did_you_mean
 from alexnet.recipes.recipe import Recipe, foreign_sections
 
 
-def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+def with_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     """The recipe with fields replaced by dotted name, as {"training.learning-rate": "0.02"}; text is read as the field's type.
 
     Raises BadRecipe for an unknown name (with the nearest) or a value of the wrong kind.
     """
     known = field_names(Recipe)
     tree: dict[str, Any] = {}
-    for dotted, value in changes.items():
+    for dotted, value in overrides.items():
         name = dotted.replace("-", "_")
         if name not in known:
             foreign = foreign_sections(recipe.model)

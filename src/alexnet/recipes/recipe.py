@@ -26,7 +26,7 @@ class Recipe:
     seed: int = 0
     weights: str = ""  # trained weights to start from: a file, or "imagenet"
     views: str = "centre"  # how the test set is looked at, as "centre,ten"
-    fraction: float = 1.0  # of the training pictures that are used, 0 to 1; validation and test stay whole
+    fraction: float = 1.0  # of the training images that are used, 0 to 1; validation and test stay whole
     preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     network: NetworkChoices = field(default_factory=NetworkChoices)

@@ -19,7 +19,7 @@ from alexnet.models.registry import check_known, default_model, find_architectur
 from alexnet.models.weights.load import fitting, read_weights
 from alexnet.recipes.handcrafted import check_fields, check_system, system_recipe
 from alexnet.recipes.named import Subject, find_recipe
-from alexnet.recipes.overrides import changed
+from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import from_toml
 
@@ -33,7 +33,7 @@ class Plan:
     recipe: Recipe
     model_reason: str
     layers: tuple[Layer, ...]
-    size_was_asked: bool  # the user named a picture size: a budget must keep it
+    size_was_asked: bool  # the user named an image size: a budget must keep it
 
 
 def plan(
@@ -45,7 +45,7 @@ def plan(
     weights: str | None,
     seed: int | None,
     image_size: int | None,
-    changes: Mapping[str, Any],
+    overrides: Mapping[str, Any],
 ) -> Plan:
     """The resolved recipe; what is None is the recipe's own. Raises BadModel, ImageSizeTooSmall, BadRecipe, BadWeights with what to do."""
     side = dataset.native_side()
@@ -53,20 +53,20 @@ def plan(
     chosen = _from_file(recipe, data, model) if recipe.endswith(".toml") else _named(recipe, name, data, dataset)
     if recipe.endswith(".toml") and model is None:
         reason = "the recipe file names it"
-    check_fields(chosen.model, dict(changes) | ({"weights": weights} if weights else {}))
+    check_fields(chosen.model, dict(overrides) | ({"weights": weights} if weights else {}))
     if seed is not None:
         chosen = replace(chosen, seed=seed)
     if weights and not chosen.weights:  # a recipe file that names weights has its rates already
-        chosen = changed(chosen, {"training.lower_layers": 0.1, "training.learning_rate": chosen.training.learning_rate / 2})
+        chosen = with_overrides(chosen, {"training.lower_layers": 0.1, "training.learning_rate": chosen.training.learning_rate / 2})
     chosen = replace(chosen, weights=weights or chosen.weights)
     if image_size is not None:
         chosen = resized(chosen, image_size)
-    chosen = changed(chosen, changes)
+    chosen = with_overrides(chosen, overrides)
     _check_budget(chosen.training.budget_seconds)
     if chosen.model in SYSTEMS:
         check_system(chosen, sum(1 for item in dataset.items if item.split in (None, "train")))
         return Plan(chosen, reason, (), True)
-    size_was_asked = image_size is not None or any(change.replace("-", "_").startswith("preprocess.") for change in changes)
+    size_was_asked = image_size is not None or any(name.replace("-", "_").startswith("preprocess.") for name in overrides)
     layers = layers_of(chosen, len(dataset.classes))
     if chosen.weights:
         _check_weights(chosen, len(dataset.classes))
@@ -107,17 +107,17 @@ def shapes_only(recipe: Recipe, classes: int) -> NetworkModel:
 
 
 def _check_weights(recipe: Recipe, classes: int) -> None:
-    """Raise BadWeights for weights that cannot be read or do not fit, before any picture is read."""
+    """Raise BadWeights for weights that cannot be read or do not fit, before any image is read."""
     model = shapes_only(recipe, classes)
     fitting(model.network, read_weights(recipe.weights), last_layer(model))
 
 
 def resized(recipe: Recipe, image_size: int) -> Recipe:
-    """The recipe on pictures of another size; the margin for crops grows in step."""
+    """The recipe on images of another size; the margin for crops grows in step."""
     old = recipe.preprocess
     stored = image_size if old.stored_size == old.image_size else image_size * 8 // 7
     sizes = {"preprocess.stored_size": max(stored, old.stored_size), "preprocess.image_size": image_size}
-    return changed(changed(recipe, sizes), {"preprocess.stored_size": stored})
+    return with_overrides(with_overrides(recipe, sizes), {"preprocess.stored_size": stored})
 
 
 def _check_budget(seconds: float) -> None:
@@ -133,7 +133,7 @@ def _model(model: str | None, weights: str | None, side: int) -> tuple[str, str]
     return default_model(side)
 
 
-def recipe_to_go_on_with(recipe: str | None, out: str | Path | None, *, resume: bool) -> str:
+def recipe_to_resume(recipe: str | None, out: str | Path | None, *, resume: bool) -> str:
     """The recipe's name or file: what was asked for, the resumed run's own, or `quick`; raises BadRun for a resumption of nothing."""
     if resume and out is None:
         raise BadRun("--resume goes on with a run: name its folder with --out.")
@@ -144,8 +144,8 @@ def recipe_to_go_on_with(recipe: str | None, out: str | Path | None, *, resume: 
 
 
 def data_of_recipe(recipe: str | None, out: str | None, *, resume: bool) -> str:
-    """The pictures of a recipe file, or of the run that is resumed; raises BadRecipe or BadRun when neither names any."""
-    chosen = recipe_to_go_on_with(recipe, out, resume=resume)
+    """The images of a recipe file, or of the run that is resumed; raises BadRecipe or BadRun when neither names any."""
+    chosen = recipe_to_resume(recipe, out, resume=resume)
     if chosen.endswith(".toml"):
         return from_toml(Path(chosen)).data
     if resume:

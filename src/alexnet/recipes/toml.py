@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 
 from alexnet.errors import BadRecipe
-from alexnet.recipes.overrides import changed
+from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe, foreign_sections
 
 
@@ -36,7 +36,7 @@ def from_toml(path: Path) -> Recipe:
     if missing:
         raise BadRecipe(f"{path} lacks {', '.join(missing)}; a recipe names its recipe, data and model.")
     start = Recipe(name=values.pop("name"), data=values.pop("data"), model=values.pop("model"))
-    return changed(start, _flat(values))
+    return with_overrides(start, _flat(values))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

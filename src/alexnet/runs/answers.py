@@ -1,4 +1,4 @@
-"""answers.csv: what a model said of every picture that it was tested on."""
+"""answers.csv: what a model said of every image that it was tested on."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from alexnet.runs.folder import Run
 
 
 def answers_csv(run: Run, evaluation: Evaluation) -> str:
-    """answers.csv: what the model said of every picture that it was tested on."""
+    """answers.csv: what the model said of every image that it was tested on."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(("file", "class", "predicted", "probability"))
@@ -22,7 +22,7 @@ def answers_csv(run: Run, evaluation: Evaluation) -> str:
 
 
 def read_answers(path: Path) -> dict[str, bool]:
-    """The pictures of an `answers.csv` in its order, and whether each was named wrongly; raises BadRun when it is missing or damaged."""
+    """The images of an `answers.csv` in its order, and whether each was named wrongly; raises BadRun when it is missing or damaged."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             wrong = {row["file"]: row["class"] != row["predicted"] for row in csv.DictReader(file, strict=True)}

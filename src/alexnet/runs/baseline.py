@@ -1,7 +1,7 @@
-"""The fast hand-crafted system beside a network, to see whether the deep model is worth it on these pictures.
+"""The fast hand-crafted system beside a network, to see whether the deep model is worth it on these images.
 
-HOG with a linear machine, on the same pictures and the same split; a matter of seconds. It is fitted before the network, and the test
-pictures are shown to it with the network, at the end.
+HOG with a linear machine, on the same images and the same split; a matter of seconds. It is fitted before the network, and the test
+images are shown to it with the network, at the end.
 """
 
 import json
@@ -16,30 +16,30 @@ from numpy.typing import NDArray
 from torch import nn
 
 from alexnet.data.curation.splits import Splits
-from alexnet.data.pipeline.image_store import Pictures
+from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.evaluation.metrics import error_interval
 from alexnet.models.handcrafted.hog import HOG
 from alexnet.runs.folder import Run
 from alexnet.runs.prepare import labels_of
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.events import Message
-from alexnet.storage.files import read_object, write_whole
-from alexnet.training.dictionaries import spread
+from alexnet.storage.files import read_object, write_atomically
+from alexnet.training.dictionaries import sample_indices
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.model_selection import choose
 from alexnet.training.svm.rows import FeatureSet
 
 MODEL = "hog-svm"
 ACROSS = 8  # HOG cells in a row
-MOST = 60_000  # training pictures; with more, a seeded choice of them
-MOST_SEEN = 10_000  # validation and test pictures each
+MOST = 60_000  # training images; with more, a seeded choice of them
+MOST_SEEN = 10_000  # validation and test images each
 FEW_NUMBERS = 50_000_000  # features; below, several threads of torch's wait for each other longer than they work
 SOLVER = SolverConfig(kernel="linear", strengths="0.1,1", epochs=20, refit=False)  # two values of C tell enough
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Baseline:
-    """What the hand-crafted system reached beside the network; errors are shares of the same validation and test pictures."""
+    """What the hand-crafted system reached beside the network; errors are shares of the same validation and test images."""
 
     model: str
     kernel: str
@@ -52,21 +52,21 @@ class Baseline:
     relative_duality_gap: float
 
 
-def fit_baseline(run: Run, pictures: Pictures, splits: Splits) -> Baseline:
+def fit_baseline(run: Run, store: ImageStore, splits: Splits) -> Baseline:
     """Fit it, or read what was found before the run was interrupted."""
     if run.folder.baseline.exists():
         values = read_object(run.folder.baseline, [field.name for field in fields(Baseline)])
         interval = values["test_interval"]
         return Baseline(**values | {"test_interval": tuple(interval) if interval else None})
-    found = _fitted(run, pictures, splits)
-    write_whole(run.folder.baseline, json.dumps(asdict(found)))
+    found = _fitted(run, store, splits)
+    write_atomically(run.folder.baseline, json.dumps(asdict(found)))
     run.listen(Message(f"Baseline, {found.model} ({found.seconds:.0f} s): validation error {found.validation_error:.2%}."))
     return found
 
 
-def _fitted(run: Run, pictures: Pictures, splits: Splits) -> Baseline:
+def _fitted(run: Run, store: ImageStore, splits: Splits) -> Baseline:
     started = time.monotonic()
-    train, validation, test = _features(run, pictures, splits)
+    train, validation, test = _features(run, store, splits)
     with one_torch_thread() if train.vectors.size < FEW_NUMBERS else nullcontext():
         choice = choose(
             train,
@@ -93,13 +93,13 @@ def _fitted(run: Run, pictures: Pictures, splits: Splits) -> Baseline:
     )
 
 
-def _features(run: Run, pictures: Pictures, splits: Splits) -> list[FeatureSet]:
-    """Of training, validation and test pictures, a seeded choice where there are many."""
-    hog = HOG(pictures.size, cell=max(2, pictures.size // ACROSS)).to(run.device)
+def _features(run: Run, store: ImageStore, splits: Splits) -> list[FeatureSet]:
+    """Of training, validation and test images, a seeded choice where there are many."""
+    hog = HOG(store.size, cell=max(2, store.size // ACROSS)).to(run.device)
     sets = []
     for part, most in ((splits.train, MOST), (splits.validation, MOST_SEEN), (splits.test, MOST_SEEN)):
-        chosen = tuple(spread(part, most, run.recipe.seed))
-        sets.append(FeatureSet(_vectors(hog, pictures, chosen, run.device), labels_of(pictures, chosen)))
+        chosen = tuple(sample_indices(part, most, run.recipe.seed))
+        sets.append(FeatureSet(_vectors(hog, store, chosen, run.device), labels_of(store, chosen)))
     return sets
 
 
@@ -111,10 +111,10 @@ def _mistakes(machine: nn.Module, test: FeatureSet, device: torch.device) -> int
     return int((scores.argmax(1).numpy() != test.labels).sum())
 
 
-def _vectors(hog: HOG, pictures: Pictures, indices: Sequence[int], device: torch.device) -> NDArray[np.float16]:
+def _vectors(hog: HOG, store: ImageStore, indices: Sequence[int], device: torch.device) -> NDArray[np.float16]:
     rows = np.empty((len(indices), hog.dimensions), np.float16)
     parts = [indices[start : start + 64] for start in range(0, len(indices), 64)]
     with torch.inference_mode(), one_torch_thread():
-        for number, images in enumerate(pictures.stream(parts)):
+        for number, images in enumerate(store.stream(parts)):
             rows[64 * number : 64 * number + len(images)] = hog(images.to(device)).cpu().numpy()
     return rows

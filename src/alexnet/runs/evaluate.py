@@ -1,10 +1,10 @@
-"""`alexnet evaluate`: a finished run measured on its own test set, another split, or other pictures."""
+"""`alexnet evaluate`: a finished run measured on its own test set, another split, or other images."""
 
 from pathlib import Path
 
 from alexnet.data.dataset import SPLIT_NAMES, Dataset, Part
 from alexnet.data.open import open_dataset
-from alexnet.data.pipeline.image_store import open_pictures
+from alexnet.data.pipeline.image_store import open_images
 from alexnet.errors import AlexNetError, BadDataset, BadRun
 from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.evaluation.views import VIEWS, View
@@ -13,7 +13,7 @@ from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.workers import device_of, own_processors
 from alexnet.runtime.device import autocast, choose_precision
-from alexnet.runtime.distributed import World, joined_world
+from alexnet.runtime.distributed import Workers, join_workers
 from alexnet.storage.files import read_object
 
 
@@ -26,30 +26,30 @@ def evaluate_run(
     device: str = "auto",
     workers: int | None = None,
 ) -> Evaluation:
-    """Measure the classifier of `run` on a split of the pictures it was trained on, or on `data`.
+    """Measure the classifier of `run` on a split of the images it was trained on, or on `data`.
 
-    `data` that holds all pictures of the run, by name, is the run's own, moved: the run's split is used. Of other pictures, the
-    split is used if they have one, else all. Workers that torchrun has started share the pictures.
+    `data` that holds all images of the run, by name, is the run's own, moved: the run's split is used. Of other images, the
+    split is used if they have one, else all. Workers that torchrun has started share the images.
     Raises BadRun, BadDataset with what to do.
     """
     if split not in SPLIT_NAMES:
         raise BadDataset(f"There is no split '{split}'; use {', '.join(SPLIT_NAMES)}.")
     if views not in VIEWS:
         raise AlexNetError(f"There is no view '{views}'; use {', '.join(VIEWS)}.")
-    with joined_world(device) as world:
+    with join_workers(device) as world:
         classifier, folder = load(run, device=str(device_of(device, world))), RunFolder(Path(run))
         dataset = open_dataset(data if data is not None else _own_data(folder))
         indices = _own_split(folder, dataset, split) if data is None or _is_own(folder, dataset) else _split_of(dataset, split)
         return _measured(classifier, dataset, indices, views, own_processors(world) if workers is None else workers, world)
 
 
-def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view: View, workers: int, world: World) -> Evaluation:
+def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view: View, workers: int, world: Workers) -> Evaluation:
     preprocess = classifier.card.preprocess
     part = Part(dataset, indices)
-    pictures = open_pictures(part, preprocess.stored_size, preprocess.fit, workers=workers, check=False, world=world)
+    store = open_images(part, preprocess.stored_size, preprocess.fit, workers=workers, check=False, world=world)
     with autocast(choose_precision("auto", classifier.device), classifier.device):
         return evaluate(
-            classifier.model, part, pictures, pictures.readable, classifier.classes, view=view, flip=classifier.card.flip, world=world
+            classifier.model, part, store, store.readable, classifier.classes, view=view, flip=classifier.card.flip, world=world
         )
 
 
@@ -72,7 +72,7 @@ def _own_split(folder: RunFolder, dataset: Dataset, split: str) -> list[int]:
 
 
 def _is_own(folder: RunFolder, dataset: Dataset) -> bool:
-    """Whether the data set holds every picture of the run, by name: then most of them were trained on, and only its split is fair."""
+    """Whether the data set holds every image of the run, by name: then most of them were trained on, and only its split is fair."""
     if not folder.splits.exists():
         return False
     names = {item.name for item in dataset.items}

@@ -11,7 +11,7 @@ import torch
 
 from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.augment import centre_crop
-from alexnet.data.pipeline.image_store import Pictures
+from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.data.preprocess import Preprocess
 from alexnet.evaluation.evaluate import Evaluation, evaluate, worst_mistakes
 from alexnet.i18n.phrases import beside
@@ -29,29 +29,29 @@ from alexnet.runs.report.page import write_report
 from alexnet.runs.report.published import published_numbers
 from alexnet.runs.report.record import Mistake, RunReport
 from alexnet.runs.report.record_json import report_text
-from alexnet.runs.result import Fitted, Result, kept_result
+from alexnet.runs.result import FitResult, Result, result_from_json
 from alexnet.runtime.device import autocast, choose_precision
 from alexnet.runtime.machine import peak_memory
-from alexnet.storage.files import read_object, write_whole
+from alexnet.storage.files import read_object, write_atomically
 
 WORST = 24  # mistakes that the report shows
-TIMED_PICTURES = 64  # for the time that one picture takes
+TIMED_IMAGES = 64  # for the time that one image takes
 
 
-def conclude(run: Run, fitted: Fitted, preprocess: Preprocess, pictures: Pictures, splits: Splits, baseline: Baseline | None) -> Result:
+def finish(run: Run, fitted: FitResult, preprocess: Preprocess, store: ImageStore, splits: Splits, baseline: Baseline | None) -> Result:
     """Test, save, report. Several workers share the test; the first one writes, and all get its result."""
-    evaluations = _evaluations(run, fitted.model, pictures, splits)
+    evaluations = _evaluations(run, fitted.model, store, splits)
     if run.world.first:
-        _write(run, fitted, preprocess, pictures, splits, evaluations, baseline)
+        _write(run, fitted, preprocess, store, splits, evaluations, baseline)
     run.world.wait()
-    return kept_result(read_object(run.folder.result, RESULT_KEYS))
+    return result_from_json(read_object(run.folder.result, RESULT_KEYS))
 
 
 def _write(
     run: Run,
-    fitted: Fitted,
+    fitted: FitResult,
     preprocess: Preprocess,
-    pictures: Pictures,
+    store: ImageStore,
     splits: Splits,
     evaluations: dict[str, Evaluation],
     baseline: Baseline | None,
@@ -72,26 +72,26 @@ def _write(
         versions=versions(),
     )
     Classifier(fitted.model, card, device=str(run.device)).save(run.folder.model)
-    result = _result(run, fitted, pictures, splits, first if splits.test else None, baseline)
-    write_whole(run.folder.answers, answers_csv(run, first))
-    report = _report(run, fitted, pictures, splits, evaluations, baseline)
-    write_whole(run.folder.kept_report, report_text(report))
+    result = _result(run, fitted, store, splits, first if splits.test else None, baseline)
+    write_atomically(run.folder.answers, answers_csv(run, first))
+    report = _report(run, fitted, store, splits, evaluations, baseline)
+    write_atomically(run.folder.kept_report, report_text(report))
     write_report(report, run.folder.report)
-    write_whole(run.folder.result, json.dumps(asdict(result), ensure_ascii=False))
+    write_atomically(run.folder.result, json.dumps(asdict(result), ensure_ascii=False))
 
 
-def _evaluations(run: Run, model: ImageModel, pictures: Pictures, splits: Splits) -> dict[str, Evaluation]:
+def _evaluations(run: Run, model: ImageModel, store: ImageStore, splits: Splits) -> dict[str, Evaluation]:
     """Every view of the test set, or, where there is none, of the validation set that also chose the model."""
     split, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
     flip, classes = run.dataset.traits.flip, run.dataset.classes
     with autocast(choose_precision(run.recipe.training.precision, run.device), run.device):  # as it was trained and validated
         return {
-            f"{split}, {view}": evaluate(model, run.dataset, pictures, indices, classes, view=view, flip=flip, world=run.world)
+            f"{split}, {view}": evaluate(model, run.dataset, store, indices, classes, view=view, flip=flip, world=run.world)
             for view in views_of(run.recipe.views)
         }
 
 
-def _result(run: Run, fitted: Fitted, pictures: Pictures, splits: Splits, test: Evaluation | None, baseline: Baseline | None) -> Result:
+def _result(run: Run, fitted: FitResult, store: ImageStore, splits: Splits, test: Evaluation | None, baseline: Baseline | None) -> Result:
     return Result(
         run=str(run.folder.path),
         model=run.recipe.model,
@@ -101,7 +101,7 @@ def _result(run: Run, fitted: Fitted, pictures: Pictures, splits: Splits, test: 
         images_per_second=fitted.images_per_second,
         validation_error=fitted.validation_error,
         test_error=test.top1_error if test else None,
-        skipped=len(pictures.skipped),
+        skipped=len(store.skipped),
         report=str(run.folder.report),
         model_reason=run.reason,
         n_train=len(splits.train),
@@ -110,15 +110,15 @@ def _result(run: Run, fitted: Fitted, pictures: Pictures, splits: Splits, test: 
         parameters=fitted.parameters,
         macs=fitted.macs,
         bytes=sum(file.stat().st_size for file in run.folder.model.iterdir()),
-        predict_milliseconds=_milliseconds(run, fitted.model, pictures, splits),
+        predict_milliseconds=_milliseconds(run, fitted.model, store, splits),
         peak_memory_bytes=peak_memory(),
         baseline=asdict(baseline) if baseline else None,
     )
 
 
-def _milliseconds(run: Run, model: ImageModel, pictures: Pictures, splits: Splits) -> float:
-    """Milliseconds that one decoded picture takes, in a batch; the second of two passes counts."""
-    images = next(pictures.stream([splits.validation[:TIMED_PICTURES]])).to(run.device)
+def _milliseconds(run: Run, model: ImageModel, store: ImageStore, splits: Splits) -> float:
+    """Milliseconds that one decoded image takes, in a batch; the second of two passes counts."""
+    images = next(store.stream([splits.validation[:TIMED_IMAGES]])).to(run.device)
     images = centre_crop(images, model.image_size)
     passed = 0.0
     with torch.inference_mode(), autocast(choose_precision(run.recipe.training.precision, run.device), run.device):
@@ -131,8 +131,8 @@ def _milliseconds(run: Run, model: ImageModel, pictures: Pictures, splits: Split
 
 def _report(
     run: Run,
-    fitted: Fitted,
-    pictures: Pictures,
+    fitted: FitResult,
+    store: ImageStore,
     splits: Splits,
     evaluations: dict[str, Evaluation],
     baseline: Baseline | None,
@@ -151,9 +151,9 @@ def _report(
         history=fitted.history,
         evaluations={title: evaluation.to_json() for title, evaluation in evaluations.items()},
         reliability=first.reliability,
-        mistakes=_mistakes(run, pictures, first),
+        mistakes=_mistakes(run, store, first),
         filters=fitted.filters,
-        skipped=[asdict(skip) for skip in pictures.skipped],
+        skipped=[asdict(skip) for skip in store.skipped],
         environment=environment(run.device) | ({"workers": f"{run.world.size}, layout {run.layout}"} if run.world.size > 1 else {}),
         layers=fitted.layers,
         baseline=_beside(baseline, first.top1_error) if baseline else None,
@@ -169,11 +169,11 @@ def _beside(baseline: Baseline, error: float) -> dict[str, Any]:
     return {"in a sentence": beside(asdict(baseline), error), **asdict(baseline)}
 
 
-def _mistakes(run: Run, pictures: Pictures, evaluation: Evaluation) -> Sequence[Mistake]:
+def _mistakes(run: Run, store: ImageStore, evaluation: Evaluation) -> Sequence[Mistake]:
     worst = worst_mistakes(evaluation, WORST)
-    shown = pictures.stream([[mistake.index] for mistake in worst])
+    shown = store.stream([[mistake.index] for mistake in worst])
     names = [run.dataset.items[mistake.index].name for mistake in worst]
     return [
-        Mistake(picture=image[0], name=name, true=mistake.true, predicted=mistake.predicted, probability=mistake.probability)
+        Mistake(image=image[0], name=name, true=mistake.true, predicted=mistake.predicted, probability=mistake.probability)
         for image, name, mistake in zip(shown, names, worst, strict=True)
     ]

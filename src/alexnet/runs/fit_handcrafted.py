@@ -1,4 +1,4 @@
-"""A hand-crafted system fitted to a run's pictures: dictionaries from a sample, features on disk, one convex problem."""
+"""A hand-crafted system fitted to a run's images: dictionaries from a sample, features on disk, one convex problem."""
 
 import time
 from collections import deque
@@ -13,25 +13,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alexnet.data.curation.splits import Splits
-from alexnet.data.pipeline.image_store import Pictures
+from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.errors import BadDataset, Interrupted
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
 from alexnet.models.handcrafted.model import PIXELS_AT_ONCE, HandcraftedModel
 from alexnet.models.handcrafted.systems import FeatureConfig
-from alexnet.recipes.overrides import changed
+from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.runs.folder import Run
 from alexnet.runs.prepare import labels_of
-from alexnet.runs.result import Fitted
+from alexnet.runs.result import FitResult
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.events import Extracting, Message
-from alexnet.training.dictionaries import fit_dictionary, sampled, spread, wanted_descriptors
+from alexnet.training.dictionaries import fit_dictionary, sample_indices, sampled, wanted_descriptors
 from alexnet.training.feature_cache import LARGEST, FeatureCache, Rows, digest_of, forget
 from alexnet.training.svm.candidates import Trial
 from alexnet.training.svm.model_selection import Choice, choose
 from alexnet.training.svm.rows import FeatureSet
 
-SAMPLED_PICTURES = 2_000  # at most, for PCA, words and Gaussians
+SAMPLED_IMAGES = 2_000  # at most, for PCA, words and Gaussians
 METHODS = {
     "primal": "Newton-like steps in the primal, to the tolerance",
     "dual": "coordinate ascent in the dual, to the tolerance or the last pass",
@@ -41,21 +41,21 @@ METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class _Extraction:
-    """What features of which pictures, in order."""
+    """What features of which images, in order."""
 
     features: nn.Module
-    pictures: Pictures
+    store: ImageStore
     indices: tuple[int, ...]
 
 
-def fit_system(run: Run, pictures: Pictures, splits: Splits) -> Fitted:
+def fit_handcrafted(run: Run, store: ImageStore, splits: Splits) -> FitResult:
     """Fit the recipe's system; an interrupted extraction goes on where it stopped, the rest is done again."""
     run.recipe = recipe = _resolved(run)
     started = time.monotonic()
-    dictionaries = _dictionaries(run, pictures, splits)
+    dictionaries = _dictionaries(run, store, splits)
     features = build_features(recipe.features, recipe.preprocess.image_size, dictionaries).to(run.device).eval()
-    rows, rate = _extracted(run, _Extraction(features, pictures, splits.train + splits.validation), dictionaries)
-    train, labels = len(splits.train), labels_of(pictures, splits.train + splits.validation)
+    rows, rate = _extracted(run, _Extraction(features, store, splits.train + splits.validation), dictionaries)
+    train, labels = len(splits.train), labels_of(store, splits.train + splits.validation)
     choice = choose(
         FeatureSet(rows[:train], labels[:train]),
         FeatureSet(rows[train:], labels[train:]),
@@ -72,10 +72,10 @@ def fit_system(run: Run, pictures: Pictures, splits: Splits) -> Fitted:
     model = HandcraftedModel(recipe.features, dictionaries, choice.machine, image_size=size, classes=classes).to(run.device)
     del rows
     forget(run.folder.features)
-    return Fitted(
+    return FitResult(
         model=model,
         validation_error=choice.validation_error,
-        epochs=1.0,  # each picture is looked at once
+        epochs=1.0,  # each image is looked at once
         seconds=time.monotonic() - started,
         images_per_second=rate,
         parameters=model.parameters_fitted,
@@ -86,13 +86,13 @@ def fit_system(run: Run, pictures: Pictures, splits: Splits) -> Fitted:
 
 
 def _resolved(run: Run) -> Recipe:
-    """The run's recipe, without a fit on validation pictures where others learn from so many pictures, or from the same ones."""
+    """The run's recipe, without a fit on validation images where others learn from so many images, or from the same ones."""
     shared = run.recipe.fraction < 1 or run.splits is not None
-    return changed(run.recipe, {"solver.refit": False}) if shared else run.recipe
+    return with_overrides(run.recipe, {"solver.refit": False}) if shared else run.recipe
 
 
 def solver_story(choice: Choice, training: int, validation: int) -> dict[str, object]:
-    """What the convex problem said of these numbers of pictures, for the report and for JSON: the certificate that no network has."""
+    """What the convex problem said of these numbers of images, for the report and for JSON: the certificate that no network has."""
     return {
         "kernel": choice.kernel + ("" if choice.exact else " (explicit map)" if choice.kernel != "linear" else ""),
         **({"method": METHODS[choice.method]} if choice.method else {}),
@@ -122,17 +122,17 @@ def _trial(trial: Trial) -> str:
     return f"validation error {trial.validation_error:.2%}, training error {trial.training_error:.2%}, gap {trial.relative_gap:.2%}"
 
 
-def _dictionaries(run: Run, pictures: Pictures, splits: Splits) -> list[Dictionary]:
-    """Fitted on training pictures alone, one for each kind of descriptor."""
+def _dictionaries(run: Run, store: ImageStore, splits: Splits) -> list[Dictionary]:
+    """Fitted on training images alone, one for each kind of descriptor."""
     config, size, seed = run.recipe.features, run.recipe.preprocess.image_size, run.recipe.seed
     if not dictionaries_needed(config):
         return []
-    chosen = spread(splits.train, SAMPLED_PICTURES, seed)
+    chosen = sample_indices(splits.train, SAMPLED_IMAGES, seed)
     wanted = wanted_descriptors(config)
     found: list[Dictionary] = []
     for describe, positions in _describers(config, size, run.device):
         share = min(1.0, wanted / (positions * len(chosen)))
-        blocks = (block.numpy() for _, block in _in_threads(describe, _batches(run, pictures, chosen), _threads(run)))
+        blocks = (block.numpy() for _, block in _in_threads(describe, _batches(run, store, chosen), _threads(run)))
         sample = sampled(blocks, wanted, share, seed)
         if not len(sample):
             raise BadDataset(
@@ -152,7 +152,7 @@ Describe = Callable[[Tensor], Tensor]  # uint8 images -> descriptors (n, d)
 
 
 def _describers(config: FeatureConfig, image_size: int, device: torch.device) -> list[tuple[Describe, int]]:
-    """For each kind of descriptor: the function, and how many of them a picture has (of interest points, about)."""
+    """For each kind of descriptor: the function, and how many of them an image has (of interest points, about)."""
     if config.descriptor != "sift":
         detector = detector_of(config)
         return [(lambda images: detector(images)[0], 100)]
@@ -164,7 +164,7 @@ def _describers(config: FeatureConfig, image_size: int, device: torch.device) ->
 
 
 def _in_threads(work: Callable[[Tensor], Tensor], batches: Iterator[tuple[int, Tensor]], threads: int) -> Iterator[tuple[int, Tensor]]:
-    """The work on each batch, in order, a few batches ahead; one thread of torch's on each, which for pictures beats many on one."""
+    """The work on each batch, in order, a few batches ahead; one thread of torch's on each, which for images beats many on one."""
     with one_torch_thread(), ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: deque[tuple[int, Future[Tensor]]] = deque()
         for number, images in batches:
@@ -181,22 +181,22 @@ def _without_gradients(work: Callable[[Tensor], Tensor], images: Tensor) -> Tens
         return work(images).cpu()
 
 
-def _batches(run: Run, pictures: Pictures, indices: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
-    """Number of the first picture, and uint8 (n, 3, S, S) on the run's device."""
+def _batches(run: Run, store: ImageStore, indices: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
+    """Number of the first image, and uint8 (n, 3, S, S) on the run's device."""
     size = run.recipe.preprocess.image_size
     count = max(1, min(64, PIXELS_AT_ONCE // size**2))
     parts = [indices[start : start + count] for start in range(0, len(indices), count)]
-    for number, images in enumerate(pictures.stream(parts)):
+    for number, images in enumerate(store.stream(parts)):
         _stop_if_asked(run)
         yield number * count, images.to(run.device)
 
 
 def _extracted(run: Run, extraction: _Extraction, dictionaries: Sequence[Dictionary]) -> tuple[Rows, float]:
-    """The features of all pictures, half precision, and pictures per second (0 where all were there already)."""
+    """The features of all images, half precision, and images per second (0 where all were there already)."""
     recipe, indices = run.recipe, extraction.indices
     settings = {"features": asdict(recipe.features), "preprocess": asdict(recipe.preprocess)}
     tensors = {f"{i}.{name}": value for i, one in enumerate(dictionaries) for name, value in one.items()}
-    content = np.ascontiguousarray(extraction.pictures.fingerprints.digests[list(indices)]).tobytes()
+    content = np.ascontiguousarray(extraction.store.fingerprints.digests[list(indices)]).tobytes()
     key = digest_of(settings, tensors, content)
     cache = FeatureCache(run.folder.features, key, rows=len(indices), dimensions=int(extraction.features.dimensions))  # type: ignore[arg-type]
     started, before = time.monotonic(), cache.done
@@ -208,7 +208,7 @@ def _extracted(run: Run, extraction: _Extraction, dictionaries: Sequence[Diction
 
 def _vectors(run: Run, extraction: _Extraction, first: int) -> Iterator[NDArray[np.floating[Any]]]:
     total, started = len(extraction.indices), time.monotonic()
-    batches = _batches(run, extraction.pictures, extraction.indices[first:])
+    batches = _batches(run, extraction.store, extraction.indices[first:])
 
     def halves(images: Tensor) -> Tensor:
         vectors: Tensor = extraction.features(images)

@@ -15,9 +15,9 @@ from alexnet.data.dataset import SPLIT_NAMES, Dataset
 from alexnet.errors import BadRun
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import differences, from_toml, to_toml
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener
-from alexnet.storage.files import read_object, write_whole
+from alexnet.storage.files import read_object, write_atomically
 
 RESULT_KEYS = ("run", "model", "recipe", "epochs", "seconds", "validation_error", "test_error")
 
@@ -52,7 +52,7 @@ class RunFolder:
             if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
                 raise BadRun(f"{self.path} exists and is no run of alexnet; choose another --out.")
             self.path.mkdir(parents=True, exist_ok=True)
-            write_whole(self.recipe, to_toml(recipe))
+            write_atomically(self.recipe, to_toml(recipe))
         except OSError as error:
             raise BadRun(f"{self.path} cannot be written ({error.strerror}); choose another --out.") from None
 
@@ -76,7 +76,7 @@ class RunFolder:
                 file.write(json.dumps(row) + "\n")
 
     def write_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        """The pictures that were left out: file, class, reason."""
+        """The images that were left out: file, class, reason."""
         if not self.writes:
             return
         partial = self.skipped.with_suffix(".partial")
@@ -89,7 +89,7 @@ class RunFolder:
     def write(self, path: Path, text: str) -> None:
         """One of the folder's text files, whole or not at all."""
         if self.writes:
-            write_whole(path, text)
+            write_atomically(path, text)
 
     def finished(self) -> dict[str, Any] | None:
         """The result of a run that has ended, else None."""
@@ -98,7 +98,7 @@ class RunFolder:
         return read_object(self.result, RESULT_KEYS)
 
     def read_splits(self, dataset: Dataset) -> Splits:
-        """The run's own split of its pictures; raises BadRun when the file is damaged, BadDataset when pictures are gone."""
+        """The run's own split of its images; raises BadRun when the file is damaged, BadDataset when images are gone."""
         return Splits.from_json(dataset, read_object(self.splits, SPLIT_NAMES))
 
 
@@ -115,5 +115,5 @@ class Run:
     should_stop: Callable[[], bool]
     splits: Path | None = None  # a splits.json to use instead of one of our own; the recipe's fraction is taken of it
     started: float = field(default_factory=time.monotonic)
-    world: World = ALONE
+    world: Workers = ALONE
     layout: str = "alone"  # how the network is spread over the workers

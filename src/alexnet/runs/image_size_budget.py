@@ -1,4 +1,4 @@
-"""A picture size for a time budget: measured on a few steps, before the pictures are read at that size."""
+"""An image size for a time budget: measured on a few steps, before the images are read at that size."""
 
 import json
 import time
@@ -18,12 +18,12 @@ from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
 
 SIZES = (224, 192, 160, 128)  # px, for networks made for 224
-WANTED_EPOCHS = 15  # a larger picture is worth it only if each is seen about so often
+WANTED_EPOCHS = 15  # a larger image is worth it only if each is seen about so often
 STEPS = 3
 
 
 def planned_size(planned: Plan, run: Run) -> Recipe:
-    """The run's recipe with the largest picture size that leaves about 15 epochs in the budget, or the smallest size."""
+    """The run's recipe with the largest image size that leaves about 15 epochs in the budget, or the smallest size."""
     recipe, native = planned.recipe, planned.recipe.preprocess.image_size
     if not recipe.training.budget_seconds or native < SIZES[-1]:
         return recipe
@@ -56,7 +56,7 @@ def _macs(recipe: Recipe, classes: int) -> int:
 
 
 def _seconds_per_image(recipe: Recipe, classes: int, device: torch.device) -> float:
-    """The best of a few steps on pictures of noise; the first one is not counted."""
+    """The best of a few steps on images of noise; the first one is not counted."""
     size, training, channels = recipe.preprocess.image_size, recipe.training, recipe.preprocess.channels
     preprocess = Preprocess(image_size=size, stored_size=size, fit="crop", mean=(127.0,) * channels, std=(60.0,) * channels)
     model = build_model(recipe.model, recipe.network, classes, channels, preprocess).to(device)

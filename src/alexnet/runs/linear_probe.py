@@ -10,29 +10,29 @@ from numpy.typing import NDArray
 
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.augment import centre_crop
-from alexnet.data.pipeline.image_store import Pictures
+from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.errors import Interrupted
 from alexnet.inference.classifier import load
 from alexnet.inference.model_card import FROZEN
 from alexnet.models.handcrafted.svm import operations
-from alexnet.models.linear_probe import FrozenModel
+from alexnet.models.linear_probe import LinearProbe
 from alexnet.models.networks.model import NetworkModel
-from alexnet.recipes.overrides import changed
+from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.toml import from_toml
-from alexnet.runs.finish import conclude
+from alexnet.runs.finish import finish
 from alexnet.runs.fit_handcrafted import solver_story
 from alexnet.runs.folder import Run, RunFolder
-from alexnet.runs.prepare import labels_of, read_pictures
-from alexnet.runs.result import Fitted, Result, kept_result
+from alexnet.runs.prepare import labels_of, read_images
+from alexnet.runs.result import FitResult, Result, result_from_json
 from alexnet.runtime.events import Listener, Message, silent
 from alexnet.runtime.machine import processors
-from alexnet.storage.files import read_object, write_whole
+from alexnet.storage.files import read_object, write_atomically
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.model_selection import choose
 from alexnet.training.svm.rows import FeatureSet
 
 
-def frozen_cell(
+def fit_linear_probe(
     network_run: Path,
     out: Path,
     *,
@@ -48,10 +48,10 @@ def frozen_cell(
     started, source, folder = time.monotonic(), RunFolder(Path(network_run)), RunFolder(Path(out))
     classifier = load(network_run, device=device)
     recipe = from_toml(source.recipe)
-    folder.start(changed(recipe, {"model": classifier.card.model + FROZEN}), resume=folder.recipe.exists())
+    folder.start(with_overrides(recipe, {"model": classifier.card.model + FROZEN}), resume=folder.recipe.exists())
     done = folder.finished()
     if done is not None:
-        return kept_result(done)
+        return result_from_json(done)
     run = Run(
         folder,
         recipe,
@@ -63,19 +63,19 @@ def frozen_cell(
         None,
         started,
     )
-    write_whole(folder.splits, source.splits.read_text(encoding="utf-8"))
-    pictures = read_pictures(run, processors() if workers is None else workers)
+    write_atomically(folder.splits, source.splits.read_text(encoding="utf-8"))
+    store = read_images(run, processors() if workers is None else workers)
     assert isinstance(classifier.model, NetworkModel)
-    fitted = _fitted(run, classifier.model, pictures)
-    run.recipe = changed(recipe, {"model": classifier.card.model + FROZEN})
+    fitted = _fitted(run, classifier.model, store)
+    run.recipe = with_overrides(recipe, {"model": classifier.card.model + FROZEN})
     run.started -= float(read_object(source.result, ("seconds",))["seconds"])
-    return conclude(run, fitted, classifier.card.preprocess, pictures, folder.read_splits(run.dataset), None)
+    return finish(run, fitted, classifier.card.preprocess, store, folder.read_splits(run.dataset), None)
 
 
-def _fitted(run: Run, network: NetworkModel, pictures: Pictures) -> Fitted:
+def _fitted(run: Run, network: NetworkModel, store: ImageStore) -> FitResult:
     splits, started = run.folder.read_splits(run.dataset), time.monotonic()
     run.listen(Message(f"The last hidden layer of {len(splits.train) + len(splits.validation):,} pictures ..."))
-    sets = [FeatureSet(_hidden(run, network, pictures, part), labels_of(pictures, part)) for part in (splits.train, splits.validation)]
+    sets = [FeatureSet(_hidden(run, network, store, part), labels_of(store, part)) for part in (splits.train, splits.validation)]
     rate = (len(splits.train) + len(splits.validation)) / (time.monotonic() - started)
     choice = choose(
         *sets,
@@ -86,9 +86,9 @@ def _fitted(run: Run, network: NetworkModel, pictures: Pictures) -> Fitted:
         device=run.device,
         should_stop=run.should_stop,
     )
-    model = FrozenModel(network, choice.machine).to(run.device)
+    model = LinearProbe(network, choice.machine).to(run.device)
     layers = network.network.layers
-    return Fitted(
+    return FitResult(
         model=model,
         validation_error=choice.validation_error,
         epochs=1.0,
@@ -101,11 +101,11 @@ def _fitted(run: Run, network: NetworkModel, pictures: Pictures) -> Fitted:
     )
 
 
-def _hidden(run: Run, network: NetworkModel, pictures: Pictures, indices: Sequence[int]) -> NDArray[np.float16]:
+def _hidden(run: Run, network: NetworkModel, store: ImageStore, indices: Sequence[int]) -> NDArray[np.float16]:
     blocks = []
     parts = [indices[start : start + 64] for start in range(0, len(indices), 64)]
     with torch.inference_mode():
-        for images in pictures.stream(parts):
+        for images in store.stream(parts):
             if run.should_stop():
                 raise Interrupted("Stopped while features are extracted.")
             blocks.append(network.hidden(centre_crop(images.to(run.device), network.image_size)).float().cpu().numpy())

@@ -29,14 +29,14 @@ class Result:
     n_test: int = 0
     test_interval: tuple[float, float] | None = None  # 95%
     parameters: int = 0
-    macs: int = 0  # multiply-accumulates per picture
+    macs: int = 0  # multiply-accumulates per image
     bytes: int = 0  # of the model's files
-    predict_milliseconds: float = 0.0  # a decoded picture, in batches
+    predict_milliseconds: float = 0.0  # a decoded image, in batches
     peak_memory_bytes: int | None = None  # of the whole run; None where the system does not say
     baseline: dict[str, Any] | None = None  # the hand-crafted system beside a network
 
 
-def kept_result(values: Mapping[str, Any]) -> Result:
+def result_from_json(values: Mapping[str, Any]) -> Result:
     """The result that a finished run's file holds, as it was when it was written."""
     interval = values.get("test_interval")
     return Result(**{**values, "test_interval": tuple(interval) if interval else None})
@@ -46,10 +46,10 @@ REPORT_SECONDS = 3.0  # the report and the last files, kept free in a budget
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitted:
+class FitResult:
     """The model with the weights or the strength that validation chose.
 
-    seconds: of fitting alone. images_per_second: training pictures through steps, or through extraction. history: one row an epoch, empty
+    seconds: of fitting alone. images_per_second: training images through steps, or through extraction. history: one row an epoch, empty
     where there are none. machine: the spec of what stands on frozen or hand-crafted features. solver: what the convex problem said.
     """
 
@@ -68,5 +68,5 @@ class Fitted:
 
 
 def views_looked_at(recipe: Recipe) -> int:
-    """How many crops of each test picture the recipe's views look at."""
+    """How many crops of each test image the recipe's views look at."""
     return sum(10 if view == "ten" else 1 for view in views_of(recipe.views))

@@ -15,21 +15,21 @@ from alexnet.data.curation.splits import Splits
 from alexnet.data.dataset import Dataset
 from alexnet.errors import AlexNetError, BadRun
 from alexnet.models.handcrafted.systems import SYSTEMS
-from alexnet.recipes.overrides import changed
+from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.resolve import shapes_only
 from alexnet.recipes.toml import to_toml
 from alexnet.runs.folder import RunFolder
 from alexnet.runtime.device import choose_device
-from alexnet.runtime.distributed import World, is_launched
+from alexnet.runtime.distributed import Workers, is_launched
 from alexnet.runtime.machine import processors
 from alexnet.training.parallel.registry import check_layout
 
-PUBLISHED_BATCH = 128  # pictures a worker, in One weird trick
+PUBLISHED_BATCH = 128  # images a worker, in One weird trick
 SIGHT_SECONDS = 30.0  # for a file of the first worker's to be seen over a network's file system
 
 
-def device_of(name: str, world: World) -> torch.device:
+def device_of(name: str, world: Workers) -> torch.device:
     """The worker's device: of several cards on a machine, each worker has its own. Of the processor it takes its share of threads."""
     device = choose_device(name)
     if world.size == 1:
@@ -42,12 +42,12 @@ def device_of(name: str, world: World) -> torch.device:
     return device
 
 
-def own_processors(world: World) -> int:
+def own_processors(world: Workers) -> int:
     """Threads and processes that decode for this worker."""
     return max(1, processors() // world.local_size)
 
 
-def fit_for_workers(recipe: Recipe, layout: str, classes: int, world: World, asked: Mapping[str, Any]) -> Recipe:
+def adapt_to_workers(recipe: Recipe, layout: str, classes: int, world: Workers, asked: Mapping[str, Any]) -> Recipe:
     """The recipe for this layout, with One weird trick's rates in the hybrid; raises AlexNetError where it cannot be spread so."""
     if world.size == 1:
         return recipe
@@ -57,17 +57,17 @@ def fit_for_workers(recipe: Recipe, layout: str, classes: int, world: World, ask
     said = any(name.replace("-", "_") == "training.conv_learning_rate" for name in asked)
     if layout != "hybrid" or said or recipe.training.batch_size <= PUBLISHED_BATCH:
         return recipe
-    return changed(recipe, {"training.conv_learning_rate": recipe.training.batch_size / PUBLISHED_BATCH})
+    return with_overrides(recipe, {"training.conv_learning_rate": recipe.training.batch_size / PUBLISHED_BATCH})
 
 
-def start_together(folder: RunFolder, recipe: Recipe, dataset: Dataset, world: World, *, resume: bool) -> None:
+def start_together(folder: RunFolder, recipe: Recipe, dataset: Dataset, world: Workers, *, resume: bool) -> None:
     """Make the run folder, or find it again, on all workers, which must be doing the same; raises AlexNetError with the difference."""
     try:
         folder.start(recipe, resume=resume)
         refusal = ""
     except BadRun as problem:
         refusal = str(problem)
-    refusal = world.words_of_first("refusal", refusal)
+    refusal = world.text_from_first("refusal", refusal)
     if refusal:
         raise BadRun(refusal)
     if world.size == 1:
@@ -81,34 +81,34 @@ def start_together(folder: RunFolder, recipe: Recipe, dataset: Dataset, world: W
         time.sleep(0.2)
 
 
-def check_same_splits(splits: Splits, world: World) -> None:
-    """Raise AlexNetError where the workers would train on different pictures."""
+def check_same_splits(splits: Splits, world: Workers) -> None:
+    """Raise AlexNetError where the workers would train on different images."""
     if world.size > 1:
         parts = (np.asarray(part, np.int64).tobytes() for part in (splits.train, splits.validation, splits.test))
         sums = " ".join(f"{zlib.crc32(part):08x}" for part in parts)
         world.check_same("splits", f"{len(splits.train):,} training pictures, checksums {sums}")
 
 
-def needs_out(out: str | Path | None, world: World) -> None:
+def require_out(out: str | Path | None, world: Workers) -> None:
     """Raise BadRun where several workers have no folder that all know."""
     if world.size > 1 and out is None:
         raise BadRun("Several workers need a run folder that all of them know: name it with --out.")
 
 
-def needs_one_process(verb: str) -> None:
+def require_one_process(verb: str) -> None:
     """Raise AlexNetError where torchrun has started several processes for a verb that shares its work out otherwise."""
     if is_launched():
         mistake = AlexNetError(f"alexnet {verb} is one process that starts others itself: start it without torchrun.")
-        mistake.said = os.environ["RANK"] != "0"
+        mistake.reported = os.environ["RANK"] != "0"
         raise mistake
 
 
-def resumes(out: str | Path | None, world: World, *, asked: bool) -> bool:
+def should_resume(out: str | Path | None, world: Workers, *, asked: bool) -> bool:
     """Whether a run is gone on with: asked for, or started anew by the launcher after a worker was lost."""
     return asked or (world.restarts > 0 and out is not None and (Path(out) / "recipe.toml").exists())
 
 
-def launched_as(world: World) -> list[str]:
+def launch_command(world: Workers) -> list[str]:
     """The words in front of `alexnet` that start as many workers again."""
     if world.size == 1:
         return ["alexnet"]

@@ -47,7 +47,7 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """For work on one picture after the other: torch's own threads would spend longer waiting for each other than working."""
+    """For work on one image after the other: torch's own threads would spend longer waiting for each other than working."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

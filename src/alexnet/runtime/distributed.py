@@ -1,7 +1,7 @@
 """The workers of one training: which of them this process is, and the little that they tell each other.
 
 A process that `torchrun` (or another launcher that sets RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT) has not started is a world of one, and
-everything here costs it nothing. Messages are numbers and JSON, never pickle. Knows nothing of models and pictures.
+everything here costs it nothing. Messages are numbers and JSON, never pickle. Knows nothing of models and images.
 """
 
 import json
@@ -31,7 +31,7 @@ LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class World:
+class Workers:
     """Worker `rank` of `size`; `local_rank` of `local_size` on this machine."""
 
     rank: int = 0
@@ -89,7 +89,7 @@ class World:
         """Go on when every worker has come here."""
         self.sum(0.0)
 
-    def words_of_first(self, key: str, words: str) -> str:
+    def text_from_first(self, key: str, words: str) -> str:
         """The first worker's words, on all of them."""
         if self.size == 1:
             return words
@@ -115,7 +115,7 @@ class World:
         return "process {process} on {host}".format(**json.loads(self.store.get(f"worker/{rank}")))
 
 
-ALONE = World()
+ALONE = Workers()
 
 
 def is_launched(environment: Mapping[str, str] = os.environ) -> bool:
@@ -124,14 +124,14 @@ def is_launched(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 @contextmanager
-def joined_world(device: str = "auto") -> Iterator[World]:
+def join_workers(device: str = "auto") -> Iterator[Workers]:
     """The world of this process, with its connections, until the end of the block.
 
     Raises AlexNetError where the workers cannot meet or run different versions, and WorkerLost, naming who, when the connection to another
     worker breaks inside the block, or one is waited for longer than STALL_SECONDS.
     """
     if not is_launched():
-        yield World(restarts=_number("TORCHELASTIC_RESTART_COUNT", 0))
+        yield Workers(restarts=_number("TORCHELASTIC_RESTART_COUNT", 0))
         return
     world = _join(device)
     try:
@@ -140,7 +140,7 @@ def joined_world(device: str = "auto") -> Iterator[World]:
     except AlexNetError as mistake:
         if world.first:
             world.store.set("mistake", str(mistake))
-        mistake.said = not world.first and _first_said(world, str(mistake))
+        mistake.reported = not world.first and _first_said(world, str(mistake))
         raise
     except RuntimeError as problem:  # what torch raises for broken connections has no name of its own
         if not _is_broken_connection(problem):
@@ -150,7 +150,7 @@ def joined_world(device: str = "auto") -> Iterator[World]:
         dist.destroy_process_group()
 
 
-def _join(device: str) -> World:
+def _join(device: str) -> Workers:
     at = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
     patience = timedelta(seconds=stall_seconds())
     try:
@@ -162,7 +162,7 @@ def _join(device: str) -> World:
     except (RuntimeError, ValueError, OSError) as problem:  # DistError, and gloo's without a name
         raise AlexNetError(_no_meeting(at, str(problem))) from None
     store.set(f"worker/{rank}", json.dumps({"host": socket.gethostname(), "process": os.getpid()}))
-    return World(
+    return Workers(
         rank=rank,
         size=size,
         local_rank=_number("LOCAL_RANK", 0),  # a launcher that does not say may have started the others elsewhere
@@ -207,7 +207,7 @@ def _is_broken_connection(problem: RuntimeError) -> bool:
     return isinstance(problem, dist.DistError) or any(word in str(problem) for word in words)
 
 
-def _first_said(world: World, mistake: str) -> bool:
+def _first_said(world: Workers, mistake: str) -> bool:
     """Whether the first worker met the same mistake, and so has told it: one message for all."""
     until = time.monotonic() + SAME_MISTAKE_SECONDS
     while time.monotonic() < until:
@@ -217,7 +217,7 @@ def _first_said(world: World, mistake: str) -> bool:
     return False
 
 
-def _roll_call(world: World, problem: RuntimeError) -> str:
+def _roll_call(world: Workers, problem: RuntimeError) -> str:
     """Who does not answer any more, as a message; each worker that still works says so in the store and waits for the others."""
     try:
         missing = _silent_workers(world)
@@ -229,7 +229,7 @@ def _roll_call(world: World, problem: RuntimeError) -> str:
     return f"No answer from {names}: killed, stopped, or waiting for one that is. Start all workers again with --resume."
 
 
-def _silent_workers(world: World) -> list[int]:
+def _silent_workers(world: Workers) -> list[int]:
     world.store.set(f"alive/{world.rank}", "")
     missing, until = list(range(world.size)), time.monotonic() + ROLL_CALL_SECONDS
     while missing and time.monotonic() < until:

@@ -42,7 +42,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Pictures read so far, before the training."""
+    """Images read so far, before the training."""
 
     done: int
     total: int
@@ -50,7 +50,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Extracting:
-    """Pictures whose features are computed so far."""
+    """Images whose features are computed so far."""
 
     done: int
     total: int

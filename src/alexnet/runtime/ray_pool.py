@@ -1,6 +1,6 @@
 """The same independent work on a Ray cluster, or on a Ray of this machine alone. Ray is an extra: pip install 'alexnet[ray]'.
 
-Each task takes one processor (or a card, where the cluster has some). Pictures and the study's folder must lie under the same path on all
+Each task takes one processor (or a card, where the cluster has some). Images and the study's folder must lie under the same path on all
 machines. Where RAY_ADDRESS is not set, a Ray is started here.
 """
 

@@ -21,7 +21,7 @@ def read_object(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     return value
 
 
-def write_whole(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file beside its place, then move it there in one step, so that nobody ever reads half of it. Text is UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False) as file:

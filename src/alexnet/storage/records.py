@@ -14,6 +14,12 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 LARGEST_FILE = 256_000_000  # bytes
 LARGEST_NUMBER = 2**63 - 1
+FORMER_NAMES = {  # of fields, in files that earlier versions wrote
+    "images": "pictures",
+    "image": "picture",
+    "images_per_class": "pictures_per_class",
+    "images_judged": "pictures_judged",
+}
 DEEPEST = 12  # objects and lists inside each other, where any value may stand
 
 T = TypeVar("T")
@@ -78,8 +84,9 @@ def _built(kind: Any, value: Any, name: str) -> Any:
     _required(isinstance(value, Mapping), value, name, "an object")
     hints, given = get_type_hints(kind), {}
     for field in fields(kind):
-        if field.name in value:
-            given[field.name] = _read(hints[field.name], value[field.name], f"{name}.{field.name}")
+        key = field.name if field.name in value else FORMER_NAMES.get(field.name, field.name)
+        if key in value:
+            given[field.name] = _read(hints[field.name], value[key], f"{name}.{key}")
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"{name} lacks {field.name}")
     return kind(**given)

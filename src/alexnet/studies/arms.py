@@ -8,7 +8,7 @@ from alexnet.data.dataset import Dataset
 from alexnet.errors import AlexNetError, BadDataset, BadRecipe
 from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.models.networks.architecture import NetworkChoices
-from alexnet.recipes.overrides import changed
+from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.resolve import layers_of, plan
 from alexnet.studies.claim import Arm, Changes, Study
@@ -16,8 +16,8 @@ from alexnet.studies.outcome import Outcome
 from alexnet.studies.trial import digest
 
 NETWORK = "alexnet"
-SMALL = 64  # px: smaller pictures are seen at their own size, through 5x5 windows instead of 11x11 ones with stride 4
-BATCH = 32  # pictures a step: in few epochs on few pictures it is steps that move the weights
+SMALL = 64  # px: smaller images are seen at their own size, through 5x5 windows instead of 11x11 ones with stride 4
+BATCH = 32  # images a step: in few epochs on few images it is steps that move the weights
 SMALLEST = 15  # px: 15, 7, 3 and 1 after three poolings
 SETS_THE_SCALE: dict[str, tuple[str, type]] = {
     "network.width": ("width", float),
@@ -48,7 +48,7 @@ class Scale:
 
     size: int  # px a side that the network sees
     width: float  # of the network's maps and units
-    fraction: float  # of the training pictures
+    fraction: float  # of the training images
     epochs: float
 
 
@@ -57,10 +57,10 @@ def seen_side(side: int) -> int:
     return (side + 1) // 8 * 8 - 1
 
 
-def common_recipe(data: str, dataset: Dataset, scale: Scale, fields: Mapping[str, Any]) -> Recipe:
-    """The 2012 network in the quick recipe, at a study's scale; `fields` are the user's own and go before all.
+def common_recipe(data: str, dataset: Dataset, scale: Scale, overrides: Mapping[str, Any]) -> Recipe:
+    """The 2012 network in the quick recipe, at a study's scale; `overrides` are the user's own and go before all.
 
-    Raises BadDataset for pictures that three poolings leave nothing of.
+    Raises BadDataset for images that three poolings leave nothing of.
     """
     side = dataset.native_side()
     if seen_side(side) < SMALLEST:
@@ -72,8 +72,8 @@ def common_recipe(data: str, dataset: Dataset, scale: Scale, fields: Mapping[str
         "fraction": scale.fraction,
         "training.epochs": scale.epochs,
     }
-    own = {name: value for name, value in fields.items() if name not in SETS_THE_SCALE or (side < SMALL and name.startswith("pre"))}
-    chosen = plan(data, dataset, model=NETWORK, recipe="quick", weights=None, seed=None, image_size=None, changes=changes | own)
+    own = {name: value for name, value in overrides.items() if name not in SETS_THE_SCALE or (side < SMALL and name.startswith("pre"))}
+    chosen = plan(data, dataset, model=NETWORK, recipe="quick", weights=None, seed=None, image_size=None, overrides=changes | own)
     return replace(chosen.recipe, name="study")
 
 
@@ -84,9 +84,9 @@ def _small_sizes(side: int) -> dict[str, Any]:
 
 
 def arm_recipe(study: Study, arm: Arm, common: Recipe, dataset: Dataset, *, seed: int) -> Recipe:
-    """The resolved recipe of one run; raises BadRecipe, BadModel or ImageSizeTooSmall for an arm that these pictures do not allow."""
+    """The resolved recipe of one run; raises BadRecipe, BadModel or ImageSizeTooSmall for an arm that these images do not allow."""
     small = dataset.native_side() < SMALL
-    shared = changed(common, _numbers(dict(study.changes) | (dict(study.small) if small else {}), common))
+    shared = with_overrides(common, _numbers(dict(study.changes) | (dict(study.small) if small else {}), common))
     if small and study.small_model:
         shared = replace(shared, model=study.small_model, network=_without_windows(shared.network))
     start = _of_another_model(arm.model, shared, dataset) if arm.model else shared
@@ -119,7 +119,7 @@ def value_of(recipe: Recipe, dotted: str) -> Any:
 def _of_another_model(model: str, shared: Recipe, dataset: Dataset) -> Recipe:
     """A system has a recipe of its own; another network trains as the common one does."""
     if model in SYSTEMS:
-        own = plan(shared.data, dataset, model=model, recipe="quick", weights=None, seed=None, image_size=None, changes={}).recipe
+        own = plan(shared.data, dataset, model=model, recipe="quick", weights=None, seed=None, image_size=None, overrides={}).recipe
         return replace(own, name="study", fraction=shared.fraction)
     choices = NetworkChoices(initialisation=shared.network.initialisation)
     return replace(shared, model=model, network=choices)
@@ -139,10 +139,10 @@ def _times(recipe: Recipe, dotted: str, factor: float) -> float:
 
 def _matched(start: Recipe, shared: Recipe, changes: Changes, classes: int) -> Recipe:
     plain = {name: value for name, value in changes.items() if not isinstance(value, Matching)}
-    recipe = changed(start, _numbers(plain, shared))
+    recipe = with_overrides(start, _numbers(plain, shared))
     for name, value in changes.items():
         if isinstance(value, Matching):
-            recipe = changed(recipe, {name: _matching(recipe, name, value.total, _total(shared, classes, value.total), classes)})
+            recipe = with_overrides(recipe, {name: _matching(recipe, name, value.total, _total(shared, classes, value.total), classes)})
     return recipe
 
 
@@ -155,7 +155,7 @@ def _matching(recipe: Recipe, field: str, what: str, wanted: int, classes: int) 
     low, high = 1, LARGEST_MATCH
     while low < high:
         middle = (low + high + 1) // 2
-        fits = _total(changed(recipe, {field: middle}), classes, what) <= wanted
+        fits = _total(with_overrides(recipe, {field: middle}), classes, what) <= wanted
         low, high = (middle, high) if fits else (low, middle - 1)
     return low
 
@@ -184,7 +184,7 @@ class ResolvedArm:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arms:
-    """All arms of a claim; `reason` says why the claim cannot be studied on these pictures."""
+    """All arms of a claim; `reason` says why the claim cannot be studied on these images."""
 
     seeds: int
     arms: Mapping[str, ResolvedArm]
@@ -197,7 +197,7 @@ class Arms:
 
 
 def resolve(study: Study, common: Recipe, dataset: Dataset, *, seeds: int) -> Arms:
-    """An arm that these pictures do not allow is kept with its reason; if the claim is about it, so is the claim."""
+    """An arm that these images do not allow is kept with its reason; if the claim is about it, so is the claim."""
     arms = {arm.name: _resolved(study, arm.name, common, dataset, seeds) for arm in study.arms}
     reason = next((failure for name in (study.better, study.worse) if (failure := arms[name].failure)), None)
     return Arms(seeds=seeds, arms=arms, reason=reason)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from alexnet.i18n.translate import say
 
-Measure = Literal["error", "epochs"]  # error on the pictures that are tested; passes until TARGET_ERROR on the training pictures
+Measure = Literal["error", "epochs"]  # error on the images that are tested; passes until TARGET_ERROR on the training images
 
 TARGET_ERROR = 0.25  # training error of the paper's figure 1
 
@@ -24,7 +24,7 @@ class Arm:
     changes: Changes = field(default_factory=dict)
     fair: str = "same-recipe"
     model: str = ""  # "": the study's network
-    small: Changes = field(default_factory=dict)  # besides, for pictures that are seen at their own small size
+    small: Changes = field(default_factory=dict)  # besides, for images that are seen at their own small size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,8 +58,8 @@ class Study:
     measure: Measure = "error"
     published: tuple[Published, ...] = ()
     changes: Changes = field(default_factory=dict)
-    small: Changes = field(default_factory=dict)  # besides, for pictures that are seen at their own small size
-    small_model: str = ""  # the network for pictures that are seen at their own small size; "": AlexNet
+    small: Changes = field(default_factory=dict)  # besides, for images that are seen at their own small size
+    small_model: str = ""  # the network for images that are seen at their own small size; "": AlexNet
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""

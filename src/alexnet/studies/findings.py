@@ -26,7 +26,7 @@ class Effect:
     interval: tuple[float, float]
     repeat_noise: float
     seeds: int
-    pictures: int
+    images: int
 
     @property
     def nothing(self) -> float:
@@ -38,7 +38,7 @@ class Effect:
 class ArmFound:
     """An arm over its seeds. None where no run of it has ended well.
 
-    errors: of the judged pictures, one a seed (None: that run failed); interval: 95%, of the mean. against: its effect as `better`
+    errors: of the judged images, one a seed (None: that run failed); interval: 95%, of the mean. against: its effect as `better`
     against the first arm, None for that itself. epochs_to_target: passes to 25% training error, one a seed (None: not reached).
     curves: the history of each seed that has one. gradients, outputs: of each layer before training, mean over seeds. per_class: mean
     error of each class. changes: dotted fields and values, as resolved. failures: reasons, each once.

@@ -16,15 +16,15 @@ Compare = Callable[[str, str], Effect | None]  # names of better and worse
 
 
 def judge(
-    study: Study, outcomes: Outcomes, changes: Mapping[str, Mapping[str, Any]], models: Mapping[str, str], *, same_pictures: bool
+    study: Study, outcomes: Outcomes, changes: Mapping[str, Mapping[str, Any]], models: Mapping[str, str], *, same_images: bool
 ) -> Finding:
     """What the runs say of the claim.
 
     outcomes: of each arm, one a seed, failed ones too; two arms are compared over the seeds that both have a result of. changes: of each
-    arm, dotted fields as resolved. models: of each arm. same_pictures: whether all seeds judge the same pictures, as with a data set that
-    brings its own test pictures; a split of ours differs from seed to seed.
+    arm, dotted fields as resolved. models: of each arm. same_pictures: whether all seeds judge the same images, as with a data set that
+    brings its own test images; a split of ours differs from seed to seed.
     """
-    compare = _comparing(study, outcomes, same_pictures)
+    compare = _comparing(study, outcomes, same_images)
     first = study.arms[0].name
     arms = [
         _arm_found(
@@ -33,7 +33,7 @@ def judge(
             changes=changes[arm.name],
             model=models[arm.name],
             against=None if arm.name == first else compare(arm.name, first),
-            same_pictures=same_pictures,
+            same_images=same_images,
         )
         for arm in study.arms
     ]
@@ -62,7 +62,7 @@ def _wrong(outcomes: Iterable[Outcome]) -> list[NDArray[np.bool_]]:
     return [np.array(one.wrong, dtype=np.bool_) for one in outcomes]
 
 
-def _comparing(study: Study, outcomes: Outcomes, same_pictures: bool) -> Compare:
+def _comparing(study: Study, outcomes: Outcomes, same_images: bool) -> Compare:
     """What compares two arms by the study's measure."""
     noise = _seed_noise(outcomes)
 
@@ -73,7 +73,7 @@ def _comparing(study: Study, outcomes: Outcomes, same_pictures: bool) -> Compare
             found = ratio_effect([_passes(one) for one in firsts], [_passes(one) for one in seconds])
         else:
             pooled = noise.get(better, worse)
-            found = error_effect(_wrong(firsts), _wrong(seconds), same_pictures=same_pictures, pooled=pooled)
+            found = error_effect(_wrong(firsts), _wrong(seconds), same_images=same_images, pooled=pooled)
         return None if found is None else _effect(study, better, worse, found)
 
     return compare
@@ -111,16 +111,16 @@ def _effect(study: Study, better: str, worse: str, found: Difference) -> Effect:
         interval=found.interval,
         repeat_noise=found.repeat_noise,
         seeds=found.seeds,
-        pictures=found.pictures,
+        images=found.images,
     )
 
 
 def _arm_found(
-    arm: Arm, outcomes: Sequence[Outcome], *, changes: Mapping[str, Any], model: str, against: Effect | None, same_pictures: bool
+    arm: Arm, outcomes: Sequence[Outcome], *, changes: Mapping[str, Any], model: str, against: Effect | None, same_images: bool
 ) -> ArmFound:
     ended = [one for one in outcomes if _ended(one)]
     wrong = _wrong(ended)
-    mean, interval = mean_error(wrong, same_pictures=same_pictures) if wrong else (None, None)
+    mean, interval = mean_error(wrong, same_images=same_images) if wrong else (None, None)
     return ArmFound(
         name=arm.name,
         fair=arm.fair,

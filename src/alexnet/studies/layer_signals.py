@@ -11,11 +11,11 @@ from torch.utils.hooks import RemovableHandle
 
 from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.augment import centre_crop
-from alexnet.data.pipeline.image_store import Pictures
+from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.models.networks.model import NetworkModel
 from alexnet.runs.folder import Run
 
-PICTURES = 128  # one batch of the paper's size
+IMAGES = 128  # one batch of the paper's size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,13 +27,13 @@ class Signals:
     seconds: float = 0.0
 
 
-def signals_of(model: NetworkModel, run: Run, pictures: Pictures, splits: Splits) -> Signals:
-    """Of some training pictures, spread evenly. What a layer gives is taken behind its nonlinearity, normalisation and pooling."""
-    indices = splits.train[:: -(-len(splits.train) // PICTURES)]
-    images = centre_crop(next(pictures.stream([indices])), model.image_size).to(run.device)
+def signals_of(model: NetworkModel, run: Run, store: ImageStore, splits: Splits) -> Signals:
+    """Of some training images, spread evenly. What a layer gives is taken behind its nonlinearity, normalisation and pooling."""
+    indices = splits.train[:: -(-len(splits.train) // IMAGES)]
+    images = centre_crop(next(store.stream([indices])), model.image_size).to(run.device)
     given, hooks = _watched(model.network)
     model.eval()  # dropout would make another network of it
-    loss = functional.cross_entropy(model(images), pictures.labels[torch.tensor(indices)].to(run.device))
+    loss = functional.cross_entropy(model(images), store.labels[torch.tensor(indices)].to(run.device))
     loss.backward()
     for hook in hooks:
         hook.remove()

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.errors import BadRun
-from alexnet.storage.files import read_object, write_whole
+from alexnet.storage.files import read_object, write_atomically
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """One arm with one seed. Errors are shares, 0 to 1; the judged pictures are the test pictures, or validation where there is no test.
+    """One arm with one seed. Errors are shares, 0 to 1; the judged images are the test images, or validation where there is no test.
 
-    wrong: of each judged picture, in the order of the split, whether its class was missed. training_error: of the finished network on
-    training pictures as they are, without augmentation and dropout. history: one row an epoch. gradients and outputs: of each layer before
+    wrong: of each judged image, in the order of the split, whether its class was missed. training_error: of the finished network on
+    training images as they are, without augmentation and dropout. history: one row an epoch. gradients and outputs: of each layer before
     training, over one batch: norm of the loss's gradient by the layer's weights; mean absolute value of what the layer, with all that
     follows it up to the next, gives. failure: why there is no result; then the rest is empty.
     """
@@ -29,8 +29,8 @@ class Outcome:
     wrong: Sequence[bool] = ()
     epochs: float = 0.0
     seconds: float = 0.0  # of training
-    evaluation_seconds: float = 0.0  # of looking at the judged pictures and at training pictures
-    overhead_seconds: float = 0.0  # of everything before the fit: splits, pictures, their mean
+    evaluation_seconds: float = 0.0  # of looking at the judged images and at training images
+    overhead_seconds: float = 0.0  # of everything before the fit: splits, images, their mean
     n_train: int = 0
     parameters: int = 0
     macs: int = 0
@@ -45,7 +45,7 @@ class Outcome:
 def write_outcome(outcome: Outcome, path: Path) -> None:
     """Write it whole; `wrong` as a text of 0 and 1."""
     values = asdict(outcome) | {"wrong": "".join("01"[one] for one in outcome.wrong)}
-    write_whole(path, json.dumps(values, ensure_ascii=False, allow_nan=False))
+    write_atomically(path, json.dumps(values, ensure_ascii=False, allow_nan=False))
 
 
 def read_outcome(path: Path) -> Outcome:

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 
 from alexnet.errors import BadRecipe, BadRun, did_you_mean
 from alexnet.i18n.units import seconds_of
-from alexnet.recipes.overrides import changed
+from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import MOST_SEEDS, Recipe
-from alexnet.storage.files import read_object, write_whole
+from alexnet.storage.files import read_object, write_atomically
 from alexnet.studies.arms import NETWORK, Scale
 from alexnet.studies.registry import find_studies
 
@@ -22,14 +22,14 @@ NOT_OF_A_STUDY = re.compile(r"(training\.budget[_-]seconds|seed)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class StudyRequest:
     """Two requests that differ in claims or seeds alone are one study, extended. scale: None until it has been planned."""
 
     data: str
     claims: tuple[str, ...]
     seeds: int = DEFAULT_SEEDS
     budget: str = DEFAULT_BUDGET
-    fields: Mapping[str, Any] = field(default_factory=dict)  # of the common recipe, the user's own
+    overrides: Mapping[str, Any] = field(default_factory=dict)  # of the common recipe, the user's own
     scale: Scale | None = None
 
     @property
@@ -38,56 +38,60 @@ class Request:
         return seconds_of(self.budget)
 
 
-def request_of(
+def study_request(
     data: str,
     *,
     claims: str | tuple[str, ...] | None = None,
     seeds: int | None = None,
     budget: str | None = None,
-    fields: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     on: str = "local",
-) -> Request:
+) -> StudyRequest:
     """The request in the user's words, checked; what is None has its default. Raises BadRecipe with what to say instead."""
     if on not in get_args(Where):
         raise BadRecipe(f"--on is '{on}'; it can be {' or '.join(get_args(Where))}. {did_you_mean(on, get_args(Where))}")
-    asked = Request(
+    asked = StudyRequest(
         data=data,
         claims=tuple(study.claim for study in find_studies(claims)),
         seeds=DEFAULT_SEEDS if seeds is None else seeds,
         budget=DEFAULT_BUDGET if budget is None else budget,
-        fields={name.replace("-", "_"): value for name, value in (fields or {}).items()},
+        overrides={name.replace("-", "_"): value for name, value in (overrides or {}).items()},
     )
     if not 2 <= asked.seeds < MOST_SEEDS:
         raise BadRecipe(f"--seeds is {asked.seeds}; a study compares paired runs and needs 2 seeds or more, 3 by default.")
-    for name in asked.fields:
+    for name in asked.overrides:
         if NOT_OF_A_STUDY.fullmatch(name):
             raise BadRecipe(f"{name} cannot be set in a study: it has --seeds and --budget for all its runs together.")
     seconds_of(asked.budget)
-    changed(Recipe(name="study", data=data, model=NETWORK), asked.fields)  # names and values, before anything runs
+    with_overrides(Recipe(name="study", data=data, model=NETWORK), asked.overrides)  # names and values, before anything runs
     return asked
 
 
-def keep_request(request: Request, path: Path) -> None:
+def save_study_request(request: StudyRequest, path: Path) -> None:
     """Write it down, whole."""
-    write_whole(path, json.dumps(asdict(request), ensure_ascii=False, indent=1) + "\n")
+    write_atomically(path, json.dumps(asdict(request), ensure_ascii=False, indent=1) + "\n")
 
 
-def kept_request(path: Path) -> Request | None:
+def load_study_request(path: Path) -> StudyRequest | None:
     """The request of a study that was begun there; None where there is none. Raises BadRun when the file is damaged."""
     if not path.exists():
         return None
-    saved = read_object(path, Request.__slots__)
+    saved = read_object(path, [name for name in StudyRequest.__slots__ if name != "overrides"])
     try:
         scale = Scale(**saved["scale"]) if saved["scale"] else None
-        asked = request_of(
-            saved["data"], claims=tuple(saved["claims"]), seeds=saved["seeds"], budget=saved["budget"], fields=saved["fields"]
+        asked = study_request(
+            saved["data"],
+            claims=tuple(saved["claims"]),
+            seeds=saved["seeds"],
+            budget=saved["budget"],
+            overrides=saved.get("overrides", saved.get("fields")),  # "fields" in earlier versions
         )
     except (TypeError, ValueError, AttributeError) as error:
         raise BadRun(f"{path} is damaged ({error}); choose another --out.") from None
     return replace(asked, scale=scale)
 
 
-def extended(kept: Request, asked: Request, said: Mapping[str, Any], path: Path) -> Request:
+def extended(kept: StudyRequest, asked: StudyRequest, said: Mapping[str, Any], path: Path) -> StudyRequest:
     """The kept study with the claims and the seeds asked for now added; raises BadRun where anything else that was said differs.
 
     said: the words of now, None where nothing was said. A study that has no plan yet takes all of them.
@@ -96,8 +100,8 @@ def extended(kept: Request, asked: Request, said: Mapping[str, Any], path: Path)
         raise BadRun(f"{path} holds a study of {kept.data}, not of {asked.data}; choose another --out.")
     if kept.scale is None:
         return replace(kept, **{name: getattr(asked, name) for name, value in said.items() if value})
-    if said.get("fields") and dict(asked.fields) != dict(kept.fields):
-        raise BadRun(f"{path} holds a study with other fields ({dict(kept.fields)}); say the same, or choose another --out.")
+    if said.get("overrides") and dict(asked.overrides) != dict(kept.overrides):
+        raise BadRun(f"{path} holds a study with other fields ({dict(kept.overrides)}); say the same, or choose another --out.")
     claims = find_studies(tuple({*kept.claims, *(asked.claims if said.get("claims") is not None else ())}))
     seeds = max(kept.seeds, asked.seeds if said.get("seeds") is not None else 0)
     return replace(kept, claims=tuple(study.claim for study in claims), seeds=seeds)

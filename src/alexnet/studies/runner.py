@@ -17,17 +17,17 @@ from alexnet.storage.files import read_object
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, Scale, common_recipe, resolve
 from alexnet.studies.outcome import Outcome, read_outcome
 from alexnet.studies.registry import STUDIES
-from alexnet.studies.request import Request, StudyFolder
+from alexnet.studies.request import StudyFolder, StudyRequest
 from alexnet.studies.scale import CLOSING_SECONDS, Workload, choose_scale, expected_half_width, probe, scales
 from alexnet.studies.trial import Trial, digest, run_trial
 
 
 @dataclass(slots=True)
-class Course:
+class StudyState:
     """What a study's steps hand to each other."""
 
     folder: StudyFolder
-    request: Request
+    request: StudyRequest
     dataset: Dataset
     device: str
     processes: int
@@ -37,15 +37,15 @@ class Course:
     started: float = field(default_factory=time.monotonic)
 
 
-def make_splits_of_seeds(course: Course) -> None:
-    """The split of each seed, from one reading of the pictures."""
+def make_splits_of_seeds(course: StudyState) -> None:
+    """The split of each seed, from one reading of the images."""
     missing = {seed: path for seed in range(course.request.seeds) if not (path := course.folder.splits_of(seed)).exists()}
     if missing:
         course.listen(Message(f"Reading {len(course.dataset.items):,} pictures of {len(course.dataset.classes)} classes ..."))
         share_splits(course.dataset, missing, workers=processors(), listen=course.listen)
 
 
-def planned(course: Course) -> Request:
+def planned(course: StudyState) -> StudyRequest:
     """The request with a scale: its own, or the largest that the budget holds; tells what to expect."""
     request = course.request
     if request.scale is not None:
@@ -78,45 +78,45 @@ def planned(course: Course) -> Request:
     return replace(request, scale=scale)
 
 
-def _asked_epochs(request: Request) -> float | None:
-    epochs = request.fields.get("training.epochs")
+def _asked_epochs(request: StudyRequest) -> float | None:
+    epochs = request.overrides.get("training.epochs")
     return None if epochs is None else float(epochs)
 
 
-def _candidates(course: Course, train: int) -> list[Scale]:
+def _candidates(course: StudyState, train: int) -> list[Scale]:
     """The scales to choose from, with what the user has said in each."""
-    said = {part: kind(course.request.fields[name]) for name, (part, kind) in SETS_THE_SCALE.items() if name in course.request.fields}
+    said = {part: kind(course.request.overrides[name]) for name, (part, kind) in SETS_THE_SCALE.items() if name in course.request.overrides}
     return list(dict.fromkeys(replace(scale, **said) for scale in scales(course.dataset, train)))
 
 
-def _recipes_of_a_seed(course: Course, scale: Scale) -> list[Recipe]:
+def _recipes_of_a_seed(course: StudyState, scale: Scale) -> list[Recipe]:
     """The common recipe first, then every other arm's, each once."""
-    common = common_recipe(course.request.data, course.dataset, scale, course.request.fields)
+    common = common_recipe(course.request.data, course.dataset, scale, course.request.overrides)
     arms = [resolve(STUDIES[claim], common, course.dataset, seeds=1) for claim in course.request.claims]
     return list({digest(recipe): recipe for recipe in [common, *(recipe for one in arms for recipe in one.recipes)]}.values())
 
 
-def _probed(course: Course, recipe: Recipe) -> float:
-    """Seconds a picture, in as many processes at once as will train."""
+def _probed(course: StudyState, recipe: Recipe) -> float:
+    """Seconds an image, in as many processes at once as will train."""
     tasks = [(recipe, course.device)] * course.processes
     measured = [seconds for _, seconds in in_pool(probe, tasks, processes=course.processes, should_stop=course.should_stop)]
     return max(measured)
 
 
-def _plan_words(scale: Scale, work: Workload, side: int, request: Request) -> str:
+def _plan_words(scale: Scale, work: Workload, side: int, request: StudyRequest) -> str:
     """The plan in one line, and the interval to expect."""
-    pictures = round(scale.fraction * work.train)
+    images = round(scale.fraction * work.train)
     seen = f"{scale.size} px, " if side >= SMALL else ""
     half = expected_half_width(work.judged, work.seeds)
     runs, claims = len(work.recipes) * work.seeds, f"{len(request.claims)} claim{'s' * (len(request.claims) > 1)}"
     return (
-        f"Plan: {runs} runs ({claims}, {work.seeds} seeds), {seen}{scale.width:g} of the network's width, {pictures:,} pictures, "
+        f"Plan: {runs} runs ({claims}, {work.seeds} seeds), {seen}{scale.width:g} of the network's width, {images:,} pictures, "
         f"{scale.epochs:g} epochs; at most about {duration(request.budget_seconds)}. Expect differences to be known within "
         f"± {100 * half:.1f} points ({work.judged:,} pictures judge)."
     )
 
 
-def run_all(course: Course, arms: Mapping[str, Arms]) -> dict[str, Outcome]:
+def run_all(course: StudyState, arms: Mapping[str, Arms]) -> dict[str, Outcome]:
     """Every different run once, by digest: found again, or made; a line for each as it ends."""
     trials = _trials(course, arms)
     done = {key: read_outcome(trial.outcome) for key, trial in trials.items() if trial.outcome.exists()}
@@ -134,13 +134,13 @@ def run_all(course: Course, arms: Mapping[str, Arms]) -> dict[str, Outcome]:
     return done
 
 
-def _made(course: Course, todo: Sequence[Trial]) -> Iterator[tuple[int, Outcome]]:
+def _made(course: StudyState, todo: Sequence[Trial]) -> Iterator[tuple[int, Outcome]]:
     run = on_ray if course.on_ray else in_pool
     return run(run_trial, todo, processes=course.processes, should_stop=course.should_stop)
 
 
-def _trials(course: Course, arms: Mapping[str, Arms]) -> dict[str, Trial]:
-    """By digest; what sees pictures of one size together, so that a process decodes them once; of it the first seed before the second."""
+def _trials(course: StudyState, arms: Mapping[str, Arms]) -> dict[str, Trial]:
+    """By digest; what sees images of one size together, so that a process decodes them once; of it the first seed before the second."""
 
     def place(recipe: Recipe) -> tuple[str, int, int]:
         return recipe.preprocess.fit, recipe.preprocess.stored_size, recipe.seed

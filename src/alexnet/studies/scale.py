@@ -1,4 +1,4 @@
-"""How large the runs of a study are, so that all of them fit into a time: picture size, width, share of the pictures, epochs.
+"""How large the runs of a study are, so that all of them fit into a time: image size, width, share of the images, epochs.
 
 The common recipe's speed is measured in the pool itself, all processes at once; other arms are reckoned from their multiply-accumulates.
 """
@@ -25,24 +25,24 @@ from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
 
 WIDE = ((224, 1.0), (160, 1.0), (128, 0.5), (96, 0.5), (64, 0.5), (64, 0.25))  # px and width, for photos; the last is the least
-NARROW = (1.0, 0.5, 0.25, 0.125)  # widths for pictures that are seen at their own size
-SHARES = (1.0, 0.5, 0.3, 0.2)  # of the training pictures
-FEWEST_PICTURES = 2_000  # that a share may leave
+NARROW = (1.0, 0.5, 0.25, 0.125)  # widths for images that are seen at their own size
+SHARES = (1.0, 0.5, 0.3, 0.2)  # of the training images
+FEWEST_IMAGES = 2_000  # that a share may leave
 ENOUGH_EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 10, 3, 30
 PROBE_SECONDS = 1.5
 FIXED_SECONDS = 2.0  # of each run besides steps and evaluation
-FORWARD = 0.4  # of a step's time that looking at a picture once takes
+FORWARD = 0.4  # of a step's time that looking at an image once takes
 LIKE_MACS = 0.6  # share of a step's time that grows with multiply-accumulates
-SYSTEM_SECONDS = 6e-6  # a hand-crafted system's, for each pixel of a picture: descriptors, encoding, machine; measured on one core
+SYSTEM_SECONDS = 6e-6  # a hand-crafted system's, for each pixel of an image: descriptors, encoding, machine; measured on one core
 CLOSING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workload:
-    """What there is to do at one scale: the recipes of all different arms (one seed), and the pictures each of them sees."""
+    """What there is to do at one scale: the recipes of all different arms (one seed), and the images each of them sees."""
 
     recipes: Sequence[Recipe]
-    train: int  # pictures, before the share
+    train: int  # images, before the share
     validation: int
     judged: int
     classes: int
@@ -50,7 +50,7 @@ class Workload:
 
 
 def probe(task: tuple[Recipe, str], should_stop: Callable[[], bool]) -> float:
-    """Seconds of training for each picture, of a recipe on a device: steps of its network on noise, the first one not counted."""
+    """Seconds of training for each image, of a recipe on a device: steps of its network on noise, the first one not counted."""
     keep_freed_memory()
     recipe, device, sizes = task[0], choose_device(task[1]), task[0].preprocess
     blank = Preprocess(image_size=sizes.image_size, stored_size=sizes.stored_size, fit=sizes.fit, mean=(127.0,) * 3, std=(64.0,) * 3)
@@ -68,34 +68,34 @@ def probe(task: tuple[Recipe, str], should_stop: Callable[[], bool]) -> float:
 
 
 def scales(dataset: Dataset, train: int) -> list[Scale]:
-    """What may be chosen from, the best first: large networks on all pictures before small ones on few."""
+    """What may be chosen from, the best first: large networks on all images before small ones on few."""
     sizes = [(dataset.native_side(), width) for width in NARROW] if dataset.native_side() < SMALL else list(WIDE)
-    shares = [share for share in SHARES if share == 1.0 or share * train >= FEWEST_PICTURES]
+    shares = [share for share in SHARES if share == 1.0 or share * train >= FEWEST_IMAGES]
     ladder = [(size, width, 1.0) for size, width in sizes] + [(*sizes[-1], share) for share in shares[1:]]
     return [Scale(size=size, width=width, fraction=share, epochs=float(ENOUGH_EPOCHS)) for size, width, share in ladder]
 
 
-def seconds_for(work: Workload, seconds_per_picture: float, epochs: float) -> float:
+def seconds_for(work: Workload, seconds_per_image: float, epochs: float) -> float:
     """Seconds of one process that all runs take together."""
     base = work.recipes[0]
     one = base.training.epochs
     return work.seeds * sum(
-        FIXED_SECONDS + _run_seconds(work, recipe, _speed(base, recipe, work.classes) * seconds_per_picture, epochs / one)
+        FIXED_SECONDS + _run_seconds(work, recipe, _speed(base, recipe, work.classes) * seconds_per_image, epochs / one)
         for recipe in work.recipes
     )
 
 
-def _run_seconds(work: Workload, recipe: Recipe, seconds_per_picture: float, factor: float) -> float:
+def _run_seconds(work: Workload, recipe: Recipe, seconds_per_image: float, factor: float) -> float:
     train = recipe.fraction * work.train
     if recipe.model in SYSTEMS:
         return SYSTEM_SECONDS * recipe.preprocess.image_size**2 * (2 * train + work.validation + work.judged)
     epochs = recipe.training.epochs * factor
     looks = (math.ceil(epochs) * work.validation + work.judged) * FORWARD
-    return seconds_per_picture * (epochs * train + looks)
+    return seconds_per_image * (epochs * train + looks)
 
 
 def _speed(base: Recipe, recipe: Recipe, classes: int) -> float:
-    """How many times as long a picture takes as in the common recipe's network."""
+    """How many times as long an image takes as in the common recipe's network."""
     if recipe.model in SYSTEMS:
         return 1.0
     return 1 - LIKE_MACS + LIKE_MACS * _macs(recipe, classes) / _macs(base, classes)
@@ -105,12 +105,10 @@ def _macs(recipe: Recipe, classes: int) -> int:
     return sum(layer.macs for layer in layers_of(recipe, classes))
 
 
-def epochs_for(work: Workload, seconds_per_picture: float, process_seconds: float) -> float:
+def epochs_for(work: Workload, seconds_per_image: float, process_seconds: float) -> float:
     """The epochs of the common recipe with which all runs end in that time: between FEWEST_EPOCHS and MOST_EPOCHS, or 0 for none."""
     fitting = [
-        epochs
-        for epochs in range(FEWEST_EPOCHS, MOST_EPOCHS + 1)
-        if seconds_for(work, seconds_per_picture, float(epochs)) <= process_seconds
+        epochs for epochs in range(FEWEST_EPOCHS, MOST_EPOCHS + 1) if seconds_for(work, seconds_per_image, float(epochs)) <= process_seconds
     ]
     return float(fitting[-1]) if fitting else 0.0
 
@@ -125,7 +123,7 @@ def choose_scale(
 ) -> tuple[Scale, Workload]:
     """The first scale with which ENOUGH_EPOCHS (or the epochs asked for) fit, or the last one with as many as do.
 
-    speed: seconds of training for each picture of a recipe. Raises BudgetTooSmall with the time that the least would take.
+    speed: seconds of training for each image of a recipe. Raises BudgetTooSmall with the time that the least would take.
     """
     enough, least = (asked_epochs, asked_epochs) if asked_epochs is not None else (ENOUGH_EPOCHS, FEWEST_EPOCHS)
     for scale in candidates:
@@ -144,15 +142,15 @@ def choose_scale(
     )
 
 
-def _epochs(work: Workload, seconds_per_picture: float, process_seconds: float, asked: float | None) -> float:
+def _epochs(work: Workload, seconds_per_image: float, process_seconds: float, asked: float | None) -> float:
     if asked is None:
-        return epochs_for(work, seconds_per_picture, process_seconds)
-    return asked if seconds_for(work, seconds_per_picture, asked) <= process_seconds else 0.0
+        return epochs_for(work, seconds_per_image, process_seconds)
+    return asked if seconds_for(work, seconds_per_image, asked) <= process_seconds else 0.0
 
 
 def expected_half_width(judged: int, seeds: int, *, discordant: float = 0.25, noise: float = 0.01) -> float:
     """Half of the 95% interval of a difference that one should expect, as a share.
 
-    From the pictures: a quarter of them judged differently by the two arms; from the seeds: a repeat noise of one point in a difference.
+    From the images: a quarter of them judged differently by the two arms; from the seeds: a repeat noise of one point in a difference.
     """
     return 1.96 * math.sqrt(discordant / judged + noise**2 / seeds)

@@ -1,6 +1,6 @@
-"""One run of one arm: pictures that are already there, a fit, the judged pictures looked at once. No page, no model file.
+"""One run of one arm: images that are already there, a fit, the judged images looked at once. No page, no model file.
 
-The parent process makes the split; a worker keeps the decoded pictures between its runs.
+The parent process makes the split; a worker keeps the decoded images between its runs.
 """
 
 import shutil
@@ -12,22 +12,22 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from alexnet.data.curation.splits import Splits, thinned
+from alexnet.data.curation.splits import Splits, take_fraction
 from alexnet.data.dataset import SPLIT_NAMES, Dataset
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, measured
-from alexnet.data.pipeline.image_store import Pictures, open_pictures
+from alexnet.data.pipeline.image_store import ImageStore, open_images
 from alexnet.data.preprocess import Fit, Preprocess
 from alexnet.errors import AlexNetError, Interrupted
 from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.recipes.recipe import Recipe, views_of
 from alexnet.recipes.toml import to_toml
-from alexnet.runs.fit_handcrafted import fit_system
+from alexnet.runs.fit_handcrafted import fit_handcrafted
 from alexnet.runs.fit_network import fit_network, new_model
 from alexnet.runs.folder import Run, RunFolder
-from alexnet.runs.prepare import colour_statistics, some_pictures
-from alexnet.runs.result import Fitted
+from alexnet.runs.prepare import colour_statistics, some_images
+from alexnet.runs.result import FitResult
 from alexnet.runtime.device import autocast, choose_device, choose_precision
 from alexnet.runtime.events import silent
 from alexnet.runtime.machine import available_bytes, forget_peak_memory, peak_memory, processors
@@ -35,8 +35,8 @@ from alexnet.storage.files import read_object
 from alexnet.studies.layer_signals import Signals, signals_of
 from alexnet.studies.outcome import Outcome, read_outcome, write_outcome
 
-TRAINING_SAMPLE = 2_000  # training pictures that the finished network is tested on
-KEPT_SQUARES = 2  # picture sizes that a worker keeps decoded
+TRAINING_SAMPLE = 2_000  # training images that the finished network is tested on
+KEPT_SQUARES = 2  # image sizes that a worker keeps decoded
 MEMORY_SHARE = 0.4  # of the free memory, for the squares of all workers together
 
 
@@ -82,15 +82,15 @@ def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
 
 
 def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool]) -> Outcome:
-    run, pictures, splits = _prepared(trial, started, should_stop)
+    run, images, splits = _prepared(trial, started, should_stop)
     measures = _measures(run, splits)
-    signals = _signals(run, measures, pictures, splits)
+    signals = _signals(run, measures, images, splits)
     prepared_at = time.monotonic()
-    fitted = fit_network(run, pictures, splits, *measures) if measures else fit_system(run, pictures, splits)
+    fitted = fit_network(run, images, splits, *measures) if measures else fit_handcrafted(run, images, splits)
     fitted_at = time.monotonic()
     judged, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
-    evaluation = _evaluated(run, fitted, pictures, indices)
-    sample = _evaluated(run, fitted, pictures, splits.train[:: -(-len(splits.train) // TRAINING_SAMPLE)])
+    evaluation = _evaluated(run, fitted, images, indices)
+    sample = _evaluated(run, fitted, images, splits.train[:: -(-len(splits.train) // TRAINING_SAMPLE)])
     return Outcome(
         key=key,
         seed=trial.recipe.seed,
@@ -107,16 +107,16 @@ def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool
     )
 
 
-def _prepared(trial: Trial, started: float, should_stop: Callable[[], bool]) -> tuple[Run, Pictures, Splits]:
+def _prepared(trial: Trial, started: float, should_stop: Callable[[], bool]) -> tuple[Run, ImageStore, Splits]:
     recipe, folder = trial.recipe, RunFolder(trial.folder)
     folder.start(recipe, resume=True)
     dataset = _dataset(recipe.data)
     run = Run(folder, recipe, "a study asks for it", dataset, choose_device(trial.device), silent, should_stop, trial.splits, started)
-    splits = thinned(dataset, _splits(recipe.data, trial.splits), recipe.fraction, seed=recipe.seed)
-    return run, _pictures(recipe.data, recipe.preprocess.stored_size, recipe.preprocess.fit), splits
+    splits = take_fraction(dataset, _splits(recipe.data, trial.splits), recipe.fraction, seed=recipe.seed)
+    return run, _images(recipe.data, recipe.preprocess.stored_size, recipe.preprocess.fit), splits
 
 
-def _of_the_fit(fitted: Fitted) -> dict[str, Any]:
+def _of_the_fit(fitted: FitResult) -> dict[str, Any]:
     return {
         "validation_error": fitted.validation_error,
         "epochs": fitted.epochs,
@@ -136,7 +136,7 @@ def _of_the_answers(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _measures(run: Run, splits: Splits) -> tuple[ColourPCA, Preprocess] | None:
-    """The colours of a network's training pictures and its preprocessing; a hand-crafted system measures for itself."""
+    """The colours of a network's training images and its preprocessing; a hand-crafted system measures for itself."""
     recipe = run.recipe
     if recipe.model in SYSTEMS:
         return None
@@ -144,19 +144,19 @@ def _measures(run: Run, splits: Splits) -> tuple[ColourPCA, Preprocess] | None:
     return pca, measured(recipe.preprocess, pca)
 
 
-def _signals(run: Run, measures: tuple[ColourPCA, Preprocess] | None, pictures: Pictures, splits: Splits) -> Signals:
+def _signals(run: Run, measures: tuple[ColourPCA, Preprocess] | None, store: ImageStore, splits: Splits) -> Signals:
     """Of a network, before it is trained."""
     if measures is None:
         return Signals()
     started = time.monotonic()
-    signals = signals_of(new_model(run, measures[1], some_pictures(pictures, splits)), run, pictures, splits)
+    signals = signals_of(new_model(run, measures[1], some_images(store, splits)), run, store, splits)
     return replace(signals, seconds=time.monotonic() - started)
 
 
-def _evaluated(run: Run, fitted: Fitted, pictures: Pictures, indices: tuple[int, ...]) -> Evaluation:
+def _evaluated(run: Run, fitted: FitResult, store: ImageStore, indices: tuple[int, ...]) -> Evaluation:
     view = views_of(run.recipe.views)[0]
     with autocast(choose_precision(run.recipe.training.precision, run.device), run.device):
-        return evaluate(fitted.model, run.dataset, pictures, indices, run.dataset.classes, view=view, flip=run.dataset.traits.flip)
+        return evaluate(fitted.model, run.dataset, store, indices, run.dataset.classes, view=view, flip=run.dataset.traits.flip)
 
 
 @lru_cache(maxsize=2)
@@ -170,12 +170,12 @@ def _splits(data: str, path: Path) -> Splits:
 
 
 @lru_cache(maxsize=KEPT_SQUARES)
-def _pictures(data: str, size: int, fit: Fit) -> Pictures:
+def _images(data: str, size: int, fit: Fit) -> ImageStore:
     limit = int(MEMORY_SHARE * available_bytes() / KEPT_SQUARES / processors())
-    return open_pictures(_dataset(data), size, fit, workers=1, check=False, memory_limit_bytes=limit)
+    return open_images(_dataset(data), size, fit, workers=1, check=False, memory_limit_bytes=limit)
 
 
 @lru_cache(maxsize=8)
 def _colours(data: str, size: int, fit: Fit, train: tuple[int, ...], seed: int) -> ColourPCA:
-    """Mean and colours of these training pictures, which many runs share."""
-    return colour_statistics(_pictures(data, size, fit), Splits(train=train, validation=(), test=()), seed)
+    """Mean and colours of these training images, which many runs share."""
+    return colour_statistics(_images(data, size, fit), Splits(train=train, validation=(), test=()), seed)

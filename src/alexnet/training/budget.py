@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from alexnet.errors import BudgetTooSmall
 
 WARM_STEPS = 3  # the first steps allocate and compile; they say little of the others
-TEST_SHARE = 0.35  # of a training step's time, to test as many pictures: a guess until the first validation
+TEST_SHARE = 0.35  # of a training step's time, to test as many images: a guess until the first validation
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Budget:
     reserve_seconds: float
     batch_size: int
     validation_images: int
-    final_images: int  # pictures that the test looks at, each view counted
+    final_images: int  # images that the test looks at, each view counted
     clock: Callable[[], float] = time.monotonic
     validation_seconds: float = 0.0  # of the last validation; 0: none yet
     step_seconds: list[float] = field(default_factory=list)

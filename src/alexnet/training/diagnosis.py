@@ -15,7 +15,7 @@ SATURATED = 0.98  # of the way to a bound
 
 @dataclass(frozen=True, slots=True)
 class LayerHealth:
-    """One layer: share of its units that are off or at a bound for every picture, and update size over weight size."""
+    """One layer: share of its units that are off or at a bound for every image, and update size over weight size."""
 
     name: str
     stuck: float  # 0 to 1

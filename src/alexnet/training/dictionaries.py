@@ -1,6 +1,6 @@
 """What a hand-crafted system learns without labels: principal axes, Gaussians, visual words. scikit-learn fits them on a sample.
 
-Knows not which pictures the descriptors come from: whoever calls gives training pictures alone (trap 14).
+Knows not which images the descriptors come from: whoever calls gives training images alone (trap 14).
 """
 
 import warnings
@@ -85,7 +85,7 @@ def fit_dictionary(sample: Descriptors, config: FeatureConfig, seed: int) -> dic
     return fit_words(sample, config, seed) if config.encoding == "words" else fit_gaussians(sample, config, seed)
 
 
-def spread(indices: Sequence[int], most: int, seed: int) -> list[int]:
+def sample_indices(indices: Sequence[int], most: int, seed: int) -> list[int]:
     """A seeded choice of at most `most` of the indices, in their order."""
     order = np.random.default_rng(seed).permutation(len(indices))[:most]
     return [indices[place] for place in np.sort(order)]

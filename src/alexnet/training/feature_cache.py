@@ -1,6 +1,6 @@
 """Features on disk, in half precision: found again by content and settings, and gone on with where they were interrupted.
 
-A row is one picture's vector. The file's name is a digest of everything that decides its numbers, so a changed setting or picture has
+A row is one image's vector. The file's name is a digest of everything that decides its numbers, so a changed setting or image has
 another file; a small file beside it says how many rows are whole.
 """
 
@@ -23,7 +23,7 @@ MARGIN = 1 << 28  # bytes that are left free on the disk
 
 
 def digest_of(settings: Mapping[str, Any], tensors: Mapping[str, Tensor], content: bytes) -> str:
-    """A name for features: settings, what was fitted, and the pictures' own digests (concatenated)."""
+    """A name for features: settings, what was fitted, and the images' own digests (concatenated)."""
     state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name in sorted(tensors):
         state.update(name.encode() + str(tuple(tensors[name].shape)).encode() + tensors[name].cpu().contiguous().numpy().tobytes())
@@ -32,7 +32,7 @@ def digest_of(settings: Mapping[str, Any], tensors: Mapping[str, Tensor], conten
 
 
 class FeatureCache:
-    """The features of `rows` pictures with `dimensions` numbers each, in `folder`, under the name `key`."""
+    """The features of `rows` images with `dimensions` numbers each, in `folder`, under the name `key`."""
 
     def __init__(self, folder: Path, key: str, *, rows: int, dimensions: int) -> None:
         self.data, self.progress = folder / f"{key}.f16", folder / f"{key}.json"

@@ -30,7 +30,7 @@ CHANCE_MARGIN = 0.003  # nats
 
 
 class TrainingBatches(Protocol):
-    """Training pictures in batches, a pure function of the epoch; `epoch` can start in the middle."""
+    """Training images in batches, a pure function of the epoch; `epoch` can start in the middle."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -39,7 +39,7 @@ class TrainingBatches(Protocol):
 
     @property
     def images(self) -> int:
-        """Pictures in an epoch."""
+        """Images in an epoch."""
         ...
 
     @property
@@ -75,19 +75,19 @@ def fit(training: Training) -> TrainingState:
     Raises Interrupted when `should_stop` answers true, and TrainingFailed, with a diagnosis, when the loss is not
     finite or stays at chance; in both cases the last checkpoint is whole.
     """
-    course = _Course(training)
-    while not course.state.finished:
-        state = course.state
-        batches = iter(()) if course.at_end() else training.batches.epoch(state.epoch, state.step_in_epoch)
+    progress = _Fit(training)
+    while not progress.state.finished:
+        state = progress.state
+        batches = iter(()) if progress.at_end() else training.batches.epoch(state.epoch, state.step_in_epoch)
         for images, labels in batches:
-            course.step(images, labels)
-            if course.at_end():
+            progress.step(images, labels)
+            if progress.at_end():
                 break
-        course.end_epoch()
-    return course.state
+        progress.end_epoch()
+    return progress.state
 
 
-class _Course:
+class _Fit:
     """A training in progress: the model, its optimizer and its counters."""
 
     def __init__(self, training: Training) -> None:
@@ -115,7 +115,7 @@ class _Course:
         rate = learning_rate(self.config, self.state.progress, self.state.plateau.drops)
         self.optimizer.set_learning_rate(rate)
         torch.manual_seed(self.training.seed * 1_000_003 + self.state.step)  # dropout: a function of the step alone
-        count = self._pictures_in_step(len(labels))
+        count = self._images_in_step(len(labels))
         self.layout.begin(count)
         smoothing = self.config.label_smoothing
         own = training_step(self.forward, self.optimizer, images, labels, smoothing, self.precision, count)
@@ -128,8 +128,8 @@ class _Course:
         self._advance(loss, count)
         self._keep()
 
-    def _pictures_in_step(self, own: int) -> int:
-        """How many pictures the workers' shares of this batch hold together."""
+    def _images_in_step(self, own: int) -> int:
+        """How many images the workers' shares of this batch hold together."""
         if self.world.size == 1:
             return own
         batch = self.config.batch_size
@@ -248,7 +248,7 @@ def training_step(
 ) -> tuple[float, float]:
     """One step of gradient descent; gives the mean cross-entropy (nats, without smoothing) and the number of errors.
 
-    count: pictures of the whole batch, where the labels are one worker's share of it: the loss is then these pictures' part of the batch's
+    count: images of the whole batch, where the labels are one worker's share of it: the loss is then these images' part of the batch's
     mean, and the workers' losses and gradients add up to the batch's.
     """
     model.train()

@@ -201,7 +201,7 @@ def test_terminal_table_fits_80_columns(comparison: Comparison) -> None:
 
 
 def heard(html: str) -> list[str]:
-    """Every text, code left out, and what is read aloud instead of pictures."""
+    """Every text, code left out, and what is read aloud instead of images."""
     shown = re.sub(r"<(style|script|code)\b.*?</\1>", "", html, flags=re.DOTALL)
     return [*re.sub(r"<[^>]*>", "\n", shown).splitlines(), *re.findall(r'(?:aria-label|alt|title)="([^"]*)"', shown)]
 
@@ -262,7 +262,7 @@ def test_a_comparison_comes_back_from_its_json(comparison: Comparison) -> None:
         (lambda v: v["cells"][0].update(report=["x"]), "must be text"),
         (lambda v: v["systems"][0].update(error="low"), "must be a finite number"),
         (lambda v: v["systems"][0].update(error=2.0), "is not between 0 and 1"),
-        (lambda v: v["systems"][0].update(pictures_per_class=0), "an amount is not above 0"),
+        (lambda v: v["systems"][0].update(images_per_class=0), "an amount is not above 0"),
         (lambda v: v["systems"][0].update(interval=[0.1]), "must be 2 values"),
         (lambda v: v["systems"][0].update(model="oracle"), "was not asked for"),
         (lambda v: v.update(systems=[]), "not among those with the most pictures"),

@@ -1,4 +1,4 @@
-"""Duplicates: made copies are found, and pictures that merely resemble each other are not."""
+"""Duplicates: made copies are found, and images that merely resemble each other are not."""
 
 import io
 from collections.abc import Callable
@@ -16,16 +16,16 @@ from alexnet.data.open import open_dataset
 
 
 def scene(seed: int, side: int = 128) -> Image.Image:
-    """A random picture with coarse and fine structure, and room to be darkened."""
+    """A random image with coarse and fine structure, and room to be darkened."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(40, 200, (5, 5, 3), dtype=np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
     fine = rng.normal(0, 8, (side, side, 3))
     return Image.fromarray((np.asarray(coarse) + fine).clip(0, 255).astype(np.uint8))
 
 
-def jpeg(picture: Image.Image, quality: int = 90) -> bytes:
+def jpeg(image: Image.Image, quality: int = 90) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
@@ -39,13 +39,13 @@ def fingerprints(folder: Path, files: dict[str, bytes]) -> tuple[Dataset, Finger
 
 COPIES: dict[str, Callable[[Image.Image], bytes]] = {
     "the same bytes": jpeg,
-    "saved again": lambda picture: jpeg(picture, 50),
-    "smaller": lambda picture: jpeg(picture.resize((100, 100), Image.Resampling.BICUBIC)),
-    "larger": lambda picture: jpeg(picture.resize((200, 200), Image.Resampling.BICUBIC)),
-    "darker": lambda picture: jpeg(ImageEnhance.Brightness(picture).enhance(0.75)),
-    "brighter": lambda picture: jpeg(ImageEnhance.Brightness(picture).enhance(1.15)),
-    "flatter": lambda picture: jpeg(ImageEnhance.Contrast(picture).enhance(0.8)),
-    "gray": lambda picture: jpeg(picture.convert("L")),
+    "saved again": lambda image: jpeg(image, 50),
+    "smaller": lambda image: jpeg(image.resize((100, 100), Image.Resampling.BICUBIC)),
+    "larger": lambda image: jpeg(image.resize((200, 200), Image.Resampling.BICUBIC)),
+    "darker": lambda image: jpeg(ImageEnhance.Brightness(image).enhance(0.75)),
+    "brighter": lambda image: jpeg(ImageEnhance.Brightness(image).enhance(1.15)),
+    "flatter": lambda image: jpeg(ImageEnhance.Contrast(image).enhance(0.8)),
+    "gray": lambda image: jpeg(image.convert("L")),
 }
 
 
@@ -61,7 +61,7 @@ def test_a_copy_is_found_among_others(tmp_path: Path, change: str) -> None:
     assert len(exact_pairs(prints)) == (10 if change == "the same bytes" else 0)
 
 
-def test_unreadable_and_blank_pictures_are_alone(tmp_path: Path) -> None:
+def test_unreadable_and_blank_images_are_alone(tmp_path: Path) -> None:
     blank = [jpeg(Image.new("RGB", (64, 64), (shade, shade, shade))) for shade in (100, 101, 102)]
     files = {f"cat/{number}.jpg": content for number, content in enumerate([*blank, b"broken", b"broken"])}
     _, prints = fingerprints(tmp_path, files)
@@ -69,10 +69,10 @@ def test_unreadable_and_blank_pictures_are_alone(tmp_path: Path) -> None:
     assert len(exact_pairs(prints)) == 0
 
 
-def test_many_pictures_that_look_exactly_alike_make_few_pairs() -> None:
+def test_many_images_that_look_exactly_alike_make_few_pairs() -> None:
     count = 5000
-    picture = np.random.default_rng(0).integers(0, 256, (THUMBNAIL, THUMBNAIL), dtype=np.uint8)
-    prints = Fingerprints(np.arange(count, dtype=np.uint64), np.tile(picture, (count, 1, 1)), np.ones(count, np.bool_))
+    image = np.random.default_rng(0).integers(0, 256, (THUMBNAIL, THUMBNAIL), dtype=np.uint8)
+    prints = Fingerprints(np.arange(count, dtype=np.uint64), np.tile(image, (count, 1, 1)), np.ones(count, np.bool_))
     assert len(near_pairs(prints)) == count - 1
     assert set(groups(prints).tolist()) == {0}
 

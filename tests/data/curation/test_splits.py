@@ -14,7 +14,7 @@ from alexnet.errors import BadDataset
 
 
 class Labelled(Dataset):
-    """A data set without pictures."""
+    """A data set without images."""
 
     def __init__(self, labels: Sequence[int], splits: Sequence[SplitName | None] | None = None) -> None:
         self.name = "labelled"
@@ -32,7 +32,7 @@ class Labelled(Dataset):
 
 @st.composite
 def grouped(draw: st.DrawFn) -> tuple[Labelled, list[int]]:
-    """Up to 4 classes of 1 to 60 pictures, with groups that stay inside a class."""
+    """Up to 4 classes of 1 to 60 images, with groups that stay inside a class."""
     labels: list[int] = []
     groups: list[int] = []
     for label in range(draw(st.integers(2, 4))):
@@ -66,7 +66,7 @@ def test_whatever_the_data_set(made: tuple[Labelled, list[int]], seed: int) -> N
 
 
 @given(grouped(), st.integers(0, 1000), st.data())
-def test_unreadable_pictures_are_in_no_split(made: tuple[Labelled, list[int]], seed: int, data: st.DataObject) -> None:
+def test_unreadable_images_are_in_no_split(made: tuple[Labelled, list[int]], seed: int, data: st.DataObject) -> None:
     dataset, groups = made
     readable = data.draw(st.lists(st.sampled_from(range(len(dataset.items))), unique=True, min_size=1))
     splits = make_splits(dataset, readable, groups, seed=seed)
@@ -96,7 +96,7 @@ def test_another_seed_is_another_split() -> None:
 
 def test_a_group_under_two_labels_stays_together() -> None:
     dataset = Labelled([0, 1] * 50)
-    groups = [index // 2 for index in range(100)]  # every picture has a twin of the other class
+    groups = [index // 2 for index in range(100)]  # every image has a twin of the other class
     splits = make_splits(dataset, range(100), groups, seed=0)
     for part in (splits.train, splits.validation, splits.test):
         assert {index ^ 1 for index in part} == set(part)

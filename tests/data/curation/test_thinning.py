@@ -1,4 +1,4 @@
-"""A share of the training pictures: nested, of every class, and the rest of the splits as it was."""
+"""A share of the training images: nested, of every class, and the rest of the splits as it was."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.data.curation.splits import Splits, make_splits, thinned
+from alexnet.data.curation.splits import Splits, make_splits, take_fraction
 from alexnet.data.dataset import Dataset, Item, Traits
 from alexnet.data.open import open_dataset
 
 
 class Labelled(Dataset):
-    """Labels without pictures."""
+    """Labels without images."""
 
     def __init__(self, labels: list[int]) -> None:
         self.name = "labelled"
@@ -30,7 +30,7 @@ class Labelled(Dataset):
 
 @st.composite
 def split(draw: st.DrawFn) -> tuple[Labelled, Splits]:
-    """Up to 120 pictures of up to 5 classes, each with at least one to train on."""
+    """Up to 120 images of up to 5 classes, each with at least one to train on."""
     classes = draw(st.integers(1, 5))
     train = draw(st.permutations([*range(classes), *draw(st.lists(st.integers(0, classes - 1), max_size=80))]))
     others = draw(st.lists(st.integers(0, classes - 1), max_size=40))
@@ -48,36 +48,36 @@ def of_class(dataset: Dataset, indices: tuple[int, ...]) -> Counter[int]:
 @given(split(), st.floats(0.001, 1), st.floats(0.001, 1), st.integers(0, 99))
 def test_whatever_the_data_set(made: tuple[Labelled, Splits], one: float, other: float, seed: int) -> None:
     dataset, splits = made
-    small, large = (thinned(dataset, splits, fraction, seed=seed) for fraction in sorted((one, other)))
+    small, large = (take_fraction(dataset, splits, fraction, seed=seed) for fraction in sorted((one, other)))
     assert set(small.train) <= set(large.train) <= set(splits.train)  # nested
     assert (small.validation, small.test) == (splits.validation, splits.test)
     assert small.train == tuple(sorted(set(small.train)))
     whole = of_class(dataset, splits.train)
     expected = {label: max(1, round(min(one, other) * count)) for label, count in whole.items()}  # stratified, none empty
     assert of_class(dataset, small.train) == expected
-    assert small == thinned(dataset, splits, min(one, other), seed=seed)
+    assert small == take_fraction(dataset, splits, min(one, other), seed=seed)
 
 
 def test_all_of_it_is_the_splits_themselves(digits_folder: Path) -> None:
     dataset = open_dataset(digits_folder)
     splits = make_splits(dataset, range(len(dataset.items)), None, seed=0)
-    assert thinned(dataset, splits, 1.0, seed=3) == splits
+    assert take_fraction(dataset, splits, 1.0, seed=3) == splits
 
 
 @pytest.mark.parametrize("fraction", [0.5, 0.1, 0.01])
 def test_digits(digits_folder: Path, fraction: float) -> None:
     dataset = open_dataset(digits_folder)
     splits = make_splits(dataset, range(len(dataset.items)), None, seed=0)
-    few = thinned(dataset, splits, fraction, seed=0)
+    few = take_fraction(dataset, splits, fraction, seed=0)
     assert len(of_class(dataset, few.train)) == 10
     assert len(few.train) == pytest.approx(max(10, fraction * len(splits.train)), abs=5)
-    other = thinned(dataset, splits, fraction, seed=1)
+    other = take_fraction(dataset, splits, fraction, seed=1)
     assert other.train != few.train
     assert of_class(dataset, other.train) == of_class(dataset, few.train)
 
 
 def test_classes_draw_independently() -> None:
     labels = [0, 1] * 50
-    few = thinned(Labelled(labels), Splits(tuple(range(100)), (), ()), 0.3, seed=0).train
+    few = take_fraction(Labelled(labels), Splits(tuple(range(100)), (), ()), 0.3, seed=0).train
     places = [{index // 2 for index in few if labels[index] == label} for label in (0, 1)]
     assert places[0] != places[1]

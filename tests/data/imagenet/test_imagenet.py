@@ -1,4 +1,4 @@
-"""ImageNet by name: the same pictures from the original tars and unpacked, the right classes, a clear word for all that is not whole."""
+"""ImageNet by name: the same images from the original tars and unpacked, the right classes, a clear word for all that is not whole."""
 
 import io
 import os
@@ -23,7 +23,7 @@ from alexnet.data.imagenet import file_index
 from alexnet.data.imagenet.devkit import NAME, read_devkit
 from alexnet.data.imagenet.file_index import Places, remembered
 from alexnet.data.open import open_dataset
-from alexnet.data.pipeline.image_store import open_pictures
+from alexnet.data.pipeline.image_store import open_images
 from alexnet.data.sources import tar
 from alexnet.data.sources.base import PositionedFile
 from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
@@ -40,7 +40,7 @@ SYNSETS = (
 )
 WNIDS = ("n01440764", "n02012849", "n02119789", "n03126707")
 NAMES = ("tench", "crane (wading bird)", "kit fox", "crane (lifting device)")
-TRUTH = (4, 3, 2, 1, 1, 3)  # ILSVRC ids of validation pictures 1 to 6
+TRUTH = (4, 3, 2, 1, 1, 3)  # ILSVRC ids of validation images 1 to 6
 TRAIN_TAR, VALIDATION_TAR = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 
 
@@ -103,7 +103,7 @@ def put_train(folder: Path, form: str = "packed") -> None:
             unpack(folder / "train", tars)
         case "unpacked":
             unpack(folder / "train", folders)
-        case "half unpacked":  # one class has lost pictures, and its tar is still there
+        case "half unpacked":  # one class has lost images, and its tar is still there
             unpack(folder / "train", {name: tars[name] for name in list(tars)[1:3]} | folders)
             (folder / "train" / WNIDS[2] / f"{WNIDS[2]}_10.JPEG").unlink()
 
@@ -186,7 +186,7 @@ def test_all_forms_are_the_same(tmp_path: Path, kit: str, train: str, validation
     assert all_of(opened(tmp_path)) == expected()  # with the cache
 
 
-def test_training_pictures_alone_and_validation_pictures_alone(tmp_path: Path) -> None:
+def test_training_images_alone_and_validation_images_alone(tmp_path: Path) -> None:
     put_kit(tmp_path / "train only")
     put_train(tmp_path / "train only")
     assert {item.split for item in opened(tmp_path / "train only").items} == {"train"}
@@ -196,7 +196,7 @@ def test_training_pictures_alone_and_validation_pictures_alone(tmp_path: Path) -
     assert opened(tmp_path / "validation only").classes == NAMES
 
 
-def test_a_part_of_the_classes_may_have_a_part_of_the_validation_pictures(tmp_path: Path) -> None:
+def test_a_part_of_the_classes_may_have_a_part_of_the_validation_images(tmp_path: Path) -> None:
     put_kit(tmp_path)
     put_train(tmp_path, "unpacked")
     put_validation(tmp_path, "flat")
@@ -232,7 +232,7 @@ def test_published_facts_of_the_real_kit(shared_data: Path) -> None:
     assert [kit.names[label] for label in (134, 517)] == ["crane (wading bird)", "crane (lifting device)"]
     assert [kit.names[label] for label in (638, 639)] == ["maillot (tights)", "maillot (swimsuit)"]
     assert np.bincount(kit.truth).tolist() == [50] * 1000
-    assert kit.wnids[kit.truth[0]] == "n01751748"  # picture 1 is a sea snake, ILSVRC id 490, label 65
+    assert kit.wnids[kit.truth[0]] == "n01751748"  # image 1 is a sea snake, ILSVRC id 490, label 65
     assert kit.truth[0] == 65
 
 
@@ -247,16 +247,16 @@ def test_the_real_order_is_torchvisions(shared_data: Path) -> None:
     ]
 
 
-def test_real_pictures_under_the_real_kit(shared_data: Path, tmp_path: Path) -> None:
+def test_real_images_under_the_real_kit(shared_data: Path, tmp_path: Path) -> None:
     shutil.copy(shared_data / "imagenet" / f"{NAME}.tar.gz", tmp_path)
     with zipfile.ZipFile(shared_data / "imagenet-sample.zip") as sample:
-        pictures = {Path(name).name: sample.read(name) for name in sample.namelist() if name.endswith(".JPEG")}
-    tars = {f"{name[:9]}.tar": tar_of({f"{name[:9]}_1.JPEG": content}) for name, content in pictures.items() if re.match(r"n\d{8}_", name)}
+        images = {Path(name).name: sample.read(name) for name in sample.namelist() if name.endswith(".JPEG")}
+    tars = {f"{name[:9]}.tar": tar_of({f"{name[:9]}_1.JPEG": content}) for name, content in images.items() if re.match(r"n\d{8}_", name)}
     unpack(tmp_path, {TRAIN_TAR: tar_of(tars)})
     kit = read_devkit(tmp_path)
     validation = {
         f"ILSVRC2012_val_{int(np.flatnonzero(kit.truth == kit.wnids.index(name[:9]))[0]) + 1:08d}.JPEG": content
-        for name, content in pictures.items()
+        for name, content in images.items()
         if f"{name[:9]}.tar" in tars
     }
     unpack(tmp_path, {VALIDATION_TAR: tar_of(validation)})
@@ -265,7 +265,7 @@ def test_real_pictures_under_the_real_kit(shared_data: Path, tmp_path: Path) -> 
     for index, item in enumerate(dataset.items):
         wnid, words = dataset.folders[item.label], dataset.classes[item.label].partition(" (")[0]
         assert item.name.split("/")[1] == wnid
-        assert dataset.content(index) == pictures[f"{wnid}_{words.replace(' ', '_').replace(chr(39), '')}.JPEG"]
+        assert dataset.content(index) == images[f"{wnid}_{words.replace(' ', '_').replace(chr(39), '')}.JPEG"]
 
 
 # --- many readers ---
@@ -273,8 +273,8 @@ def test_real_pictures_under_the_real_kit(shared_data: Path, tmp_path: Path) -> 
 
 def test_worker_processes_threads_and_copies(original: Path) -> None:
     dataset = opened(original)
-    streamed = open_pictures(dataset, 8, "crop", workers=2, memory_limit_bytes=0)
-    kept = open_pictures(dataset, 8, "crop", workers=0)
+    streamed = open_images(dataset, 8, "crop", workers=2, memory_limit_bytes=0)
+    kept = open_images(dataset, 8, "crop", workers=0)
     batches = [[0, 17, 5], list(range(18))]
     for one, other in zip(streamed.stream(batches), kept.stream(batches), strict=True):
         assert torch.equal(one, other)
@@ -489,7 +489,7 @@ def test_what_does_not_fit_together(tmp_path: Path) -> None:
             opened(folder)
         shutil.rmtree(folder)
 
-    picture = "ILSVRC2012_val_00000001.JPEG"
+    image = "ILSVRC2012_val_00000001.JPEG"
     refused(
         "has pictures of 1 classes that .* does not know, for example n99999999", lambda at: unpack(at, {"train/n99999999/a.JPEG": b""})
     )
@@ -498,8 +498,8 @@ def test_what_does_not_fit_together(tmp_path: Path) -> None:
     refused(r"val lacks 1 of the 7 .* example ILSVRC2012_val_00000007.JPEG", lambda at: put_kit(at, truth=(*TRUTH, 1)))
     refused("val.tar lacks 1 of the 7", lambda at: put_kit(at, truth=(*TRUTH, 1)), validation="packed")
     refused(r"has ILSVRC2012_val_00000001.JPEG in the class folder n01440764, but .* says n02012849 \(crane \(wading bird\)\)",
-            lambda at: (at / "val/n02012849" / picture).rename(at / "val/n01440764" / picture), validation="sorted")  # fmt: skip
-    refused("holds validation picture 1 more than once", lambda at: unpack(at / "val/n02012849", {picture: b""}))
+            lambda at: (at / "val/n02012849" / image).rename(at / "val/n01440764" / image), validation="sorted")  # fmt: skip
+    refused("holds validation picture 1 more than once", lambda at: unpack(at / "val/n02012849", {image: b""}))
     refused("holds a.JPEG; ImageNet's validation pictures are called", lambda at: unpack(at / "val", {"a.JPEG": b""}))
     refused("holds none of ImageNet's class tars", lambda at: unpack(at, {TRAIN_TAR: tar_of({"a.JPEG": b""})}))
     refused("val lacks 6 of the 6", lambda at: emptied(at / "val"))
@@ -553,7 +553,7 @@ def test_a_size_that_leads_back_does_not_go_round_for_ever(original: Path) -> No
         opened(original)
 
 
-def test_pictures_that_cannot_be_read_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_that_cannot_be_read_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_kit(tmp_path)
     put_train(tmp_path)
     put_validation(tmp_path, "flat")

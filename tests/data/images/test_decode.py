@@ -1,4 +1,4 @@
-"""Decoding: made pictures of every kind, and the collection of messy files, in a process of its own with a limit on memory."""
+"""Decoding: made images of every kind, and the collection of messy files, in a process of its own with a limit on memory."""
 
 import csv
 import io
@@ -27,19 +27,19 @@ RED, WHITE = (200, 30, 40), (255, 255, 255)
 
 
 def photo(width: int = 96, height: int = 64, seed: int = 0) -> Image.Image:
-    """A smooth random picture, which JPEG keeps well."""
+    """A smooth random image, which JPEG keeps well."""
     coarse = np.random.default_rng(seed).integers(0, 256, (8, 12, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
+def encoded(source: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    source.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def pixels(picture: Image.Image) -> NDArray[np.uint8]:
-    return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+def pixels(source: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(source.convert("RGB"), dtype=np.uint8)
 
 
 def difference(image: Tensor, expected: NDArray[np.uint8]) -> float:
@@ -48,10 +48,10 @@ def difference(image: Tensor, expected: NDArray[np.uint8]) -> float:
     return float((image.permute(1, 2, 0).float() - torch.from_numpy(expected.copy()).float()).abs().mean())
 
 
-def with_orientation(picture: Image.Image, orientation: int) -> bytes:
+def with_orientation(source: Image.Image, orientation: int) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(picture, "JPEG", quality=95, exif=exif)
+    return encoded(source, "JPEG", quality=95, exif=exif)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}])
@@ -71,13 +71,13 @@ def test_pillow_decodes_when_torchvision_cannot(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize(("kind", "mode"), [("JPEG", "L"), ("PNG", "L"), ("PNG", "RGB"), ("BMP", "RGB"), ("TIFF", "RGB"), ("GIF", "P")])
 def test_plain_kinds(kind: str, mode: str) -> None:
-    picture = photo().convert(mode)
-    assert difference(decode(encoded(picture, kind), "a"), pixels(picture)) < 2
+    source = photo().convert(mode)
+    assert difference(decode(encoded(source, kind), "a"), pixels(source)) < 2
 
 
 def test_one_bit_and_webp() -> None:
-    picture = photo().convert("1")
-    assert difference(decode(encoded(picture, "PNG"), "a"), pixels(picture)) == 0
+    source = photo().convert("1")
+    assert difference(decode(encoded(source, "PNG"), "a"), pixels(source)) == 0
     assert difference(decode(encoded(photo(), "WEBP", lossless=True), "a"), pixels(photo())) == 0
 
 
@@ -109,17 +109,17 @@ def test_cmyk_is_converted() -> None:
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparency_is_laid_on_white(mode: str) -> None:
-    picture = Image.new("RGBA", (10, 10), (*RED, 255))
-    picture.paste((0, 0, 0, 0), (0, 0, 5, 10))
-    image = decode(encoded(picture.convert(mode), "PNG"), "a.png")
+    source = Image.new("RGBA", (10, 10), (*RED, 255))
+    source.paste((0, 0, 0, 0), (0, 0, 5, 10))
+    image = decode(encoded(source.convert(mode), "PNG"), "a.png")
     assert tuple(image[:, 5, 1].tolist()) == WHITE
     expected = pixels(Image.new("RGB", (1, 1), RED).convert("L") if mode == "LA" else Image.new("RGB", (1, 1), RED))[0, 0]
     assert abs(image[:, 5, 8].int().numpy() - expected.astype(int)).max() <= 30  # a palette rounds
 
 
 def test_transparent_colour_of_a_png() -> None:
-    picture = Image.new("RGB", (4, 4), RED)
-    image = decode(encoded(picture, "PNG", transparency=RED), "a.png")
+    source = Image.new("RGB", (4, 4), RED)
+    image = decode(encoded(source, "PNG", transparency=RED), "a.png")
     assert image.min() == 255
 
 
@@ -171,7 +171,7 @@ def test_truncated_files_are_refused(kind: str) -> None:
     ("content", "reason"),
     [(b"", "is empty"), (b"<html>not found</html>", "is no picture of a known format, or its header is damaged")],
 )
-def test_no_picture_at_all(content: bytes, reason: str) -> None:
+def test_no_image_at_all(content: bytes, reason: str) -> None:
     for read in (decode, read_header):
         with pytest.raises(UnreadableImage) as caught:
             read(content, "a.jpg")

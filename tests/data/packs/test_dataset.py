@@ -34,7 +34,7 @@ from alexnet.data.packs.names import PackedNames
 from alexnet.data.packs.writer import pack
 from alexnet.data.packs.zip_records import Contents
 from alexnet.data.pipeline.colour_statistics import colour_pca
-from alexnet.data.pipeline.image_store import open_pictures
+from alexnet.data.pipeline.image_store import open_images
 from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
 
 SIZE = 24
@@ -107,7 +107,7 @@ def test_the_colours_are_those_of_the_training_squares(packed: Path) -> None:
     assert torch.allclose(found.eigenvectors, expected.eigenvectors, atol=1e-6)
 
 
-def test_without_training_pictures_there_are_no_colours(photos: Path, tmp_path: Path) -> None:
+def test_without_training_images_there_are_no_colours(photos: Path, tmp_path: Path) -> None:
     shutil.copytree(photos / "test", tmp_path / "photos" / "test")
     pack(open_dataset(tmp_path / "photos"), tmp_path / "photos.zip", size=SIZE)
     assert opened(tmp_path / "photos.zip").known_colours() is None
@@ -121,10 +121,10 @@ def test_other_data_sets_know_nothing(photos: Path) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_workers_read_it(packed: Path, workers: int) -> None:
     dataset = opened(packed)
-    pictures = open_pictures(dataset, SIZE, "crop", workers=workers, memory_limit_bytes=0)
-    assert not pictures.in_memory
+    store = open_images(dataset, SIZE, "crop", workers=workers, memory_limit_bytes=0)
+    assert not store.in_memory
     batches = [[3, 1], [29], list(range(30))]
-    for batch, squares in zip(batches, pictures.stream(batches), strict=True):
+    for batch, squares in zip(batches, store.stream(batches), strict=True):
         assert torch.equal(squares, torch.stack([dataset.fitted(index, SIZE, "crop")[0] for index in batch]))
 
 
@@ -194,7 +194,7 @@ def test_a_zip_that_was_changed_is_read_in_the_ordinary_way(copy: Path, tool: st
     assert dataset.known_survey() is None
 
 
-def test_a_damaged_picture_is_found_when_it_is_read(copy: Path) -> None:
+def test_a_damaged_image_is_found_when_it_is_read(copy: Path) -> None:
     dataset = opened(copy)
     with copy.open("r+b") as file:
         file.seek(int(dataset.index.offsets[3]) + 50)
@@ -205,8 +205,8 @@ def test_a_damaged_picture_is_found_when_it_is_read(copy: Path) -> None:
     with pytest.raises(UnreadableImage, match=rf"{name} is damaged inside the zip \(its checksum differs\)"):
         open_dataset(copy).content(3)
     assert open_dataset(copy).content(4)
-    pictures = open_pictures(open_dataset(copy), SIZE, "crop", workers=0, check=False)
-    assert [skip.name for skip in pictures.skipped] == [name]
+    store = open_images(open_dataset(copy), SIZE, "crop", workers=0, check=False)
+    assert [skip.name for skip in store.skipped] == [name]
 
 
 def poke(path: Path, column: str, place: int, value: int) -> None:
@@ -267,8 +267,8 @@ def rewrite(path: Path, change: Any) -> None:
     """Put another header on the index, of the same length; `change` gets and gives the JSON object, or gives bytes."""
     content, offset = index_of(path)
     length = int.from_bytes(content[:8], "little")
-    changed = change(json.loads(content[8 : 8 + length]))
-    text = changed if isinstance(changed, bytes) else json.dumps(changed, separators=(",", ":")).encode()
+    with_overrides = change(json.loads(content[8 : 8 + length]))
+    text = with_overrides if isinstance(with_overrides, bytes) else json.dumps(with_overrides, separators=(",", ":")).encode()
     with path.open("r+b") as file:
         file.seek(offset + 8)
         file.write(text[:length].ljust(length))
@@ -363,7 +363,7 @@ def test_a_comment_that_lies_is_not_believed(copy: Path, numbers: tuple[int, ...
     assert isinstance(open_dataset(copy), FolderDataset)
 
 
-def test_an_index_for_other_pictures(copy: Path) -> None:
+def test_an_index_for_other_images(copy: Path) -> None:
     """The comment of a forger agrees with the table of contents, which has a member too many."""
     content, offset = index_of(copy)
     with zipfile.ZipFile(copy, "a") as archive:
@@ -377,11 +377,11 @@ def test_an_index_for_other_pictures(copy: Path) -> None:
         open_dataset(copy)
 
 
-# Very many pictures
+# Very many images
 
 
 class Made(Dataset):
-    """Many pictures of a few bytes, known by their names only."""
+    """Many images of a few bytes, known by their names only."""
 
     traits = Traits(flip=True, colour=True)
 
@@ -394,7 +394,7 @@ class Made(Dataset):
 
 
 def write_made(out: Path, count: int) -> None:
-    """A pack of made-up pictures, through the same functions that write all others."""
+    """A pack of made-up images, through the same functions that write all others."""
     dataset, record = Made(count), np.zeros((), RECORD)
     names, journal = PackedNames(dataset), Journal(out.with_name("made.partial"), {})
     record["kind"], record["split"], record["native"] = COPIED, UNSPLIT, (500, 375)
@@ -407,7 +407,7 @@ def write_made(out: Path, count: int) -> None:
     journal.finish(out)
 
 
-def test_many_pictures_make_no_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_images_make_no_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alexnet.data.packs.journal.CHUNK", 1000)
     count = 4500
     write_made(tmp_path / "made.zip", count)

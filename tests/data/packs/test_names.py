@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alexnet.data.dataset import Dataset, Item, SplitName, Traits
 from alexnet.data.packs.names import PackedNames, safe_part
-from alexnet.data.sources.base import is_picture, safe_name
+from alexnet.data.sources.base import is_image, safe_name
 
 
 class Named(Dataset):
@@ -64,11 +64,11 @@ def test_folders_that_would_be_one_are_told_apart() -> None:
 
 
 @given(st.lists(st.text(alphabet="aA./\\:\0ü .jpgn", min_size=1, max_size=12), max_size=12))
-def test_whatever_pictures_are_called(names: list[str]) -> None:
+def test_whatever_images_are_called(names: list[str]) -> None:
     found = packed(Named([Item(name, 0, None) for name in names], "c"))
     assert len({name.casefold() for name in found}) == len(names)
     for name in found:
-        assert is_picture(name)
+        assert is_image(name)
         assert safe_name(name, PurePosixPath("x.zip")) == name  # type: ignore[arg-type]
         assert PurePosixPath(name).parts[0] == "c"
 

@@ -113,15 +113,15 @@ def test_plain_tools_read_it(packed: Path) -> None:
     assert {"train/dog/a.jpg", "train/dog/a.png.jpg"} < set(names)
 
 
-def test_the_pictures_are_the_sources(photos: Path, packed: Path) -> None:
+def test_the_images_are_the_sources(photos: Path, packed: Path) -> None:
     source, dataset = open_dataset(photos), open_dataset(packed)
     kept = [index for index, item in enumerate(source.items) if "cut" not in item.name and "none" not in item.name]
     assert dataset.classes == source.classes[1:] == ("cat", "dog")  # no bear can be read
     for place, index in enumerate(kept):
         assert dataset.items[place].split == source.items[index].split
         assert dataset.items[place].label + 1 == source.items[index].label
-        picture = source.image(index)
-        expected = fit_short_side(picture, SIZE) if min(picture.shape[-2:]) > SIZE else picture
+        image = source.image(index)
+        expected = fit_short_side(image, SIZE) if min(image.shape[-2:]) > SIZE else image
         found = dataset.image(place)
         assert found.shape == expected.shape, source.items[index].name
         assert (found.float() - expected.float()).abs().mean() < 6
@@ -132,8 +132,8 @@ def test_small_jpegs_are_copied_and_gray_stays_gray(packed: Path) -> None:
         for name in ("train/cat/small.jpg", "train/cat/evening/gray.jpg"):
             assert archive.read(name) == PHOTOS[name]
         opened = {name: Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()[:-1]}
-    assert {name for name, picture in opened.items() if picture.mode == "L"} == {"train/cat/evening/gray.jpg", "train/dog/tiny.jpg"}
-    assert not any(picture.info.get("progressive") for picture in opened.values())
+    assert {name for name, image in opened.items() if image.mode == "L"} == {"train/cat/evening/gray.jpg", "train/dog/tiny.jpg"}
+    assert not any(image.info.get("progressive") for image in opened.values())
     assert opened["train/cat/turned.jpg"].size == (20, 30)
     assert opened["train/dog/tiny.jpg"].size == (9, 5)
 
@@ -252,7 +252,7 @@ def test_old_records_without_their_bytes(
     assert (tmp_path / "photos.zip").read_bytes() == packed.read_bytes()
 
 
-def test_threads_are_only_a_few_pictures_ahead() -> None:
+def test_threads_are_only_a_few_images_ahead() -> None:
     begun: list[int] = []
 
     def indices() -> Iterator[int]:
@@ -298,7 +298,7 @@ def test_another_job_is_refused(photos: Path, tmp_path: Path, changes: dict[str,
         pack(open_dataset(photos), tmp_path / "photos.zip", size=changes.get("size", SIZE), quality=changes.get("quality", 90))
 
 
-def test_other_pictures_are_refused(photos: Path, tmp_path: Path) -> None:
+def test_other_images_are_refused(photos: Path, tmp_path: Path) -> None:
     shutil.copytree(photos, tmp_path / "copy")
     begun(tmp_path / "copy", tmp_path / "photos.zip")
     with pytest.raises(BadDataset, match="begun with another source"):
@@ -362,7 +362,7 @@ def test_nothing_readable(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
-def test_a_picture_too_long_for_a_jpeg_is_skipped(tmp_path: Path) -> None:
+def test_a_image_too_long_for_a_jpeg_is_skipped(tmp_path: Path) -> None:
     file = io.BytesIO()
     Image.new("L", (70_000, 20)).save(file, "PNG")
     for name, content in (("cat", file.getvalue()), ("dog", PHOTOS["train/cat/big.jpg"])):

@@ -25,14 +25,14 @@ def photographs(side: int, count: int) -> Tensor:
 
 
 def coordinates(side: int, count: int) -> Tensor:
-    """Pictures whose pixels say where they are: channel 0 the row, 1 the column, 2 the picture."""
+    """Images whose pixels say where they are: channel 0 the row, 1 the column, 2 the image."""
     places = torch.arange(side, dtype=torch.uint8)
     rows, columns = places[:, None].expand(side, side), places[None, :].expand(side, side)
     return torch.stack([torch.stack([rows, columns, torch.full_like(rows, number)]) for number in range(count)])
 
 
 def augmented(images: Tensor, size: int, config: AugmentConfig, *, epoch: int = 0, pca: ColourPCA | None = None, first: int = 0) -> Tensor:
-    return augment(images, size, config, pca, seed=3, epoch=epoch, pictures=torch.arange(first, first + len(images)))
+    return augment(images, size, config, pca, seed=3, epoch=epoch, indices=torch.arange(first, first + len(images)))
 
 
 @pytest.mark.parametrize("size", [224, 223, 256])
@@ -76,7 +76,7 @@ def test_padded_crops_are_windows_of_the_mirrored_border() -> None:
 
 
 @pytest.mark.parametrize("size", [32, 31, 30, 27])
-def test_flips_are_exact_and_half_of_the_pictures(size: int) -> None:
+def test_flips_are_exact_and_half_of_the_images(size: int) -> None:
     images = photographs(32, 40).repeat(5, 1, 1, 1)
     straight = centre_crop(images, size)
     mirrored = augmented(images, size, AugmentConfig(crop=False))
@@ -94,7 +94,7 @@ def test_a_flipped_crop_is_the_crop_mirrored() -> None:
         assert torch.equal(other, one) or torch.equal(other, one.flip(-1))
 
 
-def test_brightness_is_one_gain_per_picture() -> None:
+def test_brightness_is_one_gain_per_image() -> None:
     images = photographs(64, 30).clamp(max=150)  # nothing overflows
     brighter = augmented(images, 64, AugmentConfig(flip=False, brightness=0.4))
     gains = brighter.double().sum((1, 2, 3)) / images.double().sum((1, 2, 3))
@@ -115,7 +115,7 @@ def test_colour_temperature_moves_red_and_blue_apart_and_leaves_green() -> None:
     assert (red < 0.95).any()
 
 
-def test_pca_noise_is_one_colour_per_picture_along_the_principal_colours() -> None:
+def test_pca_noise_is_one_colour_per_image_along_the_principal_colours() -> None:
     images = photographs(64, 40)
     pca = colour_pca(images)
     gray = torch.full((40, 3, 64, 64), 128, dtype=torch.uint8)
@@ -140,10 +140,10 @@ def test_cutout_paints_one_square_in_the_mean_colour() -> None:
     pca = colour_pca(images)
     holed = augmented(images, 32, AugmentConfig(flip=False, cutout=8), pca=pca)
     painted = (holed == pca.mean.round().to(torch.uint8).view(3, 1, 1)).all(dim=1)
-    changed = (holed != images).any(dim=1)
-    assert (painted | ~changed).all()
-    assert changed.flatten(1).sum(dim=1).max() <= 64
-    assert changed.flatten(1).sum(dim=1).double().mean() > 40
+    with_overrides = (holed != images).any(dim=1)
+    assert (painted | ~with_overrides).all()
+    assert with_overrides.flatten(1).sum(dim=1).max() <= 64
+    assert with_overrides.flatten(1).sum(dim=1).double().mean() > 40
     assert (augmented(images, 32, AugmentConfig(flip=False, cutout=8)) == 128).all(dim=1).any()
 
 
@@ -162,7 +162,7 @@ DIGITS = torch.from_numpy(load_digits().images[:60] * 15).to(torch.uint8)[:, Non
 
 @given(cuts=st.lists(st.integers(0, 60), max_size=6), epoch=st.integers(0, 100))
 @settings(deadline=None, max_examples=30)
-def test_a_picture_is_changed_alike_whatever_batch_it_is_in(cuts: list[int], epoch: int) -> None:
+def test_a_image_is_changed_alike_whatever_batch_it_is_in(cuts: list[int], epoch: int) -> None:
     pca = colour_pca(DIGITS)
     whole = augmented(DIGITS, 7, EVERYTHING, epoch=epoch, pca=pca)
     edges = [0, *sorted(cuts), 60]
@@ -170,7 +170,7 @@ def test_a_picture_is_changed_alike_whatever_batch_it_is_in(cuts: list[int], epo
     assert torch.equal(whole, torch.cat(parts))
 
 
-def test_large_pictures_are_changed_alike_whatever_batch_they_are_in() -> None:
+def test_large_images_are_changed_alike_whatever_batch_they_are_in() -> None:
     images = photographs(256, 24)  # several cache-sized pieces
     config, pca = AugmentConfig(brightness=0.2, pca_noise=0.1), colour_pca(images)
     whole = augmented(images, 224, config, pca=pca)
@@ -186,10 +186,10 @@ def test_another_epoch_changes_otherwise() -> None:
 def test_type_shape_and_source_are_kept(change: dict[str, float]) -> None:
     images = photographs(40, 10)
     before = images.clone()
-    changed = augmented(images, 32, AugmentConfig(**change))  # type: ignore[arg-type]  # a mixture of the fields' types
-    assert changed.dtype == torch.uint8
-    assert changed.shape == (10, 3, 32, 32)
-    assert changed.device == images.device
+    with_overrides = augmented(images, 32, AugmentConfig(**change))  # type: ignore[arg-type]  # a mixture of the fields' types
+    assert with_overrides.dtype == torch.uint8
+    assert with_overrides.shape == (10, 3, 32, 32)
+    assert with_overrides.device == images.device
     assert torch.equal(images, before)
 
 
@@ -219,20 +219,20 @@ def test_principal_colours_are_columns() -> None:
     assert not torch.allclose(covariance @ vectors.T, vectors.T * values, rtol=1e-2, atol=1.0)
 
 
-def test_gray_pictures_have_one_principal_colour() -> None:
+def test_gray_images_have_one_principal_colour() -> None:
     pca = colour_pca(DIGITS)
     assert pca.eigenvalues[0] > 1000
     assert pca.eigenvalues[1:].abs().max() < 1e-6
     torch.testing.assert_close(pca.eigenvectors[:, 0].abs(), torch.full((3,), 3**-0.5))
 
 
-def test_pictures_of_different_sizes_share_their_principal_colours() -> None:
+def test_images_of_different_sizes_share_their_principal_colours() -> None:
     one, other = photographs(64, 1)[0], photographs(32, 1)[0]
     mean = (one.double().sum((1, 2)) + other.double().sum((1, 2))) / (64**2 + 32**2)
     torch.testing.assert_close(colour_pca([one, other]).mean, mean.float())
 
 
-def test_no_pictures_have_no_colours() -> None:
+def test_no_images_have_no_colours() -> None:
     with pytest.raises(ValueError, match="no pictures"):
         colour_pca([])
 
@@ -264,7 +264,7 @@ def test_impossible_settings_are_refused_with_field_value_and_remedy(make: Calla
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_an_accelerator_changes_pictures_alike() -> None:
+def test_an_accelerator_changes_images_alike() -> None:
     images = photographs(64, 30)
     pca = colour_pca(images)
     geometry = AugmentConfig(cutout=5, crop_padding=2)

@@ -87,16 +87,16 @@ def test_normal_is_normal_and_its_columns_are_independent() -> None:
     assert torch.isfinite(drawn).all()
 
 
-def test_neighbouring_pictures_positions_epochs_seeds_and_streams_are_uncorrelated() -> None:
-    pictures = torch.arange(50_000)
-    drawn = uniform(0, 0, pictures, "crop", 2)
+def test_neighbouring_images_positions_epochs_seeds_and_streams_are_uncorrelated() -> None:
+    images = torch.arange(50_000)
+    drawn = uniform(0, 0, images, "crop", 2)
     first = drawn[:, 0]
     others = {
-        "next picture": uniform(0, 0, pictures + 1, "crop", 1),
+        "next picture": uniform(0, 0, images + 1, "crop", 1),
         "next position": drawn[:, 1],
-        "next epoch": uniform(0, 1, pictures, "crop", 1),
-        "next seed": uniform(1, 0, pictures, "crop", 1),
-        "other stream": uniform(0, 0, pictures, "flip", 1),
+        "next epoch": uniform(0, 1, images, "crop", 1),
+        "next seed": uniform(1, 0, images, "crop", 1),
+        "other stream": uniform(0, 0, images, "flip", 1),
     }
     for name, other in others.items():
         assert abs(correlation(first, other)) < 5 / np.sqrt(50_000), name
@@ -104,8 +104,8 @@ def test_neighbouring_pictures_positions_epochs_seeds_and_streams_are_uncorrelat
 
 
 def test_seed_and_epoch_do_not_stand_for_each_other() -> None:
-    pictures = torch.arange(100)
-    drawn = {tuple(uniform(seed, epoch, pictures, "crop", 1).flatten().tolist()) for seed in range(20) for epoch in range(20)}
+    images = torch.arange(100)
+    drawn = {tuple(uniform(seed, epoch, images, "crop", 1).flatten().tolist()) for seed in range(20) for epoch in range(20)}
     assert len(drawn) == 400
 
 
@@ -116,18 +116,18 @@ def test_seed_and_epoch_do_not_stand_for_each_other() -> None:
     epoch=st.integers(0, 10**6),
 )
 @settings(deadline=None, max_examples=60)
-def test_a_picture_has_its_numbers_whatever_batch_it_is_in(numbers: list[int], cut: int, seed: int, epoch: int) -> None:
-    pictures = torch.tensor(numbers)
+def test_a_image_has_its_numbers_whatever_batch_it_is_in(numbers: list[int], cut: int, seed: int, epoch: int) -> None:
+    images = torch.tensor(numbers)
     for draw in (uniform, normal):
-        whole = draw(seed, epoch, pictures, "crop", 3)
-        parts = torch.cat([draw(seed, epoch, part, "crop", 3) for part in (pictures[:cut], pictures[cut:])])
+        whole = draw(seed, epoch, images, "crop", 3)
+        parts = torch.cat([draw(seed, epoch, part, "crop", 3) for part in (images[:cut], images[cut:])])
         assert torch.equal(whole, parts)
-        assert torch.equal(whole.flip(0), draw(seed, epoch, pictures.flip(0), "crop", 3))
+        assert torch.equal(whole.flip(0), draw(seed, epoch, images.flip(0), "crop", 3))
 
 
 def test_uniform_asks_for_more_without_changing_the_first() -> None:
-    pictures = torch.arange(10)
-    assert torch.equal(uniform(0, 0, pictures, "crop", 8)[:, :3], uniform(0, 0, pictures, "crop", 3))
+    images = torch.arange(10)
+    assert torch.equal(uniform(0, 0, images, "crop", 8)[:, :3], uniform(0, 0, images, "crop", 3))
 
 
 def test_permutation_holds_every_number_once_and_changes_with_seed_and_epoch() -> None:
@@ -149,14 +149,14 @@ def test_permutations_of_four_are_alike_likely() -> None:
     assert 1e-3 < chi2.cdf(((counts - 200) ** 2 / 200).sum(), 23) < 1 - 1e-3
 
 
-@pytest.mark.parametrize("pictures", [torch.zeros(3), torch.zeros(3, 1, dtype=torch.int64), torch.zeros(3, dtype=torch.int32)])
-def test_picture_numbers_of_another_kind_are_refused(pictures: Tensor) -> None:
+@pytest.mark.parametrize("images", [torch.zeros(3), torch.zeros(3, 1, dtype=torch.int64), torch.zeros(3, dtype=torch.int32)])
+def test_image_numbers_of_another_kind_are_refused(images: Tensor) -> None:
     with pytest.raises(ValueError, match="int64"):
-        uniform(0, 0, pictures, "crop", 1)
+        uniform(0, 0, images, "crop", 1)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_an_accelerator_draws_the_same_numbers() -> None:
-    pictures = torch.arange(10_000)
-    assert torch.equal(uniform(1, 2, pictures.cuda(), "crop", 4).cpu(), uniform(1, 2, pictures, "crop", 4))
-    torch.testing.assert_close(normal(1, 2, pictures.cuda(), "crop", 4).cpu(), normal(1, 2, pictures, "crop", 4), rtol=2e-7, atol=1e-9)
+    images = torch.arange(10_000)
+    assert torch.equal(uniform(1, 2, images.cuda(), "crop", 4).cpu(), uniform(1, 2, images, "crop", 4))
+    torch.testing.assert_close(normal(1, 2, images.cuda(), "crop", 4).cpu(), normal(1, 2, images, "crop", 4), rtol=2e-7, atol=1e-9)

@@ -1,4 +1,4 @@
-"""Fitted pictures: in memory and streamed, the same bytes whatever the workers; and the refusals before training."""
+"""Fitted images: in memory and streamed, the same bytes whatever the workers; and the refusals before training."""
 
 import io
 import threading
@@ -14,7 +14,7 @@ from alexnet.data.fingerprints import Skipped
 from alexnet.data.images.decode import decode
 from alexnet.data.images.resize import fit_square
 from alexnet.data.open import open_dataset
-from alexnet.data.pipeline.image_store import check_readable, open_pictures
+from alexnet.data.pipeline.image_store import check_readable, open_images
 from alexnet.errors import BadDataset, UnreadableImage
 from alexnet.runtime.machine import available_bytes
 
@@ -40,8 +40,8 @@ def write(folder: Path, sound: dict[str, int], broken: dict[str, int]) -> Datase
 @pytest.mark.parametrize("workers", [0, 2])
 def test_in_memory_and_streamed_are_the_same(digits_folder: Path, workers: int) -> None:
     dataset = open_dataset(digits_folder)
-    kept = open_pictures(dataset, 12, "crop", workers=workers)
-    streamed = open_pictures(dataset, 12, "crop", workers=workers, memory_limit_bytes=0)
+    kept = open_images(dataset, 12, "crop", workers=workers)
+    streamed = open_images(dataset, 12, "crop", workers=workers, memory_limit_bytes=0)
     assert (kept.in_memory, streamed.in_memory) == (True, False)
     for batch, one, other in zip(BATCHES, kept.stream(BATCHES), streamed.stream(BATCHES), strict=True):
         assert one.dtype == torch.uint8
@@ -54,8 +54,8 @@ def test_in_memory_and_streamed_are_the_same(digits_folder: Path, workers: int) 
 
 def test_arrays_are_the_same_in_both_ways() -> None:
     dataset = open_dataset("digits")
-    kept = open_pictures(dataset, 32, "squash", workers=0)
-    streamed = open_pictures(dataset, 32, "squash", workers=0, memory_limit_bytes=0)
+    kept = open_images(dataset, 32, "squash", workers=0)
+    streamed = open_images(dataset, 32, "squash", workers=0, memory_limit_bytes=0)
     for one, other in zip(kept.stream(BATCHES), streamed.stream(BATCHES), strict=True):
         assert torch.equal(one, other)
     assert kept.readable == tuple(range(1797))
@@ -67,54 +67,54 @@ def test_batches_may_be_endless_and_tensors(digits_folder: Path) -> None:
         while True:
             yield torch.tensor([1, 2])
 
-    pictures = open_pictures(open_dataset(digits_folder), 8, "crop", workers=0, memory_limit_bytes=0)
-    stream = pictures.stream(forever())  # type: ignore[arg-type]  # a tensor of indices is a sequence in all but name
+    store = open_images(open_dataset(digits_folder), 8, "crop", workers=0, memory_limit_bytes=0)
+    stream = store.stream(forever())  # type: ignore[arg-type]  # a tensor of indices is a sequence in all but name
     assert torch.equal(next(stream), next(stream))
 
 
 def test_streaming_leaves_the_random_numbers_of_the_run_alone(digits_folder: Path) -> None:
-    pictures = open_pictures(open_dataset(digits_folder), 8, "crop", workers=0, memory_limit_bytes=0)
+    store = open_images(open_dataset(digits_folder), 8, "crop", workers=0, memory_limit_bytes=0)
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    list(pictures.stream(BATCHES))
+    list(store.stream(BATCHES))
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_unreadable_files_are_skipped_and_listed(tmp_path: Path) -> None:
     dataset = write(tmp_path, {"cat": 39, "dog": 30}, {"cat": 1})
-    pictures = open_pictures(dataset, 8, "crop", workers=2)
-    assert pictures.skipped == (Skipped("cat/broken0.png", "cat", "is cut short"),)
+    store = open_images(dataset, 8, "crop", workers=2)
+    assert store.skipped == (Skipped("cat/broken0.png", "cat", "is cut short"),)
     broken = next(index for index, item in enumerate(dataset.items) if "broken" in item.name)
-    assert pictures.readable == tuple(index for index in range(70) if index != broken)
-    assert pictures.labels.tolist() == [0] * 40 + [1] * 30
-    assert pictures.native[broken].tolist() == [0, 0]
-    assert pictures.native[0].tolist() == [20, 14]
+    assert store.readable == tuple(index for index in range(70) if index != broken)
+    assert store.labels.tolist() == [0] * 40 + [1] * 30
+    assert store.native[broken].tolist() == [0, 0]
+    assert store.native[0].tolist() == [20, 14]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_picture_that_is_gone_is_named(tmp_path: Path, workers: int) -> None:
+def test_a_image_that_is_gone_is_named(tmp_path: Path, workers: int) -> None:
     dataset = write(tmp_path, {"cat": 3, "dog": 3}, {})
-    pictures = open_pictures(dataset, 8, "crop", workers=workers, memory_limit_bytes=0)
+    store = open_images(dataset, 8, "crop", workers=workers, memory_limit_bytes=0)
     (tmp_path / "dog" / "001.png").unlink()
     with pytest.raises(UnreadableImage, match=r"dog/001\.png cannot be opened"):
-        list(pictures.stream([[0, 1], [3, 4]]))
+        list(store.stream([[0, 1], [3, 4]]))
 
 
 def test_over_five_percent_of_a_class_ends_it(tmp_path: Path) -> None:
     dataset = write(tmp_path, {"cat": 18, "dog": 100}, {"cat": 1, "dog": 5})
     with pytest.raises(BadDataset) as caught:
-        open_pictures(dataset, 8, "crop", workers=0)
+        open_images(dataset, 8, "crop", workers=0)
     message = str(caught.value)
     assert "Over 5% of the pictures of a class cannot be read ('cat': 1 of 19)" in message
     assert "cat/broken0.png is cut short" in message
     assert f"`alexnet inspect {dataset.name}`" in message
-    assert len(open_pictures(dataset, 8, "crop", workers=0, check=False).readable) == 118
+    assert len(open_images(dataset, 8, "crop", workers=0, check=False).readable) == 118
 
 
 def test_one_class_ends_it(tmp_path: Path) -> None:
     with pytest.raises(BadDataset, match="has only one class with pictures, 'cat'; training needs at least 2"):
-        open_pictures(write(tmp_path, {"cat": 5}, {}), 8, "crop", workers=0)
+        open_images(write(tmp_path, {"cat": 5}, {}), 8, "crop", workers=0)
 
 
 def test_exactly_five_percent_is_allowed(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_progress_is_told_in_this_thread(digits_folder: Path) -> None:
         heard.append((done, count))
         threads.add(threading.current_thread().name)
 
-    open_pictures(open_dataset(digits_folder), 8, "crop", workers=2, on_progress=listen)
+    open_images(open_dataset(digits_folder), 8, "crop", workers=2, on_progress=listen)
     assert heard[-1] == (300, 300)
     assert [done for done, _ in heard] == sorted(done for done, _ in heard)
     assert threads == {threading.current_thread().name}
@@ -142,7 +142,7 @@ def test_a_listener_that_stops_stops_the_pass(digits_folder: Path) -> None:
 
     threads = torch.get_num_threads()
     with pytest.raises(KeyboardInterrupt):
-        open_pictures(open_dataset(digits_folder), 8, "crop", workers=2, on_progress=stop)
+        open_images(open_dataset(digits_folder), 8, "crop", workers=2, on_progress=stop)
     assert torch.get_num_threads() == threads
 
 
@@ -152,15 +152,15 @@ def test_some_memory_is_free() -> None:
 
 def test_workers_read_one_zip_together(shared_data: Path) -> None:
     dataset = open_dataset(shared_data / "sign-digits.zip")
-    kept = open_pictures(dataset, 32, "crop", workers=2)
-    streamed = open_pictures(dataset, 32, "crop", workers=2, memory_limit_bytes=0)
+    kept = open_images(dataset, 32, "crop", workers=2)
+    streamed = open_images(dataset, 32, "crop", workers=2, memory_limit_bytes=0)
     batches = [list(range(start, start + 128)) for start in range(0, 1024, 128)]
     assert all(torch.equal(one, other) for one, other in zip(kept.stream(batches), streamed.stream(batches), strict=True))
     assert int(kept.native.max()) == 3024
 
 
 def test_fashion_mnist_takes_seconds(fashion_mnist: Dataset) -> None:
-    pictures = open_pictures(fashion_mnist, 32, "crop", workers=0)
-    assert pictures.in_memory
-    assert len(pictures.readable) == 70_000
-    assert torch.equal(pictures.square(123), fashion_mnist.fitted(123, 32, "crop")[0])
+    store = open_images(fashion_mnist, 32, "crop", workers=0)
+    assert store.in_memory
+    assert len(store.readable) == 70_000
+    assert torch.equal(store.square(123), fashion_mnist.fitted(123, 32, "crop")[0])

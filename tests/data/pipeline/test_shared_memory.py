@@ -1,4 +1,4 @@
-"""Workers of one machine decode their pictures once, into memory that all of them see."""
+"""Workers of one machine decode their images once, into memory that all of them see."""
 
 import os
 from pathlib import Path
@@ -18,10 +18,10 @@ from alexnet.data.fingerprints import Fingerprints, Skipped, Survey
 from alexnet.data.open import open_dataset
 from alexnet.data.packs.writer import pack
 from alexnet.data.pipeline import image_store, shared_memory
-from alexnet.data.pipeline.image_store import Pictures, open_pictures
+from alexnet.data.pipeline.image_store import ImageStore, open_images
 from alexnet.data.pipeline.shared_memory import SharedReading, can_share, packed, unpacked
 from alexnet.errors import WorkerLost
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memory without a file is Linux's")
 
@@ -45,8 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def opened(world: World, folder: Path, limit: int | None) -> tuple[Pictures, int]:
-    """The pictures, and how many files this worker has decoded for them."""
+def opened(world: Workers, folder: Path, limit: int | None) -> tuple[ImageStore, int]:
+    """The images, and how many files this worker has decoded for them."""
     dataset, decoded = open_dataset(folder), 0
     fitted = dataset.fitted
 
@@ -56,25 +56,25 @@ def opened(world: World, folder: Path, limit: int | None) -> tuple[Pictures, int
         return fitted(*words)
 
     vars(dataset)["fitted"] = counted
-    return open_pictures(dataset, SIZE, "crop", workers=0, memory_limit_bytes=limit, world=world), decoded
+    return open_images(dataset, SIZE, "crop", workers=0, memory_limit_bytes=limit, world=world), decoded
 
 
-def read(world: World, folder: Path, limit: int | None) -> dict[str, Any]:
-    """What one worker has of the pictures; the last worker writes into its squares."""
-    pictures, decoded = opened(world, folder, limit)
-    batch = next(pictures.stream([[0, 5, 40, 2]]))
+def read(world: Workers, folder: Path, limit: int | None) -> dict[str, Any]:
+    """What one worker has of the images; the last worker writes into its squares."""
+    store, decoded = opened(world, folder, limit)
+    batch = next(store.stream([[0, 5, 40, 2]]))
     world.wait()
-    if pictures.squares is not None and world.rank == world.size - 1:
-        pictures.squares[3].fill_(77)
+    if store.squares is not None and world.rank == world.size - 1:
+        store.squares[3].fill_(77)
     world.wait()
     return {
         "decoded": decoded,
         "batch": batch,
-        "written": None if pictures.squares is None else pictures.squares[3].unique().tolist(),
-        "skipped": pictures.skipped,
-        "readable": pictures.readable,
-        "native": pictures.native,
-        "prints": pictures.fingerprints,
+        "written": None if store.squares is None else store.squares[3].unique().tolist(),
+        "skipped": store.skipped,
+        "readable": store.readable,
+        "native": store.native,
+        "prints": store.fingerprints,
         "files": [str(file.resolve()) for file in Path("/proc/self/fd").iterdir()],
     }
 
@@ -113,8 +113,8 @@ def test_a_pack_that_memory_cannot_hold_is_streamed_and_not_read_before(folder: 
 
 def test_one_worker_of_a_machine_reads_for_itself() -> None:
     assert not can_share(ALONE)
-    assert not can_share(World(rank=1, size=2, local_rank=0, local_size=1))
-    assert can_share(World(rank=1, size=2, local_rank=1, local_size=2))
+    assert not can_share(Workers(rank=1, size=2, local_rank=0, local_size=1))
+    assert can_share(Workers(rank=1, size=2, local_rank=1, local_size=2))
 
 
 @given(data=st.data(), count=st.integers(0, 5))
@@ -138,7 +138,7 @@ def test_a_survey_survives_the_way(data: st.DataObject, count: int) -> None:
     assert after.readable == before.readable
 
 
-def waiting(monkeypatch: pytest.MonkeyPatch, world: World) -> SharedReading:
+def waiting(monkeypatch: pytest.MonkeyPatch, world: Workers) -> SharedReading:
     monkeypatch.setattr(shared_memory, "POLL_SECONDS", 0.0)
     monkeypatch.setenv("ALEXNET_STALL_SECONDS", "30")
     return SharedReading(world, 0)
@@ -147,7 +147,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch, world: World) -> SharedReading:
 class Clock:
     """A clock that moves by 20 seconds each time that it is asked; the reading goes on for so many times."""
 
-    def __init__(self, world: World, beats: int) -> None:
+    def __init__(self, world: Workers, beats: int) -> None:
         self.world, self.beats, self.now = world, beats, 0.0
 
     def __call__(self) -> float:
@@ -160,7 +160,7 @@ class Clock:
 @pytest.mark.parametrize("beats", [0, 40])
 def test_a_reading_that_stops_is_not_waited_for_without_end(beats: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Worker 3 is the second of its machine, whose first is worker 2."""
-    world = World(rank=3, size=4, local_rank=1, local_size=2, store=HashStore())
+    world = Workers(rank=3, size=4, local_rank=1, local_size=2, store=HashStore())
     clock = Clock(world, beats)
     monkeypatch.setattr("time.monotonic", clock)
     with pytest.raises(WorkerLost) as loss:
@@ -170,7 +170,7 @@ def test_a_reading_that_stops_is_not_waited_for_without_end(beats: int, monkeypa
 
 
 def test_progress_is_told_to_the_others_and_to_the_listener() -> None:
-    world, heard = World(rank=2, size=4, local_rank=0, local_size=2, store=HashStore()), []
+    world, heard = Workers(rank=2, size=4, local_rank=0, local_size=2, store=HashStore()), []
     SharedReading(world, 7).beat(lambda *step: heard.append(step))(5, 9)
     SharedReading(world, 7).beat(None)(6, 9)
     assert heard == [(5, 9)]
@@ -181,6 +181,6 @@ def test_workers_that_cannot_share_divide_the_memory(monkeypatch: pytest.MonkeyP
     dataset, needed = open_dataset(digits_folder), 300 * 3 * 8 * 8
     monkeypatch.setattr(image_store, "can_share", lambda world: False)
     monkeypatch.setattr(image_store, "available_bytes", lambda: int(needed / image_store.MEMORY_SHARE * 1.5))
-    alone = open_pictures(dataset, 8, "crop", workers=0)
-    one_of_two = open_pictures(dataset, 8, "crop", workers=0, world=World(rank=0, size=2, local_rank=0, local_size=2))
+    alone = open_images(dataset, 8, "crop", workers=0)
+    one_of_two = open_images(dataset, 8, "crop", workers=0, world=Workers(rank=0, size=2, local_rank=0, local_size=2))
     assert (alone.in_memory, one_of_two.in_memory) == (True, False)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from alexnet.data.sources.base import Source, is_picture, safe_name
+from alexnet.data.sources.base import Source, is_image, safe_name
 from alexnet.data.sources.folder import open_source
 from alexnet.data.sources.tar import CompressedTarSource
 from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
@@ -150,7 +150,7 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
         open_source(path)
 
 
-def test_a_damaged_member_is_one_unreadable_picture(tmp_path: Path) -> None:
+def test_a_damaged_member_is_one_unreadable_image(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"cat/1.png": os.urandom(5000), "cat/2.png": b"two"})
     content = bytearray(path.read_bytes())
     content[2000] ^= 255
@@ -199,8 +199,8 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes, words: st
 
 
 def test_litter_is_ignored() -> None:
-    assert is_picture("cat/a.JPG")
-    assert is_picture("cat/deep/a.heic")
+    assert is_image("cat/a.JPG")
+    assert is_image("cat/deep/a.heic")
     for name in (
         "cat/.a.jpg",
         "__MACOSX/cat/a.jpg",
@@ -211,7 +211,7 @@ def test_litter_is_ignored() -> None:
         "labels.csv",
         "cat/jpg",
     ):
-        assert not is_picture(name)
+        assert not is_image(name)
 
 
 def test_safe_names_are_tidy() -> None:
@@ -245,7 +245,7 @@ def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     (folder / "cat").chmod(0o700)
 
 
-def test_pictures_decode_from_an_archive(tmp_path: Path, digits_folder: Path) -> None:
+def test_images_decode_from_an_archive(tmp_path: Path, digits_folder: Path) -> None:
     contents = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in digits_folder.rglob("*.png")}
     source = open_source(write(tmp_path, "tar.gz", contents))
     assert Image.open(io.BytesIO(source.read(source.names[0]))).size == (8, 8)

@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 from sklearn.datasets import load_sample_images
 from torch import Tensor
 
-from alexnet.models.handcrafted.bag_of_words import DenseWords, ScatteredWords, Words
+from alexnet.models.handcrafted.bag_of_words import ComparisonRequest, DenseWords, ScatteredWords
 from alexnet.models.handcrafted.sift import DenseSIFT
 from alexnet.models.handcrafted.spatial_pyramid import Cells
 
@@ -30,19 +30,19 @@ VOCABULARY = DESCRIPTORS.flatten(0, 1)[torch.randperm(6 * 169, generator=torch.G
 def scattered(descriptors: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:
     """The same descriptors as if they had been found at interest points."""
     count, positions = descriptors.shape[:2]
-    pictures = torch.arange(count).repeat_interleave(positions)
-    return descriptors.flatten(0, 1), pictures, SIFT.centres.repeat(count, 1), count
+    images = torch.arange(count).repeat_interleave(positions)
+    return descriptors.flatten(0, 1), images, SIFT.centres.repeat(count, 1), count
 
 
 def test_the_nearest_word_is_the_one_at_the_least_distance() -> None:
     distances = cdist(DESCRIPTORS.flatten(0, 1).double().numpy(), VOCABULARY.double().numpy())
-    nearest = Words(VOCABULARY).double().nearest(DESCRIPTORS.double()).flatten().numpy()
+    nearest = ComparisonRequest(VOCABULARY).double().nearest(DESCRIPTORS.double()).flatten().numpy()
     np.testing.assert_array_equal(nearest, distances.argmin(1))
 
 
 def test_single_precision_chooses_a_word_as_near() -> None:
     distances = cdist(DESCRIPTORS.flatten(0, 1).double().numpy(), VOCABULARY.double().numpy())
-    nearest = Words(VOCABULARY).nearest(DESCRIPTORS).flatten().numpy()
+    nearest = ComparisonRequest(VOCABULARY).nearest(DESCRIPTORS).flatten().numpy()
     np.testing.assert_allclose(distances[np.arange(len(nearest)), nearest] ** 2, distances.min(1) ** 2, rtol=0, atol=1e-5)
 
 
@@ -51,11 +51,11 @@ def test_a_histogram_counts_shares_cell_by_cell() -> None:
     nearest = cdist(DESCRIPTORS.flatten(0, 1).numpy(), VOCABULARY.numpy()).argmin(1).reshape(6, -1)
     x, y = SIFT.centres.numpy().T
     quarter = (x >= 0.5) & (y < 0.5)  # the second of the second level
-    for picture in range(6):
-        whole = np.bincount(nearest[picture], minlength=WORDS) / nearest.shape[1]
-        part = np.bincount(nearest[picture, quarter], minlength=WORDS) / quarter.sum()
-        np.testing.assert_allclose(found[picture, 0], whole, atol=1e-6)
-        np.testing.assert_allclose(found[picture, 2], part, atol=1e-6)
+    for image in range(6):
+        whole = np.bincount(nearest[image], minlength=WORDS) / nearest.shape[1]
+        part = np.bincount(nearest[image, quarter], minlength=WORDS) / quarter.sum()
+        np.testing.assert_allclose(found[image, 0], whole, atol=1e-6)
+        np.testing.assert_allclose(found[image, 2], part, atol=1e-6)
     torch.testing.assert_close(found.sum(2), torch.ones(6, CELLS))
 
 
@@ -69,13 +69,13 @@ def test_scattered_words_of_dense_descriptors_are_dense_words(kind: torch.dtype)
     torch.testing.assert_close(found, expected)
 
 
-def test_pictures_without_interest_points_give_zeros_and_leave_the_others_alone() -> None:
+def test_images_without_interest_points_give_zeros_and_leave_the_others_alone() -> None:
     loose = ScatteredWords(VOCABULARY, PYRAMID)
-    descriptors, pictures, centres, count = scattered(DESCRIPTORS)
-    kept = (pictures == 1) | (pictures == 4)
-    found = loose(descriptors[kept], pictures[kept], centres[kept], count + 1)
+    descriptors, images, centres, count = scattered(DESCRIPTORS)
+    kept = (images == 1) | (images == 4)
+    found = loose(descriptors[kept], images[kept], centres[kept], count + 1)
     assert found.shape == (count + 1, CELLS * WORDS)
-    torch.testing.assert_close(found[[1, 4]], loose(descriptors, pictures, centres, count)[[1, 4]])
+    torch.testing.assert_close(found[[1, 4]], loose(descriptors, images, centres, count)[[1, 4]])
     assert (found[[0, 2, 3, 5, 6]] == 0).all()
 
 
@@ -89,7 +89,7 @@ def test_a_cell_without_descriptors_gives_zeros() -> None:
     assert one(DESCRIPTORS[:, :1]).view(6, 4, WORDS).sum(2).tolist() == [[0, 0, 1, 0]] * 6
 
 
-def test_points_on_the_picture_edge_belong_to_the_last_cells() -> None:
+def test_points_on_the_image_edge_belong_to_the_last_cells() -> None:
     corner = ScatteredWords(VOCABULARY, ((2, 2),))(VOCABULARY[:1], torch.zeros(1, dtype=torch.int64), torch.ones(1, 2), 1)
     assert corner.view(4, WORDS).nonzero().tolist() == [[3, 0]]
 

@@ -66,7 +66,7 @@ def test_every_row_builds_and_describes_photos(name: str) -> None:
     assert vectors.shape == (4, DIMENSIONS[name])
     assert features.dimensions == DIMENSIONS[name]
     assert vectors.isfinite().all()
-    assert vectors.std(0).max() > 0  # different pictures, different vectors
+    assert vectors.std(0).max() > 0  # different images, different vectors
     torch.testing.assert_close(torch.cat([features(one[None]) for one in photos()]), vectors, rtol=0, atol=3e-3)
     torch.testing.assert_close(copy.deepcopy(features)(photos()), vectors, rtol=0, atol=0)
     double = features.double()(photos())
@@ -74,7 +74,7 @@ def test_every_row_builds_and_describes_photos(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_flat_pictures_have_finite_vectors(name: str) -> None:
+def test_flat_images_have_finite_vectors(name: str) -> None:
     config = CONFIGS[name]
     if config.descriptor in LIBRARIES:
         pytest.importorskip(LIBRARIES[config.descriptor])
@@ -102,7 +102,7 @@ def test_colours_are_a_second_half_of_the_same_weight() -> None:
 
 
 @pytest.mark.parametrize("config", [COLOURED, CONFIGS["sift-bow-svm"]], ids=["fisher", "words"])
-def test_with_its_mirror_image_described_a_picture_and_its_mirror_image_are_one(config: FeatureConfig) -> None:
+def test_with_its_mirror_image_described_a_image_and_its_mirror_image_are_one(config: FeatureConfig) -> None:
     both, dictionaries = replace(config, mirror=True), fitted(config)
     features = build_features(both, SIZE, dictionaries).double()
     vectors = features(photos())
@@ -180,7 +180,7 @@ def test_what_is_missing_in_a_dictionary_is_named() -> None:
         build_features(FISHER, SIZE, [{}])
 
 
-def test_a_picture_too_small_for_a_scale_is_refused_with_the_arithmetic() -> None:
+def test_a_image_too_small_for_a_scale_is_refused_with_the_arithmetic() -> None:
     with pytest.raises(ImageSizeTooSmall) as caught:
         descriptions_of(replace(FISHER, bins="4,6,8"), 28)
     assert str(caught.value) == (

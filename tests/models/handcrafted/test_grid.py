@@ -28,12 +28,12 @@ def share(pixel: int, centre: float, middle: float, bin_size: int, window: Windo
     return max(0.0, 1 - away) * bell
 
 
-def looped(maps: Tensor, bin_size: int, step: int, window: Window) -> Tensor:
-    """The definition: every pixel of the picture, for every bin of every descriptor, in float64."""
-    size = maps.shape[-1]
+def looped(channels: Tensor, bin_size: int, step: int, window: Window) -> Tensor:
+    """The definition: every pixel of the image, for every bin of every descriptor, in float64."""
+    size = channels.shape[-1]
     across = (size - 4 * bin_size) // step + 1
     centres = [(size - 1) / 2 + step * (i - (across - 1) / 2) for i in range(across)]
-    found = torch.zeros(len(maps), across**2, 16, maps.shape[1], dtype=torch.float64)
+    found = torch.zeros(len(channels), across**2, 16, channels.shape[1], dtype=torch.float64)
     for row, cy in enumerate(centres):
         for column, cx in enumerate(centres):
             for number in range(16):
@@ -41,19 +41,19 @@ def looped(maps: Tensor, bin_size: int, step: int, window: Window) -> Tensor:
                 tall = torch.tensor([share(y, cy, cy + down * bin_size, bin_size, window) for y in range(size)], dtype=torch.float64)
                 wide = torch.tensor([share(x, cx, cx + right * bin_size, bin_size, window) for x in range(size)], dtype=torch.float64)
                 bell = math.exp(-(down**2 + right**2) / 8) if window == "triangle" else 1.0
-                found[:, row * across + column, number] = bell * (maps * (tall[:, None] * wide)).sum((2, 3))
+                found[:, row * across + column, number] = bell * (channels * (tall[:, None] * wide)).sum((2, 3))
     return found
 
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize(("size", "bin_size", "step"), [(20, 4, 2), (17, 3, 2), (19, 4, 4), (15, 2, 3), (16, 4, 1), (9, 1, 1)])
 def test_pooling_equals_loops(size: int, bin_size: int, step: int, window: Window) -> None:
-    maps = noise(2, 3, size, size)
+    channels = noise(2, 3, size, size)
     grid = Grid(size, bin_size=bin_size, step=step, window=window)
-    expected = looped(maps, bin_size, step, window)
+    expected = looped(channels, bin_size, step, window)
     assert expected.shape == (2, grid.positions, 16, 3)
-    torch.testing.assert_close(grid.double()(maps), expected, rtol=1e-6, atol=1e-6)  # windows are made in float32
-    torch.testing.assert_close(grid.float()(maps.float()), expected.float(), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(grid.double()(channels), expected, rtol=1e-6, atol=1e-6)  # windows are made in float32
+    torch.testing.assert_close(grid.float()(channels.float()), expected.float(), rtol=1e-4, atol=1e-4)
 
 
 @given(size=st.integers(4, 70), bin_size=st.integers(1, 17), step=st.integers(1, 9))
@@ -70,7 +70,7 @@ def test_descriptors_lie_inside_centred_and_no_further_one_fits(size: int, bin_s
         return
     grid = Grid(size, bin_size=bin_size, step=step)
     assert grid.centres.shape == (grid.positions, 2)
-    places = grid.centres.double() * size  # px from the picture's edge
+    places = grid.centres.double() * size  # px from the image's edge
     reach = 2 * bin_size - 1e-3
     assert (places >= reach).all()
     assert (places <= size - reach).all()
@@ -112,16 +112,16 @@ def test_pooling_costs_what_its_windows_see() -> None:
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize(("size", "bin_size", "step"), [(200, 4, 4), (200, 6, 4), (75, 3, 1)])
 def test_no_pixel_that_a_window_sees_is_left_out(size: int, bin_size: int, step: int, window: Window) -> None:
-    grid, maps = Grid(size, bin_size=bin_size, step=step, window=window).double(), noise(1, 2, size, size)
-    whole = (grid.windows.T @ maps @ grid.windows).flatten(2).transpose(1, 2)[:, grid.bins].view(1, -1, 16, 2)
-    torch.testing.assert_close(grid(maps), whole * grid.weights if window == "triangle" else whole)
+    grid, channels = Grid(size, bin_size=bin_size, step=step, window=window).double(), noise(1, 2, size, size)
+    whole = (grid.windows.T @ channels @ grid.windows).flatten(2).transpose(1, 2)[:, grid.bins].view(1, -1, 16, 2)
+    torch.testing.assert_close(grid(channels), whole * grid.weights if window == "triangle" else whole)
 
 
 @pytest.mark.parametrize(
     ("size", "bin_size", "advice"),
     [(32, 12, "take --features.bins 8 at most, or an --image-size of at least 48."), (3, 1, "take an --image-size of at least 4.")],
 )
-def test_a_picture_smaller_than_a_descriptor_is_refused(size: int, bin_size: int, advice: str) -> None:
+def test_a_image_smaller_than_a_descriptor_is_refused(size: int, bin_size: int, advice: str) -> None:
     with pytest.raises(ImageSizeTooSmall) as caught:
         Grid(size, bin_size=bin_size, step=4)
     assert str(caught.value) == (

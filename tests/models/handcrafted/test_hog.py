@@ -29,8 +29,8 @@ def oracle() -> Callable[..., np.ndarray[Any, Any]]:
 
     def rows(images: Tensor, *, cell: int = 8, orientations: int = 9, block: int = 2) -> np.ndarray[Any, Any]:
         options = {"orientations": orientations, "pixels_per_cell": (cell, cell), "cells_per_block": (block, block)}
-        pictures = images.permute(0, 2, 3, 1).numpy()
-        return np.stack([hog(picture, block_norm="L2-Hys", channel_axis=-1, **options) for picture in pictures])
+        arrays = images.permute(0, 2, 3, 1).numpy()
+        return np.stack([hog(array, block_norm="L2-Hys", channel_axis=-1, **options) for array in arrays])
 
     return rows
 
@@ -50,12 +50,12 @@ def test_agrees_with_scikit_image_on_photos(oracle: Any, size: int, cell: int, o
     np.testing.assert_allclose(hog.double()(images), expected, rtol=0, atol=2e-7)  # scikit-image sums its histograms in float32
 
 
-def test_three_equal_channels_are_the_gray_picture(oracle: Any) -> None:
+def test_three_equal_channels_are_the_gray_image(oracle: Any) -> None:
     from skimage.feature import hog
 
     gray = crops(64)[:, 1]
     features = HOG(64)(gray[:, None].expand(-1, 3, -1, -1))
-    expected = [hog(picture, 9, (8, 8), (2, 2)) for picture in gray.numpy()]
+    expected = [hog(array, 9, (8, 8), (2, 2)) for array in gray.numpy()]
     np.testing.assert_allclose(features, np.stack(expected), rtol=0, atol=1e-6)
 
 
@@ -86,7 +86,7 @@ def test_the_table_turns_with_the_gradient(dy: int, dx: int, orientations: int) 
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), batch=st.integers(0, 5))
-def test_pictures_do_not_see_each_other(seed: int, batch: int) -> None:
+def test_images_do_not_see_each_other(seed: int, batch: int) -> None:
     images = torch.randint(0, 256, (batch, 3, 20, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
     hog = HOG(20, cell=5)
     features = hog(images)
@@ -103,7 +103,7 @@ def test_slices_of_a_batch_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_a_flat_picture_is_all_zeros(value: int) -> None:
+def test_a_flat_image_is_all_zeros(value: int) -> None:
     assert HOG(32)(torch.full((2, 3, 32, 32), value, dtype=torch.uint8)).count_nonzero() == 0
 
 
@@ -124,7 +124,7 @@ def test_counts_its_multiply_accumulates() -> None:
     assert hog.macs == 6 * 32 * 32 + 9 * (32 * 32 * 4 + 4 * 32 * 4) + 2 * 324
 
 
-def test_a_picture_without_a_block_is_refused_with_the_arithmetic() -> None:
+def test_a_image_without_a_block_is_refused_with_the_arithmetic() -> None:
     with pytest.raises(ImageSizeTooSmall) as error:
         HOG(15)
     assert str(error.value) == (

@@ -1,4 +1,4 @@
-"""Descriptors at interest points: what their rows mean, on photos, digits and pictures that show nothing."""
+"""Descriptors at interest points: what their rows mean, on photos, digits and images that show nothing."""
 
 import copy
 import sys
@@ -34,20 +34,20 @@ def digits(count: int) -> Tensor:
     return pixels[:, None].expand(-1, 3, -1, -1)
 
 
-def test_rows_know_their_picture_and_place(extractor: InterestPoints) -> None:
+def test_rows_know_their_image_and_place(extractor: InterestPoints) -> None:
     images = photos()
-    descriptors, pictures, centres = extractor(images)
-    assert (descriptors.dtype, pictures.dtype, centres.dtype) == (torch.float32, torch.int64, torch.float32)
-    assert descriptors.shape == (len(pictures), extractor.dimensions)
-    assert centres.shape == (len(pictures), 2)
-    assert torch.bincount(pictures, minlength=2).min() > 20
-    assert pictures.tolist() == sorted(pictures.tolist())
+    descriptors, image_of_row, centres = extractor(images)
+    assert (descriptors.dtype, image_of_row.dtype, centres.dtype) == (torch.float32, torch.int64, torch.float32)
+    assert descriptors.shape == (len(image_of_row), extractor.dimensions)
+    assert centres.shape == (len(image_of_row), 2)
+    assert torch.bincount(image_of_row, minlength=2).min() > 20
+    assert image_of_row.tolist() == sorted(image_of_row.tolist())
     assert ((centres >= 0) & (centres <= 1)).all()
     torch.testing.assert_close(descriptors.norm(dim=1), torch.ones(len(descriptors)))
     for index in range(2):
         alone = extractor(images[index : index + 1])
-        assert torch.equal(alone[0], descriptors[pictures == index])
-        assert torch.equal(alone[2], centres[pictures == index])
+        assert torch.equal(alone[0], descriptors[image_of_row == index])
+        assert torch.equal(alone[2], centres[image_of_row == index])
 
 
 def test_a_blob_is_found_where_it_lies(extractor: InterestPoints) -> None:
@@ -59,7 +59,7 @@ def test_a_blob_is_found_where_it_lies(extractor: InterestPoints) -> None:
 
 
 @pytest.mark.parametrize(("builder", "library"), BUILDERS)
-def test_turned_pictures_have_turned_points_and_equal_descriptors(builder: type[InterestPoints], library: str) -> None:
+def test_turned_images_have_turned_points_and_equal_descriptors(builder: type[InterestPoints], library: str) -> None:
     pytest.importorskip(library)
     image = photos()[:1]
     descriptors, _, centres = builder()(image)
@@ -72,18 +72,18 @@ def test_turned_pictures_have_turned_points_and_equal_descriptors(builder: type[
 
 
 def test_most_digits_have_points(extractor: InterestPoints) -> None:
-    _, pictures, _ = extractor(digits(40))
-    assert torch.bincount(pictures, minlength=40).count_nonzero() > 30
+    _, image_of_row, _ = extractor(digits(40))
+    assert torch.bincount(image_of_row, minlength=40).count_nonzero() > 30
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 96, 150])
-def test_flat_pictures_give_no_rows(extractor: InterestPoints, size: int) -> None:
+def test_flat_images_give_no_rows(extractor: InterestPoints, size: int) -> None:
     flat = torch.tensor([0, 90, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 3, size, size)
-    descriptors, pictures, centres = extractor(flat)
+    descriptors, image_of_row, centres = extractor(flat)
     assert descriptors.shape == (0, extractor.dimensions)
-    assert pictures.shape == (0,)
+    assert image_of_row.shape == (0,)
     assert centres.shape == (0, 2)
-    assert pictures.dtype == torch.int64
+    assert image_of_row.dtype == torch.int64
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 95, 97, 200])
@@ -94,14 +94,14 @@ def test_the_hardest_contrast_is_finite(extractor: InterestPoints, size: int) ->
     assert ((centres >= 0) & (centres <= 1)).all()
 
 
-def test_no_pictures_give_no_rows(extractor: InterestPoints) -> None:
+def test_no_images_give_no_rows(extractor: InterestPoints) -> None:
     assert [part.shape[0] for part in extractor(digits(0))] == [0, 0, 0]
 
 
-def test_a_flat_picture_between_others_keeps_the_numbering(extractor: InterestPoints) -> None:
+def test_a_flat_image_between_others_keeps_the_numbering(extractor: InterestPoints) -> None:
     images = photos()
-    _, pictures, _ = extractor(torch.stack([images[0], torch.zeros_like(images[0]), images[1]]))
-    assert set(pictures.tolist()) == {0, 2}
+    _, image_of_row, _ = extractor(torch.stack([images[0], torch.zeros_like(images[0]), images[1]]))
+    assert set(image_of_row.tolist()) == {0, 2}
 
 
 def test_can_be_copied(extractor: InterestPoints) -> None:

@@ -1,4 +1,4 @@
-"""Dense SIFT against OpenCV's on photos; its directions, its invariances, and pictures that show nothing."""
+"""Dense SIFT against OpenCV's on photos; its directions, its invariances, and images that show nothing."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ from alexnet.models.handcrafted.grid import Window, smoothing_kernel
 from alexnet.models.handcrafted.sift import DenseSIFT, blurred, directions
 
 PHOTOS = [torch.from_numpy(photo.copy()).permute(2, 0, 1) for photo in load_sample_images().images]
-NO_BLUR = 0.51  # OpenCV takes a picture to be blurred by 0.5 px already, and adds what is missing
+NO_BLUR = 0.51  # OpenCV takes an image to be blurred by 0.5 px already, and adds what is missing
 
 
 def crops(size: int) -> Tensor:
@@ -37,10 +37,10 @@ def opencv() -> Any:
     return pytest.importorskip("cv2")
 
 
-def opencv_sift(cv2: Any, picture: NDArray[np.uint8], places: NDArray[np.float64], bin_size: int) -> NDArray[np.float64]:
+def opencv_sift(cv2: Any, plane: NDArray[np.uint8], places: NDArray[np.float64], bin_size: int) -> NDArray[np.float64]:
     """Upright descriptors at x, y (n, 2), of unit length."""
     points = [cv2.KeyPoint(float(x), float(y), 2 * bin_size / 3, 0.0, 1.0, 0) for x, y in places]
-    kept, found = cv2.SIFT_create(sigma=NO_BLUR).compute(picture, points)
+    kept, found = cv2.SIFT_create(sigma=NO_BLUR).compute(plane, points)
     assert len(kept) == len(points)
     unit: NDArray[np.float64] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
     return unit
@@ -53,7 +53,7 @@ def test_agrees_with_opencv_on_photos(opencv: Any, size: int, bin_size: int, ste
     sift = DenseSIFT(size, bin_size=bin_size, step=step, window=window, root=False)
     places = (sift.centres.double() * size - 0.5).numpy()
     np.testing.assert_allclose(places, places.round(), atol=1e-4)  # OpenCV rounds centres to whole pixels
-    theirs = np.stack([opencv_sift(opencv, picture[0].numpy(), places.round(), bin_size) for picture in images])
+    theirs = np.stack([opencv_sift(opencv, plane[0].numpy(), places.round(), bin_size) for plane in images])
     cosines = (sift(images).double().numpy() * theirs).sum(-1)
     assert cosines.mean() > mean
     assert cosines.min() > least
@@ -64,10 +64,10 @@ def test_agrees_with_opencv_on_photos(opencv: Any, size: int, bin_size: int, ste
 )
 def test_direction_k_is_k_times_45_degrees_towards_the_top(right: int, up: int, direction: int) -> None:
     y, x = torch.meshgrid(torch.arange(9.0, dtype=torch.float64), torch.arange(9.0, dtype=torch.float64), indexing="ij")
-    maps = directions((right * x - up * y)[None])[0, :, 1:-1, 1:-1]
-    expected = torch.zeros_like(maps)
+    channels = directions((right * x - up * y)[None])[0, :, 1:-1, 1:-1]
+    expected = torch.zeros_like(channels)
     expected[direction] = 2 * math.hypot(right, up)
-    torch.testing.assert_close(maps, expected)
+    torch.testing.assert_close(channels, expected)
 
 
 @given(st.floats(-math.pi, math.pi))
@@ -116,7 +116,7 @@ def test_brightness_and_contrast_change_nothing(gain: int, offset: int, place: i
     image = PHOTOS[place % 2][None, :, place : place + 40, place : place + 40] // 4
     sift = DenseSIFT(40, bin_size=4, step=4, root=root).double()
     before, after = sift(image), sift(image * gain + offset)
-    faint = (before == 0).all(-1)  # what is flat in the darker picture may be seen in the other
+    faint = (before == 0).all(-1)  # what is flat in the darker image may be seen in the other
     assert faint.float().mean() < 0.5
     torch.testing.assert_close(after[~faint], before[~faint], rtol=0, atol=1e-6)
 
@@ -134,7 +134,7 @@ def test_a_quarter_turn_permutes_positions_bins_and_directions(place: int, size:
 
 @pytest.mark.parametrize("root", [True, False])
 @pytest.mark.parametrize("smoothing", [0.0, 1.0])
-def test_flat_pictures_of_any_colour_give_zeros(smoothing: float, root: bool) -> None:
+def test_flat_images_of_any_colour_give_zeros(smoothing: float, root: bool) -> None:
     colours = torch.randint(0, 256, (64, 3, 1, 1), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     sift = DenseSIFT(33, bin_size=4, step=3, smoothing=smoothing, root=root)
     assert (sift(colours.expand(-1, -1, 33, 33)) == 0).all()
@@ -152,17 +152,17 @@ def test_one_pixel_off_by_one_level_is_still_flat_and_a_step_of_two_levels_is_no
 @pytest.mark.parametrize("sigma", [0.7, 1.5, 3.0])
 def test_blur_equals_scipys(sigma: float) -> None:
     image = crops(40)[:, 1].double()
-    expected = np.stack([gaussian_filter(picture, sigma, mode="mirror", truncate=4.0) for picture in image.numpy()])
+    expected = np.stack([gaussian_filter(plane, sigma, mode="mirror", truncate=4.0) for plane in image.numpy()])
     found = blurred(image, smoothing_kernel(sigma).double())
     inner = slice(13, -13)  # scipy rounds the radius to the nearest, we round it up
     np.testing.assert_allclose(found[:, inner, inner], expected[:, inner, inner], rtol=0, atol=0.02)
 
 
-def test_a_blur_wider_than_the_picture_keeps_its_brightness() -> None:
+def test_a_blur_wider_than_the_image_keeps_its_brightness() -> None:
     assert blurred(torch.full((1, 8, 8), 50.0), smoothing_kernel(5.0)).allclose(torch.tensor(50.0))
 
 
-def test_a_picture_is_described_alone() -> None:
+def test_a_image_is_described_alone() -> None:
     sift = DenseSIFT(48, bin_size=4, step=4, smoothing=0.6)
     together = sift(crops(48))
     torch.testing.assert_close(
@@ -174,6 +174,6 @@ def test_nothing_of_it_is_saved_with_a_model() -> None:
     assert DenseSIFT(32, bin_size=4, step=4, smoothing=1.0).state_dict() == {}
 
 
-def test_a_picture_too_small_is_refused() -> None:
+def test_a_image_too_small_is_refused() -> None:
     with pytest.raises(ImageSizeTooSmall, match="32 px wide, and the picture 31 px"):
         DenseSIFT(31, bin_size=8, step=4)

@@ -130,7 +130,7 @@ def machine_of(svc: SVC, labels: np.ndarray) -> KernelMachine:
     return KernelMachine(support, coefficients, intercepts, seen, scale, kernel="rbf", gamma=gamma, classes=classes)
 
 
-def test_a_class_without_training_pictures_is_never_said() -> None:
+def test_a_class_without_training_images_is_never_said() -> None:
     machine = kernel_machine(classes=4, seen=3)
     scores = machine(torch.rand(200, 5, generator=torch.Generator().manual_seed(1)))
     assert (scores[:, 3] == -2.0).all()  # -1 times the scale

@@ -59,7 +59,7 @@ def test_torchvisions_dropout_comes_before_fc6_and_fc7() -> None:
 
 def test_the_2012_table_is_the_papers() -> None:
     convs = ARCHITECTURES["alexnet"].convs
-    assert [(conv.maps, conv.kernel, conv.stride, conv.padding) for conv in convs] == [
+    assert [(conv.channels, conv.kernel, conv.stride, conv.padding) for conv in convs] == [
         (96, 11, 4, 0),
         (256, 5, 1, 2),
         (384, 3, 1, 1),
@@ -76,12 +76,12 @@ def test_a_convolution_in_groups_is_two_towers_side_by_side(name: str) -> None:
     layer = module(alexnet(), name)
     assert isinstance(layer, nn.Conv2d)
     generator = torch.Generator().manual_seed(1)
-    maps = torch.randn(2, layer.in_channels, 7, 7, generator=generator, dtype=torch.float64)
-    inputs, weights = maps.chunk(2, 1), layer.weight.chunk(2)
+    channels = torch.randn(2, layer.in_channels, 7, 7, generator=generator, dtype=torch.float64)
+    inputs, weights = channels.chunk(2, 1), layer.weight.chunk(2)
     assert layer.bias is not None
     biases = layer.bias.chunk(2)
     towers = [functional.conv2d(x, w, b, layer.stride, layer.padding) for x, w, b in zip(inputs, weights, biases, strict=True)]
-    torch.testing.assert_close(layer(maps), torch.cat(towers, 1), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(layer(channels), torch.cat(towers, 1), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(("talk", "conv3_sees_both"), [(True, True), (None, True), (False, False)])
@@ -92,8 +92,8 @@ def test_conv3_sees_both_towers_unless_they_do_not_talk(talk: bool | None, conv3
     images = photograph(227)
     for after, sees_both in (("conv2", False), ("conv3", conv3_sees_both)):
         seen.clear()
-        maps = up_to(network, after, images)
-        first_tower = maps[:, : maps.shape[1] // 2]
+        channels = up_to(network, after, images)
+        first_tower = channels[:, : channels.shape[1] // 2]
         (gradient,) = torch.autograd.grad(first_tower.square().sum(), seen[0])
         own, other = gradient.chunk(2, 1)
         assert (own != 0).any()
@@ -102,13 +102,13 @@ def test_conv3_sees_both_towers_unless_they_do_not_talk(talk: bool | None, conv3
 
 def test_the_whole_norm_stays_inside_its_tower() -> None:
     network = alexnet()
-    maps = up_to(network, "relu1", photograph(227))
-    norm, half = module(network, "norm1"), maps.shape[1] // 2
-    louder = torch.cat([maps[:, :half], 100 * maps[:, half:]], 1)
-    assert torch.equal(norm(maps)[:, :half], norm(louder)[:, :half])
+    channels = up_to(network, "relu1", photograph(227))
+    norm, half = module(network, "norm1"), channels.shape[1] // 2
+    louder = torch.cat([channels[:, :half], 100 * channels[:, half:]], 1)
+    assert torch.equal(norm(channels)[:, :half], norm(louder)[:, :half])
 
 
-def test_224_pictures_get_three_zeros_right_and_bottom() -> None:
+def test_224_images_get_three_zeros_right_and_bottom() -> None:
     images = photograph(224)
     network = alexnet(224)
     by_hand = torch.zeros(1, 3, 227, 227, dtype=torch.float64)
@@ -119,7 +119,7 @@ def test_224_pictures_get_three_zeros_right_and_bottom() -> None:
     assert network.features(by_hand).shape[-1] == 6
 
 
-def test_zeros_are_the_mean_picture_since_the_mean_is_taken_off_before() -> None:
+def test_zeros_are_the_mean_image_since_the_mean_is_taken_off_before() -> None:
     images = photograph(224)
     conv1 = module(alexnet(), "conv1")
     assert isinstance(conv1, nn.Conv2d)

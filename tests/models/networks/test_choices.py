@@ -76,9 +76,9 @@ CHOICES: list[tuple[dict[str, Any], Check]] = [
     ({"fully_connected": 3}, lambda n: [m for m in names(n) if "fc" in m] == ["fc6", "fc7", "fc8", "fc9"]),
     ({"hidden_units": 300}, lambda n: [m.out_features for m in n.classifier if isinstance(m, nn.Linear)] == [300, 300, 10]),
     ({"convolutions_3x3": 0}, lambda n: [c.name for c in convs(n)] == ["conv1", "conv2"] and names(n)[-1] == "fc5"),
-    ({"convolutions_3x3": 1}, lambda n: [c.maps for c in convs(n)] == [96, 256, 256] and convs(n)[-1].pool == "max"),
-    ({"convolutions_3x3": 2}, lambda n: [c.maps for c in convs(n)] == [96, 256, 384, 256]),
-    ({"convolutions_3x3": 4}, lambda n: [c.maps for c in convs(n)] == [96, 256, 384, 384, 384, 256]),
+    ({"convolutions_3x3": 1}, lambda n: [c.channels for c in convs(n)] == [96, 256, 256] and convs(n)[-1].pool == "max"),
+    ({"convolutions_3x3": 2}, lambda n: [c.channels for c in convs(n)] == [96, 256, 384, 256]),
+    ({"convolutions_3x3": 4}, lambda n: [c.channels for c in convs(n)] == [96, 256, 384, 384, 384, 256]),
     ({"towers": 1}, lambda n: {c.towers for c in convs(n)} == {1} and bool(norms(n)[0].band[47, 48] != 0)),
     ({"towers_talk": False}, lambda n: [c.towers for c in convs(n)] == [1, 2, 2, 2, 2]),
     ({"towers_talk": True}, lambda n: [c.towers for c in convs(n)] == [1, 2, 1, 2, 2]),
@@ -87,8 +87,8 @@ CHOICES: list[tuple[dict[str, Any], Check]] = [
     ({"first_stride": 2, "pool_after": "conv1,conv2,conv3,conv5"}, lambda n: n.features[0].stride == (2, 2)),
     ({"first_padding": 2}, lambda n: n.features[0].padding == (2, 2)),
     ({"initialisation": "he"}, lambda n: n.architecture.initialisation == "he"),
-    ({"width": 0.5}, lambda n: [c.maps for c in convs(n)] == [48, 128, 192, 192, 128]),
-    ({"width": 1e-9}, lambda n: {c.maps for c in convs(n)} == {4}),  # still shared equally by two towers
+    ({"width": 0.5}, lambda n: [c.channels for c in convs(n)] == [48, 128, 192, 192, 128]),
+    ({"width": 1e-9}, lambda n: {c.channels for c in convs(n)} == {4}),  # still shared equally by two towers
 ]
 
 
@@ -206,7 +206,7 @@ def test_a_network_without_convolutions_refuses_to_have_them_changed() -> None:
     assert [full.units for full in chosen("mlp", hidden_units=100).hidden] == [100, 100]
 
 
-def test_a_perceptron_scores_every_position_of_a_larger_picture() -> None:
+def test_a_perceptron_scores_every_position_of_a_larger_image() -> None:
     network = Network(ARCHITECTURES["mlp"], classes=4, channels=3, image_size=8).eval()
     images = torch.randn(2, 3, 9, 8)
     dense = network.dense(images)

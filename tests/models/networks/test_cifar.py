@@ -1,4 +1,4 @@
-"""The authors' networks for small pictures against the same networks written out."""
+"""The authors' networks for small images against the same networks written out."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from alexnet.models.networks.network import Network
 from alexnet.models.registry import ARCHITECTURES
 
 
-def pictures() -> Tensor:
+def images() -> Tensor:
     photo = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)
     return torch.stack([photo[:, 60 * i : 60 * i + 32, 90 * i : 90 * i + 32] for i in range(5)]).double() - 120
 
@@ -60,7 +60,7 @@ def written_out(name: str, network: Network, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", ["alexnet-cifar", "alexnet-cifar-13", "alexnet-cifar-18", "alexnet-cifar-26"])
 def test_scores_equal_the_network_written_out(name: str) -> None:
     network = built(name)
-    torch.testing.assert_close(network(pictures()), written_out(name, network, pictures()), rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(network(images()), written_out(name, network, images()), rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize(

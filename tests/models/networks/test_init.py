@@ -1,4 +1,4 @@
-"""The weights before training, by their statistics, and what they do to the signal of real pictures."""
+"""The weights before training, by their statistics, and what they do to the signal of real images."""
 
 import math
 
@@ -112,19 +112,19 @@ def test_calibrated_layers_give_a_mean_square_of_one_and_white_patches() -> None
 
 
 def test_whitening_filters_answer_digits_without_correlation() -> None:
-    maps = torch.from_numpy(load_digits().images[:200]).float()[:, None] - 5
+    channels = torch.from_numpy(load_digits().images[:200]).float()[:, None] - 5
     layer = nn.Conv2d(1, 8, 3)
-    filters = whitening_filters(maps, layer)
+    filters = whitening_filters(channels, layer)
     assert torch.equal(filters[:4], -filters[4:])
-    answers = torch.nn.functional.conv2d(maps, filters[:4]).transpose(0, 1).flatten(1)
+    answers = torch.nn.functional.conv2d(channels, filters[:4]).transpose(0, 1).flatten(1)
     moments = answers @ answers.T / answers.shape[1]
     torch.testing.assert_close(moments, torch.diag(moments.diagonal()), rtol=0, atol=1e-3)
     assert (moments.diagonal() > 0.8).all()
     assert (moments.diagonal() <= 1.001).all()
 
 
-def test_whitening_of_gray_pictures_sees_no_rounding() -> None:
-    """Gray pictures in three channels have no colours to whiten: a filter on them would amplify bf16's rounding, and train on it."""
+def test_whitening_of_gray_images_sees_no_rounding() -> None:
+    """Gray images in three channels have no colours to whiten: a filter on them would amplify bf16's rounding, and train on it."""
     gray = torch.from_numpy(load_digits().images[:256] * 15.9).to(torch.uint8)[:, None]
     images = torch.nn.functional.interpolate(gray, size=(32, 32)).expand(-1, 3, -1, -1)
     torch.manual_seed(0)

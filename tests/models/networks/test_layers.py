@@ -14,8 +14,8 @@ from alexnet.models.networks.layers import LocalConv2d, MaxAndAveragePool2d, Res
 FORMATS = [torch.contiguous_format, torch.channels_last]
 
 
-def maps(n: int, depth: int, side: int, scale: float = 30.0, seed: int = 0) -> Tensor:
-    """Float64 activations after a ReLU, as large as those of 0-255 pictures."""
+def channels(n: int, depth: int, side: int, scale: float = 30.0, seed: int = 0) -> Tensor:
+    """Float64 activations after a ReLU, as large as those of 0-255 images."""
     generator = torch.Generator().manual_seed(seed)
     return torch.relu(scale * torch.randn(n, depth, side, side, generator=generator, dtype=torch.float64))
 
@@ -36,11 +36,11 @@ def norm_2012(depth: int, towers: int = 1) -> ResponseNorm:
 def test_response_norm_equals_pytorchs(
     depth: int, neighbours: int, alpha: float, beta: float, k: float, memory: torch.memory_format
 ) -> None:
-    x = maps(2, depth, 5, 3.0).to(memory_format=memory).requires_grad_()
+    x = channels(2, depth, 5, 3.0).to(memory_format=memory).requires_grad_()
     y = x.detach().clone().requires_grad_()
     ours = response_norm(x, neighbours=neighbours, alpha=alpha, beta=beta, k=k)
     theirs = nn.LocalResponseNorm(neighbours, alpha=alpha, beta=beta, k=k)(y)
-    upstream = maps(2, depth, 5, 1.0, seed=1) - 0.3
+    upstream = channels(2, depth, 5, 1.0, seed=1) - 0.3
     ours.backward(upstream)
     theirs.backward(upstream)
     assert x.grad is not None
@@ -52,10 +52,10 @@ def test_response_norm_equals_pytorchs(
 @pytest.mark.parametrize("memory", FORMATS)
 @pytest.mark.parametrize("shape", [(2, 96, 9), (1, 7, 1), (3, 1, 4)])
 def test_the_2012_norm_equals_pytorchs_to_ten_digits(shape: tuple[int, int, int], memory: torch.memory_format) -> None:
-    x = maps(*shape).to(memory_format=memory).requires_grad_()
+    x = channels(*shape).to(memory_format=memory).requires_grad_()
     y = x.detach().clone().requires_grad_()
     ours, theirs = response_norm(x), nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)(y)
-    upstream = maps(*shape, scale=1.0, seed=1) - 0.3
+    upstream = channels(*shape, scale=1.0, seed=1) - 0.3
     ours.backward(upstream)
     theirs.backward(upstream)
     assert x.grad is not None
@@ -65,14 +65,14 @@ def test_the_2012_norm_equals_pytorchs_to_ten_digits(shape: tuple[int, int, int]
 
 
 def test_more_positions_than_a_slice_give_the_same_as_fewer() -> None:
-    x = maps(3, 6, 80)  # 19,200 positions
+    x = channels(3, 6, 80)  # 19,200 positions
     torch.testing.assert_close(response_norm(x), torch.cat([response_norm(one[None]) for one in x]), rtol=1e-13, atol=0)
 
 
 @pytest.mark.parametrize("beta", [0.75, 0.6])
 @pytest.mark.parametrize("memory", FORMATS)
 def test_the_gradient_of_the_norm_is_exact(beta: float, memory: torch.memory_format) -> None:
-    x = (maps(2, 7, 3, 2.0) - 0.5).contiguous(memory_format=memory).requires_grad_()
+    x = (channels(2, 7, 3, 2.0) - 0.5).contiguous(memory_format=memory).requires_grad_()
     norm = ResponseNorm(7, towers=1, neighbours=4, alpha=0.3, beta=beta, k=1.5).double()  # even: unequal sides
     assert torch.autograd.gradcheck(norm, (x,))
 
@@ -80,7 +80,7 @@ def test_the_gradient_of_the_norm_is_exact(beta: float, memory: torch.memory_for
 @pytest.mark.parametrize("memory", FORMATS)
 @pytest.mark.parametrize("scale", [1.0, 100.0])
 def test_bf16_is_the_norm_to_its_own_precision(scale: float, memory: torch.memory_format) -> None:
-    x = maps(2, 96, 13, scale)
+    x = channels(2, 96, 13, scale)
     reference_in, reduced = x.clone().requires_grad_(), x.bfloat16().contiguous(memory_format=memory).requires_grad_()
     reference = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)(reference_in)
     ours = ResponseNorm(96, towers=1, neighbours=5, alpha=1e-4, beta=0.75, k=2.0)(reduced)
@@ -94,7 +94,7 @@ def test_bf16_is_the_norm_to_its_own_precision(scale: float, memory: torch.memor
 
 
 def test_alpha_is_divided_by_the_neighbours_and_the_printed_formula_is_five_times_it() -> None:
-    x = maps(1, 12, 2)
+    x = channels(1, 12, 2)
     printed = torch.empty_like(x)
     for i in range(12):  # b_i = a_i / (k + alpha sum_j a_j^2) ^ beta, j from i - n/2 to i + n/2: paper 3.3
         energy = x[:, max(0, i - 2) : i + 3].square().sum(1)
@@ -105,7 +105,7 @@ def test_alpha_is_divided_by_the_neighbours_and_the_printed_formula_is_five_time
 
 @pytest.mark.parametrize("depth", [96, 256])
 def test_a_norm_within_towers_is_two_norms_and_differs_at_the_border_alone(depth: int) -> None:
-    x, half = maps(2, depth, 3), depth // 2
+    x, half = channels(2, depth, 3), depth // 2
     within, across = norm_2012(depth, towers=2)(x), norm_2012(depth)(x)
     plain = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
     torch.testing.assert_close(within, torch.cat([plain(x[:, :half]), plain(x[:, half:])], 1), rtol=1e-6, atol=1e-9)
@@ -124,7 +124,7 @@ def test_the_band_travels_with_no_weights() -> None:
 
 
 def test_a_nonlinearity_may_follow_the_norm_in_place() -> None:
-    x = (maps(2, 8, 3) - 20).requires_grad_()
+    x = (channels(2, 8, 3) - 20).requires_grad_()
     functional.relu(norm_2012(8)(x), inplace=True).sum().backward()
     assert x.grad is not None
     assert (x.grad != 0).any()
@@ -132,7 +132,7 @@ def test_a_nonlinearity_may_follow_the_norm_in_place() -> None:
 
 @pytest.mark.parametrize(("side", "alpha"), [(3, 5e-5), (5, 0.3)])
 def test_same_map_norm_equals_a_plain_loop(side: int, alpha: float) -> None:
-    x = maps(2, 3, 6)
+    x = channels(2, 3, 6)
     expected = torch.empty_like(x)
     reach = side // 2
     for row in range(6):
@@ -142,12 +142,12 @@ def test_same_map_norm_equals_a_plain_loop(side: int, alpha: float) -> None:
             expected[:, :, row, column] = x[:, :, row, column] / (1.0 + alpha * energy) ** 0.75
     norm = SameMapNorm(side=side, alpha=alpha, beta=0.75, k=1.0)
     torch.testing.assert_close(norm(x), expected, rtol=1e-12, atol=1e-12)
-    assert torch.autograd.gradcheck(norm, (maps(1, 2, 4, 2.0).requires_grad_(),))
+    assert torch.autograd.gradcheck(norm, (channels(1, 2, 4, 2.0).requires_grad_(),))
 
 
-def local(maps_in: int, maps_out: int, kernel: int, stride: int, padding: int, size: int) -> LocalConv2d:
+def local(channels_in: int, maps_out: int, kernel: int, stride: int, padding: int, size: int) -> LocalConv2d:
     side = (size + 2 * padding - kernel) // stride + 1
-    layer = LocalConv2d(maps_in, maps_out, kernel, stride=stride, padding=padding, side=side).double()
+    layer = LocalConv2d(channels_in, maps_out, kernel, stride=stride, padding=padding, side=side).double()
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         layer.weight.normal_(generator=generator)
@@ -167,7 +167,7 @@ def test_a_local_layer_with_one_weight_everywhere_is_a_convolution(
     with torch.no_grad():
         layer.weight.copy_(layer.weight[0].clone())
         layer.bias.copy_(layer.bias[0].clone())
-    x = (maps(2, 3, size) - 10).contiguous(memory_format=memory)
+    x = (channels(2, 3, size) - 10).contiguous(memory_format=memory)
     weight = layer.weight[0].view(kernel, kernel, 3, 4).permute(3, 2, 0, 1)
     torch.testing.assert_close(layer(x), functional.conv2d(x, weight, layer.bias[0], stride, padding), rtol=1e-10, atol=1e-10)
 
@@ -175,7 +175,7 @@ def test_a_local_layer_with_one_weight_everywhere_is_a_convolution(
 @pytest.mark.parametrize(("kernel", "stride", "padding", "size"), WINDOWS)
 def test_a_local_layer_equals_a_product_per_position(kernel: int, stride: int, padding: int, size: int) -> None:
     layer = local(3, 4, kernel, stride, padding, size)
-    x = maps(2, 3, size) - 10
+    x = channels(2, 3, size) - 10
     patches = functional.unfold(x, kernel, stride=stride, padding=padding)  # (N, channels kernel kernel, positions)
     weights = layer.weight.view(-1, kernel, kernel, 3, 4).permute(0, 3, 1, 2, 4).flatten(1, 3)
     expected = torch.einsum("nip,pio->nop", patches, weights) + layer.bias.T
@@ -184,7 +184,7 @@ def test_a_local_layer_equals_a_product_per_position(kernel: int, stride: int, p
 
 def test_the_gradient_of_a_local_layer_is_exact() -> None:
     layer = local(2, 3, 3, 1, 1, 3)
-    x = maps(2, 2, 3, 1.0).requires_grad_()
+    x = channels(2, 2, 3, 1.0).requires_grad_()
     parameters = (layer.weight.detach().clone().requires_grad_(), layer.bias.detach().clone().requires_grad_())
 
     def scores(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -196,7 +196,7 @@ def test_the_gradient_of_a_local_layer_is_exact() -> None:
 
 @pytest.mark.parametrize("ceil", [True, False])
 def test_mixed_pooling_is_half_of_each(ceil: bool) -> None:
-    x = maps(2, 3, 8)
+    x = channels(2, 3, 8)
     largest = functional.max_pool2d(x, 3, 2, ceil_mode=ceil)
     mean = functional.avg_pool2d(x, 3, 2, ceil_mode=ceil)
     pooled = MaxAndAveragePool2d(3, 2, ceil=ceil)(x)
@@ -206,7 +206,7 @@ def test_mixed_pooling_is_half_of_each(ceil: bool) -> None:
 
 @pytest.mark.parametrize(("side", "same"), [(55, True), (27, True), (13, True), (32, False), (16, False), (8, False), (54, False)])
 def test_ceil_and_floor_pooling_agree_at_the_2012_sizes_only(side: int, same: bool) -> None:
-    x = maps(1, 2, side)
+    x = channels(1, 2, side)
     floor, ceil = functional.max_pool2d(x, 3, 2), functional.max_pool2d(x, 3, 2, ceil_mode=True)
     assert (floor.shape == ceil.shape and torch.equal(floor, ceil)) == same
 

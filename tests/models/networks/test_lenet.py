@@ -52,7 +52,7 @@ def test_layers_carry_the_names_of_the_table() -> None:
 
 
 @pytest.mark.parametrize("image_size", [28, 30, 32])
-def test_pictures_up_to_32_pixels_get_zeros_all_around(image_size: int) -> None:
+def test_images_up_to_32_pixels_get_zeros_all_around(image_size: int) -> None:
     network = Network(ARCHITECTURES["lenet"], classes=10, channels=1, image_size=image_size)
     framed = network.framed(torch.ones(1, 1, image_size, image_size))
     assert framed.shape[-2:] == (32, 32)

@@ -40,7 +40,7 @@ def test_gray_is_pillows_gray() -> None:
         assert np.abs(gray[0].numpy() - pillow).max() < 1.0  # Pillow rounds
 
 
-def test_the_pictures_themselves_stay_as_they_are() -> None:
+def test_the_images_themselves_stay_as_they_are() -> None:
     images = photographs()
     Normalise((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))(images)
     assert torch.equal(images, photographs())

@@ -1,4 +1,4 @@
-"""What every network of the catalogue promises, and the scores at every position of larger pictures."""
+"""What every network of the catalogue promises, and the scores at every position of larger images."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -113,7 +113,7 @@ def test_dense_scores_of_the_padded_networks_come_at_every_32_pixels(name: str) 
     assert model.dense_scores(photographs(256, 288, 1)).shape == (1, 4, 2, 3)
 
 
-def test_positions_of_a_uniform_picture_agree_away_from_the_border() -> None:
+def test_positions_of_a_uniform_image_agree_away_from_the_border() -> None:
     model = behind_the_seam(narrow("alexnet-owt"), classes=4).double()
     dense = model.dense_scores(torch.full((1, 3, 640, 640), 90, dtype=torch.uint8))
     inner = dense[:, :, 5:-5, 5:-5]
@@ -142,8 +142,8 @@ def test_the_order_of_pooling_and_a_rising_nonlinearity_does_not_matter() -> Non
     model = behind_the_seam(narrow("alexnet-owt"), classes=3).double()
     images = model.prepared(photographs(224, 224, 1))
     features = dict(model.network.features.named_children())
-    maps = images
+    channels = images
     for name, follows in (("0", True), ("3", True), ("6", False), ("8", False), ("10", True)):  # as torchvision has them
-        maps = torch.relu(features[name](maps))
-        maps = torch.nn.functional.max_pool2d(maps, 3, 2) if follows else maps
-    torch.testing.assert_close(model.network.features(images), maps, rtol=1e-12, atol=1e-12)
+        channels = torch.relu(features[name](channels))
+        channels = torch.nn.functional.max_pool2d(channels, 3, 2) if follows else channels
+    torch.testing.assert_close(model.network.features(images), channels, rtol=1e-12, atol=1e-12)

@@ -141,7 +141,7 @@ def test_224_is_padded_to_227_and_227_is_not() -> None:
         ("alexnet-cifar", 4, "4x4 is gone before pool2: 2x2 is smaller than its 3x3 window"),
     ],
 )
-def test_a_picture_that_is_too_small_is_refused_with_the_arithmetic(name: str, image_size: int, arithmetic: str) -> None:
+def test_a_image_that_is_too_small_is_refused_with_the_arithmetic(name: str, image_size: int, arithmetic: str) -> None:
     with pytest.raises(ImageSizeTooSmall) as refusal:
         trace(ARCHITECTURES[name], classes=10, channels=3, image_size=image_size)
     assert arithmetic in str(refusal.value)

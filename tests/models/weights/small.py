@@ -15,9 +15,9 @@ SIDE = 96  # pixels: 99 with the hanging window; maps of 23, 11, 5 and 2
 EXACT = 1e-12  # of float64 sums in another order
 
 
-def table(name: str = "alexnet", **changed: object) -> Architecture:
-    """A sixteenth of the width; `changed` are fields of the table itself."""
-    return replace(vary(ARCHITECTURES[name], NetworkChoices(width=1 / 16)), **changed)  # type: ignore[arg-type]  # fields by name
+def table(name: str = "alexnet", **with_overrides: object) -> Architecture:
+    """A sixteenth of the width; `with_overrides` are fields of the table itself."""
+    return replace(vary(ARCHITECTURES[name], NetworkChoices(width=1 / 16)), **with_overrides)  # type: ignore[arg-type]  # fields by name
 
 
 def network(architecture: Architecture, *, seed: int = 0, side: int = SIDE, channels: int = 3) -> Network:
@@ -38,7 +38,7 @@ def loaded(architecture: Architecture, state: State, *, side: int = SIDE) -> Net
     return built
 
 
-def pictures(side: int = SIDE, n: int = 2) -> Tensor:
+def images(side: int = SIDE, n: int = 2) -> Tensor:
     """RGB from 0 to 255, minus a mean."""
     generator = torch.Generator().manual_seed(3)
     return torch.randint(0, 256, (n, 3, side, side), generator=generator).double() - torch.tensor([123.0, 117.0, 104.0]).view(3, 1, 1)

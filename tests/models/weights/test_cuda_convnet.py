@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.models.weights.small import EXACT, State, apart, loaded, network, pictures, same_bits, scores, table
+from tests.models.weights.small import EXACT, State, apart, images, loaded, network, same_bits, scores, table
 
 from alexnet.errors import BadWeights
 from alexnet.models.weights.cuda_convnet import PROGRAM_2012, RUN_145, from_program, to_program
@@ -17,7 +17,7 @@ KEEP = 0.5
 
 
 def filter_acts(images: Acts, channels: int, filters: Acts, *, stride: int, padding: int) -> Acts:
-    """filterActs of cuda-convnet: each module of the window's pixels, row by row, times the filters; outside the picture are zeros.
+    """filterActs of cuda-convnet: each module of the window's pixels, row by row, times the filters; outside the image are zeros.
 
     images: (channels * size ** 2, cases); filters: (channels * pixels, numFilters); gives (numFilters * modules, cases).
     """
@@ -36,33 +36,33 @@ def filter_acts(images: Acts, channels: int, filters: Acts, *, stride: int, padd
     return targets.reshape(-1, cases)
 
 
-def per_map(acts: Acts, maps: int) -> Acts:
-    side = math.isqrt(acts.shape[0] // maps)
-    return acts.reshape(maps, side, side, -1)
+def per_map(acts: Acts, channels: int) -> Acts:
+    side = math.isqrt(acts.shape[0] // channels)
+    return acts.reshape(channels, side, side, -1)
 
 
-def cmrnorm(acts: Acts, maps: int) -> Acts:
+def cmrnorm(acts: Acts, channels: int) -> Acts:
     """Cross-map response norm: size 5, scale 0.0001 over the size, minDiv 2."""
-    images = per_map(acts, maps)
+    images = per_map(acts, channels)
     squares = np.pad(images**2, ((2, 2), (0, 0), (0, 0), (0, 0)))
-    total = sum(squares[shift : shift + maps] for shift in range(5))
+    total = sum(squares[shift : shift + channels] for shift in range(5))
     return np.asarray(images * (2 + 1e-4 / 5 * total) ** -0.75).reshape(acts.shape)
 
 
-def rnorm(acts: Acts, maps: int) -> Acts:
+def rnorm(acts: Acts, channels: int) -> Acts:
     """cnorm2 of run 145: a 5 x 5 window of the same map, scale 0.001 over the window, minDiv 1."""
-    images = per_map(acts, maps)
+    images = per_map(acts, channels)
     squares = np.pad(images**2, ((0, 0), (2, 2), (2, 2), (0, 0)))
     side = images.shape[1]
     total = sum(squares[:, y : y + side, x : x + side] for y in range(5) for x in range(5))
     return np.asarray(images * (1 + 1e-3 / 25 * total) ** -0.75).reshape(acts.shape)
 
 
-def max_pool(acts: Acts, maps: int) -> Acts:
-    images = per_map(acts, maps)
+def max_pool(acts: Acts, channels: int) -> Acts:
+    images = per_map(acts, channels)
     side = images.shape[1]
     outputs = math.ceil((side - 3) / 2) + 1
-    pooled = np.empty((maps, outputs, outputs, images.shape[3]))
+    pooled = np.empty((channels, outputs, outputs, images.shape[3]))
     for y in range(outputs):
         for x in range(outputs):
             pooled[:, y, x] = images[:, 2 * y : 2 * y + 3, 2 * x : 2 * x + 3].max(axis=(1, 2))
@@ -95,14 +95,14 @@ class Program:
 
     def tower(self, data: Acts, t: str) -> Acts:
         """data to pool2, on the tower's own card."""
-        maps = len(self.arrays[f"conv1{t}.biases"])
+        channels = len(self.arrays[f"conv1{t}.biases"])
         first = self.conv(f"conv1{t}", data, channels=3, stride=4)
-        first = cmrnorm(first, maps) if self.as_released else cmrnorm(relu(first), maps)
-        pool1 = relu(max_pool(first, maps))
-        second = relu(self.conv(f"conv2{t}", pool1, channels=maps, padding=2))
-        maps = len(self.arrays[f"conv2{t}.biases"])
-        second = cmrnorm(second, maps)
-        return max_pool(rnorm(second, maps) if self.as_released else second, maps)
+        first = cmrnorm(first, channels) if self.as_released else cmrnorm(relu(first), channels)
+        pool1 = relu(max_pool(first, channels))
+        second = relu(self.conv(f"conv2{t}", pool1, channels=channels, padding=2))
+        channels = len(self.arrays[f"conv2{t}.biases"])
+        second = cmrnorm(second, channels)
+        return max_pool(rnorm(second, channels) if self.as_released else second, channels)
 
     def scores(self, images: torch.Tensor) -> torch.Tensor:
         """(N, 3, S, S) in red, green, blue, minus the mean -> (N, classes)."""
@@ -143,18 +143,18 @@ def drawn() -> State:
 @pytest.mark.parametrize("side", [96, 99])  # 96: the last window hangs over, as at 224
 def test_our_network_as_the_programs_arrays_gives_its_scores(side: int) -> None:
     ours = network(table(), side=side)
-    theirs = program(to_program(ours.state_dict())).scores(pictures(side))
-    assert apart(theirs, scores(ours, pictures(side))) < EXACT
+    theirs = program(to_program(ours.state_dict())).scores(images(side))
+    assert apart(theirs, scores(ours, images(side))) < EXACT
 
 
 def test_the_programs_arrays_give_their_scores_here() -> None:
     arrays = drawn()
-    assert apart(scores(loaded(table(), from_program(arrays)), pictures()), program(arrays).scores(pictures())) < EXACT
+    assert apart(scores(loaded(table(), from_program(arrays)), images()), program(arrays).scores(images())) < EXACT
 
 
 def test_run_145_itself_normalises_otherwise_and_the_message_says_so() -> None:
     arrays = drawn()
-    assert apart(program(arrays, as_released=True).scores(pictures()), program(arrays).scores(pictures())) > 1e-3
+    assert apart(program(arrays, as_released=True).scores(images()), program(arrays).scores(images())) > 1e-3
     assert "conv1 before the ReLU and conv2 a second time within each map" in PROGRAM_2012.when_read
 
 
@@ -178,7 +178,7 @@ def test_the_layout_is_cuda_convnets() -> None:
     assert arrays["fc2048bb.weights.0"][3, 4] == 2 * fc7[128 + 4, 128 + 3]  # inputs=hs1b,hs1a
 
 
-def test_gray_pictures_are_known_by_their_number_of_rows() -> None:
+def test_gray_images_are_known_by_their_number_of_rows() -> None:
     state = dict(network(table(), channels=1).state_dict())
     arrays = to_program(state)
     assert arrays["conv1a.weights.0"].shape == (121, 4)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.models.weights.small import EXACT, apart, loaded, network, pictures, same_bits, scores, table
+from tests.models.weights.small import EXACT, apart, images, loaded, network, same_bits, scores, table
 
 from alexnet.errors import BadWeights
 from alexnet.models.networks.architecture import Architecture, NetworkChoices, vary
@@ -21,13 +21,13 @@ def one_tower(norm: str) -> Architecture:
 def test_dense_weights_give_the_grouped_networks_scores() -> None:
     grouped = network(table())
     dense = loaded(one_tower("within-towers"), to_dense(grouped.state_dict()))
-    assert apart(scores(dense, pictures()), scores(grouped, pictures())) < EXACT
+    assert apart(scores(dense, images()), scores(grouped, images())) < EXACT
 
 
 def test_a_norm_across_the_towers_is_another_function() -> None:
     grouped = network(table())
     dense = loaded(one_tower("across-towers"), to_dense(grouped.state_dict()))
-    assert apart(scores(dense, pictures()), scores(grouped, pictures())) > 1e-6
+    assert apart(scores(dense, images()), scores(grouped, images())) > 1e-6
     assert "across all maps" in DENSE.when_written
 
 
@@ -35,7 +35,7 @@ def test_the_options_that_are_named_load_it() -> None:
     grouped = network(table())
     choices = NetworkChoices(width=1 / 16, **DENSE.options)  # type: ignore[arg-type]  # fields by name
     dense = loaded(vary(ARCHITECTURES[DENSE.model], choices), to_dense(grouped.state_dict()))
-    assert apart(scores(dense, pictures()), scores(grouped, pictures())) < EXACT
+    assert apart(scores(dense, images()), scores(grouped, images())) < EXACT
 
 
 def test_there_and_back_changes_no_bit() -> None:

@@ -109,7 +109,7 @@ def test_another_networks_weights_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["alexnet-owt", "alexnet", "alexnet-cifar-26"])
-def test_gray_pictures_score_as_before_when_colour_weights_become_gray(name: str) -> None:
+def test_gray_images_score_as_before_when_colour_weights_become_gray(name: str) -> None:
     colour, gray = network(name).double(), network(name, channels=1, seed=1).double()
     load_weights(gray, colour.state_dict(), last(gray))
     pixels = torch.from_numpy(load_sample_image("china.jpg").copy()).permute(2, 0, 1)[None, :, :96, :96].double().mean(1, keepdim=True)

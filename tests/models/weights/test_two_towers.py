@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.models.weights.small import EXACT, State, apart, loaded, network, pictures, same_bits, scores, table
+from tests.models.weights.small import EXACT, State, apart, images, loaded, network, same_bits, scores, table
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -10,8 +10,8 @@ from alexnet.errors import BadWeights
 from alexnet.models.weights.two_towers import TWO_TOWERS, from_towers, to_towers
 
 
-def norm(maps: Tensor) -> Tensor:
-    return F.local_response_norm(maps, 5, alpha=1e-4, beta=0.75, k=2)
+def norm(channels: Tensor) -> Tensor:
+    return F.local_response_norm(channels, 5, alpha=1e-4, beta=0.75, k=2)
 
 
 def two_towers(state: State, images: Tensor) -> Tensor:
@@ -24,12 +24,16 @@ def two_towers(state: State, images: Tensor) -> Tensor:
     hanging = -(images.shape[-1] - 11) % 4
     framed = F.pad(images, (0, hanging, 0, hanging))
     first = [F.max_pool2d(norm(F.relu(F.conv2d(framed, *part(t, "conv1"), stride=4))), 3, 2) for t in names]
-    second = [F.max_pool2d(norm(F.relu(F.conv2d(maps, *part(t, "conv2"), padding=2))), 3, 2) for t, maps in zip(names, first, strict=True)]
+    second = [
+        F.max_pool2d(norm(F.relu(F.conv2d(channels, *part(t, "conv2"), padding=2))), 3, 2) for t, channels in zip(names, first, strict=True)
+    ]
     both = torch.cat(second, 1)
     third = [F.relu(F.conv2d(both, *part(t, "conv3"), padding=1)) for t in names]
-    fourth = [F.relu(F.conv2d(maps, *part(t, "conv4"), padding=1)) for t, maps in zip(names, third, strict=True)]
-    fifth = [F.max_pool2d(F.relu(F.conv2d(maps, *part(t, "conv5"), padding=1)), 3, 2) for t, maps in zip(names, fourth, strict=True)]
-    units = torch.cat([maps.flatten(1) for maps in fifth], 1)
+    fourth = [F.relu(F.conv2d(channels, *part(t, "conv4"), padding=1)) for t, channels in zip(names, third, strict=True)]
+    fifth = [
+        F.max_pool2d(F.relu(F.conv2d(channels, *part(t, "conv5"), padding=1)), 3, 2) for t, channels in zip(names, fourth, strict=True)
+    ]
+    units = torch.cat([channels.flatten(1) for channels in fifth], 1)
     for layer in ("fc6", "fc7"):
         units = torch.cat([F.relu(F.linear(units, *part(t, layer))) for t in names], 1)
     return F.linear(units, state["fc8.weight"], state["fc8.bias"])
@@ -37,7 +41,7 @@ def two_towers(state: State, images: Tensor) -> Tensor:
 
 def test_two_separate_towers_give_the_grouped_networks_scores() -> None:
     grouped = network(table())
-    assert apart(two_towers(to_towers(grouped.state_dict()), pictures()), scores(grouped, pictures())) < EXACT
+    assert apart(two_towers(to_towers(grouped.state_dict()), images()), scores(grouped, images())) < EXACT
 
 
 def test_towers_that_were_drawn_apart_give_their_scores_when_they_are_grouped() -> None:
@@ -46,7 +50,7 @@ def test_towers_that_were_drawn_apart_give_their_scores_when_they_are_grouped() 
     towers = {
         name: torch.randn(shape, generator=generator, dtype=torch.float64) / shape[1:].numel() ** 0.5 for name, shape in shapes.items()
     }
-    assert apart(scores(loaded(table(), from_towers(towers)), pictures()), two_towers(towers, pictures())) < EXACT
+    assert apart(scores(loaded(table(), from_towers(towers)), images()), two_towers(towers, images())) < EXACT
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float64])

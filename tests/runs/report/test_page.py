@@ -43,7 +43,7 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.text = ""
-        self.heard: list[str] = []  # every text, and what is read aloud instead of pictures
+        self.heard: list[str] = []  # every text, and what is read aloud instead of images
         self.feed(html)
         assert self.open == []
 
@@ -80,11 +80,11 @@ class Page(HTMLParser):
 
 @cache
 def digits() -> tuple[NDArray[np.float64], NDArray[np.int64], torch.Tensor]:
-    """Probabilities, labels and pictures of the last 597 digits, by a linear model fitted on the first 1,200."""
-    pictures, labels = load_digits(return_X_y=True)
-    model = LogisticRegression(max_iter=200, C=0.01).fit(pictures[:1200] / 16, labels[:1200])
-    shown = torch.from_numpy((pictures[1200:] * 15.9).astype(np.uint8)).reshape(-1, 1, 8, 8).expand(-1, 3, -1, -1)
-    return model.predict_proba(pictures[1200:] / 16), labels[1200:].astype(np.int64), shown
+    """Probabilities, labels and images of the last 597 digits, by a linear model fitted on the first 1,200."""
+    images, labels = load_digits(return_X_y=True)
+    model = LogisticRegression(max_iter=200, C=0.01).fit(images[:1200] / 16, labels[:1200])
+    shown = torch.from_numpy((images[1200:] * 15.9).astype(np.uint8)).reshape(-1, 1, 8, 8).expand(-1, 3, -1, -1)
+    return model.predict_proba(images[1200:] / 16), labels[1200:].astype(np.int64), shown
 
 
 def evaluation(probabilities: NDArray[np.float64], labels: NDArray[np.int64], names: list[str]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def evaluation(probabilities: NDArray[np.float64], labels: NDArray[np.int64], na
 
 def digits_report(names: list[str] | None = None) -> RunReport:
     """A report with every part."""
-    probabilities, labels, pictures = digits()
+    probabilities, labels, images = digits()
     names = names or [f"digit {i}" for i in range(10)]
     wrong = [i for i in np.argsort(-probabilities.max(axis=1)) if probabilities[i].argmax() != labels[i]]
     falling = {"training_loss": 2, "training_error": 0.8, "validation_loss": 2.1, "validation_error": 0.9, "learning_rate": 0.1}
@@ -130,7 +130,7 @@ def digits_report(names: list[str] | None = None) -> RunReport:
         reliability=reliability_bins(probabilities, labels),
         mistakes=[
             Mistake(
-                picture=pictures[i],
+                image=images[i],
                 name=f"test/{i}.png",
                 true=names[labels[i]],
                 predicted=names[probabilities[i].argmax()],
@@ -199,7 +199,7 @@ def test_nothing_is_loaded_from_anywhere(written: Written) -> None:
     assert "default-src 'none'" in html
 
 
-def test_every_picture_is_described(written: Written) -> None:
+def test_every_image_is_described(written: Written) -> None:
     page = Page(written(digits_report()))
     assert page.all("img")
     assert all("alt" in image for image in page.all("img"))
@@ -251,7 +251,7 @@ def test_no_test_set_is_said_instead_of_an_empty_table(written: Written) -> None
     assert "top-5 error" not in text
 
 
-def test_validation_pictures_are_not_called_unseen() -> None:
+def test_validation_images_are_not_called_unseen() -> None:
     report = digits_report()
     view = RunView(replace(report, evaluations={"validation, centre crop": report.evaluations["test, centre crop"]}))
     assert "597 validation pictures" in view.headline
@@ -313,10 +313,10 @@ def test_a_thousand_classes_list_the_most_confused_pairs(written: Written) -> No
     assert len(html) < 1_500_000
 
 
-def test_large_pictures_are_shrunk_and_the_file_stays_small(written: Written) -> None:
+def test_large_images_are_shrunk_and_the_file_stays_small(written: Written) -> None:
     random = torch.Generator().manual_seed(1)
     noise = torch.randint(0, 256, (3, 900, 600), generator=random, dtype=torch.uint8)
-    mistakes = [Mistake(picture=noise, name=f"{i}.jpg", true="a", predicted="b", probability=0.999) for i in range(100)]
+    mistakes = [Mistake(image=noise, name=f"{i}.jpg", true="a", predicted="b", probability=0.999) for i in range(100)]
     filters = torch.randn(96, 3, 11, 11, generator=random)
     html = written(replace(digits_report(), mistakes=mistakes, filters=filters))
     assert len(html) < 2_000_000

@@ -12,22 +12,22 @@ from alexnet.data.array_dataset import ArrayDataset
 from alexnet.data.dataset import Traits
 from alexnet.data.pipeline.augment import AugmentConfig
 from alexnet.data.pipeline.batches import AugmentedBatches, plain_batches
-from alexnet.data.pipeline.image_store import Pictures, open_pictures
+from alexnet.data.pipeline.image_store import ImageStore, open_images
 from alexnet.data.preprocess import Preprocess
 from alexnet.errors import Interrupted
 from alexnet.inference.build import build_model
 from alexnet.models.networks.architecture import NetworkChoices
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Event, StepDone
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
 from alexnet.training.loop import Training, fit
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.base import Layout, local
-from alexnet.training.parallel.registry import spread
+from alexnet.training.parallel.registry import parallelize
 
-SIZE, STORED, CLASSES = 67, 70, 5  # the smallest picture that AlexNet's table leaves something of; an odd number of classes
-BATCH, PICTURES, HELD_OUT = 7, 29, 9  # four batches of 7 pictures and a last one of a single picture
+SIZE, STORED, CLASSES = 67, 70, 5  # the smallest image that AlexNet's table leaves something of; an odd number of classes
+BATCH, IMAGES, HELD_OUT = 7, 29, 9  # four batches of 7 images and a last one of a single image
 STEPS_PER_EPOCH = 5
 EXACT = 1e-10
 
@@ -82,7 +82,7 @@ class Trained:
     step: int
 
 
-def train(world: World, case: Case, layout: str, folder: Path, stop_after: int = 0, every_seconds: float = 1e9) -> Trained:
+def train(world: Workers, case: Case, layout: str, folder: Path, stop_after: int = 0, every_seconds: float = 1e9) -> Trained:
     """The case's training over the workers, from the checkpoint in `folder` if there is one, to its end or the step that it stops after."""
     losses: list[float] = []
 
@@ -90,7 +90,7 @@ def train(world: World, case: Case, layout: str, folder: Path, stop_after: int =
         if isinstance(event, StepDone):
             losses.append(event.loss)
 
-    spread_out = spread(new_model(case), layout, world, case.config)
+    spread_out = parallelize(new_model(case), layout, world, case.config)
     training = Training(
         model=spread_out.model,
         batches=batches(case.config.batch_size, spread_out.rows),
@@ -146,8 +146,8 @@ def new_model(case: Case) -> Any:
     return build_model(case.model, case.choices, CLASSES, 3, pre).double()
 
 
-def noise(count: int = PICTURES + HELD_OUT) -> ArrayDataset:
-    """Pictures of noise with labels of chance: what is compared is arithmetic."""
+def noise(count: int = IMAGES + HELD_OUT) -> ArrayDataset:
+    """Images of noise with labels of chance: what is compared is arithmetic."""
     draw = torch.Generator().manual_seed(5)
     pixels = torch.randint(0, 256, (count, 3, STORED, STORED), dtype=torch.uint8, generator=draw)
     labels = torch.randint(0, CLASSES, (count,), generator=draw)
@@ -156,16 +156,16 @@ def noise(count: int = PICTURES + HELD_OUT) -> ArrayDataset:
     )
 
 
-def pictures() -> Pictures:
+def store() -> ImageStore:
     """The noise, decoded."""
-    return open_pictures(noise(), STORED, "crop", workers=0, check=False)
+    return open_images(noise(), STORED, "crop", workers=0, check=False)
 
 
 def batches(batch_size: int, rows: Callable[[int], range]) -> AugmentedBatches:
-    """The training pictures, changed at random, or a worker's share of them."""
+    """The training images, changed at random, or a worker's share of them."""
     return AugmentedBatches(
-        pictures(),
-        range(PICTURES),
+        store(),
+        range(IMAGES),
         size=SIZE,
         batch_size=batch_size,
         config=AugmentConfig(brightness=0.1),
@@ -177,9 +177,9 @@ def batches(batch_size: int, rows: Callable[[int], range]) -> AugmentedBatches:
 
 
 def validation(batch_size: int, rows: Callable[[int], range]) -> Any:
-    """The pictures held out."""
-    held_out = range(PICTURES, PICTURES + HELD_OUT)
-    return plain_batches(pictures(), held_out, size=SIZE, batch_size=batch_size, device=torch.device("cpu"), rows=rows)
+    """The images held out."""
+    held_out = range(IMAGES, IMAGES + HELD_OUT)
+    return plain_batches(store(), held_out, size=SIZE, batch_size=batch_size, device=torch.device("cpu"), rows=rows)
 
 
 def whole(parts: list[Mapping[str, Tensor]], dims: Mapping[str, int]) -> dict[str, Tensor]:

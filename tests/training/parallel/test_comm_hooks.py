@@ -7,24 +7,24 @@ from unittest.mock import patch
 import pytest
 import torch
 import torch.distributed as dist
-from tests.training.parallel.cases import CLASSES, CONFIG, PICTURES, SIZE, SMALL, Case, new_model, pictures
+from tests.training.parallel.cases import CLASSES, CONFIG, IMAGES, SIZE, SMALL, Case, new_model, store
 from tests.training.parallel.workers import together
 from torch import Tensor
 from torch.nn import functional
 
-from alexnet.runtime.distributed import World
-from alexnet.training.parallel.registry import spread
+from alexnet.runtime.distributed import Workers
+from alexnet.training.parallel.registry import parallelize
 
 BF16_STEP = 2.0**-7  # from 1 to the next number of bf16; a rounding is wrong by half of it, and both what is sent and the sum are rounded
 
 
-def gradients(world: World, layout: str, precision: Any) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
+def gradients(world: Workers, layout: str, precision: Any) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
     """The gradients after three batches' worth of backward passes, this worker's own share of them, and the bytes of each pass."""
     case = Case(choices=replace(SMALL, dropout=0.0), config=replace(CONFIG, wire_precision=precision, precision="fp32"))
     plain, model = new_model(case).float(), new_model(case).float()
-    out = spread(model, layout, world, case.config)
+    out = parallelize(model, layout, world, case.config)
     share = slice(3 * world.rank, 3 * world.rank + 3)
-    images, labels = next(pictures().stream([range(PICTURES)]))[share, :, :SIZE, :SIZE], torch.arange(3) % CLASSES
+    images, labels = next(store().stream([range(IMAGES)]))[share, :, :SIZE, :SIZE], torch.arange(3) % CLASSES
     sent: list[int] = []
     send = dist.all_reduce
 

@@ -5,33 +5,33 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.training.parallel.cases import ALEXNET, OWT, PICTURES, Case, batches, new_model
+from tests.training.parallel.cases import ALEXNET, IMAGES, OWT, Case, batches, new_model
 from tests.training.parallel.workers import each
 
 from alexnet.data.pipeline.batches import sent
-from alexnet.runtime.distributed import ALONE, World, joined_world
+from alexnet.runtime.distributed import ALONE, Workers, join_workers
 from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.base import Layout, local
-from alexnet.training.parallel.registry import spread
+from alexnet.training.parallel.registry import parallelize
 
 CARDS = torch.cuda.device_count() if torch.cuda.is_available() else 0
 one_card = pytest.mark.skipif(CARDS < 1, reason="needs a CUDA card")
 two_cards = pytest.mark.skipif(CARDS < 2, reason=f"needs two CUDA cards, and there are {CARDS}")
 
 
-def steps(world: World, case: Case, name: str, count: int) -> tuple[list[float], dict[str, torch.Tensor], dict[str, int]]:
+def steps(world: Workers, case: Case, name: str, count: int) -> tuple[list[float], dict[str, torch.Tensor], dict[str, int]]:
     """The losses of an epoch's first steps on this worker's card, and its weights after them."""
     device = torch.device(f"cuda:{world.local_rank}")
     torch.cuda.set_device(device)
-    layout = spread(
+    layout = parallelize(
         new_model(case).to(device, torch.float64 if case.config.precision == "fp64" else torch.float32), name, world, case.config
     )
     descent, losses = Descent(layout.model, case.config), []
     for step, (images, labels) in enumerate(batches(case.config.batch_size, layout.rows).epoch(0)):
         if step == count:
             break
-        whole = min(case.config.batch_size, PICTURES - step * case.config.batch_size)
+        whole = min(case.config.batch_size, IMAGES - step * case.config.batch_size)
         torch.manual_seed(step)
         layout.begin(whole)
         numbers = case.config.label_smoothing, case.config.precision, whole
@@ -43,7 +43,7 @@ def steps(world: World, case: Case, name: str, count: int) -> tuple[list[float],
 def on_its_card(case: Case, name: str) -> tuple[list[float], dict[str, torch.Tensor], dict[str, int]]:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     os.environ["ALEXNET_STALL_SECONDS"] = "60"
-    with joined_world("cuda") as world:
+    with join_workers("cuda") as world:
         return steps(world, case, name, 5)
 
 
@@ -77,7 +77,7 @@ def test_two_cards_in_bf16_stay_near_one(layout: str) -> None:
 
 
 @one_card
-def test_pictures_sent_to_a_card_are_the_same_pictures(tmp_path: Path) -> None:
+def test_images_sent_to_a_card_are_the_same_images(tmp_path: Path) -> None:
     images = torch.randint(0, 256, (3, 3, 9, 9), dtype=torch.uint8)
     assert torch.equal(sent(images, torch.device("cuda")).cpu(), images)
 

@@ -5,10 +5,10 @@ import torch
 from torch.nn import functional
 
 from alexnet.models.networks.layers import Dropout, Window
-from alexnet.runtime.distributed import World
+from alexnet.runtime.distributed import Workers
 from alexnet.training.parallel.base import Layout
 
-PICTURES, UNITS = 7, 12
+IMAGES, UNITS = 7, 12
 FORMATS = {
     "units": torch.contiguous_format,
     "maps": torch.contiguous_format,
@@ -29,7 +29,7 @@ def part(whole: torch.Tensor, window: Window) -> torch.Tensor:
 @pytest.mark.parametrize("workers", [1, 2, 3, 8])
 def test_windows_together_are_the_whole_dropout(shape: str, sharers: int, workers: int) -> None:
     sides = () if shape == "units" else (3, 5)
-    whole = torch.rand(PICTURES, UNITS, *sides, dtype=torch.float64).add(1.0)
+    whole = torch.rand(IMAGES, UNITS, *sides, dtype=torch.float64).add(1.0)
     whole = whole.contiguous(memory_format=FORMATS[shape])
     torch.manual_seed(9)
     expected = functional.dropout(whole, 0.3)
@@ -38,12 +38,12 @@ def test_windows_together_are_the_whole_dropout(shape: str, sharers: int, worker
     for place in range(sharers):
         shares = []
         for rank in range(workers):
-            rows = Layout(torch.nn.Module(), World(rank=rank, size=workers)).rows(PICTURES)
-            dropout.window = Window(PICTURES, rows, place, sharers)
+            rows = Layout(torch.nn.Module(), Workers(rank=rank, size=workers)).rows(IMAGES)
+            dropout.window = Window(IMAGES, rows, place, sharers)
             torch.manual_seed(9)
             units = part(whole, dropout.window)
             dropped = dropout(units)
-            real = len(range(rows.start, min(rows.stop, PICTURES)))
+            real = len(range(rows.start, min(rows.stop, IMAGES)))
             assert torch.equal(dropped[real:], units[real:]), "what only fills up a share is left as it is"
             shares.append(dropped[:real])
         pieces.append(torch.cat(shares))

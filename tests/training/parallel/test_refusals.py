@@ -10,11 +10,11 @@ from alexnet.models.networks.alexnet import ALEXNET_2012, ALEXNET_ONE_TOWER, ALE
 from alexnet.models.networks.architecture import Architecture, NetworkChoices, vary
 from alexnet.models.networks.network import Network
 from alexnet.models.registry import ARCHITECTURES
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.training.config import TrainingConfig
 from alexnet.training.parallel.registry import check_layout, chosen
 
-TWO, THREE, FOUR = (World(rank=0, size=size) for size in (2, 3, 4))
+TWO, THREE, FOUR = (Workers(rank=0, size=size) for size in (2, 3, 4))
 MADE_FOR_ONE = "which looks across the towers; layout towers takes within-towers or none."
 
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_spread(
     model: Architecture,
     choices: dict[str, Any],
     training: dict[str, Any],
-    world: World,
+    world: Workers,
     error: type[AlexNetError],
     words: str,
 ) -> None:
@@ -131,13 +131,13 @@ def test_local_layers_are_not_divided_into_towers() -> None:
     [
         ("towers", ALEXNET_2012, {}, TWO),
         ("towers", ALEXNET_2012, {"norm": "none", "towers_talk": False, "fully_connected": 0}, TWO),
-        ("hybrid", ALEXNET_2012, {}, World(rank=0, size=8)),
+        ("hybrid", ALEXNET_2012, {}, Workers(rank=0, size=8)),
         ("hybrid", ALEXNET_OWT, {"fully_connected": 1, "hidden_units": 99}, THREE),
         ("data", ALEXNET_OWT, {"hidden_units": 7}, THREE),
         ("data", ARCHITECTURES["mlp"], {}, FOUR),
     ],
 )
-def test_what_can_be_spread(layout: str, model: Architecture, choices: dict[str, Any], world: World) -> None:
+def test_what_can_be_spread(layout: str, model: Architecture, choices: dict[str, Any], world: Workers) -> None:
     check_layout(layout, network(model, **choices), world, TrainingConfig())
 
 
@@ -146,13 +146,13 @@ def test_one_worker_needs_no_layout() -> None:
     check_layout("alone", network(ALEXNET_ONE_TOWER), ALONE, TrainingConfig(averaging=0.9))
 
 
-def test_several_workers_share_the_pictures_if_nothing_is_said() -> None:
+def test_several_workers_share_the_images_if_nothing_is_said() -> None:
     assert chosen(None, THREE) == "data"
     assert chosen("hybrid", THREE) == "hybrid"
 
 
 @pytest.mark.parametrize("world", [ALONE, TWO])
-def test_an_unknown_layout_gets_the_nearest_name(world: World) -> None:
+def test_an_unknown_layout_gets_the_nearest_name(world: Workers) -> None:
     with pytest.raises(AlexNetError) as refusal:
         chosen("tower", world)
     assert str(refusal.value) == "No layout is called 'tower'. Did you mean 'towers'? Known: data, hybrid, towers."

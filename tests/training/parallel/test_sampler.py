@@ -1,13 +1,13 @@
-"""The workers' shares of an epoch are together exactly the batches of one process: no picture twice, none lost, the same changes."""
+"""The workers' shares of an epoch are together exactly the batches of one process: no image twice, none lost, the same changes."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from tests.training.parallel.cases import HELD_OUT, PICTURES, batches, validation
+from tests.training.parallel.cases import HELD_OUT, IMAGES, batches, validation
 from torch import Tensor
 
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.training.parallel.base import Layout
 
 Batches = list[tuple[Tensor, Tensor]]
@@ -25,9 +25,9 @@ def held_out(batch_size: int) -> Callable[[Callable[[int], range]], Iterator[tup
 @pytest.mark.parametrize(
     ("make", "count"),
     [
-        (training(7), PICTURES - 7),
-        (training(8), PICTURES - 8),
-        (training(2), PICTURES - 2),
+        (training(7), IMAGES - 7),
+        (training(8), IMAGES - 8),
+        (training(2), IMAGES - 2),
         (held_out(4), HELD_OUT),
         (held_out(9), HELD_OUT),
     ],
@@ -37,7 +37,7 @@ def test_shares_are_the_batches_of_one_process(
     workers: int, make: Callable[[Callable[[int], range]], Iterator[tuple[Tensor, Tensor]]], count: int
 ) -> None:
     one = list(make(Layout(torch.nn.Module(), ALONE).rows))
-    shares = [list(make(Layout(torch.nn.Module(), World(rank=rank, size=workers)).rows)) for rank in range(workers)]
+    shares = [list(make(Layout(torch.nn.Module(), Workers(rank=rank, size=workers)).rows)) for rank in range(workers)]
     assert sum(len(labels) for _, labels in one) == count
     for step, (images, labels) in enumerate(one):
         mine = [share[step] for share in shares]
@@ -51,6 +51,6 @@ def test_shares_are_the_batches_of_one_process(
 
 
 def test_a_layout_of_whole_batches_takes_whole_batches() -> None:
-    layout = Layout(torch.nn.Module(), World(rank=1, size=2))
-    layout.shares_pictures = False
+    layout = Layout(torch.nn.Module(), Workers(rank=1, size=2))
+    layout.shares_images = False
     assert layout.rows(7) == range(7)

@@ -14,13 +14,13 @@ from tests.training.parallel.cases import ALEXNET, EXACT, Case, Trained, alone, 
 from tests.training.parallel.workers import together
 
 from alexnet.errors import BadRun
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.storage.tensors import read_tensors
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel import sharded_checkpoint
 from alexnet.training.parallel.base import TABLE, Layout
-from alexnet.training.parallel.registry import spread
+from alexnet.training.parallel.registry import parallelize
 from alexnet.training.state import TrainingState
 
 AVERAGED = ALEXNET.training(averaging=0.9)
@@ -37,9 +37,9 @@ def trained(case: Case, layout: str, workers: int, folder: Path, stop_after: int
     return together(train, workers, case, layout, folder, stop_after)
 
 
-def read_all(world: World, case: Case, layout: str, folders: list[Path]) -> list[Trained]:
+def read_all(world: Workers, case: Case, layout: str, folders: list[Path]) -> list[Trained]:
     """What a worker of a layout makes of each checkpoint."""
-    return [held(case, spread(new_model(case), layout, world, case.config), folder) for folder in folders]
+    return [held(case, parallelize(new_model(case), layout, world, case.config), folder) for folder in folders]
 
 
 def resumed(folder: Path, case: Case = ALEXNET) -> TrainingState | None:
@@ -111,7 +111,7 @@ def test_a_run_that_changes_its_layout_ends_in_the_same_weights(case: Case, legs
     assert difference(*best) < EXACT
 
 
-def broken_off(world: World, folder: Path, saves: int) -> int:
+def broken_off(world: Workers, folder: Path, saves: int) -> int:
     """A training that saves after each step, whose disk is full at one of its saves; gives how many there were."""
     tried: list[None] = []
     save = vars(sharded_checkpoint)["save"]

@@ -8,19 +8,19 @@ import torch
 from tests.training.parallel.cases import ALEXNET, CLASSES, STORED, new_model, noise
 from tests.training.parallel.workers import together
 
-from alexnet.data.pipeline.image_store import open_pictures
+from alexnet.data.pipeline.image_store import open_images
 from alexnet.errors import BadModel
 from alexnet.evaluation.evaluate import Evaluation, evaluate
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 
 
-def measured(world: World, view: Any, count: int, batch_size: int = 4) -> Evaluation:
+def measured(world: Workers, view: Any, count: int, batch_size: int = 4) -> Evaluation:
     """The noise under an untrained network; batches are small, so that every share has several."""
     dataset = noise(count)
-    pictures = open_pictures(dataset, STORED, "crop", workers=0, check=False, world=world)
+    store = open_images(dataset, STORED, "crop", workers=0, check=False, world=world)
     classes = [f"c{label}" for label in range(CLASSES)]
     order = list(reversed(range(count)))  # rows are rows of the indices, not of the data set
-    return evaluate(new_model(ALEXNET), dataset, pictures, order, classes, view=view, flip=True, batch_size=batch_size, world=world)
+    return evaluate(new_model(ALEXNET), dataset, store, order, classes, view=view, flip=True, batch_size=batch_size, world=world)
 
 
 @pytest.mark.parametrize(("workers", "view", "count"), [(2, "ten", 23), (3, "ten", 13), (2, "any", 5), (2, "centre", 1), (3, "centre", 4)])
@@ -36,20 +36,20 @@ def test_workers_measure_what_one_process_does(workers: int, view: str, count: i
         assert its.calibration_error == pytest.approx(one.calibration_error, abs=1e-5)
 
 
-def test_picture_by_picture_not_a_bit_differs() -> None:
+def test_image_by_image_not_a_bit_differs() -> None:
     one = measured(ALONE, "ten", 7, 1)
     for its in together(measured, 2, "ten", 7, 1):
         assert np.array_equal(its.probabilities, one.probabilities)
 
 
-def broken(world: World) -> str:
+def broken(world: Workers) -> str:
     model, dataset = new_model(ALEXNET), noise(6)
     if world.rank == 1:
         with torch.no_grad():
             next(model.parameters()).fill_(float("nan"))
-    pictures = open_pictures(dataset, STORED, "crop", workers=0, check=False)
+    store = open_images(dataset, STORED, "crop", workers=0, check=False)
     try:
-        evaluate(model, dataset, pictures, range(6), [f"c{label}" for label in range(CLASSES)], flip=False, world=world)
+        evaluate(model, dataset, store, range(6), [f"c{label}" for label in range(CLASSES)], flip=False, world=world)
     except BadModel as refusal:
         return str(refusal)
     return "measured"

@@ -20,7 +20,7 @@ import pytest
 import torch
 from torch._C._distributed_c10d import TCPStore
 
-from alexnet.runtime.distributed import World, joined_world
+from alexnet.runtime.distributed import Workers, join_workers
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,7 +61,7 @@ class WorkerFailed(AssertionError):
         self.answers = dict(answers)
 
 
-def together(job: Callable[Concatenate[World, P], R], workers: int, /, *words: P.args, **named: P.kwargs) -> list[R]:
+def together(job: Callable[Concatenate[Workers, P], R], workers: int, /, *words: P.args, **named: P.kwargs) -> list[R]:
     """What `job(world, ...)` gives on each of so many workers; raises WorkerFailed, with a worker's traceback, where one fails."""
     return _answers(_joined, [{} for _ in range(workers)], (job, words, named))
 
@@ -72,7 +72,7 @@ def each(job: Callable[P, R], environments: Sequence[Mapping[str, str]], /, *wor
 
 
 def _joined(job: Callable[..., Any], words: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    with joined_world("cpu") as world:
+    with join_workers("cpu") as world:
         return job(world, *words, **named)
 
 

@@ -102,7 +102,7 @@ def test_early_is_far_from_the_optimum_and_late_is_near() -> None:
     assert excess[400] < 1e-3
 
 
-def test_it_tells_more_of_unseen_pictures_than_chance() -> None:
+def test_it_tells_more_of_unseen_images_than_chance() -> None:
     one = problem(PIXELS[:500], LABELS[:500], 1.0)
     weights, _, _ = average(one, passes=10, batch_size=32, seed=0)
     unseen = (PIXELS[500:].astype(np.float32) - one.rows.mean.numpy()) * one.rows.scale
@@ -130,13 +130,13 @@ def test_a_column_is_the_same_alone_and_among_others() -> None:
 
 
 def test_batches_are_even_and_hold_every_row_once() -> None:
-    course = averaged_sgd._Course(problem(PIXELS[:130], LABELS[:130], 1.0), 64, np.random.default_rng(0))
+    course = averaged_sgd._AveragedSGD(problem(PIXELS[:130], LABELS[:130], 1.0), 64, np.random.default_rng(0))
     parts = list(course.order())
     assert sorted(map(len, parts)) == [43, 43, 44]
     assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(130))
 
 
-def test_a_class_without_pictures_is_never_said() -> None:
+def test_a_class_without_images_is_never_said() -> None:
     one = problem(PIXELS[:300], LABELS[:300], 3.0, classes=11)
     weights, _, _ = average(one, passes=20, batch_size=32, seed=0)
     rows, _ = seen(one)

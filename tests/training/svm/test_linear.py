@@ -152,7 +152,7 @@ def test_a_seed_gives_one_machine(solver: str) -> None:
     assert torch.equal(first.bias, second.bias)
 
 
-def test_classes_of_one_picture_or_none(solver: str) -> None:
+def test_classes_of_one_image_or_none(solver: str) -> None:
     y = LABELS[:100].copy()
     y[y == 3] = 4
     y[0] = 3

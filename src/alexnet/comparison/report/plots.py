@@ -1,4 +1,4 @@
-"""The plots of a comparison: error against pictures per class, and error against training time. Numbers in, SVG out.
+"""The plots of a comparison: error against images per class, and error against training time. Numbers in, SVG out.
 
 A system keeps its colour and marker in all plots of a page; hand-crafted systems are dashed, frozen features dotted, networks drawn
 through, so that nothing is told by colour alone. Colours are the page's variables --series-1 to --series-6.
@@ -25,7 +25,7 @@ ROUND_SECONDS = (1, 3, 10, 30, 60, 180, 600, 1_800, 3_600, 10_800, 36_000, 86_40
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A system after one amount of pictures: the amount (or the seconds), its error, the error's interval."""
+    """A system after one amount of images: the amount (or the seconds), its error, the error's interval."""
 
     x: float
     error: float
@@ -49,7 +49,7 @@ class Line:
 
 
 def learning_curves(name: str, lines: Sequence[Line], words: PageWords = ENGLISH) -> Markup:
-    """Error against pictures per class, log x, with 95% intervals."""
+    """Error against images per class, log x, with 95% intervals."""
 
     def dress(axes: Axes) -> None:
         least, most = axes.get_xlim()
@@ -62,7 +62,7 @@ def learning_curves(name: str, lines: Sequence[Line], words: PageWords = ENGLISH
 
 
 def times(name: str, lines: Sequence[Line], words: PageWords = ENGLISH) -> Markup:
-    """Error against training time, log x; each line goes from the smallest amount of pictures to the largest."""
+    """Error against training time, log x; each line goes from the smallest amount of images to the largest."""
 
     def dress(axes: Axes) -> None:
         least, most = axes.get_xlim()

@@ -40,7 +40,7 @@ class CompareView:
             dataset=readable(self.comparison.dataset),
             model=chosen.model,
             right=percent(1 - chosen.error),
-            n=count(chosen.pictures_judged),
+            n=count(chosen.images_judged),
             low=percent(1 - high),
             high=percent(1 - low),
         )
@@ -65,7 +65,7 @@ class CompareView:
 
     @cached_property
     def systems(self) -> list[SystemResult]:
-        """The systems at the largest amount of pictures, lowest error first."""
+        """The systems at the largest amount of images, lowest error first."""
         return self.comparison.largest
 
     @property
@@ -85,7 +85,7 @@ class CompareView:
 
     @cached_property
     def amounts(self) -> list[tuple[str, str]]:
-        """Each amount as share and pictures per class."""
+        """Each amount as share and images per class."""
         return [(share(fraction), self._per_class(fraction)) for fraction in self.fractions]
 
     @cached_property
@@ -99,7 +99,7 @@ class CompareView:
 
     @cached_property
     def plots(self) -> list[Markup]:
-        """Error against pictures per class (with two amounts or more), and against training time."""
+        """Error against images per class (with two amounts or more), and against training time."""
         drawn = [times("times", self._lines(times=True), self.words)]
         return [learning_curves("amounts", self._lines(times=False), self.words), *drawn] if len(self.fractions) > 1 else drawn
 
@@ -108,13 +108,13 @@ class CompareView:
         lines = []
         for place, model in enumerate(order):
             rows = sorted((one for one in self.comparison.systems if one.model == model), key=lambda one: one.fraction)
-            dots = [Dot(one.train_seconds if times else one.pictures_per_class, one.error, *one.interval) for one in rows]
+            dots = [Dot(one.train_seconds if times else one.images_per_class, one.error, *one.interval) for one in rows]
             lines.append(Line(model, rows[0].kind, place, [Dot(max(dot.x, 1e-3), dot.error, dot.low, dot.high) for dot in dots]))
         return lines
 
     @cached_property
     def pairs(self) -> list[tuple[str, str, list[list[str]]]]:
-        """Per amount, the largest first: share, pictures per class, and the paired tests as rows."""
+        """Per amount, the largest first: share, images per class, and the paired tests as rows."""
         return [
             (share(fraction), self._per_class(fraction), rows)
             for fraction in reversed(self.fractions)
@@ -154,8 +154,8 @@ class CompareView:
         return [(anchor, self.words.plain(title)) for anchor, title, there in shown if there]
 
     def _per_class(self, fraction: float) -> str:
-        """Pictures per class at that amount, as a number."""
-        amount = next(system.pictures_per_class for system in self.comparison.systems if system.fraction == fraction)
+        """Images per class at that amount, as a number."""
+        amount = next(system.images_per_class for system in self.comparison.systems if system.fraction == fraction)
         return self.words.number(round(amount) if amount >= 10 else amount)
 
     def _error_cell(self, system: SystemResult | None) -> tuple[str, str]:
@@ -197,7 +197,7 @@ class CompareView:
 def said_again(comparison: Comparison, words: PageWords) -> dict[str, str]:
     """English sentence -> the same in that language.
 
-    Sentences that do not follow from the figures alone (pictures that not all systems judged, why a cell failed) are not in it, nor is one
+    Sentences that do not follow from the figures alone (images that not all systems judged, why a cell failed) are not in it, nor is one
     that another version of the program said differently: they stay as they were written.
     """
     return dict(zip(_sentences(comparison, ENGLISH), _sentences(comparison, words), strict=True))

@@ -1,10 +1,10 @@
-"""Which pictures are the same picture: byte for byte, or nearly (saved again, resized, darkened).
+"""Which images are the same image: byte for byte, or nearly (saved again, resized, darkened).
 
 Near means: the gray 16 x 16 thumbnails, each with its own mean and contrast taken out, point in nearly the same direction. All pairs that
 close are found by a k-d tree over a few principal axes of the thumbnails: since a projection only shortens distances, whatever is close
-in all 256 numbers is close in those few, and none is missed. The limit is tight, because pictures with little in them (digits, clothes on
+in all 256 numbers is close in those few, and none is missed. The limit is tight, because images with little in them (digits, clothes on
 black) resemble each other without being copies; the price is that a copy brightened until large parts are white, or cropped, is not found.
-Pictures with almost nothing on them (a blank wall) are compared byte for byte only.
+Images with almost nothing on them (a blank wall) are compared byte for byte only.
 """
 
 import numpy as np
@@ -19,14 +19,14 @@ NEAR = (
     0.06  # distance of two unit vectors, a correlation of 0.9982; resaved and resized photos lie at 0.01-0.05, distinct shirts from 0.05 on
 )
 AXES = 8  # of the k-d tree: more is slower, fewer lets more candidates through
-BLANK = 4.0  # grey levels of standard deviation; less is a blank picture
+BLANK = 4.0  # grey levels of standard deviation; less is a blank image
 PAIRS_PER_PART = 200_000
 
 Pairs = NDArray[np.int64]  # (n, 2), lower index first
 
 
 def groups(fingerprints: Fingerprints) -> NDArray[np.int64]:
-    """A group number for every picture, int64 (N,): equal for duplicates of either kind, and for duplicates of duplicates."""
+    """A group number for every image, int64 (N,): equal for duplicates of either kind, and for duplicates of duplicates."""
     count = len(fingerprints.digests)
     pairs = np.concatenate([exact_pairs(fingerprints), near_pairs(fingerprints)])
     edges = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
@@ -35,7 +35,7 @@ def groups(fingerprints: Fingerprints) -> NDArray[np.int64]:
 
 
 def exact_pairs(fingerprints: Fingerprints) -> Pairs:
-    """Pairs of pictures with equal bytes: each copy with the first of its kind."""
+    """Pairs of images with equal bytes: each copy with the first of its kind."""
     indices = np.flatnonzero(fingerprints.readable)
     _, first, kind = np.unique(fingerprints.digests[indices], return_index=True, return_inverse=True)
     firsts = indices[first[kind]]
@@ -44,7 +44,7 @@ def exact_pairs(fingerprints: Fingerprints) -> Pairs:
 
 
 def near_pairs(fingerprints: Fingerprints) -> Pairs:
-    """Pairs of pictures that look alike and differ in bytes; of pictures that look exactly alike, each is paired with the first only."""
+    """Pairs of images that look alike and differ in bytes; of images that look exactly alike, each is paired with the first only."""
     looks, indices = _looks(fingerprints)
     if len(indices) < 2:
         return np.zeros((0, 2), np.int64)

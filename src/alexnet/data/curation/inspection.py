@@ -16,15 +16,15 @@ from alexnet.data.curation.scan import UNREADABLE_SHARE, Progress, survey
 from alexnet.data.dataset import SPLIT_NAMES, Dataset
 from alexnet.data.fingerprints import Skipped, Survey
 
-SIDE = 64  # pixels; whole pictures are squashed to it to be compared
+SIDE = 64  # pixels; whole images are squashed to it to be compared
 IMBALANCE = 5.0  # largest class over smallest, from which it is worth a word
-SMALL_CLASS = 20  # pictures; fewer teach and measure little
+SMALL_CLASS = 20  # images; fewer teach and measure little
 TINY_SIDE = 32  # pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Two pictures that look the same and shouldn't both be there: `problem` is "across splits" or "two labels"."""
+    """Two images that look the same and shouldn't both be there: `problem` is "across splits" or "two labels"."""
 
     first: str
     second: str
@@ -36,8 +36,8 @@ class Suspect:
 class Inspection:
     """What `inspect` found.
 
-    counts: class -> split ("unsplit" where the user made none) -> pictures; sizes: least, median and largest width and height in pixels of
-    the upright pictures; duplicates: {"exact": [[a, b], ...], "near": ...} by name; imbalance: largest class over smallest.
+    counts: class -> split ("unsplit" where the user made none) -> images; sizes: least, median and largest width and height in pixels of
+    the upright images; duplicates: {"exact": [[a, b], ...], "near": ...} by name; imbalance: largest class over smallest.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Inspection:
 
     @property
     def splits(self) -> dict[str, int]:
-        """Pictures in each split."""
+        """Images in each split."""
         total: Counter[str] = Counter()
         for of_class in self.counts.values():
             total.update(of_class)
@@ -80,7 +80,7 @@ class Inspection:
 
 
 def inspect(dataset: Dataset, *, workers: int = 0, on_progress: Progress | None = None) -> Inspection:
-    """Decode every picture once and report; never raises for what is wrong with single files."""
+    """Decode every image once and report; never raises for what is wrong with single files."""
     found = survey(dataset, SIDE, "squash", workers=workers, on_progress=on_progress)
     exact, near = exact_pairs(found.fingerprints), near_pairs(found.fingerprints)
     counts = _counts(dataset)
@@ -103,7 +103,7 @@ def inspect(dataset: Dataset, *, workers: int = 0, on_progress: Progress | None 
             *_advice_on_files(dataset, counts, found.skipped),
             *_advice_on_duplicates(exact, near, suspects),
             *_advice_on_classes(counts, imbalance),
-            *_advice_on_pictures(sizes),
+            *_advice_on_images(sizes),
         ),
     )
 
@@ -141,9 +141,9 @@ def _advice_on_files(dataset: Dataset, counts: dict[str, dict[str, int]], unread
     if bad:
         yield f"Over 5% of {_list(bad)} cannot be read: training refuses to start until those files are mended or deleted."
     elif unreadable:
-        yield f"{_pictures(len(unreadable))} cannot be read and will be left out: too few to matter."
+        yield f"{_images(len(unreadable))} cannot be read and will be left out: too few to matter."
     if dataset.outside:
-        yield f"{_pictures(len(dataset.outside))} outside the class folders, such as {dataset.outside[0]}, will not be used."
+        yield f"{_images(len(dataset.outside))} outside the class folders, such as {dataset.outside[0]}, will not be used."
     alive = [name for name in dataset.classes if sum(counts[name].values()) > broken[name]]
     if len(alive) < 2:
         yield f"There {'is one class' if alive else 'is no class'} with readable pictures: a classifier needs at least two."
@@ -185,7 +185,7 @@ def _advice_on_classes(counts: dict[str, dict[str, int]], imbalance: float) -> I
             yield f"No pictures of {_list(empty)} in {split}: {meaning}."
 
 
-def _advice_on_pictures(sizes: dict[str, dict[str, int]]) -> Iterable[str]:
+def _advice_on_images(sizes: dict[str, dict[str, int]]) -> Iterable[str]:
     if not sizes:
         return
     if min(sizes["width"]["min"], sizes["height"]["min"]) < TINY_SIDE <= min(sizes["width"]["median"], sizes["height"]["median"]):
@@ -197,9 +197,9 @@ def _list(names: list[str]) -> str:
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more classes"
 
 
-def _pictures(count: int) -> str:
+def _images(count: int) -> str:
     return "1 picture" if count == 1 else f"{count:,} pictures"
 
 
 def _are(count: int) -> str:
-    return f"{_pictures(count)} {'is' if count == 1 else 'are'}"
+    return f"{_images(count)} {'is' if count == 1 else 'are'}"

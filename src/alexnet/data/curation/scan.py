@@ -1,7 +1,7 @@
 """One decoding pass over a data set: what can be read, how large it is, what it resembles, and the squares that training will use.
 
-Pictures in files are decoded by threads (decoder and resizing let go of Python's lock); arrays are resized in whole chunks. Every figure
-depends on the pictures only, never on the number of workers. Knows nothing of splits and of what the figures mean.
+Images in files are decoded by threads (decoder and resizing let go of Python's lock); arrays are resized in whole chunks. Every figure
+depends on the images only, never on the number of workers. Knows nothing of splits and of what the figures mean.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,15 +23,15 @@ UNREADABLE_SHARE = 0.05  # of a class; more means that something is wrong with t
 FILES_PER_CHUNK = 32
 ROWS_PER_CHUNK = 4096  # of an array
 
-Progress = Callable[[int, int], None]  # pictures done, pictures in all
+Progress = Callable[[int, int], None]  # images done, images in all
 
 
 def survey(
     dataset: Dataset, size: int, how: Fit, *, workers: int, squares: Tensor | None = None, on_progress: Progress | None = None
 ) -> Survey:
-    """Decode every picture once; `squares`, uint8 (N, 3, size, size), is filled when given.
+    """Decode every image once; `squares`, uint8 (N, 3, size, size), is filled when given.
 
-    workers: decoding threads; 0 decodes in this one. on_progress hears (pictures done, pictures in all).
+    workers: decoding threads; 0 decodes in this one. on_progress hears (images done, images in all).
     """
     sheet = _Sheet(dataset, size, how, squares)
     arrays = isinstance(dataset, ArrayDataset)

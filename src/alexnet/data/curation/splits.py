@@ -13,7 +13,7 @@ import numpy as np
 from alexnet.data.dataset import SPLIT_NAMES, Dataset
 from alexnet.errors import BadDataset
 
-Groups = list[list[int]]  # pictures that must stay together
+Groups = list[list[int]]  # images that must stay together
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class Splits:
     test: tuple[int, ...]
 
     def to_json(self, dataset: Dataset) -> dict[str, list[str]]:
-        """The names of the pictures of each split: what a run folder keeps."""
+        """The names of the images of each split: what a run folder keeps."""
         return {split: [dataset.items[index].name for index in getattr(self, split)] for split in SPLIT_NAMES}
 
     @classmethod
     def from_json(cls, dataset: Dataset, saved: dict[str, Any]) -> "Splits":
-        """The splits of a run folder, for the same data set; raises BadDataset if pictures are gone."""
+        """The splits of a run folder, for the same data set; raises BadDataset if images are gone."""
         places = {item.name: index for index, item in enumerate(dataset.items)}
         missing = [name for split in SPLIT_NAMES for name in saved[split] if name not in places]
         if missing:
@@ -50,12 +50,12 @@ def make_splits(
     validation_fraction: float = 0.1,
     test_fraction: float = 0.1,
 ) -> Splits:
-    """Split the readable pictures; equal numbers in `groups` (one per item of the data set) stay on one side where the split is ours.
+    """Split the readable images; equal numbers in `groups` (one per item of the data set) stay on one side where the split is ours.
 
     A function that gives the groups is called only where the split is ours.
 
     The user's own splits stay as they are. Without a validation folder, validation is taken from train; without any split, test is
-    too. A user who brings train and validation and no test gets an empty test set: no picture of his validation may become a test.
+    too. A user who brings train and validation and no test gets an empty test set: no image of his validation may become a test.
     Fractions are of each class, exact to within one group; a class of three groups or more is in every split, a smaller one
     first of all in train. Raises BadDataset if there is nothing to train on, or a class is missing from train.
     """
@@ -90,7 +90,7 @@ class _Dealer:
         self.sizes = [sum(map(len, of_class)) for of_class in self.classes]
 
     def deal(self, split: str, fraction: float) -> list[int]:
-        """Take `fraction` of each class, by pictures, out of the pool."""
+        """Take `fraction` of each class, by images, out of the pool."""
         dealt: list[int] = []
         for label, of_class in enumerate(self.classes):
             wanted = round(fraction * self.sizes[label])
@@ -102,12 +102,12 @@ class _Dealer:
         return dealt
 
     def left(self) -> Iterable[int]:
-        """What nobody has been dealt: the training pictures."""
+        """What nobody has been dealt: the training images."""
         return (index for of_class in self.classes for group in of_class for index in group)
 
 
 def _take(groups: Groups, wanted: int) -> set[int]:
-    """Places of groups that hold `wanted` pictures together, or as many as fit; never all of them, and one small group where none fits."""
+    """Places of groups that hold `wanted` images together, or as many as fit; never all of them, and one small group where none fits."""
     taken: set[int] = set()
     room = wanted
     for place, group in enumerate(groups):
@@ -122,7 +122,7 @@ def _take(groups: Groups, wanted: int) -> set[int]:
 
 
 def _main_label(dataset: Dataset, group: list[int]) -> int:
-    """The class a group counts for: the one most of its pictures have, the first of equals."""
+    """The class a group counts for: the one most of its images have, the first of equals."""
     counts = np.bincount([dataset.items[index].label for index in group])
     return int(counts.argmax())
 
@@ -140,8 +140,8 @@ def _check_train(dataset: Dataset, splits: Splits) -> None:
         )
 
 
-def thinned(dataset: Dataset, splits: Splits, fraction: float, *, seed: int) -> Splits:
-    """The splits with `fraction`, above 0 to 1, of each class's training pictures: at least one, chosen by the seed."""
+def take_fraction(dataset: Dataset, splits: Splits, fraction: float, *, seed: int) -> Splits:
+    """The splits with `fraction`, above 0 to 1, of each class's training images: at least one, chosen by the seed."""
     if fraction >= 1:
         return splits
     by_class: dict[int, list[int]] = {}

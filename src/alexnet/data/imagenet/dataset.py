@@ -1,6 +1,6 @@
-"""ImageNet as it is downloaded (ILSVRC2012, Russakovsky et al. 2015): 1,281,167 pictures to train on, 50,000 to validate, 1,000 classes.
+"""ImageNet as it is downloaded (ILSVRC2012, Russakovsky et al. 2015): 1,281,167 images to train on, 50,000 to validate, 1,000 classes.
 
-Read in place from the original files, or unpacked, or half of it unpacked: the same pictures under the same names in the same order, so
+Read in place from the original files, or unpacked, or half of it unpacked: the same images under the same names in the same order, so
 that a run goes on with either. The order is that of the names: train before validation, then by WordNet id, as the labels are.
 """
 
@@ -25,7 +25,7 @@ FILES = (
 class ImageNet(Dataset):
     """The ILSVRC2012 files in `folder`; classes are named readably, and their folders are the WordNet ids.
 
-    Training or validation pictures may be missing altogether, the development kit never. Raises BadDataset for what is missing, cut
+    Training or validation images may be missing altogether, the development kit never. Raises BadDataset for what is missing, cut
     short, or does not fit together; UnsafeArchive for names that climb out of a tar.
     """
 

@@ -1,4 +1,4 @@
-"""The development kit of ILSVRC2012: the classes with their names, and the classes of the validation pictures.
+"""The development kit of ILSVRC2012: the classes with their names, and the classes of the validation images.
 
 Two numberings of the classes must not be confused. A *label* is the place among the sorted WordNet ids (0 is n01440764, tench), as in
 every published model. An *ILSVRC id* (1 is n02119789, kit fox) is the kit's own number; its ground truth is in these, and translated here.
@@ -40,7 +40,7 @@ class Synset:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Devkit:
-    """wnids: WordNet ids, sorted, one per label; names: readable and unique; truth: int32, the label of validation picture i + 1."""
+    """wnids: WordNet ids, sorted, one per label; names: readable and unique; truth: int32, the label of validation image i + 1."""
 
     path: Path
     wnids: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Where the pictures of one split lie, as columns: in a tar, in many tars, or in files of their own; and one picture's bytes.
+"""Where the images of one split lie, as columns: in a tar, in many tars, or in files of their own; and one image's bytes.
 
 What an index of a million headers has found is kept in the cache folder, under the sizes and times of the files that it was made from.
 Knows nothing of classes.
@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from alexnet.data.sources.base import MAX_FILE_BYTES, PositionedFile, is_picture, too_big
+from alexnet.data.sources.base import MAX_FILE_BYTES, PositionedFile, is_image, too_big
 from alexnet.errors import UnreadableImage
 from alexnet.storage.cache import cache_folder
-from alexnet.storage.files import write_whole
+from alexnet.storage.files import write_atomically
 
-IN_CLASS_FOLDER, LOOSE = -1, -2  # offsets of pictures that are files of their own: root/n01440764/NAME, root/NAME
+IN_CLASS_FOLDER, LOOSE = -1, -2  # offsets of images that are files of their own: root/n01440764/NAME, root/NAME
 FORMAT = 1  # of the cache file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Places:
-    """The names of N pictures and where their bytes lie.
+    """The names of N images and where their bytes lie.
 
     names: uint8, all names in UTF-8, one after the other; ends: int64 (N,), where each name ends;
     offsets: int64 (N,), in the tar, or IN_CLASS_FOLDER or LOOSE; sizes: int64 (N,), bytes, of those in a tar.
@@ -55,7 +55,7 @@ class Places:
 
     @classmethod
     def joined(cls, parts: Sequence["Places"]) -> "Places":
-        """The pictures of all parts, one part after the other."""
+        """The images of all parts, one part after the other."""
         before = np.cumsum([0, *(len(part.names) for part in parts)])
         return cls(
             names=np.concatenate([part.names for part in parts]),
@@ -72,14 +72,14 @@ class Places:
 
 
 class Shelf:
-    """The pictures of one split below `root`: a tar, or a folder; read by many threads and processes, and copied into them."""
+    """The images of one split below `root`: a tar, or a folder; read by many threads and processes, and copied into them."""
 
     def __init__(self, root: Path, places: Places) -> None:
         self.root, self.offsets, self.sizes = root, places.offsets, places.sizes
         self.tar = PositionedFile(root) if root.is_file() else None
 
     def read(self, place: int, name: str) -> bytes:
-        """The encoded file of picture `place`, which is called SPLIT/CLASS/FILE; raises UnreadableImage."""
+        """The encoded file of image `place`, which is called SPLIT/CLASS/FILE; raises UnreadableImage."""
         _, folder, file = name.split("/")
         offset = int(self.offsets[place])
         try:
@@ -93,10 +93,10 @@ class Shelf:
             raise UnreadableImage(name, f"cannot be opened ({problem.strerror or problem})") from None
 
 
-def pictures_in(folder: Path) -> Iterator[str]:
-    """Names of the picture files right in a folder; a broken link is one, and is reported when it is read."""
+def images_in(folder: Path) -> Iterator[str]:
+    """Names of the image files right in a folder; a broken link is one, and is reported when it is read."""
     with os.scandir(folder) as entries:
-        yield from (entry.name for entry in entries if is_picture(entry.name) and (entry.is_file() or entry.is_symlink()))
+        yield from (entry.name for entry in entries if is_image(entry.name) and (entry.is_file() or entry.is_symlink()))
 
 
 def _whole(path: Path, name: str) -> bytes:
@@ -127,7 +127,7 @@ def remembered(root: Path, files: Sequence[Path], index: Callable[[], Places]) -
         found = index()
     with suppress(OSError):
         columns = {field.name: getattr(found, field.name) for field in fields(Places)}
-        write_whole(kept, save(columns, {"stamp": stamp, "checksum": _checksum(found)}))
+        write_atomically(kept, save(columns, {"stamp": stamp, "checksum": _checksum(found)}))
     return found
 
 

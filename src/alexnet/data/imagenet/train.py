@@ -1,4 +1,4 @@
-"""ImageNet's training pictures: a tar of 1,000 class tars, those class tars, or their class folders; and the classes they belong to."""
+"""ImageNet's training images: a tar of 1,000 class tars, those class tars, or their class folders; and the classes they belong to."""
 
 import os
 from functools import partial
@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.imagenet.devkit import WNID, Devkit
-from alexnet.data.imagenet.file_index import IN_CLASS_FOLDER, Places, pictures_in, remembered
-from alexnet.data.sources.base import PositionedFile, is_picture
+from alexnet.data.imagenet.file_index import IN_CLASS_FOLDER, Places, images_in, remembered
+from alexnet.data.sources.base import PositionedFile, is_image
 from alexnet.data.sources.tar import TarMember, tar_members
 from alexnet.errors import BadDataset
 
 TRAIN_TAR, TRAIN_FOLDER = "ILSVRC2012_img_train.tar", "train"
-WNID_AT = len("train/n")  # in the name of a training picture; 8 digits
+WNID_AT = len("train/n")  # in the name of a training image; 8 digits
 WNID_DIGITS = 8
 
 
 def train_places(folder: Path) -> tuple[Path, Places]:
-    """The training pictures and what they lie in: the tar if it is there, since it is whole or refused; else the folder."""
+    """The training images and what they lie in: the tar if it is there, since it is whole or refused; else the folder."""
     tar = folder / TRAIN_TAR
     if tar.exists():
         return tar, remembered(tar, [tar], partial(_tar_of_tars, tar))
@@ -36,9 +36,9 @@ def _tar_of_tars(path: Path) -> Places:
 
 
 def _class_tar(file: PositionedFile, inside: TarMember | None = None) -> Places:
-    """The pictures of one class, by name."""
+    """The images of one class, by name."""
     wnid = _tar_wnid(inside.name if inside else file.path.name)
-    files = {PurePosixPath(member.name).name: member for member in tar_members(file, inside) if is_picture(member.name)}
+    files = {PurePosixPath(member.name).name: member for member in tar_members(file, inside) if is_image(member.name)}
     return Places.of((f"train/{wnid}/{name}", member.offset, member.size) for name, member in sorted(files.items()))
 
 
@@ -64,7 +64,7 @@ def _train_folder(root: Path) -> Places:
 
 
 def _class_folder(root: Path, wnid: str) -> Places:
-    return Places.of((f"train/{wnid}/{name}", IN_CLASS_FOLDER, 0) for name in sorted(pictures_in(root / wnid)))
+    return Places.of((f"train/{wnid}/{name}", IN_CLASS_FOLDER, 0) for name in sorted(images_in(root / wnid)))
 
 
 def train_labels(places: Places, kit: Devkit, root: Path) -> NDArray[np.int32]:

@@ -1,4 +1,4 @@
-"""ImageNet's validation pictures: a flat tar, a flat folder, or class folders; the development kit says what each picture shows."""
+"""ImageNet's validation images: a flat tar, a flat folder, or class folders; the development kit says what each image shows."""
 
 import os
 import re
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.imagenet.devkit import WNID, Devkit
-from alexnet.data.imagenet.file_index import IN_CLASS_FOLDER, LOOSE, Places, pictures_in, remembered
-from alexnet.data.sources.base import PositionedFile, is_picture
+from alexnet.data.imagenet.file_index import IN_CLASS_FOLDER, LOOSE, Places, images_in, remembered
+from alexnet.data.sources.base import PositionedFile, is_image
 from alexnet.data.sources.tar import tar_members
 from alexnet.errors import BadDataset
 
@@ -21,7 +21,7 @@ VALIDATION_NAME = re.compile(r"ILSVRC2012_val_([0-9]{8})\.jpe?g", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A validation picture: its file's name, the class folder that it lies in, if any, and where."""
+    """A validation image: its file's name, the class folder that it lies in, if any, and where."""
 
     file: str
     wnid: str | None
@@ -30,24 +30,24 @@ class _Found:
 
 
 def validation_places(folder: Path, kit: Devkit, whole: bool) -> tuple[Path, Places, NDArray[np.int32]]:
-    """The validation pictures, what they lie in, and their labels, int32 (N,); ordered as their names, which tell the class.
+    """The validation images, what they lie in, and their labels, int32 (N,); ordered as their names, which tell the class.
 
-    whole: all of ImageNet is meant, and a picture that is missing is a mistake. Raises BadDataset.
+    whole: all of ImageNet is meant, and an image that is missing is a mistake. Raises BadDataset.
     """
     tar = folder / VALIDATION_TAR
     root = tar if tar.exists() else folder / VALIDATION_FOLDER
     if not root.exists():
         return root, Places.of([]), np.zeros(0, np.int32)
     found = _packed_validation(tar) if root == tar else list(_unpacked_validation(root))
-    labelled = sorted(((_label(picture, kit, root), picture) for picture in found), key=lambda pair: (pair[0], pair[1].file))
-    _check_numbers([picture for _, picture in labelled], kit, root, whole)
-    entries = ((f"validation/{kit.wnids[label]}/{picture.file}", picture.offset, picture.size) for label, picture in labelled)
+    labelled = sorted(((_label(image, kit, root), image) for image in found), key=lambda pair: (pair[0], pair[1].file))
+    _check_numbers([image for _, image in labelled], kit, root, whole)
+    entries = ((f"validation/{kit.wnids[label]}/{image.file}", image.offset, image.size) for label, image in labelled)
     return root, Places.of(entries), np.array([label for label, _ in labelled], np.int32)
 
 
 def _packed_validation(tar: Path) -> list[_Found]:
     def index() -> Places:
-        members = [member for member in tar_members(PositionedFile(tar)) if is_picture(member.name)]
+        members = [member for member in tar_members(PositionedFile(tar)) if is_image(member.name)]
         return Places.of((PurePosixPath(member.name).name, member.offset, member.size) for member in members)
 
     return [_Found(file, None, offset, size) for file, offset, size in remembered(tar, [tar], index).entries()]
@@ -55,25 +55,25 @@ def _packed_validation(tar: Path) -> list[_Found]:
 
 def _unpacked_validation(root: Path) -> Iterator[_Found]:
     """Flat, as unpacked, or sorted into class folders, or half sorted."""
-    yield from (_Found(file, None, LOOSE, 0) for file in pictures_in(root))
+    yield from (_Found(file, None, LOOSE, 0) for file in images_in(root))
     for wnid in sorted(entry.name for entry in os.scandir(root) if WNID.fullmatch(entry.name) and entry.is_dir()):
-        yield from (_Found(file, wnid, IN_CLASS_FOLDER, 0) for file in pictures_in(root / wnid))
+        yield from (_Found(file, wnid, IN_CLASS_FOLDER, 0) for file in images_in(root / wnid))
 
 
-def _label(picture: _Found, kit: Devkit, root: Path) -> int:
-    """What the ground truth says; it must agree with the class folder, if the pictures are sorted."""
-    number = _number(picture.file)
+def _label(image: _Found, kit: Devkit, root: Path) -> int:
+    """What the ground truth says; it must agree with the class folder, if the images are sorted."""
+    number = _number(image.file)
     if number is None:
-        raise BadDataset(f"{root} holds {picture.file}; ImageNet's validation pictures are called ILSVRC2012_val_00000001.JPEG and so on.")
+        raise BadDataset(f"{root} holds {image.file}; ImageNet's validation pictures are called ILSVRC2012_val_00000001.JPEG and so on.")
     if not 1 <= number <= len(kit.truth):
         raise BadDataset(
-            f"{root} holds {picture.file}, but the ground truth in {kit.path} has {len(kit.truth):,} lines, one per picture. "
+            f"{root} holds {image.file}, but the ground truth in {kit.path} has {len(kit.truth):,} lines, one per picture. "
             "Both must be of ILSVRC2012; the original has 50,000."
         )
     label = int(kit.truth[number - 1])
-    if picture.wnid not in (None, kit.wnids[label]):
+    if image.wnid not in (None, kit.wnids[label]):
         raise BadDataset(
-            f"{root} has {picture.file} in the class folder {picture.wnid}, but the ground truth in {kit.path} says {kit.wnids[label]} "
+            f"{root} has {image.file} in the class folder {image.wnid}, but the ground truth in {kit.path} says {kit.wnids[label]} "
             f"({kit.names[label]}). The pictures were sorted by another numbering of the classes; unpack {VALIDATION_TAR} anew."
         )
     return label
@@ -84,9 +84,9 @@ def _number(file: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _check_numbers(pictures: list[_Found], kit: Devkit, root: Path, whole: bool) -> None:
-    """No picture twice; and none missing where the training pictures are of all classes, or not there: then all of ImageNet is meant."""
-    numbers = np.array([_number(picture.file) for picture in pictures], np.int64)
+def _check_numbers(images: list[_Found], kit: Devkit, root: Path, whole: bool) -> None:
+    """No image twice; and none missing where the training images are of all classes, or not there: then all of ImageNet is meant."""
+    numbers = np.array([_number(image.file) for image in images], np.int64)
     times = np.bincount(numbers, minlength=len(kit.truth) + 1)[1:]
     if (times > 1).any():
         raise BadDataset(f"{root} holds validation picture {times.argmax() + 1} more than once. Delete one of its files.")

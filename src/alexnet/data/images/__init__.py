@@ -1,1 +1,1 @@
-"""Encoded pictures to pixels."""
+"""Encoded images to pixels."""

@@ -1,4 +1,4 @@
-"""Picture files to upright RGB pixels, and pixels to the square a network takes.
+"""Image files to upright RGB pixels, and pixels to the square a network takes.
 
 Plain 8-bit gray and RGB JPEGs go through torchvision, big ones that are wanted small through libjpeg's scaled decoding, everything else
 (PNG, CMYK, palettes, 16 bits, alpha, animations, TIFF, WebP ...) through Pillow. Colour profiles are not applied.
@@ -36,16 +36,16 @@ HEIC_REASON = "is a HEIC photo; convert to JPEG (on an iPhone: Settings > Camera
 
 
 def decode(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Tensor:
-    """The upright RGB pixels of an encoded picture, uint8 (3, H, W), contiguous.
+    """The upright RGB pixels of an encoded image, uint8 (3, H, W), contiguous.
 
     Transparency is laid on white, of an animation the first frame is taken, more than 8 bits are scaled to 0-255.
-    Raises UnreadableImage, whose reason is one clause: the file is cut short, damaged, HEIC, no picture, or over `max_pixels`.
+    Raises UnreadableImage, whose reason is one clause: the file is cut short, damaged, HEIC, no image, or over `max_pixels`.
     """
     return _decode(content, name, max_pixels, None)[0].contiguous()
 
 
 def decode_fitted(content: bytes, name: str, size: int, how: Fit, *, max_pixels: int = MAX_PIXELS) -> tuple[Tensor, Header]:
-    """`fit_square(decode(...), size, how)`, faster, and the header of the picture it was made of.
+    """`fit_square(decode(...), size, how)`, faster, and the header of the image it was made of.
 
     A JPEG of at least four times `size` is decoded at 1/2, 1/4 or 1/8 (never under twice `size`), which differs from the long
     way by about one grey level.
@@ -75,7 +75,7 @@ def _decode(content: bytes, name: str, max_pixels: int, enough: int | None) -> t
 
 
 def _decode_plain(content: bytes, header: Header, enough: int | None) -> Tensor | None:
-    """The picture as it is stored; None when the decoder stumbles, and Pillow says why."""
+    """The image as it is stored; None when the decoder stumbles, and Pillow says why."""
     try:
         if header.format == "JPEG" and enough is not None and min(header.width, header.height) >= 2 * enough:
             return _decode_scaled(content, enough)
@@ -103,17 +103,17 @@ def _torchvision_jpeg() -> Callable[[Tensor, int, bool], Tensor] | None:
 
 def _decode_scaled(content: bytes, enough: int) -> Tensor:
     """A JPEG at the smallest of 1/2, 1/4, 1/8 whose sides are both at least `enough` pixels (scaled in the DCT domain)."""
-    with _quiet_pillow(), JpegImageFile(io.BytesIO(content)) as picture:
-        picture.draft("RGB", (enough, enough))
-        return _pixels(picture.convert("RGB"))
+    with _quiet_pillow(), JpegImageFile(io.BytesIO(content)) as image:
+        image.draft("RGB", (enough, enough))
+        return _pixels(image.convert("RGB"))
 
 
 def _decode_with_pillow(content: bytes, name: str, max_pixels: int) -> tuple[Tensor, Header]:
-    with _quiet_pillow(), _reasons(name), _open(content, name) as picture:
-        header = _pillow_header(picture)
+    with _quiet_pillow(), _reasons(name), _open(content, name) as image:
+        header = _pillow_header(image)
         _check_pixels(header, name, max_pixels)
-        picture.load()
-        return _upright(_pixels(_to_rgb(picture)), header.orientation), header
+        image.load()
+        return _upright(_pixels(_to_rgb(image)), header.orientation), header
 
 
 def _open(content: bytes, name: str) -> Image.Image:
@@ -124,41 +124,41 @@ def _open(content: bytes, name: str) -> Image.Image:
     return Image.open(io.BytesIO(content), formats=FORMATS)
 
 
-def _pillow_header(picture: Image.Image) -> Header:
+def _pillow_header(image: Image.Image) -> Header:
     try:
-        orientation = int(picture.getexif().get(0x0112, 1))
+        orientation = int(image.getexif().get(0x0112, 1))
     except Exception:  # broken EXIF raises anything at all, and costs only the orientation
         orientation = 1
     orientation = orientation if 1 <= orientation <= 8 else 1
-    width, height = picture.size[::-1] if orientation >= 5 else picture.size
-    return Header(picture.format or "", width, height, picture.mode, orientation)
+    width, height = image.size[::-1] if orientation >= 5 else image.size
+    return Header(image.format or "", width, height, image.mode, orientation)
 
 
-def from_pillow(picture: Image.Image, name: str) -> Tensor:
-    """The upright RGB pixels, uint8 (3, H, W), of a picture that Pillow has opened: as `decode` gives them. Raises UnreadableImage."""
+def from_pillow(image: Image.Image, name: str) -> Tensor:
+    """The upright RGB pixels, uint8 (3, H, W), of an image that Pillow has opened: as `decode` gives them. Raises UnreadableImage."""
     with _quiet_pillow(), _reasons(name):
-        picture.load()
-        return _upright(_pixels(_to_rgb(picture)), _pillow_header(picture).orientation).contiguous()
+        image.load()
+        return _upright(_pixels(_to_rgb(image)), _pillow_header(image).orientation).contiguous()
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return Image.fromarray(_eight_bits(picture)).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        if picture.mode == "La":
-            picture = picture.convert("LA")
-        layer = picture.convert("RGBA")
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_eight_bits(image)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        if image.mode == "La":
+            image = image.convert("LA")
+        layer = image.convert("RGBA")
         white = Image.new("RGB", layer.size, "white")
         white.paste(layer, mask=layer.getchannel("A"))
         return white
-    return picture.convert("RGB")
+    return image.convert("RGB")
 
 
-def _eight_bits(picture: Image.Image) -> NDArray[np.uint8]:
+def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     """Pixels of 12, 16 or 32 bits or floats, scaled to 0-255 by the range their kind promises; by their own range if it promises none."""
-    values = np.nan_to_num(np.asarray(picture).astype(np.float32), copy=False, posinf=0.0, neginf=0.0)
+    values = np.nan_to_num(np.asarray(image).astype(np.float32), copy=False, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
-    white = _white_level(picture, high)
+    white = _white_level(image, high)
     if low < 0 or high > white:
         values -= low
         white = high - low
@@ -166,10 +166,10 @@ def _eight_bits(picture: Image.Image) -> NDArray[np.uint8]:
     return values.round().astype(np.uint8)
 
 
-def _white_level(picture: Image.Image, brightest: float) -> float:
-    if picture.mode == "F":
+def _white_level(image: Image.Image, brightest: float) -> float:
+    if image.mode == "F":
         return 1.0 if brightest <= 1 else 255.0
-    tags: Any = getattr(picture, "tag_v2", {})
+    tags: Any = getattr(image, "tag_v2", {})
     bits = tags.get(258, 16)  # BitsPerSample: a 12-bit TIFF comes as I;16 with values up to 4095
     bits = bits[0] if isinstance(bits, tuple) else bits
     return float(2 ** min(max(int(bits), 8), 16) - 1)

@@ -1,4 +1,4 @@
-"""Pixels to encoded pictures."""
+"""Pixels to encoded images."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What a picture file says of itself before it is decoded: format, size, kind of pixels, orientation.
+"""What an image file says of itself before it is decoded: format, size, kind of pixels, orientation.
 
 Own parsers for the two formats that nearly all data sets are made of (JPEG and PNG, a few microseconds each); they answer None for
 everything unusual, and Pillow is asked instead. Knows nothing of pixels.
@@ -17,7 +17,7 @@ PNG_SPECIAL = frozenset({b"tRNS", b"eXIf", b"acTL"})  # transparency, orientatio
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One picture's description; width and height are those of the upright picture, in pixels."""
+    """One image's description; width and height are those of the upright image, in pixels."""
 
     format: str
     width: int
@@ -27,7 +27,7 @@ class Header:
 
     @property
     def turned(self) -> bool:
-        """Whether the stored picture lies on its side (EXIF orientations 5 to 8)."""
+        """Whether the stored image lies on its side (EXIF orientations 5 to 8)."""
         return self.orientation >= 5
 
 

@@ -7,9 +7,9 @@ from alexnet.data.preprocess import Fit
 
 
 def fit_square(image: Tensor, size: int, how: Fit) -> Tensor:
-    """A uint8 (..., 3, H, W) picture as a square of `size` pixels, antialiased bilinear.
+    """A uint8 (..., 3, H, W) image as a square of `size` pixels, antialiased bilinear.
 
-    "crop" takes the centre square of the short side (the paper's); "squash" forces the whole picture into the square.
+    "crop" takes the centre square of the short side (the paper's); "squash" forces the whole image into the square.
     """
     if how == "crop":
         height, width = image.shape[-2:]
@@ -20,7 +20,7 @@ def fit_square(image: Tensor, size: int, how: Fit) -> Tensor:
 
 
 def fit_short_side(image: Tensor, size: int) -> Tensor:
-    """A uint8 (..., 3, H, W) picture with its short side at `size` pixels, aspect kept."""
+    """A uint8 (..., 3, H, W) image with its short side at `size` pixels, aspect kept."""
     height, width = image.shape[-2:]
     scale = size / min(height, width)
     return _resize(image, max(size, round(height * scale)), max(size, round(width * scale)))

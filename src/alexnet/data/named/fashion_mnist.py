@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 gray 28 x 28 pictures of clothes, from the first place that has them.
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 gray 28 x 28 images of clothes, from the first place that has them.
 
 Our cache; an installed copy (/usr/share/datasets/fashion-mnist); torchvision's download; on Debian and Ubuntu the package
 dataset-fashion-mnist, downloaded and unpacked without root. Whatever the place, the SHA-256 of the four unpacked files must agree
@@ -23,7 +23,7 @@ from alexnet.data.array_dataset import ArrayDataset, Parts
 from alexnet.data.dataset import Traits
 from alexnet.errors import BadDataset
 from alexnet.storage.cache import cache_folder
-from alexnet.storage.files import write_whole
+from alexnet.storage.files import write_atomically
 
 CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot")
 SHA256 = {
@@ -39,7 +39,7 @@ APT_SECONDS = 300.0
 
 
 def fashion_mnist() -> ArrayDataset:
-    """60,000 pictures to train on and 10,000 to test; raises BadDataset, saying what was tried, if no place has them."""
+    """60,000 images to train on and 10,000 to test; raises BadDataset, saying what was tried, if no place has them."""
     files = find_files()
     parts: Parts = [
         ("train", _images(files["train-images-idx3-ubyte"]), _labels(files["train-labels-idx1-ubyte"])),
@@ -60,7 +60,7 @@ def find_files() -> dict[str, bytes]:
             continue
         if place not in ("cache", "installed copy"):
             for name, content in files.items():
-                write_whole(cached / name, content)
+                write_atomically(cached / name, content)
         return files
     raise BadDataset(
         f"fashion-mnist cannot be had. Tried {'; '.join(tried)}. "

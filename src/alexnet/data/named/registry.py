@@ -1,4 +1,4 @@
-"""Data sets that are known by name: where they come from, their classes, and what may be done to their pictures."""
+"""Data sets that are known by name: where they come from, their classes, and what may be done to their images."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -40,7 +40,7 @@ def mnist() -> ArrayDataset:
 
 
 def cifar10() -> ArrayDataset:
-    """CIFAR-10 (Krizhevsky 2009): 60,000 colour pictures of 32 x 32 pixels, downloaded once by torchvision, which verifies them."""
+    """CIFAR-10 (Krizhevsky 2009): 60,000 colour images of 32 x 32 pixels, downloaded once by torchvision, which verifies them."""
     from torchvision.datasets import CIFAR10
 
     def load(train: bool) -> CIFAR10:

@@ -1,6 +1,6 @@
 """A packed data set: one zip that `pack` has written, read by memory map through the index at its end.
 
-Opening it makes no object per picture and decodes nothing; worker processes share the mapped pages. A zip without such an index, or one
+Opening it makes no object per image and decodes nothing; worker processes share the mapped pages. A zip without such an index, or one
 that another tool has changed, is read in the ordinary way (see folders).
 """
 
@@ -46,14 +46,14 @@ class PackedDataset(Dataset):
         return content
 
     def known_survey(self) -> Survey:
-        """Fingerprints of the packed pictures at the pack's size, cropped, and the native sizes of what they were made from."""
+        """Fingerprints of the packed images at the pack's size, cropped, and the native sizes of what they were made from."""
         index = self.index
         modes = tuple(np.where(index.gray, "L", "RGB").astype(object))
         readable = np.ones(len(index.ends), np.bool_)
         return Survey(Fingerprints(index.digests, index.thumbnails, readable), index.native.copy(), modes, ())
 
     def known_colours(self) -> ColourPCA | None:
-        """Of the training pictures' centre squares at the pack's size; None if the user has put no picture into training."""
+        """Of the training images' centre squares at the pack's size; None if the user has put no image into training."""
         return self.index.facts.colours.pca()
 
     def __reduce__(self) -> tuple[object, tuple[Path]]:

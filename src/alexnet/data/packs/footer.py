@@ -1,4 +1,4 @@
-"""The end of a packed data set, from the journal of its pictures: the index, the zip's table of contents, its comment.
+"""The end of a packed data set, from the journal of its images: the index, the zip's table of contents, its comment.
 
 A part of the records is in memory at a time, never all names at once.
 """
@@ -24,9 +24,9 @@ FIELDS = {name: name if name in ("gray", "native") else name.removesuffix("s") f
 
 @dataclass(kw_only=True, slots=True)
 class Tally:
-    """What the journal's pictures are in all.
+    """What the journal's images are in all.
 
-    classes: int64, how many of each; trained: training pictures; colours and products: sums over their pixels, whole numbers.
+    classes: int64, how many of each; trained: training images; colours and products: sums over their pixels, whole numbers.
     """
 
     n: int = 0
@@ -39,7 +39,7 @@ class Tally:
     products: list[int] = field(default_factory=lambda: [0] * 6)
 
     def add(self, records: Records) -> None:
-        """Count some more pictures."""
+        """Count some more images."""
         self.n += len(records)
         self.copied += int((records["kind"] == COPIED).sum())
         self.name_bytes += int(records["name_bytes"].sum(dtype=np.int64))
@@ -53,7 +53,7 @@ class Tally:
 
     @property
     def new_labels(self) -> NDArray[np.int64]:
-        """The label of each class in the pack, where classes without a readable picture are left out."""
+        """The label of each class in the pack, where classes without a readable image are left out."""
         return np.cumsum(self.classes > 0) - 1
 
     def facts(self, dataset: Dataset, names: PackedNames, size: int, quality: int) -> Facts:
@@ -70,7 +70,7 @@ class Tally:
 
 
 def tally(journal: Journal, classes: int) -> Tally:
-    """Count the pictures that could be read."""
+    """Count the images that could be read."""
     result = Tally(classes=np.zeros(classes, np.int64))
     for _, records in journal.chunks():
         result.add(records[records["kind"] != SKIPPED])
@@ -78,7 +78,7 @@ def tally(journal: Journal, classes: int) -> Tally:
 
 
 def write_end(dataset: Dataset, names: PackedNames, journal: Journal, facts: Facts, count: Tally) -> None:
-    """Append the index, the table of contents and the end records to the archive, behind its pictures."""
+    """Append the index, the table of contents and the end records to the archive, behind its images."""
     header, index_bytes = index_header(count.n, count.name_bytes, facts)
     local = aligned_header(MEMBER, index_bytes, 0, at=journal.archive_end, step=ALIGNMENT)
     write_all(journal.archive, local)
@@ -123,7 +123,7 @@ def _write_contents(dataset: Dataset, names: PackedNames, journal: Journal, inde
 
 
 def _kept_names(dataset: Dataset, names: PackedNames, journal: Journal) -> Iterator[tuple[Records, list[bytes]]]:
-    """The records of the pictures that were read, some at a time, and their names in the zip."""
+    """The records of the images that were read, some at a time, and their names in the zip."""
     for start, records in journal.chunks():
         kept = records["kind"] != SKIPPED
         items = dataset.items[start : start + len(records)]

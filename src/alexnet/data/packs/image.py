@@ -1,4 +1,4 @@
-"""One picture as a packed data set keeps it: its bytes, and all that would else have to be decoded again to be known.
+"""One image as a packed data set keeps it: its bytes, and all that would else have to be decoded again to be known.
 
 Everything is told from the bytes that are kept, so that a reader of the pack would find the same. Knows nothing of files.
 """
@@ -24,7 +24,7 @@ PRODUCTS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # of two colours; t
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PackedPicture:
+class PackedImage:
     """content: a JPEG; source: the header of what it was made from; the rest tells of the fitted centre square.
 
     copied: whether the content is the source, byte for byte; thumbnail: uint8 (16, 16); colours (3,) and products (6,), int64: sums over
@@ -41,8 +41,8 @@ class PackedPicture:
     products: NDArray[np.int64]
 
 
-def packed_picture(dataset: Dataset, index: int, *, size: int, quality: int) -> PackedPicture:
-    """Bring one picture to `size` px on its short side and to JPEG; a smaller one keeps its size, a small JPEG its bytes.
+def packed_image(dataset: Dataset, index: int, *, size: int, quality: int) -> PackedImage:
+    """Bring one image to `size` px on its short side and to JPEG; a smaller one keeps its size, a small JPEG its bytes.
 
     Raises UnreadableImage for what cannot be decoded, or is too long for a JPEG.
     """
@@ -55,7 +55,7 @@ def packed_picture(dataset: Dataset, index: int, *, size: int, quality: int) -> 
         image = decode(content, name)
     square = fit_square(image, size, "crop")
     colours, products = colour_sums(square)
-    return PackedPicture(
+    return PackedImage(
         content=content,
         source=header,
         copied=copied,
@@ -68,7 +68,7 @@ def packed_picture(dataset: Dataset, index: int, *, size: int, quality: int) -> 
 
 
 def colour_sums(square: Tensor) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Whole-number sums over the pixels of a uint8 (3, H, W) picture: of its colours (3,), and of their products (6,)."""
+    """Whole-number sums over the pixels of a uint8 (3, H, W) image: of its colours (3,), and of their products (6,)."""
     values = square.reshape(3, -1).to(torch.float64)  # holds whole numbers exactly to 9e15, and multiplies them fast
     colours = values.sum(dim=1).numpy().astype(np.int64)
     products = (values @ values.T).numpy().astype(np.int64)
@@ -91,7 +91,7 @@ def _can_stay(content: bytes, size: int) -> bool:
 
 
 def _encoded(image: Tensor, gray: bool, quality: int, name: str) -> bytes:
-    """A baseline JPEG of a uint8 (3, H, W) picture, with one channel if it is gray."""
+    """A baseline JPEG of a uint8 (3, H, W) image, with one channel if it is gray."""
     longest = max(image.shape[-2:])
     if longest > LONGEST_SIDE:
         raise UnreadableImage(name, f"is {longest:,} pixels long; a JPEG holds at most {LONGEST_SIDE:,}")

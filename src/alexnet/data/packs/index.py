@@ -1,4 +1,4 @@
-"""The index of a packed data set: all that is known of its pictures, as columns, at the end of the zip itself.
+"""The index of a packed data set: all that is known of its images, as columns, at the end of the zip itself.
 
 It is the zip's last member, stored under a hidden name in the safetensors layout, and begins at a multiple of 64 bytes, so that its columns
 are used where they lie in a memory-mapped file. The zip's comment says where it is and where the table of contents must be: if another tool
@@ -34,9 +34,9 @@ COMMENT_BYTES = len(COMMENT.format(*[0] * 5))
 PATTERN = re.compile(re.sub(r"\\{:019d\\}", r"([0-9]{19})", re.escape(COMMENT)).encode())
 TAIL_BYTES = 98 + COMMENT_BYTES  # the three end records and the comment
 
-# Column by column, wide numbers first so that each is aligned: its type in the file, and in numpy, and its shape for one picture.
+# Column by column, wide numbers first so that each is aligned: its type in the file, and in numpy, and its shape for one image.
 COLUMNS: dict[str, tuple[str, str, tuple[int, ...]]] = {
-    "offsets": ("I64", "<i8", ()),  # of the picture's bytes in the zip
+    "offsets": ("I64", "<i8", ()),  # of the image's bytes in the zip
     "ends": ("I64", "<i8", ()),  # where its name ends in `names`
     "digests": ("U64", "<u8", ()),
     "sizes": ("U32", "<u4", ()),  # bytes
@@ -74,7 +74,7 @@ class Facts:
     """What is said once of a packed data set.
 
     size: px of the short side; quality: of the JPEGs that were made; folders: a name for each class, in the zip; colours: of the training
-    pictures' fitted centre squares (all pictures without a split are training pictures).
+    images' fitted centre squares (all images without a split are training images).
     """
 
     classes: tuple[str, ...]
@@ -201,7 +201,7 @@ def _facts(metadata: dict[str, str]) -> Facts:
 
 
 def _check(index: Index, limit: int, contents: Contents) -> None:
-    """Whether all numbers are possible; `limit` is where the pictures' bytes end."""
+    """Whether all numbers are possible; `limit` is where the images' bytes end."""
     sizes, offsets = index.sizes.astype(np.int64), index.offsets
     _require(len(offsets) == contents.entries - 1, "it has another number of pictures than the zip")
     _require(bool((offsets >= 0).all() and (offsets <= limit - sizes).all()), "a picture lies outside the file")

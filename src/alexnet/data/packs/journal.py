@@ -1,7 +1,7 @@
-"""A packing in progress: the archive's pictures so far, and a journal with one record for each picture of the source, in its order.
+"""A packing in progress: the archive's images so far, and a journal with one record for each image of the source, in its order.
 
 All lies in one folder, OUT.zip.partial. Whatever ends the work, the records that are whole say where it goes on; the bytes behind them are
-cut off. So a packing that was killed ends in the same file as one that was not. Knows nothing of what a picture is.
+cut off. So a packing that was killed ends in the same file as one that was not. Knows nothing of what an image is.
 """
 
 import csv
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from alexnet.data.packs.zip_records import local_header
 from alexnet.errors import BadDataset
-from alexnet.storage.files import write_whole
+from alexnet.storage.files import write_atomically
 
-SKIPPED, ENCODED, COPIED = range(3)  # what became of a picture
+SKIPPED, ENCODED, COPIED = range(3)  # what became of an image
 RECORD = np.dtype(
     [
-        ("offset", "<i8"),  # of the picture's bytes in the archive; of a skipped one, of its reason among the reasons
+        ("offset", "<i8"),  # of the image's bytes in the archive; of a skipped one, of its reason among the reasons
         ("size", "<u4"),  # bytes there
         ("checksum", "<u4"),  # their CRC-32
         ("name_bytes", "<u4"),
@@ -68,7 +68,7 @@ class Journal:
             os.lseek(file, end, os.SEEK_SET)
 
     def add(self, record: Records, name: bytes, content: bytes) -> None:
-        """Append a picture, and its record with the place filled in."""
+        """Append an image, and its record with the place filled in."""
         crc = zlib.crc32(content)
         header = local_header(name, len(content), crc)
         write_all(self.archive, header + content)
@@ -76,7 +76,7 @@ class Journal:
         self.archive_end += len(header) + len(content)
 
     def skip(self, record: Records, name: str, class_name: str, reason: str) -> None:
-        """Append a picture that could not be read."""
+        """Append an image that could not be read."""
         line = io.StringIO()
         csv.writer(line).writerow([name, class_name, reason])
         content = line.getvalue().encode("utf-8", "backslashreplace")
@@ -100,7 +100,7 @@ class Journal:
             yield start, self._read(start, min(CHUNK, self.count - start))
 
     def skipped(self) -> list[tuple[str, str, str]]:
-        """Name, class and reason of each picture that could not be read."""
+        """Name, class and reason of each image that could not be read."""
         text = _read_at(self.reasons, 0, self.reasons_end).decode()
         return [(name, class_name, reason) for name, class_name, reason in csv.reader(io.StringIO(text, newline=""))]
 
@@ -118,7 +118,7 @@ class Journal:
     def _check_job(self, job: dict[str, Any]) -> None:
         path = self.folder / "job.json"
         if not path.exists() and not (self.folder / "journal").exists():
-            write_whole(path, json.dumps(job).encode())
+            write_atomically(path, json.dumps(job).encode())
         try:
             begun = json.loads(path.read_bytes())
             other = next((key for key in job if begun[key] != job[key]), None)

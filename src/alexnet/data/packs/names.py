@@ -1,6 +1,6 @@
-"""What pictures are called in a packed data set: [split/]class folder/their own name.jpg, each name once and safe on every system.
+"""What images are called in a packed data set: [split/]class folder/their own name.jpg, each name once and safe on every system.
 
-Bounded memory: 8 bytes a picture, and the names of those few that would have been called the same.
+Bounded memory: 8 bytes an image, and the names of those few that would have been called the same.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ LONGEST, DEEPEST = 120, 16  # characters of one part, and parts: most systems ho
 
 
 class PackedNames:
-    """The name of each picture of a data set in its packed form; the same data set gives the same names."""
+    """The name of each image of a data set in its packed form; the same data set gives the same names."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.words = tuple(zip(dataset.folders, dataset.classes, strict=True))
@@ -29,7 +29,7 @@ class PackedNames:
         self._part_twins(dataset.items, keys)
 
     def name(self, index: int, item: Item) -> str:
-        """What picture `index`, which is `item`, is called."""
+        """What image `index`, which is `item`, is called."""
         return self.others.get(index) or self._wished(item)
 
     def _wished(self, item: Item, ending: str = "") -> str:
@@ -39,7 +39,7 @@ class PackedNames:
         return "/".join([*([item.split] if item.split else []), self.folders[item.label], *above, f"{stem}{ending}.jpg"])
 
     def _inside(self, item: Item) -> str:
-        """The picture's name below its class folder; without such a folder, its last part."""
+        """The image's name below its class folder; without such a folder, its last part."""
         for word in self.words[item.label]:
             _, found, inside = f"/{item.name}".partition(f"/{word}/")
             if found:
@@ -47,7 +47,7 @@ class PackedNames:
         return PurePosixPath(item.name).name
 
     def _part_twins(self, items: Sequence[Item], keys: NDArray[np.uint64]) -> None:
-        """Of pictures that would be called the same, all but the first get their old ending too (1.png.jpg), or a number."""
+        """Of images that would be called the same, all but the first get their old ending too (1.png.jpg), or a number."""
         _, first = np.unique(keys, return_index=True)
         twins = np.ones(len(keys), np.bool_)
         twins[first] = False

@@ -1,6 +1,6 @@
-"""Pack a data set: one stored zip of class folders, all pictures at one short side, with an index that makes it open at once.
+"""Pack a data set: one stored zip of class folders, all images at one short side, with an index that makes it open at once.
 
-Pictures are decoded by threads, a few ahead of the one that is written, so that memory does not grow with their number. Names and errors of
+Images are decoded by threads, a few ahead of the one that is written, so that memory does not grow with their number. Names and errors of
 a damaged source are kept; a packing that was broken off goes on where it was (see pack_journal).
 """
 
@@ -25,7 +25,7 @@ from alexnet.data.dataset import SPLIT_NAMES, Dataset, Item
 from alexnet.data.fingerprints import Skipped
 from alexnet.data.item_table import UNSPLIT
 from alexnet.data.packs.footer import Tally, tally, write_end
-from alexnet.data.packs.image import PackedPicture, packed_picture
+from alexnet.data.packs.image import PackedImage, packed_image
 from alexnet.data.packs.journal import COPIED, ENCODED, RECORD, Journal, Records
 from alexnet.data.packs.names import PackedNames
 from alexnet.errors import BadDataset, UnreadableImage
@@ -33,18 +33,18 @@ from alexnet.runtime.device import one_torch_thread
 
 SIZE, QUALITY = 256, 90  # px of the short side (paper section 2); of the JPEGs that have to be made
 SMALLEST, LARGEST = 16, 4096  # px
-AHEAD = 4  # pictures a thread may be ahead of the one that is written
-STEP = 32  # pictures between two words of progress
+AHEAD = 4  # images a thread may be ahead of the one that is written
+STEP = 32  # images between two words of progress
 
-Answer = PackedPicture | UnreadableImage
+Answer = PackedImage | UnreadableImage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackSummary:
     """What a packing has given.
 
-    n: pictures in the pack, `copied` of them byte for byte; skipped: those that could not be read, listed in `skipped_file`; bytes: of the
-    file; seconds: of this command, which may have gone on with an earlier one; resumed: pictures that were there already.
+    n: images in the pack, `copied` of them byte for byte; skipped: those that could not be read, listed in `skipped_file`; bytes: of the
+    file; seconds: of this command, which may have gone on with an earlier one; resumed: images that were there already.
     """
 
     out: str
@@ -67,9 +67,9 @@ class PackSummary:
 
     def lines(self) -> list[str]:
         """The same in sentences."""
-        pictures = f"{self.n:,} pictures" if self.n != 1 else "1 picture"
+        images = f"{self.n:,} pictures" if self.n != 1 else "1 picture"
         copied = f", {self.copied:,} copied as they are" if self.copied else ""
-        first = f"{self.out}: {pictures} in {self.classes:,} classes{copied}; {self.bytes / 1e6:,.1f} MB in {self.seconds:,.1f} s."
+        first = f"{self.out}: {images} in {self.classes:,} classes{copied}; {self.bytes / 1e6:,.1f} MB in {self.seconds:,.1f} s."
         if not self.skipped:
             return [first]
         return [first, f"{len(self.skipped):,} could not be read ({_example(self.skipped)}); {self.skipped_file} lists them all."]
@@ -85,12 +85,12 @@ def pack(
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> PackSummary:
-    """Write `out`, a zip of the data set's pictures with their short side at `size` px (smaller ones keep theirs).
+    """Write `out`, a zip of the data set's images with their short side at `size` px (smaller ones keep theirs).
 
-    workers: decoding threads; 0 decodes in this one. on_progress hears (pictures done, pictures in all).
+    workers: decoding threads; 0 decodes in this one. on_progress hears (images done, images in all).
     Until it is finished, all lies in `out`.partial, and the same call goes on with it. The file is the same byte for byte, however often it
     was broken off and whatever the number of workers. Raises BadDataset for a place, size or quality that cannot be used, when the disk is
-    full, and when no picture can be read; KeyboardInterrupt when should_stop says so.
+    full, and when no image can be read; KeyboardInterrupt when should_stop says so.
     """
     began = monotonic()
     _check(dataset, out, size, quality)
@@ -99,7 +99,7 @@ def pack(
         packing = _Packing(dataset, partial, size=size, quality=quality)
         with closing(packing.journal):
             resumed = packing.journal.count
-            packing.write_pictures(workers, on_progress, should_stop)
+            packing.write_images(workers, on_progress, should_stop)
             count, skipped = packing.write_end()
         if not count.n:
             shutil.rmtree(partial)
@@ -130,8 +130,8 @@ class _Packing:
         self.names = PackedNames(dataset)
         self.journal = Journal(partial, _job(dataset, size, quality))
 
-    def write_pictures(self, workers: int, on_progress: Progress | None, should_stop: Callable[[], bool]) -> None:
-        """Append all pictures that the journal does not know yet."""
+    def write_images(self, workers: int, on_progress: Progress | None, should_stop: Callable[[], bool]) -> None:
+        """Append all images that the journal does not know yet."""
         items, total = self.dataset.items, len(self.dataset.items)
         with one_torch_thread(), closing(_in_order(self._answer, range(self.journal.count, total), workers)) as answers:
             for index, answer in answers:
@@ -143,19 +143,19 @@ class _Packing:
 
     def _answer(self, index: int) -> Answer:
         try:
-            return packed_picture(self.dataset, index, size=self.size, quality=self.quality)
+            return packed_image(self.dataset, index, size=self.size, quality=self.quality)
         except UnreadableImage as problem:
             return problem
 
     def _append(self, index: int, item: Item, answer: Answer) -> None:
         record = _record(item, answer)
-        if isinstance(answer, PackedPicture):
+        if isinstance(answer, PackedImage):
             self.journal.add(record, self.names.name(index, item).encode(), answer.content)
         else:
             self.journal.skip(record, item.name, self.dataset.classes[item.label], answer.reason)
 
     def write_end(self) -> tuple[Tally, tuple[Skipped, ...]]:
-        """Append what comes behind the pictures; gives what there is in all, and what could not be read."""
+        """Append what comes behind the images; gives what there is in all, and what could not be read."""
         count = tally(self.journal, len(self.dataset.classes))
         skipped = tuple(Skipped(*row) for row in self.journal.skipped())
         if count.n:
@@ -165,10 +165,10 @@ class _Packing:
 
 
 def _record(item: Item, answer: Answer) -> Records:
-    """The journal's record of a picture, but for its place."""
+    """The journal's record of an image, but for its place."""
     record = np.zeros((), RECORD)
     record["label"], record["split"] = item.label, UNSPLIT if item.split is None else SPLIT_NAMES.index(item.split)
-    if isinstance(answer, PackedPicture):
+    if isinstance(answer, PackedImage):
         record["kind"], record["gray"] = COPIED if answer.copied else ENCODED, answer.gray
         record["native"] = answer.source.width, answer.source.height
         record["digest"], record["thumbnail"] = answer.digest, answer.thumbnail

@@ -1,7 +1,7 @@
 """The records of a zip as bytes: headers of stored members, the table of contents, the end; ZIP64 where a number needs it.
 
 Python's zipfile keeps an object for each member, a gigabyte for a million of them; these functions keep nothing. Sizes and checksums are
-known before a member is written. Numbers of sections are those of PKWARE's APPNOTE.TXT 6.3.10. Knows nothing of pictures.
+known before a member is written. Numbers of sections are those of PKWARE's APPNOTE.TXT 6.3.10. Knows nothing of images.
 """
 
 import struct
@@ -12,7 +12,7 @@ PLAIN, ZIP64 = 20, 45  # versions needed to read a member (4.4.3)
 UNIX, FILE_MODE = 3, 0o100644 << 16
 UTF8 = 0x800  # flag: the name is UTF-8
 STORED = 0
-DATE = 1 << 5 | 1  # 1 January 1980, the first day of MS-DOS: the same pictures give the same bytes whenever they are packed
+DATE = 1 << 5 | 1  # 1 January 1980, the first day of MS-DOS: the same images give the same bytes whenever they are packed
 
 LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7
 CENTRAL = struct.Struct("<4s6H3L5H2L")  # 4.3.12

@@ -1,1 +1,1 @@
-"""From pictures to augmented batches."""
+"""From images to augmented batches."""

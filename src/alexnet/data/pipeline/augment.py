@@ -1,7 +1,7 @@
-"""Random changes of training pictures that keep their class: crop, mirror, brightness, colour temperature, PCA colour noise, cutout.
+"""Random changes of training images that keep their class: crop, mirror, brightness, colour temperature, PCA colour noise, cutout.
 
-Whole uint8 batches in, whole uint8 batches out, on the batch's own device and without a loop over pictures. Every draw is counted
-(see `counted`): a picture gets the same change in an epoch, whatever batch, worker or machine it falls to. Which changes keep a class
+Whole uint8 batches in, whole uint8 batches out, on the batch's own device and without a loop over images. Every draw is counted
+(see `counted`): an image gets the same change in an epoch, whatever batch, worker or machine it falls to. Which changes keep a class
 is the data set's to say (no mirrors for digits); this module only obeys.
 """
 
@@ -24,11 +24,11 @@ _GRAY = 128.0
 class AugmentConfig:
     """Which changes, how strong. A change at 0 or False costs nothing; all off is exactly `centre_crop`. Raises BadRecipe."""
 
-    crop: bool = True  # a window anywhere in the picture, each place alike likely; off: the centre
-    crop_padding: int = 0  # px mirrored around the picture before a random crop, for pictures already at the model's size
-    flip: bool = True  # half of the pictures are mirrored, the other half in the next epoch
-    brightness: float = 0.0  # one gain per picture, uniform in 1 - b .. 1 + b
-    colour_temperature: float = 0.0  # t uniform in -c .. c per picture: red x (1 + t), blue x (1 - t)
+    crop: bool = True  # a window anywhere in the image, each place alike likely; off: the centre
+    crop_padding: int = 0  # px mirrored around the image before a random crop, for images already at the model's size
+    flip: bool = True  # half of the images are mirrored, the other half in the next epoch
+    brightness: float = 0.0  # one gain per image, uniform in 1 - b .. 1 + b
+    colour_temperature: float = 0.0  # t uniform in -c .. c per image: red x (1 + t), blue x (1 - t)
     pca_noise: float = 0.0  # sd of the multipliers of the principal colours; the paper's is 0.1 (section 4.1)
     cutout: int = 0  # px, side of a square painted over; it may hang over the border
 
@@ -40,26 +40,26 @@ class AugmentConfig:
         _check_range("cutout", self.cutout, inf, "px of a square, 0 for none")
 
 
-def augment(images: Tensor, size: int, config: AugmentConfig, pca: ColourPCA | None, *, seed: int, epoch: int, pictures: Tensor) -> Tensor:
+def augment(images: Tensor, size: int, config: AugmentConfig, pca: ColourPCA | None, *, seed: int, epoch: int, indices: Tensor) -> Tensor:
     """uint8 (N, 3, H, W) -> uint8 (N, 3, size, size) on the same device: crop, mirror, colours, cutout, in this order.
 
-    pictures: int64 (N,), the pictures' numbers in their data set; best left on the processor, where the few draws are cheap.
+    images: int64 (N,), the images' numbers in their data set; best left on the processor, where the few draws are cheap.
     pca: needed for `pca_noise`; its mean also paints the cutout (mid-gray without it). Raises BadRecipe when the crop, the padding or the
-    cutout does not fit the pictures.
+    cutout does not fit the images.
     """
     _check_fit(images, size, config)
     if not len(images):
         return images.new_empty((0, 3, size, size))
     if config.crop:
-        images = _random_crop(images, size, config.crop_padding, uniform(seed, epoch, pictures, "crop", 2))
+        images = _random_crop(images, size, config.crop_padding, uniform(seed, epoch, indices, "crop", 2))
     else:
         images = centre_crop(images, size)
     if config.flip:
-        images = _mirror(images, _mirrored(seed, epoch, pictures))
+        images = _mirror(images, _mirrored(seed, epoch, indices))
     if config.brightness or config.colour_temperature or config.pca_noise:
-        images = _recolour(images, *_colours(config, pca, seed, epoch, pictures))
+        images = _recolour(images, *_colours(config, pca, seed, epoch, indices))
     if config.cutout:
-        images = _cut_out(images, config.cutout, pca, uniform(seed, epoch, pictures, "cutout", 2))
+        images = _cut_out(images, config.cutout, pca, uniform(seed, epoch, indices, "cutout", 2))
     return images
 
 
@@ -71,9 +71,9 @@ def centre_crop(images: Tensor, size: int) -> Tensor:
     return images[..., top : top + size, left : left + size]
 
 
-def _mirrored(seed: int, epoch: int, pictures: Tensor) -> Tensor:
-    """Half of the pictures, drawn once, and the other half in the next epoch: each is seen both ways equally often."""
-    return (uniform(seed, 0, pictures, "flip", 1)[:, 0] < 0.5) ^ bool(epoch % 2)
+def _mirrored(seed: int, epoch: int, indices: Tensor) -> Tensor:
+    """Half of the images, drawn once, and the other half in the next epoch: each is seen both ways equally often."""
+    return (uniform(seed, 0, indices, "flip", 1)[:, 0] < 0.5) ^ bool(epoch % 2)
 
 
 def _random_crop(images: Tensor, size: int, padding: int, draws: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ def _random_crop(images: Tensor, size: int, padding: int, draws: Tensor) -> Tens
 
 
 def _mirror(images: Tensor, mirrored: Tensor) -> Tensor:
-    """Mirror the pictures where `mirrored` (N,) is true; chosen in the widest words that a picture's bytes fill: up to 8 times faster."""
+    """Mirror the images where `mirrored` (N,) is true; chosen in the widest words that an image's bytes fill: up to 8 times faster."""
     count, size = len(images), images[0].numel()
     word = next(kind for kind in (torch.int64, torch.int32, torch.int16, torch.uint8) if size % kind.itemsize == 0)
     straight = images.contiguous().view(count, size).view(word)
@@ -103,18 +103,18 @@ def _mirror(images: Tensor, mirrored: Tensor) -> Tensor:
     return chosen.view(torch.uint8).view(images.shape)
 
 
-def _colours(config: AugmentConfig, pca: ColourPCA | None, seed: int, epoch: int, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """Gain and offset of each picture's channels, float32 (N, 3) each; pixel' = pixel * gain + offset on the 0-255 scale."""
-    gain, offset = torch.ones(len(pictures), 3), torch.zeros(len(pictures), 3)
+def _colours(config: AugmentConfig, pca: ColourPCA | None, seed: int, epoch: int, indices: Tensor) -> tuple[Tensor, Tensor]:
+    """Gain and offset of each image's channels, float32 (N, 3) each; pixel' = pixel * gain + offset on the 0-255 scale."""
+    gain, offset = torch.ones(len(indices), 3), torch.zeros(len(indices), 3)
     if config.brightness:
-        gain *= 1 + config.brightness * _either_side(uniform(seed, epoch, pictures, "brightness", 1))
+        gain *= 1 + config.brightness * _either_side(uniform(seed, epoch, indices, "brightness", 1))
     if config.colour_temperature:
-        warmer = config.colour_temperature * _either_side(uniform(seed, epoch, pictures, "colour temperature", 1))
+        warmer = config.colour_temperature * _either_side(uniform(seed, epoch, indices, "colour temperature", 1))
         gain *= 1 + warmer * torch.tensor([1.0, 0.0, -1.0])
     if config.pca_noise:
         if pca is None:
             raise ValueError("pca_noise needs the principal colours of the training pictures (colour_pca)")
-        multipliers = config.pca_noise * normal(seed, epoch, pictures, "pca noise", 3).cpu()
+        multipliers = config.pca_noise * normal(seed, epoch, indices, "pca noise", 3).cpu()
         # sum over components: eigenvector (a column) x multiplier x sd, where the sd is the eigenvalue's root. The paper prints the
         # eigenvalue itself; for pixels of 0-255 that would be thousands of gray levels.
         offset = (multipliers * pca.eigenvalues.cpu().sqrt()) @ pca.eigenvectors.cpu().T
@@ -137,7 +137,7 @@ def _recolour(images: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
 
 
 def _cut_out(images: Tensor, side: int, pca: ColourPCA | None, draws: Tensor) -> Tensor:
-    """Paint a square of `side` px, its centre at a drawn pixel (N, 2), in the training pictures' mean colour (DeVries and Taylor 2017)."""
+    """Paint a square of `side` px, its centre at a drawn pixel (N, 2), in the training images' mean colour (DeVries and Taylor 2017)."""
     size = images.shape[-1]
     first = (draws.cpu() * size).long() - side // 2
     places = torch.arange(size)

@@ -1,6 +1,6 @@
-"""Training and validation batches on the training device: uint8 pictures, changed at random, and labels.
+"""Training and validation batches on the training device: uint8 images, changed at random, and labels.
 
-Everything random is a function of (seed, epoch, picture), so neither an interruption nor the number of workers changes a batch.
+Everything random is a function of (seed, epoch, image), so neither an interruption nor the number of workers changes a batch.
 """
 
 import math
@@ -12,10 +12,10 @@ from torch import Tensor
 from alexnet.data.pipeline.augment import AugmentConfig, augment, centre_crop
 from alexnet.data.pipeline.colour_statistics import ColourPCA
 from alexnet.data.pipeline.counter_rng import permutation
-from alexnet.data.pipeline.image_store import Pictures
+from alexnet.data.pipeline.image_store import ImageStore
 
 Batch = tuple[Tensor, Tensor]
-Rows = Callable[[int], range]  # which of a batch's pictures are this worker's; those past its end repeat the last, and get no labels
+Rows = Callable[[int], range]  # which of a batch's images are this worker's; those past its end repeat the last, and get no labels
 
 
 def _all(count: int) -> range:
@@ -23,17 +23,17 @@ def _all(count: int) -> range:
 
 
 def _shared(part: Tensor, rows: range) -> tuple[Tensor, int]:
-    """The pictures of a batch that are this worker's, and how many of them count."""
+    """The images of a batch that are this worker's, and how many of them count."""
     places = torch.arange(rows.start, rows.stop)
     return part[places.clamp(max=len(part) - 1)], int((places < len(part)).sum())
 
 
 class AugmentedBatches:
-    """The training pictures, each once an epoch in a new order, augmented to `size` px on `device`."""
+    """The training images, each once an epoch in a new order, augmented to `size` px on `device`."""
 
     def __init__(  # noqa: PLR0913 - what is drawn from (3), what is made of it (5), whose share (1)
         self,
-        pictures: Pictures,
+        store: ImageStore,
         indices: Sequence[int],
         *,
         size: int,
@@ -45,7 +45,7 @@ class AugmentedBatches:
         rows: Rows = _all,
     ) -> None:
         self.rows = rows
-        self.pictures, self.indices = pictures, torch.as_tensor(indices, dtype=torch.int64)
+        self.store, self.indices = store, torch.as_tensor(indices, dtype=torch.int64)
         self.size, self.batch_size, self.config, self.pca, self.seed, self.device = size, batch_size, config, pca, seed, device
         self.images = len(indices)
         self.steps_per_epoch = math.ceil(self.images / batch_size)
@@ -53,7 +53,7 @@ class AugmentedBatches:
     @property
     def chance_loss(self) -> float:
         """Entropy of the class frequencies in nats; ln(classes) when they are equal."""
-        counts = torch.bincount(self.pictures.labels[self.indices]).double()
+        counts = torch.bincount(self.store.labels[self.indices]).double()
         shares = counts[counts > 0] / counts.sum()
         return float(-(shares * shares.log()).sum())
 
@@ -61,19 +61,19 @@ class AugmentedBatches:
         """The batches of one epoch, from `first_step` on; the last one may be smaller."""
         order = self.indices[permutation(self.images, self.seed, epoch)]
         parts = [_shared(part, self.rows(len(part))) for part in order.split(self.batch_size)[first_step:]]
-        for (part, count), images in zip(parts, self.pictures.stream(part.tolist() for part, _ in parts), strict=True):
+        for (part, count), images in zip(parts, self.store.stream(part.tolist() for part, _ in parts), strict=True):
             on_device = sent(images, self.device)
-            changed = augment(on_device, self.size, self.config, self.pca, seed=self.seed, epoch=epoch, pictures=part)
-            yield changed, self.pictures.labels[part[:count]].to(self.device)
+            augmented = augment(on_device, self.size, self.config, self.pca, seed=self.seed, epoch=epoch, indices=part)
+            yield augmented, self.store.labels[part[:count]].to(self.device)
 
 
 def plain_batches(
-    pictures: Pictures, indices: Sequence[int], *, size: int, batch_size: int, device: torch.device, rows: Rows = _all
+    store: ImageStore, indices: Sequence[int], *, size: int, batch_size: int, device: torch.device, rows: Rows = _all
 ) -> Iterator[Batch]:
-    """The centres of the pictures in order, without changes: for validation. batch_size: of the whole batch."""
+    """The centres of the images in order, without changes: for validation. batch_size: of the whole batch."""
     parts = [_shared(part, rows(len(part))) for part in torch.as_tensor(indices, dtype=torch.int64).split(batch_size)]
-    for (part, count), images in zip(parts, pictures.stream(part.tolist() for part, _ in parts), strict=True):
-        yield centre_crop(sent(images, device), size), pictures.labels[part[:count]].to(device)
+    for (part, count), images in zip(parts, store.stream(part.tolist() for part, _ in parts), strict=True):
+        yield centre_crop(sent(images, device), size), store.labels[part[:count]].to(device)
 
 
 def sent(images: Tensor, device: torch.device) -> Tensor:

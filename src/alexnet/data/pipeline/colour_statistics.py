@@ -21,16 +21,16 @@ class ColourPCA:
     eigenvectors: Tensor
 
 
-def colour_pca(pictures: Iterable[Tensor]) -> ColourPCA:
-    """Mean and principal colours of all pixels of uint8 pictures (3, H, W) or batches (N, 3, H, W), in one pass (paper 4.1).
+def colour_pca(images: Iterable[Tensor]) -> ColourPCA:
+    """Mean and principal colours of all pixels of uint8 images (3, H, W) or batches (N, 3, H, W), in one pass (paper 4.1).
 
-    The sums are whole numbers in float64, exact for up to 1e11 pixels, so the order of the pictures doesn't matter.
+    The sums are whole numbers in float64, exact for up to 1e11 pixels, so the order of the images doesn't matter.
     Raises ValueError when there are no pixels.
     """
     total, products, pixels = torch.zeros(3, dtype=torch.float64), torch.zeros(3, 3, dtype=torch.float64), 0
-    for batch in pictures:
-        for picture in batch.reshape(-1, 3, batch.shape[-2] * batch.shape[-1]).cpu():
-            values = picture.to(torch.float64)
+    for batch in images:
+        for image in batch.reshape(-1, 3, batch.shape[-2] * batch.shape[-1]).cpu():
+            values = image.to(torch.float64)
             total += values.sum(dim=1)
             products += values @ values.T
             pixels += values.shape[1]
@@ -43,7 +43,7 @@ def colour_pca(pictures: Iterable[Tensor]) -> ColourPCA:
 
 
 def measured(config: PreprocessConfig, pca: ColourPCA) -> Preprocess:
-    """The preprocessing of a run: the recipe's sizes, and the mean and spread that its training pictures have."""
+    """The preprocessing of a run: the recipe's sizes, and the mean and spread that its training images have."""
     if config.pixel_range == "0-1":
         return _preprocess(config, (0.0,) * config.channels, (255.0,) * config.channels)
     luma = (0.299, 0.587, 0.114)

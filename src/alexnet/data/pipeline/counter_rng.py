@@ -1,12 +1,12 @@
-"""Random numbers that are counted, not drawn: each is a pure function of (seed, epoch, picture, stream, position).
+"""Random numbers that are counted, not drawn: each is a pure function of (seed, epoch, image, stream, position).
 
-Nothing here has a state, so neither the number of workers, nor how pictures fall into batches, nor an interruption changes a number.
+Nothing here has a state, so neither the number of workers, nor how images fall into batches, nor an interruption changes a number.
 It doesn't know what the numbers are for.
 
 The hash: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014; the finaliser's constants are
 David Stafford's "variant 13"). The finaliser `mix` is a bijection of 64-bit words in which each input bit flips each output bit with
-probability one half. A key is folded from the stream's name, the seed and the epoch; a picture's generator starts at
-`mix(key + picture)`, and its j-th word is `mix(start + (j + 1) * GOLDEN)`, exactly SplitMix64's sequence. All arithmetic is on int64
+probability one half. A key is folded from the stream's name, the seed and the epoch; an image's generator starts at
+`mix(key + image)`, and its j-th word is `mix(start + (j + 1) * GOLDEN)`, exactly SplitMix64's sequence. All arithmetic is on int64
 tensors, which wrap modulo 2**64 on every device. Not for secrets.
 """
 
@@ -24,43 +24,43 @@ _SECOND = 0x94D049BB133111EB
 _UNIT = 2.0**-24  # a float32 holds 24 bits exactly
 
 
-def uniform(seed: int, epoch: int, pictures: Tensor, stream: str, count: int) -> Tensor:
-    """`count` numbers in [0, 1) for each picture: float32 (N, count), multiples of 2**-24, on the pictures' device.
+def uniform(seed: int, epoch: int, indices: Tensor, stream: str, count: int) -> Tensor:
+    """`count` numbers in [0, 1) for each image: float32 (N, count), multiples of 2**-24, on the images' device.
 
-    pictures: int64 (N,), the pictures' numbers in their data set. `stream` names the purpose ("crop"); different streams are independent.
+    images: int64 (N,), the images' numbers in their data set. `stream` names the purpose ("crop"); different streams are independent.
     The same bits on every machine and device. Raises ValueError for other shapes or types.
     """
-    words = _words(seed, epoch, pictures, stream, count)
+    words = _words(seed, epoch, indices, stream, count)
     return _logical_shift(words, 40).to(torch.float32) * _UNIT
 
 
-def normal(seed: int, epoch: int, pictures: Tensor, stream: str, count: int) -> Tensor:
-    """`count` numbers of mean 0 and sd 1 for each picture: float32 (N, count); otherwise as `uniform`.
+def normal(seed: int, epoch: int, indices: Tensor, stream: str, count: int) -> Tensor:
+    """`count` numbers of mean 0 and sd 1 for each image: float32 (N, count); otherwise as `uniform`.
 
     Box-Muller, z = sqrt(-2 ln u) cos(2 pi v), worked in float64 and rounded, so that the last bit of a machine's logarithm hardly ever
     shows.
     """
-    words = _words(seed, epoch, pictures, stream, 2 * count)
+    words = _words(seed, epoch, indices, stream, 2 * count)
     halves = _logical_shift(words, 11).to(torch.float64) * 2.0**-53
     radius = torch.sqrt(-2.0 * torch.log1p(-halves[:, :count]))  # 1 - u lies in (0, 1]: the logarithm is finite
     return (radius * torch.cos(tau * halves[:, count:])).to(torch.float32)
 
 
 def permutation(count: int, seed: int, epoch: int) -> Tensor:
-    """An order of `count` pictures for one epoch: int64 (count,), every number once, all orders alike likely.
+    """An order of `count` images for one epoch: int64 (count,), every number once, all orders alike likely.
 
-    Sorts one counted 64-bit word per picture; the sort is stable, so even equal words have one order.
+    Sorts one counted 64-bit word per image; the sort is stable, so even equal words have one order.
     """
     words = _words(seed, epoch, torch.arange(count), "order", 1)
     return torch.sort(words[:, 0], stable=True).indices
 
 
-def _words(seed: int, epoch: int, pictures: Tensor, stream: str, count: int) -> Tensor:
-    """int64 (N, count): the first `count` SplitMix64 words of each picture's generator."""
-    if pictures.dtype != torch.int64 or pictures.ndim != 1:
-        raise ValueError(f"picture numbers must be int64 of shape (N,), not {pictures.dtype} of shape {tuple(pictures.shape)}")
-    starts = _mix(pictures + _signed(_key(seed, epoch, stream)))
-    steps = torch.arange(1, count + 1, device=pictures.device) * _signed(_GOLDEN)
+def _words(seed: int, epoch: int, indices: Tensor, stream: str, count: int) -> Tensor:
+    """int64 (N, count): the first `count` SplitMix64 words of each image's generator."""
+    if indices.dtype != torch.int64 or indices.ndim != 1:
+        raise ValueError(f"picture numbers must be int64 of shape (N,), not {indices.dtype} of shape {tuple(indices.shape)}")
+    starts = _mix(indices + _signed(_key(seed, epoch, stream)))
+    steps = torch.arange(1, count + 1, device=indices.device) * _signed(_GOLDEN)
     return _mix(starts[:, None] + steps)
 
 

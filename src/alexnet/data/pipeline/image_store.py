@@ -25,17 +25,17 @@ from alexnet.data.preprocess import Fit
 from alexnet.data.sources.folder import LAYOUT
 from alexnet.errors import BadDataset, UnreadableImage
 from alexnet.runtime.device import one_torch_thread
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.machine import available_bytes
 
 MEMORY_SHARE = 0.4  # of the memory that is free, for squares kept decoded
 
 
-class Pictures:
-    """Squares uint8 (3, size, size) of a data set by index; made by `open_pictures`.
+class ImageStore:
+    """Squares uint8 (3, size, size) of a data set by index; made by `open_images`.
 
     labels: int64 (N,), of all items; readable: the indices that may be asked for; skipped: the others, with reasons;
-    native: width and height of each upright picture in pixels; fingerprints: what duplicates are told by.
+    native: width and height of each upright image in pixels; fingerprints: what duplicates are told by.
     """
 
     def __init__(self, dataset: Dataset, size: int, how: Fit, *, workers: int, squares: Tensor | None, survey: Survey) -> None:
@@ -55,14 +55,14 @@ class Pictures:
         return self.squares is not None
 
     def square(self, index: int) -> Tensor:
-        """One picture, uint8 (3, size, size)."""
+        """One image, uint8 (3, size, size)."""
         return next(self.stream([[index]]))[0]
 
     def stream(self, batches: Iterable[Sequence[int]]) -> Iterator[Tensor]:
-        """For each batch of indices, its pictures, uint8 (n, 3, size, size), in order.
+        """For each batch of indices, its images, uint8 (n, 3, size, size), in order.
 
         Out of memory, or decoded ahead by `workers` processes, which start with each call: one call per run or epoch, not per batch.
-        Raises UnreadableImage for a picture that cannot be read, or no longer.
+        Raises UnreadableImage for an image that cannot be read, or no longer.
         """
         if self.squares is not None:
             for batch in batches:
@@ -74,7 +74,7 @@ class Pictures:
             yield squares
 
 
-def open_pictures(
+def open_images(
     dataset: Dataset,
     size: int,
     how: Fit,
@@ -83,14 +83,14 @@ def open_pictures(
     memory_limit_bytes: int | None = None,
     on_progress: Progress | None = None,
     check: bool = True,
-    world: World = ALONE,
-) -> Pictures:
+    world: Workers = ALONE,
+) -> ImageStore:
     """Decode everything once, and keep the squares if they fit into `memory_limit_bytes` (40% of the free memory if None).
 
     workers: threads of this pass, and processes of the streaming that follows where the squares don't fit; 0 uses neither.
-    world: the workers that need the same pictures; those of one machine decode them once, and share the memory.
-    A pack that does not fit is not decoded: it knows its pictures. Raises BadDataset as `check_readable` does, unless `check` is off
-    (pictures to evaluate on may be of one class).
+    world: the workers that need the same images; those of one machine decode them once, and share the memory.
+    A pack that does not fit is not decoded: it knows its images. Raises BadDataset as `check_readable` does, unless `check` is off
+    (images to evaluate on may be of one class).
     """
     copies = 1 if can_share(world) else world.local_size
     limit = int(MEMORY_SHARE * available_bytes() / copies) if memory_limit_bytes is None else memory_limit_bytes
@@ -107,11 +107,11 @@ def open_pictures(
         found, squares = read(partial(torch.empty, dtype=torch.uint8), on_progress)
     if check:
         check_readable(dataset, found.skipped)
-    return Pictures(dataset, size, how, workers=workers, squares=squares, survey=found)
+    return ImageStore(dataset, size, how, workers=workers, squares=squares, survey=found)
 
 
 def check_readable(dataset: Dataset, skipped: Sequence[Skipped]) -> None:
-    """Raise BadDataset if over 5% of a class cannot be read, or fewer than 2 classes have a picture that can."""
+    """Raise BadDataset if over 5% of a class cannot be read, or fewer than 2 classes have an image that can."""
     counts = Counter(dataset.classes[item.label] for item in dataset.items)
     broken = Counter(skip.class_name for skip in skipped)
     bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * counts[name]]

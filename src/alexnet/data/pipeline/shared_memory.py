@@ -1,4 +1,4 @@
-"""Decoded pictures that the workers of one machine share: read once, by the first of them, into memory that all map.
+"""Decoded images that the workers of one machine share: read once, by the first of them, into memory that all map.
 
 Linux only (memfd): it lies in no file, so nothing is left behind however the workers end. Elsewhere each worker reads for itself.
 """
@@ -19,13 +19,13 @@ from torch import Tensor
 from alexnet.data.curation.scan import Progress
 from alexnet.data.fingerprints import Fingerprints, Skipped, Survey
 from alexnet.errors import WorkerLost
-from alexnet.runtime.distributed import World, stall_seconds
+from alexnet.runtime.distributed import Workers, stall_seconds
 
 POLL_SECONDS = 0.2
 _readings = count()
 
 
-def can_share(world: World) -> bool:
+def can_share(world: Workers) -> bool:
     """Whether several workers run on this machine and its system can share memory between them."""
     return world.local_size > 1 and hasattr(os, "memfd_create")
 
@@ -33,7 +33,7 @@ def can_share(world: World) -> bool:
 class SharedReading:
     """One reading of a data set by the first worker of a machine, heard of by the others."""
 
-    def __init__(self, world: World, number: int) -> None:
+    def __init__(self, world: Workers, number: int) -> None:
         self.world, self.key = world, f"reading/{world.rank - world.local_rank}/{number}"
         self.first = world.local_rank == 0
         self.files: list[int] = []
@@ -94,7 +94,7 @@ class SharedReading:
         return torch.from_file(path, shared=True, size=int(np.prod(shape)), dtype=torch.uint8).view(*shape)
 
 
-def together(world: World, read: Callable[[SharedReading], tuple[Survey, Tensor | None]]) -> tuple[Survey, Tensor | None]:
+def together(world: Workers, read: Callable[[SharedReading], tuple[Survey, Tensor | None]]) -> tuple[Survey, Tensor | None]:
     """What `read` gives on the first worker of each machine, on all of them; every worker must ask in the same order."""
     reading = SharedReading(world, next(_readings))
     if reading.first:

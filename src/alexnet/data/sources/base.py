@@ -1,4 +1,4 @@
-"""What every source of picture files shares: the contract, the names that count, reading by position.
+"""What every source of image files shares: the contract, the names that count, reading by position.
 
 Knows nothing of archives' formats and of pixels.
 """
@@ -13,7 +13,7 @@ from posixpath import normpath
 
 from alexnet.errors import BadDataset, UnsafeArchive
 
-MAX_FILE_BYTES = 256 << 20  # of one picture, unpacked
+MAX_FILE_BYTES = 256 << 20  # of one image, unpacked
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"}
     | {".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".hif"}
@@ -22,7 +22,7 @@ DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class Source(ABC):
-    """Files by name; `names` are sorted and only those that end like a picture and are not hidden."""
+    """Files by name; `names` are sorted and only those that end like an image and are not hidden."""
 
     path: Path
     names: tuple[str, ...]
@@ -32,8 +32,8 @@ class Source(ABC):
         """The whole file; raises UnreadableImage if it cannot be had or is over MAX_FILE_BYTES."""
 
 
-def is_picture(name: str) -> bool:
-    """Whether a name ends like a picture's and no part of it is hidden or the litter of macOS."""
+def is_image(name: str) -> bool:
+    """Whether a name ends like an image's and no part of it is hidden or the litter of macOS."""
     pure = PurePosixPath(name)
     return pure.suffix.lower() in EXTENSIONS and not any(part.startswith(".") or part == "__MACOSX" for part in pure.parts)
 

@@ -1,7 +1,7 @@
-"""Where encoded pictures lie: a folder, a zip, a tar or a compressed tar, each read in place.
+"""Where encoded images lie: a folder, a zip, a tar or a compressed tar, each read in place.
 
 A source lists its files by name (`/` between folders, as in a zip) and reads one. Names that climb out of an archive are refused when it is
-opened. Sources may be read by many threads and copied into worker processes, by fork or by pickle. Knows nothing of pictures beyond the
+opened. Sources may be read by many threads and copied into worker processes, by fork or by pickle. Knows nothing of images beyond the
 endings of their names, and nothing of classes.
 """
 
@@ -10,7 +10,7 @@ import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from alexnet.data.sources.base import MAX_FILE_BYTES, Source, cut_short, is_picture, too_big
+from alexnet.data.sources.base import MAX_FILE_BYTES, Source, cut_short, is_image, too_big
 from alexnet.data.sources.tar import CompressedTarSource, TarSource
 from alexnet.data.sources.zip import ZipSource
 from alexnet.errors import BadDataset, UnreadableImage
@@ -72,7 +72,7 @@ class FolderSource(Source):
             entered.add((status.st_dev, status.st_ino))
             below.sort()
             prefix = PurePosixPath(Path(folder).relative_to(self.path).as_posix())
-            names += [str(prefix / file) for file in files if is_picture(str(prefix / file)) and _is_file(Path(folder) / file)]
+            names += [str(prefix / file) for file in files if is_image(str(prefix / file)) and _is_file(Path(folder) / file)]
         return names
 
 

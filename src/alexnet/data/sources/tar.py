@@ -1,6 +1,6 @@
-"""Zip and tar archives of pictures, read in place: nothing is unpacked to disk.
+"""Zip and tar archives of images, read in place: nothing is unpacked to disk.
 
-A zip or a plain tar is indexed once and read by position. A compressed tar has no random access, so its pictures are kept in memory as they
+A zip or a plain tar is indexed once and read by position. A compressed tar has no random access, so its images are kept in memory as they
 are encoded, up to a limit; beyond it the user is told to gunzip it. Knows nothing of class folders.
 """
 
@@ -15,10 +15,10 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import Literal
 
-from alexnet.data.sources.base import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_picture, safe_name, too_big
+from alexnet.data.sources.base import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_image, safe_name, too_big
 from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
 
-COMPRESSED_TAR_BYTES = 2 << 30  # of all pictures of a tar.gz together
+COMPRESSED_TAR_BYTES = 2 << 30  # of all images of a tar.gz together
 
 
 class TarSource(Source):
@@ -30,7 +30,7 @@ class TarSource(Source):
         self.members: dict[str, tuple[int, int]] = {}  # offset, bytes
         links: dict[str, str] = {}
         with _complete_tar(path):
-            for _, member, name in _tar_pictures(path, "r:", links):
+            for _, member, name in _tar_images(path, "r:", links):
                 self.members[name] = (member.offset_data, member.size)
         if self.file.size % 512 or any(offset + size > self.file.size for offset, size in self.members.values()):
             raise cut_short(path, "tar")  # tarfile takes a last header that is cut for the end
@@ -46,7 +46,7 @@ class TarSource(Source):
 
 
 class CompressedTarSource(Source):
-    """A tar.gz, tar.bz2 or tar.xz: read through once, its pictures kept in memory as they are encoded."""
+    """A tar.gz, tar.bz2 or tar.xz: read through once, its images kept in memory as they are encoded."""
 
     def __init__(self, path: Path, limit: int = COMPRESSED_TAR_BYTES) -> None:
         self.path = path
@@ -60,7 +60,7 @@ class CompressedTarSource(Source):
 
     def _read_through(self, links: dict[str, str], limit: int) -> None:
         left = limit
-        for archive, member, name in _tar_pictures(self.path, "r:*", links):
+        for archive, member, name in _tar_images(self.path, "r:*", links):
             if member.size > MAX_FILE_BYTES:
                 self.oversized[name] = member.size
                 continue
@@ -76,14 +76,14 @@ class CompressedTarSource(Source):
         return self.contents[name]
 
 
-def _tar_pictures(path: Path, mode: Literal["r:", "r:*"], links: dict[str, str]) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
-    """Each picture file of a tar with its safe name, in the archive's order; links found on the way go into `links`."""
+def _tar_images(path: Path, mode: Literal["r:", "r:*"], links: dict[str, str]) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
+    """Each image file of a tar with its safe name, in the archive's order; links found on the way go into `links`."""
     with tarfile.open(path, mode) as archive:
         for member in archive:
             name = safe_name(member.name, path)
             if member.islnk() or member.issym():
                 links[name] = _link_target(member, name, path)
-            elif member.isreg() and is_picture(name):
+            elif member.isreg() and is_image(name):
                 yield archive, member, name
 
 

@@ -1,4 +1,4 @@
-"""Zip archives of pictures, read in place: nothing is unpacked to disk. Knows nothing of class folders."""
+"""Zip archives of images, read in place: nothing is unpacked to disk. Knows nothing of class folders."""
 
 import stat
 import struct
@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from alexnet.data.sources.base import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_picture, safe_name, too_big
+from alexnet.data.sources.base import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_image, safe_name, too_big
 from alexnet.errors import BadDataset, UnreadableImage
 
 
@@ -28,7 +28,7 @@ class ZipSource(Source):
 
     def _add(self, info: zipfile.ZipInfo) -> None:
         name = safe_name(info.filename, self.path)
-        if info.is_dir() or not is_picture(name) or stat.S_ISLNK(info.external_attr >> 16):
+        if info.is_dir() or not is_image(name) or stat.S_ISLNK(info.external_attr >> 16):
             return
         if info.flag_bits & 1:
             raise BadDataset(f"{self.path} is encrypted ({name}). Unpack it with its password and give the folder.")

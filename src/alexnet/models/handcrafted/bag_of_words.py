@@ -1,4 +1,4 @@
-"""Bags of visual words: how often each of some typical descriptors occurs in a picture, or in each of its cells (Csurka et al. 2004)."""
+"""Bags of visual words: how often each of some typical descriptors occurs in an image, or in each of its cells (Csurka et al. 2004)."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from alexnet.models.handcrafted.spatial_pyramid import Cells
 
 
-class Words(nn.Module):
+class ComparisonRequest(nn.Module):
     """Descriptors -> shares of the nearest words, one histogram a cell; a cell without descriptors gets zeros.
 
     vocabulary: (words, d), the words.
@@ -24,20 +24,20 @@ class Words(nn.Module):
 
 
 class DenseWords(nn.Module):
-    """A bag of words of descriptors that lie at the same places in every picture."""
+    """A bag of words of descriptors that lie at the same places in every image."""
 
     def __init__(self, vocabulary: Tensor, cells: Cells) -> None:
         super().__init__()
-        self.words, self.cells = Words(vocabulary), cells
+        self.words, self.cells = ComparisonRequest(vocabulary), cells
 
     @property
     def dimensions(self) -> int:
-        """Numbers of one picture: cells x words."""
+        """Numbers of one image: cells x words."""
         return self.cells.count * len(self.words.vocabulary)
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one picture."""
+        """Multiply-accumulates of one image."""
         return self.cells.positions * self.words.vocabulary.numel()
 
     def forward(self, descriptors: Tensor) -> Tensor:
@@ -53,31 +53,31 @@ class DenseWords(nn.Module):
 
 
 class ScatteredWords(nn.Module):
-    """A bag of words of descriptors at interest points: any number a picture, at places of its own."""
+    """A bag of words of descriptors at interest points: any number an image, at places of its own."""
 
     def __init__(self, vocabulary: Tensor, pyramid: tuple[tuple[int, int], ...]) -> None:
         super().__init__()
-        self.words, self.pyramid = Words(vocabulary), pyramid
+        self.words, self.pyramid = ComparisonRequest(vocabulary), pyramid
 
     @property
     def dimensions(self) -> int:
-        """Numbers of one picture: cells x words."""
+        """Numbers of one image: cells x words."""
         return sum(columns * rows for columns, rows in self.pyramid) * len(self.words.vocabulary)
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one descriptor; how many a picture has is its own affair."""
+        """Multiply-accumulates of one descriptor; how many an image has is its own affair."""
         return self.words.vocabulary.numel()
 
-    def forward(self, descriptors: Tensor, picture: Tensor, centres: Tensor, count: int) -> Tensor:
-        """Descriptors (T, d) of pictures (T,) at x, y (T, 2) -> (count, dimensions); see `keypoints`."""
+    def forward(self, descriptors: Tensor, image: Tensor, centres: Tensor, count: int) -> Tensor:
+        """Descriptors (T, d) of images (T,) at x, y (T, 2) -> (count, dimensions); see `keypoints`."""
         nearest, size = self.words.nearest(descriptors), len(self.words.vocabulary)
         histograms = []
         for columns, rows in self.pyramid:
             x = (centres[:, 0] * columns).floor().clamp(0, columns - 1).long()
             y = (centres[:, 1] * rows).floor().clamp(0, rows - 1).long()
             cells = columns * rows
-            flat = (picture * cells + y * columns + x) * size + nearest
+            flat = (image * cells + y * columns + x) * size + nearest
             level = torch.bincount(flat, minlength=count * cells * size).view(count * cells, size).to(self.words.vocabulary.dtype)
             histograms.append((level / level.sum(1, keepdim=True).clamp(min=1)).view(count, cells * size))
         return torch.cat(histograms, dim=1)

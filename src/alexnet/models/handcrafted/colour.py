@@ -23,12 +23,12 @@ class LocalColour(nn.Module):
 
     @property
     def centres(self) -> Tensor:
-        """(positions, 2): x and y, 0 to 1 of the picture's side."""
+        """(positions, 2): x and y, 0 to 1 of the image's side."""
         return self.grid.centres
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one picture's pooling."""
+        """Multiply-accumulates of one image's pooling."""
         return self.grid.macs(2 * CHANNELS)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ class LocalColour(nn.Module):
         return torch.cat([pixels, pixels.square()], dim=1)
 
     def describe(self, maps: Tensor) -> Tensor:
-        """`maps` of pictures -> their descriptors."""
+        """`maps` of images -> their descriptors."""
         mean, square = self.grid(maps).split(CHANNELS, dim=-1)
         variance = nn.functional.threshold(square - mean.square(), FLAT, 0.0)
         spread = variance.sqrt_()

@@ -1,4 +1,4 @@
-"""From a FeatureConfig to the module that turns pictures into vectors; what was fitted comes as dictionaries of tensors.
+"""From a FeatureConfig to the module that turns images into vectors; what was fitted comes as dictionaries of tensors.
 
 A dictionary is what one kind of descriptor is encoded with: `projection`, `offset`, `weights`, `means`, `variances` of a Fisher vector, or
 the `vocabulary` of a bag of words. Knows not how they are fitted.
@@ -25,11 +25,11 @@ Dictionary = Mapping[str, Tensor]
 
 
 class Features(Protocol):
-    """Any module of features: pictures in, one vector a picture out."""
+    """Any module of features: images in, one vector an image out."""
 
     @property
     def dimensions(self) -> int:
-        """Numbers of one picture's vector."""
+        """Numbers of one image's vector."""
 
     def __call__(self, images: Tensor, /) -> Tensor:
         """uint8 (N, 3, S, S) -> float32 (N, dimensions)."""
@@ -39,7 +39,7 @@ class Features(Protocol):
 class Description(nn.Module):
     """One kind of descriptor at one or several scales: uint8 images -> (N, P, d).
 
-    mirror: the picture's mirror image is described as well, at the same places, so that both encode alike.
+    mirror: the image's mirror image is described as well, at the same places, so that both encode alike.
     """
 
     def __init__(self, scales: Sequence[DenseSIFT | LocalColour], *, mirror: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Fisher vectors: how the descriptors of a picture would like to move the means and spreads of a Gaussian mixture.
+"""Fisher vectors: how the descriptors of an image would like to move the means and spreads of a Gaussian mixture.
 
 Source: Sanchez, Perronnin, Mensink, Verbeek, Image Classification with the Fisher Vector: Theory and Practice (IJCV 2013), equations 16-18
 and section 2.3. Knows not where descriptors come from, nor how the mixture was fitted.
@@ -15,7 +15,7 @@ FURTHEST = 60.0  # a Gaussian this much less likely than the best, as a logarith
 
 
 class FisherVector(nn.Module):
-    """Descriptors -> PCA -> posteriors -> gradients by means and variances of a diagonal mixture, for each cell of the picture.
+    """Descriptors -> PCA -> posteriors -> gradients by means and variances of a diagonal mixture, for each cell of the image.
 
     projection (d, components) and offset (components,): descriptors @ projection - offset. weights (K,), means and variances
     (K, components): the mixture. The improved form: signed square roots, then unit length, cell by cell.
@@ -40,12 +40,12 @@ class FisherVector(nn.Module):
 
     @property
     def dimensions(self) -> int:
-        """Numbers of one picture: cells x Gaussians x components x 2."""
+        """Numbers of one image: cells x Gaussians x components x 2."""
         return self.cells.count * self.means.numel() * 2
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one picture: projection, posteriors, and statistics of each level of cells."""
+        """Multiply-accumulates of one image: projection, posteriors, and statistics of each level of cells."""
         gaussians, components = self.means.shape
         one = components * len(self.projection) + 2 * gaussians * components * (1 + self.cells.levels)
         return self.cells.positions * one

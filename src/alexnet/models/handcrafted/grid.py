@@ -1,6 +1,6 @@
-"""A regular grid of descriptors over a picture: where they lie, and maps summed over their 4 x 4 bins as two matrix products.
+"""A regular grid of descriptors over an image: where they lie, and maps summed over their 4 x 4 bins as two matrix products.
 
-A descriptor's bins are separable windows, so pooling along a row and then along a column of the picture costs two products for the whole
+A descriptor's bins are separable windows, so pooling along a row and then along a column of the image costs two products for the whole
 batch. Neighbouring descriptors share bins when the bin is a multiple of the step; equal windows are computed once. Knows no gradients.
 """
 
@@ -18,12 +18,12 @@ Window = Literal["triangle", "gaussian", "box"]
 
 
 class Grid(nn.Module):
-    """Descriptors of 4 x 4 bins, `bin_size` px each, every `step` px of a square picture; they lie wholly inside, centred.
+    """Descriptors of 4 x 4 bins, `bin_size` px each, every `step` px of a square image; they lie wholly inside, centred.
 
     window: "triangle", bilinear shares between neighbouring bins, then each bin weighted by the Gaussian at its centre (as VLFeat's fast
     dense SIFT does); "gaussian", the Gaussian at each pixel (Lowe's, OpenCV's; slower, no bins are shared); "box", plain means, to which
     a pixel on the border of two bins gives half to each.
-    Raises ImageSizeTooSmall for a picture smaller than one descriptor.
+    Raises ImageSizeTooSmall for an image smaller than one descriptor.
     """
 
     def __init__(self, image_size: int, *, bin_size: int, step: int, window: Window = "triangle") -> None:
@@ -51,11 +51,11 @@ class Grid(nn.Module):
 
     @property
     def positions(self) -> int:
-        """How many descriptors a picture has."""
+        """How many descriptors an image has."""
         return self.across**2
 
     def macs(self, maps: int) -> int:
-        """Multiply-accumulates of pooling so many maps of one picture."""
+        """Multiply-accumulates of pooling so many maps of one image."""
         seen = sum(self.windows[span].numel() for span in self.spans)
         return maps * seen * sum(self.windows.shape)
 
@@ -109,13 +109,13 @@ def _bin_weights(window: Window) -> Tensor:
 
 
 def _bins(place: Tensor, distinct: int) -> Tensor:
-    """Flat indices (positions * 16,) into the distinct cells of a picture, from the windows (across, 4) of a row."""
+    """Flat indices (positions * 16,) into the distinct cells of an image, from the windows (across, 4) of a row."""
     rows = place[:, None, :, None] * distinct  # descriptor row, _, bin row, _
     return (rows + place[None, :, None, :]).reshape(-1)
 
 
 def _centres(line: Tensor) -> Tensor:
-    """(positions, 2): x and y of every descriptor, 0 to 1 of the picture's side."""
+    """(positions, 2): x and y of every descriptor, 0 to 1 of the image's side."""
     y, x = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([x.reshape(-1), y.reshape(-1)], dim=1)
 

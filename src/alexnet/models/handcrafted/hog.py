@@ -5,7 +5,7 @@ length, cut at 0.2 and brought to unit length again (L2-Hys). As in scikit-image
 the authors' program shared it among neighbours. Knows no classifier.
 
 Pixels are whole numbers, so a gradient is one of 511 x 511 pairs: its direction is read from a table, with no arc tangent at run time and
-no direction on the wrong side of a limit by rounding. Pooling over cells is two matrix products for a slice of pictures.
+no direction on the wrong side of a limit by rounding. Pooling over cells is two matrix products for a slice of images.
 """
 
 import torch
@@ -17,7 +17,7 @@ from alexnet.errors import BadModel, ImageSizeTooSmall
 LARGEST = 255  # of a difference of two uint8 pixels
 CLIP = 0.2  # no number of a unit block may be larger, so that one strong edge does not rule it
 FAINT = 1e-5  # added to a block's length: a block without gradients gives zeros
-PIXELS_AT_A_TIME = 32_768  # of a slice of pictures; what lies between then stays in the processor's cache
+PIXELS_AT_A_TIME = 32_768  # of a slice of images; what lies between then stays in the processor's cache
 PIXELS_AT_A_TIME_ON_A_CARD = 16_777_216
 
 
@@ -26,7 +26,7 @@ class HOG(nn.Module):
 
     cell: px a side of a cell; pixels right and below the last whole cell count only as neighbours. orientations: directions over 180
     degrees. block: cells a side of a block; blocks lie one cell apart. Of the three colours each pixel takes the one with the longest
-    gradient. With three equal channels the result is that of the gray picture. Raises ImageSizeTooSmall for a picture without a block.
+    gradient. With three equal channels the result is that of the gray image. Raises ImageSizeTooSmall for an image without a block.
     """
 
     def __init__(self, image_size: int, *, cell: int = 8, orientations: int = 9, block: int = 2) -> None:
@@ -42,12 +42,12 @@ class HOG(nn.Module):
 
     @property
     def dimensions(self) -> int:
-        """How many numbers describe a picture."""
+        """How many numbers describe an image."""
         return self.blocks**2 * self.block**2 * self.orientations
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one picture: squared lengths in three colours, two pooling products, two lengths of every block."""
+        """Multiply-accumulates of one image: squared lengths in three colours, two pooling products, two lengths of every block."""
         lengths = 2 * 3 * self.image_size**2
         pooling = self.orientations * self.image_size * self.cells * (self.image_size + self.cells)
         return lengths + pooling + 2 * self.dimensions

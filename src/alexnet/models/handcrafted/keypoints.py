@@ -1,15 +1,15 @@
 """Descriptors at interest points, from the libraries that have them: OpenCV's SIFT (Lowe 2004) and mahotas' SURF (Bay et al. 2008).
 
-One gray picture at a time on the processor; how many rows a picture has depends on what it shows, and a flat one has none. Knows no words
+One gray image at a time on the processor; how many rows an image has depends on what it shows, and a flat one has none. Knows no words
 and no classes. The libraries are extras and are imported when a descriptor is built.
 
 OpenCV's wheels carry SIFT, whose patent ended in 2020, but no SURF: that is in the non-free part of opencv-contrib, which no wheel is built
 with. mahotas (MIT; its SURF is a port of dlib's, under the Boost licence) is a maintained wheel that has it.
 
-Detectors look at neighbourhoods of ten pixels and more, so pictures under 96 px are enlarged to 96 px first: in digits of 8 px and photos
-of 32 px there would be next to no points. SURF also passes over a border of 28 px and more, most of such a small picture; therefore it
-sees the picture with its mirror image around it, and points in the mirror are dropped. On 1,600 photos of CIFAR-10 that brings 52 points a
-picture instead of 4.
+Detectors look at neighbourhoods of ten pixels and more, so images under 96 px are enlarged to 96 px first: in digits of 8 px and photos
+of 32 px there would be next to no points. SURF also passes over a border of 28 px and more, most of such a small image; therefore it
+sees the image with its mirror image around it, and points in the mirror are dropped. On 1,600 photos of CIFAR-10 that brings 52 points a
+image instead of 4.
 """
 
 from importlib import import_module
@@ -23,20 +23,20 @@ from torch.nn import functional as F
 from alexnet.errors import BadModel
 from alexnet.models.networks.model import LUMA
 
-SMALLEST = 96  # px; smaller pictures are enlarged
+SMALLEST = 96  # px; smaller images are enlarged
 MIRROR = 48  # px of mirror image on each side, for SURF
 SCALES = 4  # of SURF in each octave, as in its paper
 THRESHOLD = 0.01  # of SURF's blob strength on pixels from 0 to 255; mahotas' own is 0.1, too much for smooth digits
-MOST_POINTS = 1_024  # that SURF looks at in one picture, the strongest
+MOST_POINTS = 1_024  # that SURF looks at in one image, the strongest
 SURF_COLUMNS = 6  # before a row's descriptor: y, x, scale, strength, sign of the Laplacian, angle
 
 Points = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class InterestPoints(nn.Module):
-    """uint8 (N, 3, S, S) -> descriptors float32 (total, dimensions), pictures int64 (total,), centres float32 (total, 2).
+    """uint8 (N, 3, S, S) -> descriptors float32 (total, dimensions), images int64 (total,), centres float32 (total, 2).
 
-    pictures holds each row's index in the batch, rising; centres are x and y, 0 to 1 of the picture's side. Pictures without interest
+    images holds each row's index in the batch, rising; centres are x and y, 0 to 1 of the image's side. Images without interest
     points have no rows. Results lie on the images' device.
     """
 
@@ -51,9 +51,9 @@ class InterestPoints(nn.Module):
             descriptors.append(found)
             centres.append(((places + 0.5) / len(gray)).astype(np.float32))  # a pixel's middle is half a pixel from its corner
         counts = torch.tensor([len(rows) for rows in descriptors[1:]], dtype=torch.int64)
-        pictures = torch.repeat_interleave(torch.arange(len(images)), counts)
+        image_of_row = torch.repeat_interleave(torch.arange(len(images)), counts)
         rows, places_of_rows = (torch.from_numpy(np.concatenate(parts)) for parts in (descriptors, centres))
-        return rows.to(images.device), pictures.to(images.device), places_of_rows.clamp(0, 1).to(images.device)
+        return rows.to(images.device), image_of_row.to(images.device), places_of_rows.clamp(0, 1).to(images.device)
 
     def describe(self, gray: NDArray[np.uint8]) -> Points:
         """gray (S, S) -> descriptors (points, dimensions) of unit length; x and y (points, 2) in px, whole in the middle of a pixel."""
@@ -63,7 +63,7 @@ class InterestPoints(nn.Module):
 class SparseSIFT(InterestPoints):
     """128 numbers at each extremum of differences of Gaussians, turned to its main gradient (Lowe 2004); OpenCV's, with its defaults.
 
-    The picture is enlarged exactly (OpenCV 4.8 and later), since the default moves all points by a quarter of a pixel. root: square roots
+    The image is enlarged exactly (OpenCV 4.8 and later), since the default moves all points by a quarter of a pixel. root: square roots
     of the shares (Arandjelovic and Zisserman 2012), so that Euclidean distances are Hellinger's. Raises BadModel where OpenCV is missing.
     """
 
@@ -76,7 +76,7 @@ class SparseSIFT(InterestPoints):
 
     def describe(self, gray: NDArray[np.uint8]) -> Points:
         """Unit length in either form; see `InterestPoints.describe`."""
-        # made anew for each picture: an OpenCV object can be neither copied nor sent to a worker
+        # made anew for each image: an OpenCV object can be neither copied nor sent to a worker
         detector = import_module("cv2").SIFT_create(enable_precise_upscale=True)
         points, found = detector.detectAndCompute(gray, None)
         if found is None:
@@ -108,7 +108,7 @@ class SURF(InterestPoints):
 
 
 def gray_square(image: Tensor) -> NDArray[np.uint8]:
-    """image: uint8 (3, S, S) -> its luma, uint8 (T, T), T at least 96 px; smaller pictures are enlarged (bicubic)."""
+    """image: uint8 (3, S, S) -> its luma, uint8 (T, T), T at least 96 px; smaller images are enlarged (bicubic)."""
     gray = torch.einsum("chw,c->hw", image.float(), torch.tensor(LUMA))
     if len(gray) < SMALLEST:
         gray = F.interpolate(gray[None, None], (SMALLEST, SMALLEST), mode="bicubic", antialias=True)[0, 0]

@@ -12,7 +12,7 @@ from alexnet.models.handcrafted.features import Dictionary, build_features, dict
 from alexnet.models.handcrafted.svm import machine_from, operations
 from alexnet.models.handcrafted.systems import FeatureConfig
 
-PIXELS_AT_ONCE = 32_768  # so that the descriptors of a few pictures stay in the processor's cache, and memory stays small
+PIXELS_AT_ONCE = 32_768  # so that the descriptors of a few images stay in the processor's cache, and memory stays small
 DICTIONARY, MACHINE = "dictionary.", "machine."
 
 
@@ -44,7 +44,7 @@ class HandcraftedModel(ImageModel):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates per picture: pooling, encoding, machine."""
+        """Multiply-accumulates per image: pooling, encoding, machine."""
         return int(getattr(self.features, "macs", 0)) + operations(self.machine)
 
 

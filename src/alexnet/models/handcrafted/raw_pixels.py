@@ -1,4 +1,4 @@
-"""Pixels as features: the floor under every descriptor. Knows nothing of pictures but their size."""
+"""Pixels as features: the floor under every descriptor. Knows nothing of images but their size."""
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ class Pixels(nn.Module):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one picture: one scaling a number."""
+        """Multiply-accumulates of one image: one scaling a number."""
         return self.dimensions
 
     def forward(self, images: Tensor) -> Tensor:

@@ -40,12 +40,12 @@ class DenseSIFT(nn.Module):
 
     @property
     def centres(self) -> Tensor:
-        """(positions, 2): x and y, 0 to 1 of the picture's side."""
+        """(positions, 2): x and y, 0 to 1 of the image's side."""
         return self.grid.centres
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one picture's pooling."""
+        """Multiply-accumulates of one image's pooling."""
         return self.grid.macs(DIRECTIONS)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -53,19 +53,19 @@ class DenseSIFT(nn.Module):
         return self.describe(self.maps(images))
 
     def maps(self, images: Tensor) -> Tensor:
-        """What scales with the same smoothing have in common: the gradients of the gray pictures, (N, 8, S, S)."""
+        """What scales with the same smoothing have in common: the gradients of the gray images, (N, 8, S, S)."""
         gray = torch.einsum("nchw,c->nhw", images.to(self.luma.dtype), self.luma)
         return directions(blurred(gray, self.blur) if self.blur.numel() else gray)
 
     def describe(self, maps: Tensor) -> Tensor:
-        """`maps` of pictures -> their descriptors."""
+        """`maps` of images -> their descriptors."""
         return _normalised(self.grid(maps).flatten(2), root=self.root)
 
 
 def blurred(gray: Tensor, line: Tensor) -> Tensor:
     """gray (N, H, W), blurred along both axes with the samples `line` (k,); borders are mirrored."""
     radius = min(len(line) // 2, gray.shape[-1] - 1)
-    cut = line[len(line) // 2 - radius : len(line) // 2 + radius + 1]  # no mirror is wider than the picture
+    cut = line[len(line) // 2 - radius : len(line) // 2 + radius + 1]  # no mirror is wider than the image
     kernel = (cut / cut.sum()).view(1, 1, -1)
     padded = F.pad(gray[:, None], (radius,) * 4, mode="reflect")
     return F.conv2d(F.conv2d(padded, kernel[..., None, :]), kernel[..., None]).squeeze(1)
@@ -74,7 +74,7 @@ def blurred(gray: Tensor, line: Tensor) -> Tensor:
 def directions(gray: Tensor) -> Tensor:
     """gray (N, H, W) -> (N, 8, H, W): each pixel's gradient, its length shared between the two nearest of eight directions.
 
-    Direction k is at k * 45 degrees from the x axis, counted from there towards the top of the picture, as in OpenCV. Gradients are
+    Direction k is at k * 45 degrees from the x axis, counted from there towards the top of the image, as in OpenCV. Gradients are
     differences of the neighbours on both sides; a border pixel is its own neighbour.
     """
     padded = F.pad(gray[:, None], (1, 1, 1, 1), mode="replicate").squeeze(1)

@@ -1,4 +1,4 @@
-"""A spatial pyramid: which descriptors of a picture lie in which of its parts (Lazebnik, Schmid, Ponce 2006)."""
+"""A spatial pyramid: which descriptors of an image lie in which of its parts (Lazebnik, Schmid, Ponce 2006)."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Cells(nn.Module):
-    """Parts of the picture, level by level, each level row by row.
+    """Parts of the image, level by level, each level row by row.
 
     centres (P, 2): x and y of the descriptors, 0 to 1. pyramid: (columns, rows) of each level.
     """

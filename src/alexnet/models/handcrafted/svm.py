@@ -13,7 +13,7 @@ from alexnet.models.handcrafted.kernels import KERNELS, kernel_matrix
 Spec = dict[str, str | int | float]
 
 LARGEST = 1 << 40  # numbers in one tensor of a machine
-UNSEEN = -1.0  # the votes of a class without training pictures: below all others, which are -1/3 at least
+UNSEEN = -1.0  # the votes of a class without training images: below all others, which are -1/3 at least
 
 
 class LinearMachine(nn.Module):
@@ -45,7 +45,7 @@ class LinearMachine(nn.Module):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates per picture; of a map by components those of its kernel (one a value) and its matrix."""
+        """Multiply-accumulates per image; of a map by components those of its kernel (one a value) and its matrix."""
         within = 0
         if isinstance(self.feature_map, NystroemMap):
             within = self.feature_map.components.numel() + self.feature_map.normalisation.numel()
@@ -56,7 +56,7 @@ class KernelMachine(nn.Module):
     """libsvm's one-against-one machine: each pair of classes has a vote, and the sums of their margins break ties.
 
     support: (S, D); coefficients: (S, pairs); intercepts: (pairs,); pairs in the order (0, 1), (0, 2), ... of the classes in `seen`, those
-    with training pictures. scale multiplies the scores. Scores are those of scikit-learn's SVC(decision_function_shape="ovr"), with two
+    with training images. scale multiplies the scores. Scores are those of scikit-learn's SVC(decision_function_shape="ovr"), with two
     columns for two classes.
     """
 
@@ -111,12 +111,12 @@ class KernelMachine(nn.Module):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates per picture: the kernel's (one a value of a support vector) and the coefficients'."""
+        """Multiply-accumulates per image: the kernel's (one a value of a support vector) and the coefficients'."""
         return self.support.numel() + self.coefficients.numel()
 
 
 def operations(machine: nn.Module) -> int:
-    """Multiply-accumulates per picture of a machine."""
+    """Multiply-accumulates per image of a machine."""
     return int(getattr(machine, "macs", 0))
 
 

@@ -17,12 +17,12 @@ CELLS = re.compile(r"(\d+)x(\d+)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeatureConfig:
-    """How a picture becomes a vector; sizes in pixels of the picture as the system sees it."""
+    """How an image becomes a vector; sizes in pixels of the image as the system sees it."""
 
     descriptor: Descriptor = "sift"
     encoding: Encoding = "none"
     colour: bool = False  # local colour statistics as a second channel of descriptors, at the largest scale
-    mirror: bool = False  # a picture's mirror image is described with it: right where mirrored pictures keep their class
+    mirror: bool = False  # an image's mirror image is described with it: right where mirrored images keep their class
     step: int = 4  # px between the centres of neighbouring descriptors
     bins: str = "4"  # px a side of one of a descriptor's 4 x 4 bins; several scales as "4,6,8"
     smoothing: float = 0.0  # px, standard deviation of the blur before gradients are taken
@@ -31,7 +31,7 @@ class FeatureConfig:
     components: int = 64  # of a descriptor after PCA, before the Gaussians
     gaussians: int = 64
     words: int = 1_000
-    cells: str = "1x1"  # parts of the picture that are encoded apart, columns x rows, as "1x1,2x2"
+    cells: str = "1x1"  # parts of the image that are encoded apart, columns x rows, as "1x1,2x2"
     sample_per_word: int = 400  # descriptors at most, for each word or Gaussian, that PCA, words and Gaussians are fitted on
 
     def __post_init__(self) -> None:

@@ -15,7 +15,8 @@ Pooling = Literal["max", "average", "max+average", "strided-convolution"]
 Norm = Literal["none", "within-towers", "across-towers", "same-map"]
 NormPlace = Literal["before-pool", "after-pool", "before-activation"]
 DropoutPlace = Literal["after-fc", "before-fc", "convolutions"]
-Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012", "pictures"]
+Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012", "images"]
+FORMER_INITIALISATIONS: dict[str, Initialisation] = {"pictures": "images"}
 
 AT_LEAST_ONE = ("pool_kernel", "hidden_units", "towers", "first_kernel", "first_stride")  # fields of NetworkChoices
 OF_CONVOLUTIONS = ("pooling", "pool_after", "convolutions_3x3", "towers", "towers_talk", "first_kernel", "first_stride", "first_padding")
@@ -26,7 +27,7 @@ class Conv:
     """One convolution and what follows it. `pool` and `norm` say that a pooling or a normalisation comes after."""
 
     name: str
-    maps: int
+    channels: int
     kernel: int  # pixels
     stride: int  # pixels
     padding: int  # pixels
@@ -36,7 +37,7 @@ class Conv:
     bias: float = 0.0  # its value before training
     std: float = 0.01  # of the normal distribution that the weights start from
     shared: bool = True  # False: connected like a convolution, weights of their own at each position ("local")
-    whitens: bool = False  # its weights are the principal patches of the training pictures, and stay so
+    whitens: bool = False  # its weights are the principal patches of the training images, and stay so
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Full:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """A network before its class count, its channels and its picture size are known."""
+    """A network before its class count, its channels and its image size are known."""
 
     name: str
     title: str  # one line for lists
@@ -62,7 +63,7 @@ class Architecture:
     channels: int = 3  # it was made for
     classes: int = 1000  # it was made for
     window_hangs_over: bool = False  # the 2012 program: positions counted with ceil, so zeros right and bottom
-    canvas: int = 0  # smaller pictures get zeros all around up to this size (LeNet: 28 in 32)
+    canvas: int = 0  # smaller images get zeros all around up to this size (LeNet: 28 in 32)
     activation: Activation = "relu"
     pool_kernel: int = 3
     pool_stride: int = 2
@@ -108,7 +109,11 @@ class NetworkChoices:
     first_stride: int | None = None
     first_padding: int | None = None
     initialisation: Initialisation | None = None
-    width: float | None = None  # multiplies every layer's maps and units
+    width: float | None = None  # multiplies every layer's channels and units
+
+    def __post_init__(self) -> None:
+        if self.initialisation in FORMER_INITIALISATIONS:  # as earlier versions wrote it into recipes and model cards
+            object.__setattr__(self, "initialisation", FORMER_INITIALISATIONS[self.initialisation])
 
 
 def vary(architecture: Architecture, choices: NetworkChoices) -> Architecture:
@@ -118,11 +123,11 @@ def vary(architecture: Architecture, choices: NetworkChoices) -> Architecture:
     same_name = {f.name for f in fields(choices)} & {f.name for f in fields(architecture)}
     plain = {name: value for name in same_name if (value := getattr(choices, name)) is not None}
     convs = _vary_convs(architecture, choices)
-    changed = replace(architecture, **plain, convs=convs, hidden=_vary_hidden(architecture, choices, first=len(convs) + 1))
+    with_overrides = replace(architecture, **plain, convs=convs, hidden=_vary_hidden(architecture, choices, first=len(convs) + 1))
     if choices.width is not None:
-        changed = _widened(changed, choices.width)
-    _check_towers(changed)
-    return changed
+        with_overrides = _widened(with_overrides, choices.width)
+    _check_towers(with_overrides)
+    return with_overrides
 
 
 def _check_norm(architecture: Architecture, choices: NetworkChoices) -> None:
@@ -220,12 +225,12 @@ def _widened(architecture: Architecture, factor: float) -> Architecture:
     step = 2 * architecture.towers  # maps stay divisible between the towers
     if factor <= 0:
         raise BadModel(f"network.width is {factor}; it multiplies the maps and must be above 0.")
-    convs = tuple(replace(conv, maps=max(step, round(conv.maps * factor / step) * step)) for conv in architecture.convs)
+    convs = tuple(replace(conv, channels=max(step, round(conv.channels * factor / step) * step)) for conv in architecture.convs)
     hidden = tuple(replace(full, units=max(1, round(full.units * factor))) for full in architecture.hidden)
     return replace(architecture, convs=convs, hidden=hidden)
 
 
 def _check_towers(architecture: Architecture) -> None:
     for conv in architecture.convs:
-        if conv.towers < 1 or conv.maps % conv.towers:
-            raise BadModel(f"{conv.name} has {conv.maps} maps, which {conv.towers} towers cannot share equally.")
+        if conv.towers < 1 or conv.channels % conv.towers:
+            raise BadModel(f"{conv.name} has {conv.channels} maps, which {conv.towers} towers cannot share equally.")

@@ -1,4 +1,4 @@
-"""The paper's networks for small pictures (sections 3.1 and 3.3), as the authors' cuda-convnet has them.
+"""The paper's networks for small images (sections 3.1 and 3.3), as the authors' cuda-convnet has them.
 
 Named by the test error that their authors report on CIFAR-10. Weights start from N(0, 1e-4) in conv1, N(0, .01)
 elsewhere and N(0, .04) in the local layers; pooling counts windows with ceil, so 32 -> 16 -> 8 -> 4.
@@ -44,7 +44,7 @@ CIFAR_FAST = Architecture(
     batch_norm=True,
     dropout=0.1,
     grid=1,
-    initialisation="pictures",
+    initialisation="images",
     convs=(
         #    name     maps kernel stride padding towers norm pool
         Conv("conv1", 48, 3, 1, 1, 1, True, "max", whitens=True),  # 32 -> 16
@@ -62,7 +62,7 @@ CIFAR_13 = replace(
     title="The authors' 13% network for CIFAR-10: local layers, no normalisation",
     source="cuda-convnet, the 13% network",
     norm="none",
-    convs=(*(replace(conv, norm=False) for conv in CIFAR_11.convs[:2]), replace(CIFAR_11.convs[2], maps=32), CIFAR_11.convs[3]),
+    convs=(*(replace(conv, norm=False) for conv in CIFAR_11.convs[:2]), replace(CIFAR_11.convs[2], channels=32), CIFAR_11.convs[3]),
 )
 
 CIFAR_26 = Architecture(

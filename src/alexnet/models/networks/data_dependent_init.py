@@ -1,4 +1,4 @@
-"""Weights that look at the training pictures before the training does: whitening filters, and every layer's scale.
+"""Weights that look at the training images before the training does: whitening filters, and every layer's scale.
 
 Layer-sequential unit variance after Mishkin and Matas 2015 (arXiv 1511.06422); whitening as a first layer is older than deep
 networks (Coates and Ng 2011 whiten the patches that their features are learned from).
@@ -18,7 +18,7 @@ SMALLEST_SHARE = 1e-6  # of the largest variance: below it a direction is empty
 def calibrate(model: NetworkModel, images: Tensor) -> None:
     """Set the whitening layers, and scale every other layer but the last so that its outputs have a mean square of 1.
 
-    images: uint8 (N, 3, S, S), some hundred training pictures. The model's initialisation should be "pictures".
+    images: uint8 (N, 3, S, S), some hundred training images. The model's initialisation should be "images".
     """
     whitening = {conv.name for conv in model.network.architecture.convs if conv.whitens}
     model.eval()
@@ -38,7 +38,7 @@ def whitening_filters(maps: Tensor, layer: nn.Conv2d) -> Tensor:
 
     maps: (N, channels, H, W); the result has the shape of the layer's weight. A direction and its opposite are two filters,
     since the ReLU behind keeps one side of each. More filters than that stay as they were drawn. Directions in which the patches
-    do not differ (colours of gray pictures) are left out: there a filter would see nothing but rounding.
+    do not differ (colours of gray images) are left out: there a filter would see nothing but rounding.
     """
     patches = functional.unfold(maps.float(), layer.kernel_size).transpose(1, 2).flatten(0, 1)
     eigenvalues, directions = torch.linalg.eigh(patches.T @ patches / len(patches))

@@ -43,8 +43,8 @@ def _draw(weight: Tensor, scheme: str, std: float, gain: float) -> None:
     inputs, outputs = fan(weight)
     if scheme == "he":
         nn.init.normal_(weight, 0.0, gain / math.sqrt(inputs))
-    elif scheme == "pictures":
-        nn.init.orthogonal_(weight)  # `calibrate` sets the scale, from pictures
+    elif scheme == "images":
+        nn.init.orthogonal_(weight)  # `calibrate` sets the scale, from images
     elif scheme == "xavier":
         bound = math.sqrt(6.0 / (inputs + outputs))
         nn.init.uniform_(weight, -bound, bound)

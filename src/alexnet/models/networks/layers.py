@@ -70,7 +70,7 @@ def _as_rows(maps: Tensor) -> Tensor:
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
 
 
-def _as_maps(rows: Tensor, like: Tensor) -> Tensor:
+def _as_channels(rows: Tensor, like: Tensor) -> Tensor:
     n, maps, height, width = like.shape
     return rows.view(n, height, width, maps).permute(0, 3, 1, 2)
 
@@ -114,7 +114,7 @@ class _BandedNorm(torch.autograd.Function):
             damped = upstream[part] * _damping(d, ctx.beta)
             shared = torch.mm((damped * x).div_(d), across).mul_(x)
             torch.sub(damped, shared, alpha=2 * ctx.beta, out=result[part])
-        return _as_maps(result, gradients[0]), None, None, None
+        return _as_channels(result, gradients[0]), None, None, None
 
 
 def _slices(rows: Tensor) -> list[slice]:
@@ -126,8 +126,8 @@ def _slices(rows: Tensor) -> list[slice]:
 class Window:
     """The part of a batch's units that one worker of several computes."""
 
-    pictures: int  # of the whole batch
-    rows: range  # of the batch that are here; those past `pictures` only fill it up
+    images: int  # of the whole batch
+    rows: range  # of the batch that are here; those past `images` only fill it up
     place: int = 0  # of `sharers` equal shares of the units (or maps)
     sharers: int = 1
 
@@ -144,7 +144,7 @@ class Dropout(nn.Dropout):
         if self.window is None or not self.training or not self.p:
             return super().forward(units)
         window, kept = self.window, 1.0 - self.p
-        whole = (window.pictures, units.shape[1] * window.sharers, *units.shape[2:])
+        whole = (window.images, units.shape[1] * window.sharers, *units.shape[2:])
         maps = units.dim() == 4 and units.is_contiguous(memory_format=torch.channels_last)
         order = torch.channels_last if maps else torch.contiguous_format  # torch's own dropout draws in the order of memory
         scale = torch.empty(whole, dtype=units.dtype, device=units.device, memory_format=order).bernoulli_(kept).div_(kept)
@@ -156,10 +156,10 @@ class Dropout(nn.Dropout):
 class LocalConv2d(nn.Module):
     """Connected like a convolution, but with weights of its own at every position (cuda-convnet's "local")."""
 
-    def __init__(self, maps_in: int, maps: int, kernel: int, *, stride: int, padding: int, side: int) -> None:
+    def __init__(self, channels_in: int, maps: int, kernel: int, *, stride: int, padding: int, side: int) -> None:
         super().__init__()
         self.kernel, self.stride, self.padding, self.side = kernel, stride, padding, side
-        self.weight = nn.Parameter(torch.empty(side * side, kernel * kernel * maps_in, maps))
+        self.weight = nn.Parameter(torch.empty(side * side, kernel * kernel * channels_in, maps))
         self.bias = nn.Parameter(torch.zeros(side * side, maps))
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Builds the torch network of an `Architecture`, and applies it to pictures of its own size or of any other."""
+"""Builds the torch network of an `Architecture`, and applies it to images of its own size or of any other."""
 
 from collections import OrderedDict
 
@@ -13,7 +13,7 @@ from alexnet.models.networks.shapes import Layer, feature_side, last_name, margi
 
 
 class Network(nn.Module):
-    """`features` (convolutions), then `classifier` (fully connected layers); normalised pictures in, scores out.
+    """`features` (convolutions), then `classifier` (fully connected layers); normalised images in, scores out.
 
     input: float (N, channels, S, S) with S = image_size; output: (N, classes).
     """
@@ -30,46 +30,46 @@ class Network(nn.Module):
         self.classifier = _sequence(classifier, architecture.numbered)
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = self.avgpool(self.features(self.framed(images)))
-        scores: Tensor = self.classifier(maps.flatten(1))
+        channels = self.avgpool(self.features(self.framed(images)))
+        scores: Tensor = self.classifier(channels.flatten(1))
         return scores
 
     def hidden(self, images: Tensor) -> Tensor:
         """What the last layer sees of (N, channels, S, S): the last hidden layer, (N, units)."""
-        maps = self.avgpool(self.features(self.framed(images)))
-        units: Tensor = self.classifier[:-1](maps.flatten(1))
+        channels = self.avgpool(self.features(self.framed(images)))
+        units: Tensor = self.classifier[:-1](channels.flatten(1))
         return units
 
     def dense(self, images: Tensor) -> Tensor:
-        """Scores at every position of pictures of any size: (N, channels, H, W) -> (N, classes, h, w).
+        """Scores at every position of images of any size: (N, channels, H, W) -> (N, classes, h, w).
 
         The first fully connected layer becomes a convolution with a window of the whole trained map, the others 1x1.
         """
         if not all(conv.shared for conv in self.architecture.convs):
             raise BadModel(f"{self.architecture.name} has local layers, which fit one picture size only; use --views centre or ten.")
-        maps = self.features(self.framed(images))
+        channels = self.features(self.framed(images))
         if self.architecture.grid:
-            height, width = (round(side * self.grid / self._trained_side()) for side in maps.shape[2:])
+            height, width = (round(side * self.grid / self._trained_side()) for side in channels.shape[2:])
             pool = functional.adaptive_max_pool2d if self.architecture.grid_pooling == "max" else functional.adaptive_avg_pool2d
-            maps = pool(maps, (height, width))
-        return self._dense_classifier(maps)
+            channels = pool(channels, (height, width))
+        return self._dense_classifier(channels)
 
-    def _dense_classifier(self, maps: Tensor) -> Tensor:
+    def _dense_classifier(self, channels: Tensor) -> Tensor:
         side = self.grid
         for module in self.classifier:
             if isinstance(module, nn.Linear):
                 weight = module.weight.unflatten(1, (-1, side, side))
-                maps, side = functional.conv2d(maps, weight, module.bias), 1
+                channels, side = functional.conv2d(channels, weight, module.bias), 1
             else:
-                maps = module(maps)
-        return maps
+                channels = module(channels)
+        return channels
 
     def _trained_side(self) -> int:
         """Side of the last maps at the trained size, before they are averaged to the grid."""
         return [layer.output[1] for layer in self.layers if len(layer.output) == 3][-2]
 
     def framed(self, images: Tensor) -> Tensor:
-        """Pictures with the zeros around them that the architecture asks for."""
+        """Images with the zeros around them that the architecture asks for."""
         height, width = images.shape[2:]
         sides = (*margins(self.architecture, width), *margins(self.architecture, height))
         return functional.pad(images, sides) if any(sides) else images
@@ -93,7 +93,7 @@ def _feature_modules(architecture: Architecture, channels: int, layers: tuple[La
     sides = {layer.name: layer.output[1] for layer in layers if len(layer.output) == 3}
     for conv in architecture.convs:
         modules.append((conv.name, _convolution(conv, channels, sides[conv.name])))
-        channels = conv.maps
+        channels = conv.channels
         number = conv.name.removeprefix("conv").removeprefix("local")
         for step in _executed(steps_after(architecture, conv), conv):
             name = architecture.activation if step == "activation" else step
@@ -111,9 +111,9 @@ def _executed(steps: list[str], conv: Conv) -> list[str]:
 
 def _convolution(conv: Conv, channels: int, side: int) -> nn.Module:
     if conv.shared:
-        layer = nn.Conv2d(channels, conv.maps, conv.kernel, conv.stride, conv.padding, groups=conv.towers)
+        layer = nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, conv.padding, groups=conv.towers)
         return layer.requires_grad_(not conv.whitens)
-    return LocalConv2d(channels, conv.maps, conv.kernel, stride=conv.stride, padding=conv.padding, side=side)
+    return LocalConv2d(channels, conv.channels, conv.kernel, stride=conv.stride, padding=conv.padding, side=side)
 
 
 def _step(architecture: Architecture, conv: Conv, step: str) -> nn.Module:
@@ -122,7 +122,7 @@ def _step(architecture: Architecture, conv: Conv, step: str) -> nn.Module:
     if step == "norm":
         return _norm(architecture, conv)
     if step == "batchnorm":
-        return nn.BatchNorm2d(conv.maps)
+        return nn.BatchNorm2d(conv.channels)
     if step == "dropout":
         return Dropout(architecture.dropout)
     return _pool(architecture, conv)
@@ -139,7 +139,7 @@ def _norm(architecture: Architecture, conv: Conv) -> nn.Module:
     if a.norm == "same-map":
         return SameMapNorm(side=a.norm_size, alpha=a.norm_alpha, beta=a.norm_beta, k=a.norm_k)
     towers = a.towers if a.norm == "within-towers" else 1
-    return ResponseNorm(conv.maps, towers=towers, neighbours=a.norm_size, alpha=a.norm_alpha, beta=a.norm_beta, k=a.norm_k)
+    return ResponseNorm(conv.channels, towers=towers, neighbours=a.norm_size, alpha=a.norm_alpha, beta=a.norm_beta, k=a.norm_k)
 
 
 def _pool(architecture: Architecture, conv: Conv) -> nn.Module:
@@ -150,7 +150,7 @@ def _pool(architecture: Architecture, conv: Conv) -> nn.Module:
         return nn.AvgPool2d(kernel, stride, ceil_mode=ceil)
     if conv.pool == "max+average":
         return MaxAndAveragePool2d(kernel, stride, ceil=ceil)
-    return nn.Conv2d(conv.maps, conv.maps, kernel, stride, groups=conv.towers)
+    return nn.Conv2d(conv.channels, conv.channels, kernel, stride, groups=conv.towers)
 
 
 def _classifier_modules(architecture: Architecture, layers: tuple[Layer, ...]) -> list[tuple[str, nn.Module]]:

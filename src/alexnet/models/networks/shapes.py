@@ -1,6 +1,6 @@
 """The arithmetic of a network without building it: every layer's output, parameters and multiply-accumulates.
 
-`trace` is what `alexnet summary` prints and what refuses a picture size that a network cannot take.
+`trace` is what `alexnet summary` prints and what refuses an image size that a network cannot take.
 """
 
 import math
@@ -24,7 +24,7 @@ class Layer:
 
 
 def margins(architecture: Architecture, image_size: int) -> tuple[int, int]:
-    """Zeros around the picture before the first layer: (left and top, right and bottom), in pixels."""
+    """Zeros around the image before the first layer: (left and top, right and bottom), in pixels."""
     if architecture.window_hangs_over:
         first = architecture.convs[0]
         return 0, -(image_size + 2 * first.padding - first.kernel) % first.stride
@@ -39,19 +39,19 @@ def trace(architecture: Architecture, *, classes: int, channels: int, image_size
     """
     _check_counts(architecture, classes, channels, image_size)
     layers: list[Layer] = []
-    maps, side = channels, image_size + sum(margins(architecture, image_size))
+    side = image_size + sum(margins(architecture, image_size))
     for conv in architecture.convs:
         side = _window(architecture, image_size, side, conv.name, conv.kernel, conv.stride, conv.padding, ceil=False)
-        layers.append(_conv_layer(conv, maps, side))
-        maps = conv.maps
+        layers.append(_conv_layer(conv, channels, side))
+        channels = conv.channels
         for step in steps_after(architecture, conv):
             if step == "pool":
                 side = _pooled(architecture, image_size, side, conv)
             layers.append(_step_layer(architecture, conv, step, side))
     if architecture.grid:
         side = architecture.grid
-        layers.append(Layer(architecture.grid_pooling, "pool", (maps, side, side), 0, 0))
-    layers.extend(_full_layers(architecture, maps * side * side, classes))
+        layers.append(Layer(architecture.grid_pooling, "pool", (channels, side, side), 0, 0))
+    layers.extend(_full_layers(architecture, channels * side * side, classes))
     return tuple(layers)
 
 
@@ -110,24 +110,24 @@ def _pooled(architecture: Architecture, image_size: int, side: int, conv: Conv) 
     return _window(architecture, image_size, side, name, kernel, stride, 0, ceil=ceil)
 
 
-def _conv_layer(conv: Conv, maps_in: int, side: int) -> Layer:
-    weights_of_a_map = maps_in // conv.towers * conv.kernel**2
+def _conv_layer(conv: Conv, channels_in: int, side: int) -> Layer:
+    weights_of_a_channel = channels_in // conv.towers * conv.kernel**2
     copies = 1 if conv.shared else side * side
-    parameters = copies * conv.maps * (weights_of_a_map + 1)
-    macs = conv.maps * side * side * weights_of_a_map
+    parameters = copies * conv.channels * (weights_of_a_channel + 1)
+    macs = conv.channels * side * side * weights_of_a_channel
     kind = "convolution" if conv.shared else "local"
-    return Layer(conv.name, kind, (conv.maps, side, side), parameters, macs)
+    return Layer(conv.name, kind, (conv.channels, side, side), parameters, macs)
 
 
 def _step_layer(architecture: Architecture, conv: Conv, step: str, side: int) -> Layer:
     number = conv.name.removeprefix("conv").removeprefix("local")
-    output = (conv.maps, side, side)
+    output = (conv.channels, side, side)
     if step == "activation":
         return Layer(f"{architecture.activation}{number}", "activation", output, 0, 0)
     if step == "pool" and conv.pool == "strided-convolution":
-        weights = conv.maps // conv.towers * architecture.pool_kernel**2
-        return Layer(f"pool{number}", "convolution", output, conv.maps * (weights + 1), conv.maps * side * side * weights)
-    return Layer(f"{step}{number}", step, output, 2 * conv.maps if step == "batchnorm" else 0, 0)
+        weights = conv.channels // conv.towers * architecture.pool_kernel**2
+        return Layer(f"pool{number}", "convolution", output, conv.channels * (weights + 1), conv.channels * side * side * weights)
+    return Layer(f"{step}{number}", step, output, 2 * conv.channels if step == "batchnorm" else 0, 0)
 
 
 def _full_layers(architecture: Architecture, units_in: int, classes: int) -> list[Layer]:

@@ -5,7 +5,7 @@ correlation; a fully connected layer's are (units, inputs), its inputs flattened
 differs is the order of colours: OpenCV decodes to blue, green, red, so conv1's input channels are reversed.
 
 What no weights can carry: the released networks normalise across all maps with k = 1 (LRNParameter's default), and CaffeNet pools before it
-normalises. Their pictures are 227 px, 0 to 255, minus the mean.
+normalises. Their images are 227 px, 0 to 255, minus the mean.
 """
 
 from torch import Tensor

@@ -72,9 +72,9 @@ def _lines(form: Form, target: Form, state: State, choices: dict[str, str], out:
     shapes = (f"  {name} {tuple(tensor.shape)}" for name, tensor in state.items())
     other = form.name != target.name
     notes = [form.when_read] * bool(form.when_read and other) + [target.when_written] * bool(target.when_written and other)
-    changed = _options(choices)
+    with_overrides = _options(choices)
     if choices and not target.model:
-        notes.append(f"The run changed its network's table; the same function needs {changed}.")
+        notes.append(f"The run changed its network's table; the same function needs {with_overrides}.")
     return (done, *shapes, *notes, *_next(target, choices, out))
 
 

@@ -9,7 +9,7 @@ What the source says (computerhistory/AlexNet-Source-Code and cuda-convnet, the 
   one matrix for each tower. fc2048bb alone names tower b first: inputs=hs1b,hs1a.
 - Dropout ("hs") multiplies by keep = 0.5 at test and leaves the scale alone in training (src/layer.cu), so the layers above, fc7 and fc8,
   are halved here once (trap 8).
-- Pictures are red, green, blue, 0 to 255, minus the mean (convdata_jpeg.py).
+- Images are red, green, blue, 0 to 255, minus the mean (convdata_jpeg.py).
 
 Our reading: tower a is the first half of our maps. The checkpoint itself is a pickle and is never loaded here; docs/networks.md says how
 its arrays become an .npz: NAME.weights.0, NAME.weights.1, NAME.biases.
@@ -36,7 +36,7 @@ COLOURS = (3, 1)
 
 @dataclass(frozen=True, slots=True)
 class ProgramLayer:
-    """A layer of run 145 that has weights; `inputs` are the towers that it sees, in the order of its matrices ("" for the picture)."""
+    """A layer of run 145 that has weights; `inputs` are the towers that it sees, in the order of its matrices ("" for the image)."""
 
     name: str
     inputs: str

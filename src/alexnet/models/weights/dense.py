@@ -42,15 +42,15 @@ def _with_zeros(weight: Tensor) -> Tensor:
 
 
 def _own_blocks(weight: Tensor) -> Tensor:
-    maps, given = weight.shape[0] // 2, weight.shape[1] // 2
-    return torch.cat([weight[:maps, :given], weight[maps:, given:]])
+    channels, given = weight.shape[0] // 2, weight.shape[1] // 2
+    return torch.cat([weight[:channels, :given], weight[channels:, given:]])
 
 
 def _check_apart(name: str, weight: Tensor) -> None:
-    maps, given = weight.shape[0] // 2, weight.shape[1] // 2
+    channels, given = weight.shape[0] // 2, weight.shape[1] // 2
     if weight.shape[0] % 2 or weight.shape[1] % 2:
         raise BadWeights(f"{name} is {tuple(weight.shape)}, which two towers cannot share equally.")
-    across = torch.stack([weight[:maps, given:].abs().max(), weight[maps:, :given].abs().max()]).max().item()
+    across = torch.stack([weight[:channels, given:].abs().max(), weight[channels:, :given].abs().max()]).max().item()
     if across:
         raise BadWeights(
             f"{name} connects the two towers, with weights up to {across:.6g}; in two groups they would be lost, and the function changed. "

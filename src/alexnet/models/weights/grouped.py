@@ -17,7 +17,7 @@ LAYERS = {name: f"features.{name}" for name in CONVS} | {name: f"classifier.{nam
 def check_shapes(state: State, architecture: Architecture, layers: tuple[str, ...]) -> None:
     """Raise BadWeights, with every difference, unless each layer takes what the layer before it gives.
 
-    Widths, classes, colours, the first window and the picture's size are the file's own; the groups and the other windows are the table's.
+    Widths, classes, colours, the first window and the image's size are the file's own; the groups and the other windows are the table's.
     layers: the state dict's names of the table's convolutions, then of the fully connected layers.
     """
     misfits = [
@@ -34,11 +34,11 @@ def _needed(state: State, architecture: Architecture, layers: tuple[str, ...]) -
     given = first.shape[1] if first.dim() == 4 and first.shape[1] in (1, 3) else 3
     window = first.shape[-1] if first.dim() == 4 else architecture.convs[0].kernel
     for layer, conv in zip(layers, architecture.convs, strict=False):
-        maps = math.ceil(state[f"{layer}.bias"].numel() / conv.towers) * conv.towers
+        channels = math.ceil(state[f"{layer}.bias"].numel() / conv.towers) * conv.towers
         kernel = window if conv is architecture.convs[0] else conv.kernel
-        yield f"{layer}.weight", (maps, given // conv.towers, kernel, kernel)
-        yield f"{layer}.bias", (maps,)
-        given = maps
+        yield f"{layer}.weight", (channels, given // conv.towers, kernel, kernel)
+        yield f"{layer}.bias", (channels,)
+        given = channels
     inputs = state[f"{layers[len(architecture.convs)]}.weight"].shape[-1:].numel()  # of fc6
     given *= _positions(inputs, given, architecture)
     for layer in layers[len(architecture.convs) :]:
@@ -48,9 +48,9 @@ def _needed(state: State, architecture: Architecture, layers: tuple[str, ...]) -
         given = units
 
 
-def _positions(inputs: int, maps: int, architecture: Architecture) -> int:
-    """Positions of the last maps: a square number, whichever the picture's size gave; 6 x 6 at the paper's."""
-    side = math.isqrt(inputs // max(1, maps))
+def _positions(inputs: int, channels: int, architecture: Architecture) -> int:
+    """Positions of the last maps: a square number, whichever the image's size gave; 6 x 6 at the paper's."""
+    side = math.isqrt(inputs // max(1, channels))
     return side * side if side and not architecture.grid else 36
 
 

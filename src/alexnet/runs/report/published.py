@@ -15,5 +15,5 @@ PUBLISHED: tuple[tuple[str, str, str, str], ...] = (
 
 
 def published_numbers(dataset: str) -> list[tuple[str, str, str]]:
-    """(what, number, source) for a data set, matched by its name; empty for pictures of one's own."""
+    """(what, number, source) for a data set, matched by its name; empty for images of one's own."""
     return [(what, number, source) for name, what, number, source in PUBLISHED if dataset.startswith(name)]

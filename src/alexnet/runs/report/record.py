@@ -11,12 +11,12 @@ from alexnet.evaluation.metrics import ReliabilityBin
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mistake:
-    """A picture that the model got wrong.
+    """An image that the model got wrong.
 
-    picture: uint8 (3, H, W). true, predicted: class names. probability: of the predicted class, 0 to 1.
+    image: uint8 (3, H, W). true, predicted: class names. probability: of the predicted class, 0 to 1.
     """
 
-    picture: Tensor
+    image: Tensor
     name: str
     true: str
     predicted: str
@@ -30,7 +30,7 @@ class RunReport:
     history: one dict per epoch (or step) with any of epoch, step, training_loss, training_error, validation_loss, validation_error,
       learning_rate, images_per_second, seconds (since the start of training). Errors are shares, 0 to 1.
     evaluations: title ("test, centre crop") -> Evaluation.to_json(). The first one makes the headline. A title that contains
-      "validation" or "training" is not announced as unseen pictures.
+      "validation" or "training" is not announced as unseen images.
     reliability: the first evaluation's bins.
     filters: float (maps, channels, k, k). layers: dicts with name, kind, output, parameters, macs. published: (what, number, source).
     skipped: dicts with name, class_name, reason. seconds: of training; without it, the history's last.

@@ -1,4 +1,4 @@
-"""Everything that a run's page shows, as a JSON file, and back: pictures as PNG, filters as float32, both in base64.
+"""Everything that a run's page shows, as a JSON file, and back: images as PNG, filters as float32, both in base64.
 
 A file may come from anywhere. What it holds is checked where it is read, so that the page is drawn of values as good as a run's own.
 """
@@ -25,10 +25,10 @@ from alexnet.runs.report.record import Mistake, RunReport
 from alexnet.runs.report.view import MOST_MISTAKES
 from alexnet.storage.records import parsed, typed
 
-LARGEST_PICTURE = 4_000_000  # pixels
+LARGEST_IMAGE = 4_000_000  # pixels
 LARGEST_FILTERS = 10_000_000  # numbers: a hundred times AlexNet's
 MOST_CLASSES = 100_000
-MOST_COUNTED = 10**12  # pictures in a cell of a confusion matrix, and steps
+MOST_COUNTED = 10**12  # images in a cell of a confusion matrix, and steps
 
 
 def report_text(report: RunReport) -> str:
@@ -36,7 +36,7 @@ def report_text(report: RunReport) -> str:
     values = {field.name: getattr(report, field.name) for field in fields(RunReport)}
     values |= {
         "reliability": [_values(each) for each in report.reliability],
-        "mistakes": [{**_values(each), "picture": _png(each.picture)} for each in report.mistakes[:MOST_MISTAKES]],
+        "mistakes": [{**_values(each), "image": _png(each.image)} for each in report.mistakes[:MOST_MISTAKES]],
         "filters": None if report.filters is None else _floats(report.filters),
     }
     return json.dumps(values, ensure_ascii=False, default=_of_another_kind)
@@ -68,9 +68,9 @@ def _of_another_kind(value: object) -> object:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else str(value)
 
 
-def _png(picture: Tensor) -> str:
-    """A picture, uint8 (3, H, W) or (1, H, W), as base64 of a PNG."""
-    return base64.b64encode(png_bytes(picture)).decode()
+def _png(image: Tensor) -> str:
+    """An image, uint8 (3, H, W) or (1, H, W), as base64 of a PNG."""
+    return base64.b64encode(png_bytes(image)).decode()
 
 
 def _mistake(given: object, place: int) -> Mapping[str, Any]:
@@ -78,8 +78,8 @@ def _mistake(given: object, place: int) -> Mapping[str, Any]:
     if place >= MOST_MISTAKES:
         raise ValueError(f"it holds more than {MOST_MISTAKES} mistakes")
     values = typed(dict, given, name)
-    picture = decode(_bytes(values.get("picture"), f"{name}.picture"), f"{name}.picture", max_pixels=LARGEST_PICTURE)
-    return {**values, "picture": picture}
+    image = decode(_bytes(values.get("image", values.get("picture")), f"{name}.image"), f"{name}.image", max_pixels=LARGEST_IMAGE)
+    return {**values, "image": image}
 
 
 def _floats(filters: Tensor) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the page says of one run: a RunReport's numbers as sentences, table rows, plots and pictures. Knows no HTML but emphasis."""
+"""What the page says of one run: a RunReport's numbers as sentences, table rows, plots and images. Knows no HTML but emphasis."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from alexnet.i18n.phrases import ENGLISH, SPLITS, PageWords, beside
 from alexnet.i18n.units import MISSING, count, finite, percent, readable, toml_text
-from alexnet.pages.plots import curves, data_uri, filter_pictures, finite_points, heat_map, reliability
+from alexnet.pages.plots import curves, data_uri, filter_images, finite_points, heat_map, reliability
 
 if TYPE_CHECKING:
     from alexnet.runs.report.record import Mistake, RunReport
@@ -24,7 +24,7 @@ MOST_PAIRS = 20  # rows of the most confused pairs
 WORST_CLASSES = 20  # bars on the open page; the others are one click away
 MOST_MAPPED = 30  # classes of a heat map; with more, the most confused pairs are listed instead
 
-PICTURES = {"unseen": "report.pictures_unseen", "validation": "report.pictures_validation", "training": "report.pictures_training"}
+IMAGES = {"unseen": "report.pictures_unseen", "validation": "report.pictures_validation", "training": "report.pictures_training"}
 BEST = {"epoch": "report.best_epoch", "step": "report.best_step", "record": "report.best_record"}
 SENTENCE = "in a sentence"  # a baseline's
 
@@ -55,18 +55,18 @@ class RunView:
 
     @property
     def counts(self) -> list[tuple[int, str]]:
-        """How many pictures there are for what."""
+        """How many images there are for what."""
         longer = {"train": "training", "test": "the final test"}
         return [(n, self.words.known(longer.get(split, split), SPLITS)) for split, n in self.report.counts.items()]
 
     @cached_property
     def evaluation(self) -> Mapping[str, Any] | None:
-        """The first evaluation that judged any picture."""
+        """The first evaluation that judged any image."""
         return next((e for e in self.report.evaluations.values() if e.get("n") and finite(e.get("top1_error")) is not None), None)
 
     @cached_property
     def kind(self) -> str:
-        """What the first evaluation's pictures are to the model: unseen, or the split that its title names."""
+        """What the first evaluation's images are to the model: unseen, or the split that its title names."""
         title = next((title for title, row in self.report.evaluations.items() if row is self.evaluation), "")
         named = re.search("validation|training", title.lower())
         return named[0] if named else "unseen"
@@ -76,13 +76,13 @@ class RunView:
         """The result in one plain sentence; the number is <strong>, the interval <small>."""
         model, say = readable(self.report.model), self.words.say
         if self.evaluation is not None:
-            pictures = self.words.plain(PICTURES[self.kind], n=count(self.evaluation["n"]))
-            sentence = say("report.headline", model=model, right=percent(1 - self.evaluation["top1_error"]), pictures=pictures)
+            images = self.words.plain(IMAGES[self.kind], n=count(self.evaluation["n"]))
+            sentence = say("report.headline", model=model, right=percent(1 - self.evaluation["top1_error"]), images=images)
             if (interval := _interval(self.evaluation)) is None:
                 return sentence
             return sentence + say("report.headline_interval", low=percent(1 - interval[1]), high=percent(1 - interval[0]))
         if errors := self._column("validation_error")[1]:
-            return say("report.headline", model=model, right=percent(1 - errors[-1]), pictures=self.words.plain("report.its_validation"))
+            return say("report.headline", model=model, right=percent(1 - errors[-1]), images=self.words.plain("report.its_validation"))
         return say("report.headline_untested", model=model, dataset=readable(self.report.dataset))
 
     @cached_property
@@ -162,7 +162,7 @@ class RunView:
 
     @cached_property
     def per_class(self) -> list[dict[str, Any]]:
-        """The first evaluation's classes, worst first; classes without pictures last."""
+        """The first evaluation's classes, worst first; classes without images last."""
         rows = [{**row, "class": _class_name(row.get("class"), self._names)} for row in (self.evaluation or {}).get("per_class") or ()]
         return sorted(rows, key=lambda row: -1.0 if (error := finite(row.get("error"))) is None else error, reverse=True)
 
@@ -182,7 +182,7 @@ class RunView:
 
     @cached_property
     def confused_pairs(self) -> list[tuple[str, str, int, int]]:
-        """(true class, predicted class, pictures, pictures of the true class), most often confused first."""
+        """(true class, predicted class, images, images of the true class), most often confused first."""
         wrong = self._confusion * (1 - np.eye(len(self._confusion), dtype=np.int64))
         worst = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
         cells = [(int(i) // len(wrong), int(i) % len(wrong)) for i in worst]
@@ -191,7 +191,7 @@ class RunView:
 
     @cached_property
     def heat_map(self) -> Markup | None:
-        """The confusion matrix as a picture; None without one, or with more classes than the eye takes in."""
+        """The confusion matrix as an image; None without one, or with more classes than the eye takes in."""
         if not 0 < len(self._confusion) <= MOST_MAPPED:
             return None
         return heat_map(f"{self.prefix}confusion", self._confusion, self._names, self.words)
@@ -215,12 +215,12 @@ class RunView:
     @cached_property
     def mistakes(self) -> list[tuple["Mistake", str]]:
         """The mistakes shown, each with its thumbnail as a data: URI."""
-        return [(mistake, data_uri(mistake.picture)) for mistake in self.report.mistakes[:MOST_MISTAKES]]
+        return [(mistake, data_uri(mistake.image)) for mistake in self.report.mistakes[:MOST_MISTAKES]]
 
     @cached_property
     def filters(self) -> list[str]:
         """The first layer's filters as data: URIs."""
-        return [] if self.report.filters is None else filter_pictures(self.report.filters)
+        return [] if self.report.filters is None else filter_images(self.report.filters)
 
     @cached_property
     def layers(self) -> list[dict[str, Any]]:
@@ -235,7 +235,7 @@ class RunView:
 
     @property
     def macs(self) -> float | None:
-        """The model's multiply-adds per picture, or those of all layers together."""
+        """The model's multiply-adds per image, or those of all layers together."""
         return self.report.macs if self.report.macs is not None else _total(self.report.layers, "macs")
 
     @property

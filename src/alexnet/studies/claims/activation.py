@@ -27,7 +27,7 @@ OF_2012 = {
 
 
 def _later(nonlinearity: str, weights: str, rate: float) -> dict[str, Any]:
-    """Weights whose scale follows the layer's size, pictures of variance 1, and the rate that suits both."""
+    """Weights whose scale follows the layer's size, images of variance 1, and the rate that suits both."""
     return {
         "network.activation": nonlinearity,
         "network.initialisation": weights,

@@ -1,4 +1,4 @@
-"""A forced square, or the short side and a crop; larger and smaller pictures (asked by the lecture's audience)."""
+"""A forced square, or the short side and a crop; larger and smaller images (asked by the lecture's audience)."""
 
 from alexnet.studies.arms import Times
 from alexnet.studies.claim import Arm, Study

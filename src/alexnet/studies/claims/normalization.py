@@ -2,7 +2,7 @@
 
 from alexnet.studies.claim import Arm, Published, Study
 
-# The published alpha belongs to pictures on the 0-255 scale; on pictures of variance 1 only the fixed factor of it is left.
+# The published alpha belongs to images on the 0-255 scale; on images of variance 1 only the fixed factor of it is left.
 STRONG = {"network.norm_alpha": 0.1}
 
 NORMALIZATION = Study(

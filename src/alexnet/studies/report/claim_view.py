@@ -111,7 +111,7 @@ class ClaimView:
 
     @property
     def several_amounts(self) -> bool:
-        """Whether the arms had different numbers of training pictures."""
+        """Whether the arms had different numbers of training images."""
         return len({arm.found.n_train for arm in self.arms}) > 1
 
     @property
@@ -135,7 +135,7 @@ class ClaimView:
             dataset=readable(self.report.dataset),
             seeds=self.words.seeds(self.report.seeds),
             n_train=" / ".join(amounts) or count(self.report.n_train),
-            pictures=count(effect.pictures if effect and effect.pictures else self.report.n_judged),
+            images=count(effect.images if effect and effect.images else self.report.n_judged),
         )
 
     def _outcome(self) -> list[Markup]:

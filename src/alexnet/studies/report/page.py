@@ -1,6 +1,6 @@
 """The page of a study: one HTML file that opens anywhere, offline.
 
-What it says is view.py and claim_view.py, the layout is pages/templates/study.html.j2, the words are messages/study.toml and claims.toml. Starts
+Its text is in view.py and claim_view.py, its layout in pages/templates/study.html.j2, its words in messages/study.toml, claims.toml. Starts
 no run and computes no statistics.
 """
 

@@ -16,7 +16,7 @@ from alexnet.studies.report.claim_view import TARGET, ClaimView
 from alexnet.studies.report.phrases import StudyWords, ratio
 from alexnet.studies.report.plots import interval_mark, reach, reach_in_words
 
-UNDERFIT = 0.02  # of error, between training and judged pictures: with less, nothing is there for regularisation to win
+UNDERFIT = 0.02  # of error, between training and judged images: with less, nothing is there for regularisation to win
 
 COSTS = {
     "seconds": "study.short_time",
@@ -75,18 +75,18 @@ class StudyView:
             dataset=readable(self.report.dataset),
             classes=count(len(self.report.classes)),
             n_train=count(self.report.n_train),
-            pictures=count(self.report.n_judged),
+            images=count(self.report.n_judged),
             seeds=self.words.seeds(self.report.seeds),
         )
 
     @property
     def untested(self) -> bool:
-        """Whether any error is of validation pictures."""
+        """Whether any error is of validation images."""
         return any(finding.judged != "test" for finding in self.report.findings)
 
     @property
     def underfits(self) -> Markup:
-        """The caution that these networks err as much on what they have learned as on other pictures; empty where they do not."""
+        """The caution that these networks err as much on what they have learned as on other images; empty where they do not."""
         arms = [arm for finding in self.report.findings for arm in finding.arms]
         known = [(arm.mean, arm.training_error) for arm in arms if arm.mean is not None and arm.training_error is not None]
         if not known or (gap := median(error - training for error, training in known)) >= UNDERFIT:

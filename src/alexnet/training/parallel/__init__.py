@@ -1,1 +1,1 @@
-"""How one training is spread over workers: by pictures, by towers, or both."""
+"""How one training is spread over workers: by images, by towers, or both."""

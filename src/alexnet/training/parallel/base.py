@@ -10,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from alexnet.models.networks.layers import Window
 from alexnet.models.networks.network import Network
-from alexnet.runtime.distributed import ALONE, World
+from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.training.config import TrainingConfig
 
 TABLE = "table.json"  # in the folder of a divided checkpoint; written last
@@ -24,25 +24,25 @@ class Layout:
     """
 
     name = "alone"
-    shares_pictures = True  # False: every worker sees whole batches
+    shares_images = True  # False: every worker sees whole batches
 
-    def __init__(self, model: nn.Module, world: World = ALONE, _: TrainingConfig | None = None) -> None:
+    def __init__(self, model: nn.Module, world: Workers = ALONE, _: TrainingConfig | None = None) -> None:
         self.model, self.forward, self.world = model, model, world
         self.dims: dict[str, int] = {}
 
     @classmethod
-    def check(cls, network: Network, world: World, config: TrainingConfig) -> None:
+    def check(cls, network: Network, world: Workers, config: TrainingConfig) -> None:
         """Raise BadModel or BadRecipe where the network (its tensors may be on no device) cannot be laid out so."""
 
     def rows(self, count: int) -> range:
-        """Which pictures of a batch of `count` this worker takes; those past `count` only fill it up, so that all workers' shapes agree."""
-        if not self.shares_pictures:
+        """Which images of a batch of `count` this worker takes; those past `count` only fill it up, so that all workers' shapes agree."""
+        if not self.shares_images:
             return range(count)
         capacity = self.world.capacity(count)
         return range(self.world.rank * capacity, (self.world.rank + 1) * capacity)
 
     def begin(self, count: int) -> None:
-        """Make ready for a training batch of `count` pictures over all workers."""
+        """Make ready for a training batch of `count` images over all workers."""
         if self.world.size > 1:
             for module in self.model.modules():
                 if hasattr(module, "window"):
@@ -57,8 +57,8 @@ class Layout:
         return model
 
     def totals(self, *values: float) -> tuple[float, ...]:
-        """Sums over all pictures of a batch, from each worker's sums over its own."""
-        counts = self.shares_pictures or self.world.first
+        """Sums over all images of a batch, from each worker's sums over its own."""
+        counts = self.shares_images or self.world.first
         return self.world.sum(*(value if counts else 0.0 for value in values))
 
     def whole_state(self, model: nn.Module) -> dict[str, Tensor]:

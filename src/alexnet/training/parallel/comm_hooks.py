@@ -1,6 +1,6 @@
 """What of the gradients goes over the wire: hooks for PyTorch's DistributedDataParallel that add, where its own one averages.
 
-Each worker's loss is its pictures' part of the whole batch's mean, so the gradient is the plain sum, whatever the sizes of the parts.
+Each worker's loss is its images' part of the whole batch's mean, so the gradient is the plain sum, whatever the sizes of the parts.
 """
 
 from collections.abc import Callable

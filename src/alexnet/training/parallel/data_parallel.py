@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from alexnet.runtime.distributed import World
+from alexnet.runtime.distributed import Workers
 from alexnet.training.config import TrainingConfig
 from alexnet.training.parallel.base import Layout, reducer_options
 from alexnet.training.parallel.comm_hooks import hook
@@ -15,7 +15,7 @@ class DataParallel(Layout):
 
     name = "data"
 
-    def __init__(self, model: nn.Module, world: World, config: TrainingConfig) -> None:
+    def __init__(self, model: nn.Module, world: Workers, config: TrainingConfig) -> None:
         super().__init__(model, world)
         share_statistics(model)
         self.forward = DistributedDataParallel(model, **reducer_options())

@@ -1,11 +1,11 @@
-"""*One weird trick* (Krizhevsky 2014, arXiv 1404.5997): convolutions by pictures, fully connected layers by units.
+"""*One weird trick* (Krizhevsky 2014, arXiv 1404.5997): convolutions by images, fully connected layers by units.
 
-The convolutions hold 4% of the weights and do 92% of the work: every worker has all of them and sees its share of the pictures, and their
+The convolutions hold 4% of the weights and do 92% of the work: every worker has all of them and sees its share of the images, and their
 gradients are added by DistributedDataParallel. The fully connected layers hold 96% of the weights: each worker has a part of every one, and
 sees the whole batch, whose last maps are gathered. Their weights and gradients stay where they are; only activations travel.
 
 The first layer is divided by units (columns), all after it by inputs (rows): what a layer gives is added up and dealt out by units, which
-are the next one's inputs; the scores are dealt out by pictures.
+are the next one's inputs; the scores are dealt out by images.
 """
 
 from itertools import takewhile
@@ -18,11 +18,11 @@ from alexnet.errors import BadModel, BadRecipe
 from alexnet.models.networks.layers import Window
 from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.network import Network
-from alexnet.runtime.distributed import World
+from alexnet.runtime.distributed import Workers
 from alexnet.training.config import TrainingConfig
 from alexnet.training.parallel.base import Layout, reducer_options
 from alexnet.training.parallel.comm_hooks import hook
-from alexnet.training.parallel.split_linear import PicturesToUnits, UnitsToPictures, UnitsToUnits, divide
+from alexnet.training.parallel.split_linear import ImagesToUnits, UnitsToImages, UnitsToUnits, divide
 from alexnet.training.parallel.sync_batch_norm import share_statistics
 
 CLASSIFIER = "network.classifier."
@@ -33,13 +33,13 @@ class Hybrid(Layout):
 
     name = "hybrid"
 
-    def __init__(self, model: NetworkModel, world: World, config: TrainingConfig) -> None:
+    def __init__(self, model: NetworkModel, world: Workers, config: TrainingConfig) -> None:
         super().__init__(model, world)
         network = model.network
         self.check(network, world, config)
         mesh = init_device_mesh(next(model.parameters()).device.type, (world.size,))
         first, *between, last = _linears(network)
-        for name, kind in {first: PicturesToUnits, **dict.fromkeys(between, UnitsToUnits), last: UnitsToPictures}.items():
+        for name, kind in {first: ImagesToUnits, **dict.fromkeys(between, UnitsToUnits), last: UnitsToImages}.items():
             divide(network.classifier, name, kind, mesh)
             self.dims[f"{CLASSIFIER}{name}.weight"] = kind.weight_dim
             if kind.bias_dim >= 0:
@@ -52,14 +52,14 @@ class Hybrid(Layout):
         self.before = {*network.features.modules(), *before}
 
     @classmethod
-    def check(cls, network: Network, world: World, config: TrainingConfig) -> None:
+    def check(cls, network: Network, world: Workers, config: TrainingConfig) -> None:
         """Fully connected layers behind convolutions, whose units the workers can share equally; no average of the weights."""
         _check(network, world)
         if config.averaging:
             raise BadRecipe(f"training.averaging is {config.averaging}; layout hybrid keeps no average. Set it to 0, or use --layout data.")
 
     def window(self, module: nn.Module, count: int) -> Window:
-        """Up to the first fully connected layer this worker's pictures with all units, then all pictures with its share of the units."""
+        """Up to the first fully connected layer this worker's images with all units, then all images with its share of the units."""
         if module in self.before:
             return Window(count, self.rows(count))
         filled = range(self.world.capacity(count) * self.world.size)
@@ -89,7 +89,7 @@ def _linears(network: Network) -> list[str]:
     return [name for name, module in network.classifier.named_children() if isinstance(module, nn.Linear)]
 
 
-def _check(network: Network, world: World) -> None:
+def _check(network: Network, world: Workers) -> None:
     architecture = network.architecture
     if not architecture.convs or len(_linears(network)) < 2:
         raise BadModel(

@@ -3,7 +3,7 @@
 from alexnet.errors import AlexNetError, did_you_mean
 from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.network import Network
-from alexnet.runtime.distributed import World
+from alexnet.runtime.distributed import Workers
 from alexnet.training.config import TrainingConfig
 from alexnet.training.parallel.base import Layout
 
@@ -17,7 +17,7 @@ def layouts() -> dict[str, type[Layout]]:
     return {layout.name: layout for layout in (DataParallel, Towers, Hybrid)}
 
 
-def chosen(name: str | None, world: World) -> str:
+def chosen(name: str | None, world: Workers) -> str:
     """The layout to use: `data` for several workers if none is named. Raises AlexNetError for an unknown one, or one worker alone."""
     if name is not None and name not in layouts():
         raise AlexNetError(f"No layout is called '{name}'. {did_you_mean(name, layouts())}")
@@ -31,12 +31,12 @@ def chosen(name: str | None, world: World) -> str:
     return Layout.name
 
 
-def check_layout(name: str, network: Network, world: World, config: TrainingConfig) -> None:
+def check_layout(name: str, network: Network, world: Workers, config: TrainingConfig) -> None:
     """Raise BadModel or BadRecipe where the network cannot be spread so; nothing is computed."""
     if world.size > 1:
         layouts()[name].check(network, world, config)
 
 
-def spread(model: NetworkModel, name: str, world: World, config: TrainingConfig) -> Layout:
+def parallelize(model: NetworkModel, name: str, world: Workers, config: TrainingConfig) -> Layout:
     """The model spread over the workers; it becomes this worker's part of it. Raises BadModel where it cannot be divided so."""
     return layouts()[name](model, world, config) if world.size > 1 else Layout(model)

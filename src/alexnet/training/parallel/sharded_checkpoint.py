@@ -22,13 +22,13 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor, Shard
 
 from alexnet.errors import BadRun
-from alexnet.runtime.distributed import World
+from alexnet.runtime.distributed import Workers
 from alexnet.training.parallel.base import TABLE, local, own_name
 
 Dims = Mapping[str, int | None]  # of each tensor: the dimension that the workers divide, or None where all hold the same
 
 
-def write_parts(folder: Path, parts: Mapping[str, Tensor], dims: Dims, world: World, state: str) -> None:
+def write_parts(folder: Path, parts: Mapping[str, Tensor], dims: Dims, world: Workers, state: str) -> None:
     """Write this worker's parts while the others write theirs; `folder` counts as a checkpoint when this returns on the first worker."""
     if world.first:
         shutil.rmtree(folder, ignore_errors=True)
@@ -45,7 +45,7 @@ def write_parts(folder: Path, parts: Mapping[str, Tensor], dims: Dims, world: Wo
         partial.replace(folder / TABLE)
 
 
-def read_parts(folder: Path, dims: Mapping[str, int], world: World) -> tuple[dict[str, Tensor], str]:
+def read_parts(folder: Path, dims: Mapping[str, int], world: Workers) -> tuple[dict[str, Tensor], str]:
     """The parts of all tensors that this worker holds, and the state's text; raises BadRun for a checkpoint that is not whole."""
     state = _checked_table(folder)["state"]
     reader = HuggingFaceStorageReader(str(folder))
@@ -61,7 +61,7 @@ def read_parts(folder: Path, dims: Mapping[str, int], world: World) -> tuple[dic
     return {name: local(part) for name, part in parts.items()}, state
 
 
-def _mesh(world: World) -> DeviceMesh:
+def _mesh(world: Workers) -> DeviceMesh:
     return init_device_mesh("cpu", (world.size,))
 
 

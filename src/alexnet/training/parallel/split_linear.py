@@ -2,7 +2,7 @@
 
 The weights are DTensors, so that PyTorch knows what they are parts of. The products are written out here, and not left to DTensor's own
 row-wise and column-wise layers, since those wait for every exchange before they go on: here a worker multiplies what it has while the rest
-is on its way. W workers hold c pictures each, N = W c in all; units are divided into W equal parts.
+is on its way. W workers hold c images each, N = W c in all; units are divided into W equal parts.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from torch.distributed.tensor import DTensor, Replicate, Shard
 from alexnet.training.parallel.base import local
 
 
-class DividedLinear(nn.Linear):
+class SplitLinear(nn.Linear):
     """A linear layer of which this worker holds a part; made of a whole one by `divide`."""
 
     weight_dim, bias_dim = 1, 0  # what is divided: 0 units, 1 inputs; the bias 0 or not at all
@@ -30,7 +30,7 @@ class DividedLinear(nn.Linear):
         return outputs
 
 
-def divide(layers: nn.Module, name: str, kind: type[DividedLinear], mesh: DeviceMesh) -> None:
+def divide(layers: nn.Module, name: str, kind: type[SplitLinear], mesh: DeviceMesh) -> None:
     """Turn a whole layer, the same on all workers, into this worker's part of it."""
     layer = layers.get_submodule(name)
     assert isinstance(layer, nn.Linear)
@@ -65,8 +65,8 @@ def _exchanging(parts: Tensor) -> tuple[Tensor, dist.Work]:
     return received, work
 
 
-class _PicturesToUnits(torch.autograd.Function):
-    """(c, inputs) of this worker's pictures -> (N, units / W) of all pictures; weight (units / W, inputs)."""
+class _ImagesToUnits(torch.autograd.Function):
+    """(c, inputs) of this worker's images -> (N, units / W) of all images; weight (units / W, inputs)."""
 
     @staticmethod
     def forward(ctx: Any, mine: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class _PicturesToUnits(torch.autograd.Function):
         whole, weight = ctx.saved_tensors
         _, size = _workers()
         units = gradients[0]
-        shares = (units @ weight).view(size, -1, weight.shape[1])  # of every worker's pictures, what these units ask of them
+        shares = (units @ weight).view(size, -1, weight.shape[1])  # of every worker's images, what these units ask of them
         received, sent = _exchanging(shares)
         of_weight = units.t() @ whole
         sent.wait()
@@ -126,8 +126,8 @@ class _UnitsToUnits(torch.autograd.Function):
         return of_inputs, of_weight, mine.sum(0)
 
 
-class _UnitsToPictures(torch.autograd.Function):
-    """(N, inputs / W) -> (c, units) of this worker's pictures; weight (units, inputs / W), bias (units,)."""
+class _UnitsToImages(torch.autograd.Function):
+    """(N, inputs / W) -> (c, units) of this worker's images; weight (units, inputs / W), bias (units,)."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -147,19 +147,19 @@ class _UnitsToPictures(torch.autograd.Function):
         return units @ weight, units.t() @ inputs, units.sum(0)
 
 
-class PicturesToUnits(DividedLinear):
-    """The first layer: its units are divided (columns), and every worker sees all pictures."""
+class ImagesToUnits(SplitLinear):
+    """The first layer: its units are divided (columns), and every worker sees all images."""
 
-    weight_dim, function = 0, _PicturesToUnits
+    weight_dim, function = 0, _ImagesToUnits
 
 
-class UnitsToUnits(DividedLinear):
+class UnitsToUnits(SplitLinear):
     """A layer between: its inputs are divided (rows), and its units are added up and dealt out."""
 
     function = _UnitsToUnits
 
 
-class UnitsToPictures(DividedLinear):
-    """The last layer: its inputs are divided (rows), and each worker gets the scores of its pictures. All hold the bias."""
+class UnitsToImages(SplitLinear):
+    """The last layer: its inputs are divided (rows), and each worker gets the scores of its images. All hold the bias."""
 
-    bias_dim, function = -1, _UnitsToPictures
+    bias_dim, function = -1, _UnitsToImages

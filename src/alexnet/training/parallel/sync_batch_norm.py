@@ -1,6 +1,6 @@
-"""Batch normalisation over the pictures of all workers, as one process would normalise the whole batch.
+"""Batch normalisation over the images of all workers, as one process would normalise the whole batch.
 
-PyTorch's own SyncBatchNorm is for cards only, and counts the pictures that merely fill up a worker's share.
+PyTorch's own SyncBatchNorm is for cards only, and counts the images that merely fill up a worker's share.
 """
 
 from typing import Any
@@ -22,9 +22,9 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         if not self.training:
             return super().forward(maps)
         window, positions = self.window, maps.shape[2] * maps.shape[3]
-        here = maps[: max(0, min(len(maps), window.pictures - window.rows.start))]
+        here = maps[: max(0, min(len(maps), window.images - window.rows.start))]
         exact = here if here.dtype == torch.float64 else here.float()
-        count = window.pictures * positions
+        count = window.images * positions
         mean = _total(exact.sum((0, 2, 3))) / count
         variance = _total((exact - _beside(mean)).square().sum((0, 2, 3))) / count
         self._remember(mean.detach(), variance.detach() * count / max(1, count - 1))
@@ -44,18 +44,18 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
 
 
 def share_statistics(model: nn.Module) -> None:
-    """Let every batch normalisation of a model look at the pictures of all workers."""
+    """Let every batch normalisation of a model look at the images of all workers."""
     for module in model.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = SharedBatchNorm2d
 
 
-def _beside(of_maps: Tensor) -> Tensor:
-    return of_maps.view(1, -1, 1, 1)
+def _beside(of_channels: Tensor) -> Tensor:
+    return of_channels.view(1, -1, 1, 1)
 
 
 def _total(mine: Tensor) -> Tensor:
-    """The sum over the workers. Each worker's loss is its own pictures' part, so gradients are summed too."""
+    """The sum over the workers. Each worker's loss is its own images' part, so gradients are summed too."""
     total: Tensor = _Total.apply(mine)
     return total
 

@@ -24,21 +24,21 @@ def summed(mine: Tensor) -> Tensor:
     return total
 
 
-class TalkingConv2d(nn.Conv2d):
+class ExchangingConv2d(nn.Conv2d):
     """One tower's maps of a convolution that sees both: conv3 of the 2012 network."""
 
     def forward(self, images: Tensor) -> Tensor:  # noqa: D102 - told by its class
         return super().forward(gathered(images))
 
 
-class TalkingLinear(nn.Linear):
+class ExchangingLinear(nn.Linear):
     """One tower's units of a fully connected layer that sees both: fc6 and fc7."""
 
     def forward(self, units: Tensor) -> Tensor:  # noqa: D102
         return super().forward(gathered(units))
 
 
-class MeetingLinear(nn.Linear):
+class GatheringLinear(nn.Linear):
     """All units, each from one tower's inputs, added up over the towers: fc8. The bias is in both, and is added once."""
 
     def forward(self, units: Tensor) -> Tensor:  # noqa: D102

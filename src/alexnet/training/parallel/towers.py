@@ -13,10 +13,10 @@ from alexnet.models.networks.architecture import Architecture
 from alexnet.models.networks.layers import ResponseNorm, Window
 from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.network import Network
-from alexnet.runtime.distributed import World
+from alexnet.runtime.distributed import Workers
 from alexnet.training.config import TrainingConfig
 from alexnet.training.parallel.base import Layout
-from alexnet.training.parallel.tower_layers import MeetingLinear, TalkingConv2d, TalkingLinear
+from alexnet.training.parallel.tower_layers import ExchangingConv2d, ExchangingLinear, GatheringLinear
 
 TOWERS = 2
 
@@ -25,9 +25,9 @@ class Towers(Layout):
     """One half of a two-tower network on each of two workers; `model` is changed into this worker's half."""
 
     name = "towers"
-    shares_pictures = False
+    shares_images = False
 
-    def __init__(self, model: NetworkModel, world: World, config: TrainingConfig) -> None:
+    def __init__(self, model: NetworkModel, world: Workers, config: TrainingConfig) -> None:
         super().__init__(model, world)
         self.check(model.network, world, config)
         self.dims = {f"network.{name}": dim for name, dim in _halved(model.network)}
@@ -36,7 +36,7 @@ class Towers(Layout):
         _let_talk(model.network, world.rank)
 
     @classmethod
-    def check(cls, network: Network, world: World, config: TrainingConfig) -> None:
+    def check(cls, network: Network, world: Workers, config: TrainingConfig) -> None:
         """Two workers for two towers that can be parted."""
         _check(network.architecture, world, config)
 
@@ -45,7 +45,7 @@ class Towers(Layout):
         return Window(count, range(count), self.world.rank, TOWERS)
 
 
-def _check(architecture: Architecture, world: World, config: TrainingConfig) -> None:
+def _check(architecture: Architecture, world: Workers, config: TrainingConfig) -> None:
     name = architecture.name
     if world.size != TOWERS:
         raise BadModel(
@@ -89,9 +89,9 @@ def _let_talk(network: Network, tower: int) -> None:
     convolutions = [module for module in network.features.modules() if isinstance(module, nn.Conv2d)]
     linears = [module for module in network.classifier.modules() if isinstance(module, nn.Linear)]
     for place, convolution in enumerate(convolutions):
-        _become_half(convolution, TalkingConv2d if place else nn.Conv2d)
+        _become_half(convolution, ExchangingConv2d if place else nn.Conv2d)
     for linear in linears:
-        linear.__class__ = MeetingLinear if linear is linears[-1] else TalkingLinear
+        linear.__class__ = GatheringLinear if linear is linears[-1] else ExchangingLinear
     for norm in network.features.modules():
         if isinstance(norm, ResponseNorm):
             norm.band = norm.band.chunk(TOWERS, 0)[tower].chunk(TOWERS, 1)[tower].contiguous()

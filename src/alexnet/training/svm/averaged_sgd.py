@@ -1,6 +1,6 @@
 """Averaged mini-batch SGD on all columns at once, which stops early on purpose (Polyak, Juditsky 1992; Bottou 2010).
 
-Long features outnumber the pictures, and the optimum of the squared hinge fits the pictures' accidents as well. A few passes with momentum,
+Long features outnumber the images, and the optimum of the squared hinge fits the images' accidents as well. A few passes with momentum,
 at a rate that falls to 0, end before that, and the average of the last steps has less of their noise. The gap is measured once, at the end:
 it is true, and may be large. Knows no classes and no validation.
 """
@@ -27,7 +27,7 @@ def average(problem: Problem, *, passes: int, batch_size: int, seed: int) -> tup
 
     A column gets the same weights alone and among others.
     """
-    course = _Course(problem, batch_size, np.random.default_rng(seed))
+    course = _AveragedSGD(problem, batch_size, np.random.default_rng(seed))
     steps = passes * course.batches
     for number, which in enumerate(which for _ in range(passes) for which in course.order()):
         problem.interruption()
@@ -37,7 +37,7 @@ def average(problem: Problem, *, passes: int, batch_size: int, seed: int) -> tup
     return found, certify(problem, found), passes
 
 
-class _Course:
+class _AveragedSGD:
     """Weights (K, D + 1) that minimise |w|^2 / (2 C n) + the mean squared hinge, the objective divided by C n.
 
     The weights lie column by column: products of few rows with many values are twice as fast so.

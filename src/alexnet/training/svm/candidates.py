@@ -1,4 +1,4 @@
-"""Machines on training pictures for one value of C after another, each with its errors and its gap. Chooses nothing."""
+"""Machines on training images for one value of C after another, each with its errors and its gap. Chooses nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -56,14 +56,14 @@ class Task:
     should_stop: Callable[[], bool]
 
     def narrowed(self, training: FeatureSet, strength: float, gamma: float | None) -> "Task":
-        """The same on other training pictures, with one value of C and one gamma."""
+        """The same on other training images, with one value of C and one gamma."""
         config = replace(self.config, strengths=repr(strength))
         return replace(self, training=training, config=config, gamma=self.gamma if gamma is None else gamma)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A machine, and its scores of the validation pictures; passes: over the features, 0 for an exact kernel; method: of a linear one."""
+    """A machine, and its scores of the validation images; passes: over the features, 0 for an exact kernel; method: of a linear one."""
 
     trial: Trial
     machine: LinearMachine | KernelMachine

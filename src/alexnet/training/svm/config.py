@@ -14,7 +14,7 @@ MethodChoice = Literal["auto", "descent", "dual", "primal"]
 LINEAR_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # for features of mean squared norm 1
 DESCENT_STRENGTHS = (0.3, 3.0)  # of long features that are fitted by descent, which stops before larger values tell
 LONG_STRENGTHS = (0.1, 0.3, 1.0)  # of long features in the dual, where every further one costs
-LONG_STRENGTHS_FEW = (0.3, 1.0, 3.0)  # the same for fewer than MANY pictures: the best C falls as the sum of losses grows
+LONG_STRENGTHS_FEW = (0.3, 1.0, 3.0)  # the same for fewer than MANY images: the best C falls as the sum of losses grows
 MANY = 20_000
 SHORT_PASSES, LONG_PASSES = 60, 8  # further ones narrow the gap and leave the errors as they are
 LONG_VISITS = 200_000  # of rows at least: small sets get more passes
@@ -25,18 +25,18 @@ KERNEL_STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SolverConfig:
-    """Every number of a convex fit; strengths are values of C, the weight of the pictures' losses against the margin's width."""
+    """Every number of a convex fit; strengths are values of C, the weight of the images' losses against the margin's width."""
 
     kernel: KernelChoice = ""  # "": the system's own
     map: MapChoice = "auto"  # exact: the kernel matrix; explicit: a feature map and a linear machine; auto: exact up to exact_limit
-    exact_limit: int = 10_000  # pictures to train on; the matrix grows with their square
+    exact_limit: int = 10_000  # images to train on; the matrix grows with their square
     method: MethodChoice = "auto"  # of the linear machine; auto: primal for short features, descent for long ones
-    refit: bool = True  # once C is chosen, fit again on training and validation pictures together; the errors told stay the first fit's
+    refit: bool = True  # once C is chosen, fit again on training and validation images together; the errors told stay the first fit's
     strengths: str = ""  # values of C that are tried, as "0.1,1,10"; "": the machine's own list
     gamma: float = 0.0  # of rbf and chi2; 0: from the spread of the features, and half and twice of it where the machine is exact
     epochs: int = 0  # passes over the features, of primal and dual at most, of descent exactly; 0: 60 (primal), 8 or more (dual), 6 or more
     tolerance: float = 0.05  # relative duality gap at which a linear machine is done, in the primal and in the dual
-    batch_size: int = 128  # pictures of a step of descent, or whose dual variables are solved together
+    batch_size: int = 128  # images of a step of descent, or whose dual variables are solved together
     components: int = 2_000  # of the explicit map of rbf and intersection
 
     def __post_init__(self) -> None:

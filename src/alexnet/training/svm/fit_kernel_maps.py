@@ -9,7 +9,7 @@ from alexnet.models.handcrafted.kernel_maps import Chi2Map, NystroemMap
 from alexnet.models.handcrafted.kernels import chi2_distances, kernel_matrix
 from alexnet.training.svm.config import SolverConfig
 
-WIDTH_ROWS, DISTANCE_ROWS = 10_000, 500  # pictures that gamma is taken from: their values, or all their distances
+WIDTH_ROWS, DISTANCE_ROWS = 10_000, 500  # images that gamma is taken from: their values, or all their distances
 SMALLEST_EIGENVALUE = 1e-6  # of the largest: what lies below would blow up the rounding of single precision
 
 

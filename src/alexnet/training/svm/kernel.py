@@ -16,14 +16,14 @@ from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.rows import FeatureSet
 
 ROWS_AT_A_TIME = 1_024
-MOST_PICTURES = 50_000  # libsvm needs hours for more
+MOST_IMAGES = 50_000  # libsvm needs hours for more
 MEMORY_MARGIN = 1.25  # of the matrix: libsvm's cache, and the columns of the support vectors
 CACHE_MB = 500
 
 
 @dataclass(frozen=True, slots=True)
 class KernelFit:
-    """A machine for one C; primal and dual are sums over the pairs of classes, margins (n, pairs) those of the training pictures."""
+    """A machine for one C; primal and dual are sums over the pairs of classes, margins (n, pairs) those of the training images."""
 
     strength: float
     machine: KernelMachine
@@ -38,7 +38,7 @@ class KernelFit:
 
 
 def check_kernel_size(n: int, config: SolverConfig) -> None:
-    """Raise BadDataset where an exact kernel machine was asked for and n training pictures are too many for it."""
+    """Raise BadDataset where an exact kernel machine was asked for and n training images are too many for it."""
     if config.map != "exact":
         return
     needed, free = MEMORY_MARGIN * 8 * n * n, available_bytes()
@@ -48,15 +48,15 @@ def check_kernel_size(n: int, config: SolverConfig) -> None:
             f"An exact kernel machine on {n:,} training pictures needs {needed / 1e9:,.1f} GB for its kernel matrix, "
             f"and {free / 1e9:,.1f} GB are free. {instead}"
         )
-    if n > MOST_PICTURES:
+    if n > MOST_IMAGES:
         raise BadDataset(
             f"An exact kernel machine on {n:,} training pictures would take hours (its kernel matrix has {8e-9 * n * n:,.1f} GB); "
-            f"{MOST_PICTURES:,} are the most. {instead}"
+            f"{MOST_IMAGES:,} are the most. {instead}"
         )
 
 
 class KernelProblem:
-    """Training pictures with their kernel matrix, float64 (n, n), ready to be solved for one C after another."""
+    """Training images with their kernel matrix, float64 (n, n), ready to be solved for one C after another."""
 
     def __init__(self, training: FeatureSet, *, classes: int, kernel: str, gamma: float, device: torch.device) -> None:
         self.classes, self.kernel, self.gamma = classes, kernel, gamma
@@ -112,7 +112,7 @@ def pair_objectives(
     intercepts: NDArray[np.float64],
     strength: float,
 ) -> tuple[float, float]:
-    """Primal and dual objective, summed over the pairs: each is a machine of its own, |w|^2 / 2 + C sum hinge, on two classes' pictures."""
+    """Primal and dual objective, summed over the pairs: each is a machine of its own, |w|^2 / 2 + C sum hinge, on two classes' images."""
     energy = (coefficients * (margins[support] - intercepts)).sum() / 2
     loss = 0.0
     for pair, (first, second) in enumerate(zip(*np.triu_indices(int(owners.max()) + 1, 1), strict=True)):

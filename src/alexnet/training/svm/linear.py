@@ -50,7 +50,7 @@ def fit_linear(
 ) -> list[LinearFit]:
     """One against the rest with the squared hinge, for each C; raises Interrupted when `should_stop` answers true.
 
-    Short features are solved in the primal; long ones by descent, which stops early, or in the dual: where pictures outnumber values, dual
+    Short features are solved in the primal; long ones by descent, which stops early, or in the dual: where images outnumber values, dual
     variables are many and entangled. Raises BadRecipe where the primal's matrix would be too large.
     """
     problem, method = one_against_rest(rows, labels, classes, strengths, should_stop), config.method_for(rows.inputs)

@@ -1,4 +1,4 @@
-"""Fits a machine for every C, and chooses by the validation pictures alone. Knows nothing of pictures and descriptors."""
+"""Fits a machine for every C, and chooses by the validation images alone. Knows nothing of images and descriptors."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from alexnet.training.svm.fit_kernel_maps import kernel_width
 from alexnet.training.svm.kernel import check_kernel_size
 from alexnet.training.svm.rows import FeatureSet
 
-LARGEST_LOG_SCALE = 10.0  # where the validation pictures are told apart without an error, no scale is large enough
+LARGEST_LOG_SCALE = 10.0  # where the validation images are told apart without an error, no scale is large enough
 GAMMA_FACTORS = (0.5, 2.0)  # of the usual gamma, tried besides at the best C
 
 
@@ -27,7 +27,7 @@ class Choice:
     """The machine with the lowest validation error, its scores scaled so that their softmax is calibrated; primal and dual before that.
 
     gamma: None where the kernel has none. method, passes: of the linear machine; "" and 0 for an exact kernel. refitted: whether the
-    machine, with its objectives, is that of training and validation pictures together; errors and the scale are of the fit before.
+    machine, with its objectives, is that of training and validation images together; errors and the scale are of the fit before.
     """
 
     machine: LinearMachine | KernelMachine
@@ -61,7 +61,7 @@ def choose(  # noqa: PLR0913  # whatever decides the machine
 ) -> Choice:
     """The best machine of all values of C by validation error; of equals the smallest C, which has the widest margin.
 
-    kernel: the system's; `config.kernel` goes before it. together: training and validation pictures, on which the machine is fitted again
+    kernel: the system's; `config.kernel` goes before it. together: training and validation images, on which the machine is fitted again
     if `config.refit` says so. Raises Interrupted when `should_stop` answers true, BadDataset where an exact kernel machine does not fit.
     """
     started, kernel = time.monotonic(), config.kernel or kernel
@@ -103,7 +103,7 @@ def choose(  # noqa: PLR0913  # whatever decides the machine
 
 
 def is_exact(kernel: str, n: int, config: SolverConfig) -> bool:
-    """Whether n training pictures are fitted with their kernel matrix; a linear kernel never needs it."""
+    """Whether n training images are fitted with their kernel matrix; a linear kernel never needs it."""
     kernel = config.kernel or kernel
     return kernel != "linear" and (config.map == "exact" or (config.map == "auto" and n <= config.exact_limit))
 
@@ -165,7 +165,7 @@ def _other_gammas(task: Task, best: Candidate) -> Iterator[Candidate]:
 
 
 def _again(task: Task, best: Candidate, scale: float, together: FeatureSet, tell: Callable[[str], None]) -> Candidate:
-    """The same machine fitted on training and validation pictures together, with the scale of the one before."""
+    """The same machine fitted on training and validation images together, with the scale of the one before."""
     tell(f"Fitting C {best.trial.strength:g} again on all {len(together):,} training and validation pictures ...")
     (found,) = candidates(task.narrowed(together, best.trial.strength, best.trial.gamma))
     _multiply(found.machine, scale)

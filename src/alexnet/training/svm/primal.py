@@ -1,6 +1,6 @@
 """Accelerated gradient steps on all columns at once, each measured by the features' own second moments.
 
-The squared hinge's curvature is never above I + 2 C X'X. A gradient divided by that matrix is a Newton step in which all pictures count,
+The squared hinge's curvature is never above I + 2 C X'X. A gradient divided by that matrix is a Newton step in which all images count,
 and Nesterov's extrapolation makes up for those that do not: some ten passes, whatever the scale of the features. The matrix is factored
 once for each C, so this is for features of a few thousand values at most. Knows no classes and no validation.
 """

@@ -1,4 +1,4 @@
-"""Feature vectors of pictures in half precision, read in slices: the set may be larger than memory. Knows no descriptor."""
+"""Feature vectors of images in half precision, read in slices: the set may be larger than memory. Knows no descriptor."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ FEWEST_ROWS = 64  # a product of fewer rows waits for memory
 
 @dataclass(frozen=True, slots=True)
 class FeatureSet:
-    """One vector and one class number a picture: float16 (n, D), an array or a memory map, and int64 (n,)."""
+    """One vector and one class number an image: float16 (n, D), an array or a memory map, and int64 (n,)."""
 
     vectors: NDArray[np.float16]
     labels: NDArray[np.int64]
