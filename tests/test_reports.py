@@ -155,7 +155,7 @@ def test_what_is_no_finished_run_is_refused_with_what_to_do(run: Path, tmp_path:
     assert "an earlier version made it, and kept no report.json" in message
     assert f"measured anew: alexnet evaluate '{run}'" in message
     (run / "result.json").unlink()
-    assert f"has not ended, and has no report yet. Go on with: alexnet train --out '{run}' --resume" in refused(run)
+    assert f"has not ended, and has no report yet. Resume with: alexnet train --out '{run}' --resume" in refused(run)
     with pytest.raises(BadRun, match="Name at least one run"):
         report_runs([])
 
@@ -167,7 +167,7 @@ def test_a_comparison_shares_no_page_and_one_that_has_not_ended_is_gone_on_with(
     (comparison / "comparison.json").write_text(json.dumps(asked), "utf-8")
     with pytest.raises(BadRun, match=rf"is a comparison, which has a page of its own: alexnet report {comparison}"):
         report_runs([run, comparison])
-    assert f"Go on with: alexnet compare 'my pets' --out {comparison}" in refused(comparison)
+    assert f"Resume with: alexnet compare 'my pets' --out {comparison}" in refused(comparison)
     (comparison / "result.json").write_text('{"data": "my pets"}', "utf-8")
     assert "was made by an earlier version, which kept less" in refused(comparison)
     (comparison / "result.json").write_text('{"environment": {}, "pairs": 3}', "utf-8")

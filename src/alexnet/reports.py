@@ -39,7 +39,7 @@ def run_report(path: Path) -> RunReport:
     """What the page of a finished run shows; raises BadRun for a run that has not ended, or that kept nothing for its page."""
     folder = RunFolder(path)
     if folder.finished() is None:
-        raise BadRun(f"{path} has not ended, and has no report yet. Go on with: {_command('train', '--out', path, '--resume')}")
+        raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {_command('train', '--out', path, '--resume')}")
     if not folder.kept_report.exists():
         raise BadRun(
             f"{path} has ended, but an earlier version made it, and kept no {folder.kept_report.name} to make the page from. "
@@ -54,7 +54,7 @@ def read_comparison(path: Path) -> Comparison:
     words = load_comparison_request(folder.words)
     again = _command("compare", words.data if words else "DATA", "--out", path)
     if not folder.result.exists():
-        raise BadRun(f"{path} has not ended, and has no report yet. Go on with: {again}")
+        raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {again}")
     try:
         values = parsed(folder.result)
         if "environment" not in values:
@@ -70,7 +70,7 @@ def read_study(path: Path) -> StudyReport:
     request = load_study_request(folder.request)
     again = _command("study", request.data if request else "DATA", "--out", path)
     if not folder.result.exists():
-        raise BadRun(f"{path} has not ended, and has no report yet. Go on with: {again}")
+        raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {again}")
     try:
         return StudyReport.from_json(parsed(folder.result))
     except (OSError, ValueError) as error:

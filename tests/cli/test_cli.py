@@ -65,7 +65,7 @@ def test_a_run_folder_holds_what_the_design_says(digits_run: Path, digits_folder
             "result.json",
             "report.html",
             "report.json",
-            "answers.csv",
+            "predictions.csv",
             "baseline.json",
         ),
         *("checkpoints/last.safetensors", "checkpoints/best.safetensors", "model/model.safetensors", "model/model.json"),

@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from alexnet.errors import BadRun
 from alexnet.evaluation.metrics import error_interval
 from alexnet.evaluation.paired_test import Paired, paired_test, pooled_error
-from alexnet.runs.answers import read_answers
+from alexnet.runs.predictions import read_predictions
 
 Answers = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
@@ -124,11 +124,11 @@ def test_pooled_error_is_as_sure_as_its_different_images() -> None:
 
 
 def test_answers_are_read_in_their_order(tmp_path: Path) -> None:
-    path = tmp_path / "answers.csv"
+    path = tmp_path / "predictions.csv"
     rows = [("b/1, 2.png", "b", "b", "0.9"), ('a/"x"\n.png', "a", "b", "0.5"), ("café 猫.png", "a", "a", "0.7")]
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("file", "class", "predicted", "probability"), *rows])
-    assert list(read_answers(path).items()) == [(rows[0][0], False), (rows[1][0], True), (rows[2][0], False)]
+    assert list(read_predictions(path).items()) == [(rows[0][0], False), (rows[1][0], True), (rows[2][0], False)]
 
 
 @pytest.mark.parametrize(
@@ -141,10 +141,10 @@ def test_answers_are_read_in_their_order(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_answers_say_what_to_do(tmp_path: Path, content: bytes | None, reason: str) -> None:
-    path = tmp_path / "lenet-1-0" / "answers.csv"
+    path = tmp_path / "lenet-1-0" / "predictions.csv"
     path.parent.mkdir()
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(BadRun, match=reason) as refused:
-        read_answers(path)
+        read_predictions(path)
     assert f"delete {path.parent} and start the same command again" in str(refused.value)

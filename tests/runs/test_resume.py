@@ -118,7 +118,7 @@ def test_stopped_at_a_step(uninterrupted: Path, digits_folder: Path, tmp_path: P
     run = tmp_path / "run"
     with pytest.raises(AlexNetError, match=f"Stopped after step {step}; nothing is lost") as stopped:
         fresh(digits_folder, run, stop_after=step)
-    assert stopped.value.__notes__ == [f"Go on with: alexnet train --out {run} --resume"]
+    assert stopped.value.__notes__ == [f"Resume with: alexnet train --out {run} --resume"]
     assert not (run / "model").exists()
     train(digits_folder, out=run, resume=True)
     assert same(uninterrupted, run)
@@ -239,7 +239,7 @@ def test_signals_end_the_run(
     assert "Traceback" not in said
     lines = said.splitlines()
     assert lines[-2].startswith(first_word)
-    assert lines[-1] == f"Go on with: {shlex.join(['alexnet', 'train', '--out', str(run), '--resume'])}"
+    assert lines[-1] == f"Resume with: {shlex.join(['alexnet', 'train', '--out', str(run), '--resume'])}"
     assert main(shlex.split(lines[-1].partition(": ")[2])[1:]) == 0
     assert same(uninterrupted, run)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from alexnet.comparison.cells import Kind
 from alexnet.comparison.crossing import Crossing
 from alexnet.comparison.recommendation import Choice
 from alexnet.comparison.request import ComparisonRequest
@@ -15,6 +14,7 @@ from alexnet.errors import BadRecipe
 from alexnet.evaluation.paired_test import Paired
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import seconds_of
+from alexnet.models.kinds import KindName
 from alexnet.storage.records import typed
 
 
@@ -27,7 +27,7 @@ class CellResult:
     """
 
     model: str
-    kind: Kind
+    kind: KindName
     fraction: float
     seed: int
     n_train: int | None = None
@@ -54,7 +54,7 @@ class SystemResult:
     """
 
     model: str
-    kind: Kind
+    kind: KindName
     fraction: float
     images_per_class: float
     error: float

@@ -93,8 +93,10 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)")
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def seconds_of(duration: str) -> float:
-    """Seconds of a duration written as 90s, 10m or 1h30m; raises BadRecipe."""
+def seconds_of(duration: str | float) -> float:
+    """Seconds of a duration written as 90s, 10m or 1h30m, or of a number of them; raises BadRecipe."""
+    if not isinstance(duration, str):
+        duration = f"{duration:f}s"
     parts = DURATION.findall(duration)
     if not parts or DURATION.sub("", duration).strip():
         raise BadRecipe(f"'{duration}' is no duration; write 90s, 10m, 2h or 1h30m.")

@@ -15,9 +15,6 @@ from alexnet.models.networks.architecture import NetworkChoices
 FORMAT = 1
 
 
-FROZEN = "+svm"  # after a network's name: its last hidden layer under another machine
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelCard:
     """What `model.json` says: enough to build the model again and to know what it is worth.
@@ -44,7 +41,7 @@ def model_folder(path: Path) -> Path:
             return folder
     if (path / "recipe.toml").is_file():
         command = shlex.join(["alexnet", "train", "--out", str(path), "--resume"])
-        raise BadRun(f"{path} holds a training that has not finished; go on with: {command}")
+        raise BadRun(f"{path} holds a training that has not finished; resume with: {command}")
     raise BadRun(
         f"{path} holds no trained model (model/model.json and model/model.safetensors); give the folder that `alexnet train --out` wrote."
     )

@@ -1,19 +1,17 @@
 """An image size for a time budget: measured on a few steps, before the images are read at that size."""
 
-import json
 import time
-from collections.abc import Sequence
 
 import torch
 
+from alexnet.data.dataset import Dataset
 from alexnet.data.preprocess import Preprocess
 from alexnet.inference.build import build_model
+from alexnet.recipes.networks import macs_of, resized
 from alexnet.recipes.recipe import Recipe
-from alexnet.recipes.resolve import Plan, layers_of, resized
-from alexnet.runs.folder import Run
 from alexnet.runtime.device import choose_precision
-from alexnet.runtime.events import Message
-from alexnet.storage.files import read_object
+from alexnet.runtime.distributed import ALONE, Workers
+from alexnet.runtime.events import Listener, Message, silent
 from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
 
@@ -22,37 +20,27 @@ WANTED_EPOCHS = 15  # a larger image is worth it only if each is seen about so o
 STEPS = 3
 
 
-def planned_size(planned: Plan, run: Run) -> Recipe:
-    """The run's recipe with the largest image size that leaves about 15 epochs in the budget, or the smallest size."""
-    recipe, native = planned.recipe, planned.recipe.preprocess.image_size
+def affordable_size(recipe: Recipe, dataset: Dataset, device: torch.device, *, world: Workers = ALONE, listen: Listener = silent) -> int:
+    """The largest image size in pixels that leaves about 15 epochs in the recipe's budget, or the smallest size.
+
+    Without a budget, and for networks made for small images, the recipe's own. One worker's clock decides for all.
+    """
+    native = recipe.preprocess.image_size
     if not recipe.training.budget_seconds or native < SIZES[-1]:
-        return recipe
-    if run.folder.plan.exists():  # a resumed run keeps its size, whether it was asked for or measured
-        return resized(recipe, int(read_object(run.folder.plan, ("image_size",))["image_size"]))
-    size = native if planned.size_was_asked else _largest_affordable(recipe, run, [size for size in SIZES if size <= native])
-    size = int(run.world.from_first(size)[0])  # one worker's clock decides for all
-    run.folder.write(run.folder.plan, json.dumps({"image_size": size}))
-    return resized(recipe, size) if size != native else recipe
+        return native
+    sizes, classes = [size for size in SIZES if size <= native], len(dataset.classes)
+    images = max(1, sum(1 for item in dataset.items if item.split in (None, "train")))
+    smallest = resized(recipe, sizes[-1])
+    seconds = _seconds_per_image(smallest, classes, device) / macs_of(smallest, classes)  # of one multiply-accumulate
+    budget = recipe.training.budget_seconds * world.size
 
+    def epochs(size: int) -> float:
+        return budget / (images * seconds * macs_of(resized(recipe, size), classes))
 
-def _largest_affordable(recipe: Recipe, run: Run, sizes: Sequence[int]) -> int:
-    classes, images = len(run.dataset.classes), _training_images(run)
-    seconds = _seconds_per_image(resized(recipe, sizes[-1]), classes, run.device)
-    macs = {size: _macs(resized(recipe, size), classes) for size in sizes}
-    for size in sizes:
-        epochs = recipe.training.budget_seconds * run.world.size / (images * seconds * macs[size] / macs[sizes[-1]])
-        if epochs >= WANTED_EPOCHS or size == sizes[-1]:
-            run.listen(Message(f"Pictures of {size} px: about {epochs:.1f} epochs of {images:,} pictures fit the budget."))
-            return size
-    return sizes[-1]
-
-
-def _training_images(run: Run) -> int:
-    return max(1, sum(1 for item in run.dataset.items if item.split in (None, "train")))
-
-
-def _macs(recipe: Recipe, classes: int) -> int:
-    return sum(layer.macs for layer in layers_of(recipe, classes))
+    chosen = next((size for size in sizes if epochs(size) >= WANTED_EPOCHS), sizes[-1])
+    chosen = int(world.from_first(chosen)[0])
+    listen(Message(f"Pictures of {chosen} px: about {epochs(chosen):.1f} epochs of {images:,} pictures fit the budget."))
+    return chosen
 
 
 def _seconds_per_image(recipe: Recipe, classes: int, device: torch.device) -> float:

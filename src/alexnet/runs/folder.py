@@ -2,21 +2,16 @@
 
 import csv
 import json
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from alexnet.data.curation.splits import Splits
 from alexnet.data.dataset import SPLIT_NAMES, Dataset
 from alexnet.errors import BadRun
+from alexnet.recipes.networks import resized
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import differences, from_toml, to_toml
-from alexnet.runtime.distributed import ALONE, Workers
-from alexnet.runtime.events import Listener
 from alexnet.storage.files import read_object, write_atomically
 
 RESULT_KEYS = ("run", "model", "recipe", "epochs", "seconds", "validation_error", "test_error")
@@ -34,9 +29,9 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.features = path / "features"  # of a hand-crafted system, until its machine is fitted
         self.baseline = path / "baseline.json"
-        self.answers = path / "answers.csv"
+        self.predictions = path / "predictions.csv"
         self.model = path / "model"
-        self.plan = path / "plan.json"  # what a time budget decided
+        self.plan = path / "plan.json"  # of earlier versions: the image size that a time budget decided on
         self.result = path / "result.json"
         self.report = path / "report.html"
         self.kept_report = path / "report.json"  # everything that the report shows
@@ -58,12 +53,21 @@ class RunFolder:
 
     def _find_again(self, recipe: Recipe, resume: bool) -> None:
         if not resume:
-            raise BadRun(f"{self.path} already holds a run. Add --resume to go on with it, or choose another --out.")
-        different = differences(from_toml(self.recipe), recipe)
+            raise BadRun(f"{self.path} already holds a run. Add --resume to resume it, or choose another --out.")
+        different = differences(self.started() or recipe, recipe)
         if different:
             lines = "\n  ".join(different)
             what = f"{self.path} was started with another recipe (then / now):\n  {lines}"
             raise BadRun(f"{what}\nResume with the same options, or choose another --out.")
+
+    def started(self) -> Recipe | None:
+        """The recipe of the run that was started here, as it was decided then; None where there is none."""
+        if not self.recipe.exists():
+            return None
+        recipe = from_toml(self.recipe)
+        if not self.plan.exists():
+            return recipe
+        return resized(recipe, int(read_object(self.plan, ("image_size",))["image_size"]))
 
     def write_history(self, rows: Iterable[Mapping[str, float]]) -> None:
         """One JSON object per epoch and line."""
@@ -100,20 +104,3 @@ class RunFolder:
     def read_splits(self, dataset: Dataset) -> Splits:
         """The run's own split of its images; raises BadRun when the file is damaged, BadDataset when images are gone."""
         return Splits.from_json(dataset, read_object(self.splits, SPLIT_NAMES))
-
-
-@dataclass(slots=True)
-class Run:
-    """A run in progress: what its steps hand to each other."""
-
-    folder: RunFolder
-    recipe: Recipe
-    reason: str  # why this model
-    dataset: Dataset
-    device: torch.device
-    listen: Listener
-    should_stop: Callable[[], bool]
-    splits: Path | None = None  # a splits.json to use instead of one of our own; the recipe's fraction is taken of it
-    started: float = field(default_factory=time.monotonic)
-    world: Workers = ALONE
-    layout: str = "alone"  # how the network is spread over the workers

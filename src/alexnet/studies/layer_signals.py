@@ -13,7 +13,6 @@ from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.models.networks.model import NetworkModel
-from alexnet.runs.folder import Run
 
 IMAGES = 128  # one batch of the paper's size
 
@@ -27,13 +26,13 @@ class Signals:
     seconds: float = 0.0
 
 
-def signals_of(model: NetworkModel, run: Run, store: ImageStore, splits: Splits) -> Signals:
+def signals_of(model: NetworkModel, device: torch.device, store: ImageStore, splits: Splits) -> Signals:
     """Of some training images, spread evenly. What a layer gives is taken behind its nonlinearity, normalisation and pooling."""
     indices = splits.train[:: -(-len(splits.train) // IMAGES)]
-    images = centre_crop(next(store.stream([indices])), model.image_size).to(run.device)
+    images = centre_crop(next(store.stream([indices])), model.image_size).to(device)
     given, hooks = _watched(model.network)
     model.eval()  # dropout would make another network of it
-    loss = functional.cross_entropy(model(images), store.labels[torch.tensor(indices)].to(run.device))
+    loss = functional.cross_entropy(model(images), store.labels[torch.tensor(indices)].to(device))
     loss.backward()
     for hook in hooks:
         hook.remove()

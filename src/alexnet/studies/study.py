@@ -78,7 +78,7 @@ def _studied(course: StudyState, lang: Lang) -> StudyReport:
         arms = _arms(course)
         return _conclude(course, arms, run_all(course, arms), lang)
     except (KeyboardInterrupt, Interrupted) as stop:
-        stop.add_note(f"Go on with: {shlex.join(['alexnet', 'study', course.request.data, '--out', str(course.folder.path)])}")
+        stop.add_note(f"Resume with: {shlex.join(['alexnet', 'study', course.request.data, '--out', str(course.folder.path)])}")
         raise
 
 

@@ -17,7 +17,6 @@ from rich.table import Table
 from tests.runs.digit_systems import MACHINES, Trainings
 
 from alexnet.cli.tables import comparison_tables
-from alexnet.comparison.compare import compare
 from alexnet.comparison.report.page import comparison_page
 from alexnet.comparison.report.view import CompareView, points, said_again
 from alexnet.comparison.results import Comparison
@@ -64,8 +63,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """All stand-ins, three amounts, two seeds; one cell has failed."""
     trainings = Trainings(failing=("raw-svm",))
     out = tmp_path_factory.mktemp("compare") / "digits ü"
-    models, makers = ",".join(MACHINES), {"run_cell": trainings.train, "fit_linear_probe": trainings.freeze}
-    return compare("digits", models=models, fractions="0.02,0.2,1", seeds=2, out=out, **makers)  # type: ignore[arg-type]  # of two types
+    return trainings.compare(out=out, models=",".join(MACHINES), fractions="0.02,0.2,1", seeds=2)
 
 
 @pytest.fixture(scope="module")

@@ -288,7 +288,7 @@ def begun(photos: Path, out: Path) -> Path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"size": 64}, r"begun with another size \(32 then, 64 now\)\. Give the same command to go on with it, or delete it to begin anew"),
+        ({"size": 64}, r"begun with another size \(32 then, 64 now\)\. Rerun the same command to resume it, or delete it to start again"),
         ({"quality": 80}, r"begun with another quality \(90 then, 80 now\)"),
     ],
 )

@@ -7,19 +7,20 @@ Knows nothing of splits, epochs and augmentation.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from alexnet.data.array_dataset import ArrayDataset
 from alexnet.data.curation.scan import UNREADABLE_SHARE, Progress, survey
 from alexnet.data.dataset import Dataset
 from alexnet.data.fingerprints import Fingerprints, Skipped, Survey
-from alexnet.data.item_table import ItemTable
 from alexnet.data.pipeline.shared_memory import can_share, together
 from alexnet.data.preprocess import Fit
 from alexnet.data.sources.folder import LAYOUT
@@ -41,13 +42,15 @@ class ImageStore:
     def __init__(self, dataset: Dataset, size: int, how: Fit, *, workers: int, squares: Tensor | None, survey: Survey) -> None:
         self.dataset, self.size, self.how, self.workers = dataset, size, how, workers
         self.squares = squares
-        items = dataset.items
-        labels = items.labels if isinstance(items, ItemTable) else [item.label for item in items]
-        self.labels = torch.as_tensor(labels, dtype=torch.int64)
+        self.labels = torch.as_tensor(dataset.labels, dtype=torch.int64)
         self.readable: tuple[int, ...] = survey.readable
         self.skipped: tuple[Skipped, ...] = survey.skipped
         self.fingerprints: Fingerprints = survey.fingerprints
         self.native: Tensor = torch.from_numpy(survey.native)
+
+    def labels_of(self, indices: Sequence[int]) -> NDArray[np.int64]:
+        """int64 (n,), the class numbers of images."""
+        return np.asarray(self.labels[torch.tensor(indices, dtype=torch.int64)].numpy(), dtype=np.int64)
 
     @property
     def in_memory(self) -> bool:
@@ -137,11 +140,9 @@ class _Squares(TorchDataset[Tensor]):
         self.dataset, self.size, self.how = dataset, size, how
 
     def __getitems__(self, indices: list[int]) -> Tensor | UnreadableImage:
-        if isinstance(self.dataset, ArrayDataset):
-            return self.dataset.squares(indices, self.size, self.how).contiguous()
         try:
-            with one_torch_thread():
-                return torch.stack([self.dataset.fitted(index, self.size, self.how)[0] for index in indices])
+            with nullcontext() if self.dataset.is_decoded else one_torch_thread():
+                return self.dataset.squares(indices, self.size, self.how).contiguous()
         except UnreadableImage as problem:
             return problem  # returned, since torch cannot carry an error with two arguments over to us
 
