@@ -170,7 +170,7 @@ class Comparison:
             "words": {name: values.get(name) for name in ("models", "fractions", "seeds", "budget")} | {"data": values.get("data")},
             "pairs": [{**pair, "test": pair} for pair in pairs],
         }
-        read = convert(Comparison, {**values, **parts}, "the comparison")
+        read = convert(Comparison, {**values, **parts})
         _check(read)
         return read
 

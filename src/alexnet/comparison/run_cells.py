@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from alexnet.comparison.cells import LEAST_SECONDS, Cell, kind_of, seconds_for
 from alexnet.comparison.request import ComparisonRequest
@@ -17,7 +16,7 @@ from alexnet.i18n.units import duration
 from alexnet.runs.answers import read_answers
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.prepare import share_splits
-from alexnet.runs.result import Result, result_from_json
+from alexnet.runs.result import Result
 from alexnet.runtime.events import Listener, Message
 from alexnet.runtime.machine import processors
 
@@ -75,7 +74,7 @@ def run_cells(work: ComparisonState) -> None:
         if work.should_stop():
             raise Interrupted(f"Stopped before cell {number} of {len(cells)}; nothing is lost.")
         if cell in finished:
-            work.results[cell] = _kept(work, cell, finished[cell])
+            work.results[cell] = _cell_result(work, cell, finished[cell])
             continue
         work.listen(Message(f"Cell {number} of {len(cells)}: {cell.words}{_expected(work, cell)}"))
         remaining = [one for one in cells[number:] if one not in finished]
@@ -112,10 +111,10 @@ def _own_seconds(work: ComparisonState, cell: Cell) -> float:
     return seconds - (work.results[cell.network].train_seconds or 0.0) if kind_of(cell.model) == "frozen" else seconds
 
 
-def _seconds_alone(cell: Cell, finished: Mapping[Cell, Mapping[str, Any]]) -> float:
+def _seconds_alone(cell: Cell, finished: Mapping[Cell, Result]) -> float:
     """The same of a cell that an earlier start has finished."""
     network = finished.get(cell.network) if kind_of(cell.model) == "frozen" else None
-    return float(finished[cell]["seconds"]) - (float(network["seconds"]) if network else 0.0)
+    return finished[cell].seconds - (network.seconds if network else 0.0)
 
 
 def _run_cell(work: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> CellResult:
@@ -181,10 +180,6 @@ def _frozen(work: ComparisonState, cell: Cell) -> Result:
         listen=work.listen,
         should_stop=work.should_stop,
     )
-
-
-def _kept(work: ComparisonState, cell: Cell, done: Mapping[str, Any]) -> CellResult:
-    return _cell_result(work, cell, result_from_json(done))
 
 
 def _cell_result(work: ComparisonState, cell: Cell, result: Result) -> CellResult:

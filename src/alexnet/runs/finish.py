@@ -24,15 +24,15 @@ from alexnet.recipes.toml import fields_of
 from alexnet.runs.answers import answers_csv
 from alexnet.runs.baseline import Baseline
 from alexnet.runs.environment import environment, versions
-from alexnet.runs.folder import RESULT_KEYS, Run
+from alexnet.runs.folder import Run
 from alexnet.runs.report.page import write_report
 from alexnet.runs.report.published import published_numbers
 from alexnet.runs.report.record import Mistake, RunReport
 from alexnet.runs.report.record_json import report_text
-from alexnet.runs.result import FitResult, Result, result_from_json
+from alexnet.runs.result import FitResult, Result, read_result
 from alexnet.runtime.device import autocast, choose_precision
 from alexnet.runtime.machine import peak_memory
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.storage.files import write_atomically
 
 WORST = 24  # mistakes that the report shows
 TIMED_IMAGES = 64  # for the time that one image takes
@@ -44,7 +44,7 @@ def finish(run: Run, fitted: FitResult, preprocess: Preprocess, store: ImageStor
     if run.world.first:
         _write(run, fitted, preprocess, store, splits, evaluations, baseline)
     run.world.wait()
-    return result_from_json(read_object(run.folder.result, RESULT_KEYS))
+    return read_result(run.folder.result)
 
 
 def _write(

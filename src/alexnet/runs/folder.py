@@ -6,20 +6,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from alexnet.data.curation.splits import Splits
-from alexnet.data.dataset import SPLIT_NAMES, Dataset
+from alexnet.data.curation.splits import Splits, read_split_names
+from alexnet.data.dataset import Dataset
 from alexnet.errors import BadRun
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import differences, from_toml, to_toml
+from alexnet.runs.result import Result, read_result
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener
-from alexnet.storage.files import read_object, write_atomically
-
-RESULT_KEYS = ("run", "model", "recipe", "epochs", "seconds", "validation_error", "test_error")
+from alexnet.storage.files import write_atomically
 
 
 class RunFolder:
@@ -91,15 +89,15 @@ class RunFolder:
         if self.writes:
             write_atomically(path, text)
 
-    def finished(self) -> dict[str, Any] | None:
-        """The result of a run that has ended, else None."""
+    def finished(self) -> Result | None:
+        """The result of a run that has ended, else None; raises BadRun when its file is damaged."""
         if not (self.result.exists() and self.model.exists()):
             return None
-        return read_object(self.result, RESULT_KEYS)
+        return read_result(self.result)
 
     def read_splits(self, dataset: Dataset) -> Splits:
         """The run's own split of its images; raises BadRun when the file is damaged, BadDataset when images are gone."""
-        return Splits.from_json(dataset, read_object(self.splits, SPLIT_NAMES))
+        return Splits.from_json(dataset, read_split_names(self.splits))
 
 
 @dataclass(slots=True)

@@ -23,10 +23,10 @@ from alexnet.runs.finish import finish
 from alexnet.runs.fit_handcrafted import solver_story
 from alexnet.runs.folder import Run, RunFolder
 from alexnet.runs.prepare import labels_of, read_images
-from alexnet.runs.result import FitResult, Result, result_from_json
+from alexnet.runs.result import FitResult, Result, read_result
 from alexnet.runtime.events import Listener, Message, silent
 from alexnet.runtime.machine import processors
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.storage.files import write_atomically
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.model_selection import choose
 from alexnet.training.svm.rows import FeatureSet
@@ -51,7 +51,7 @@ def fit_linear_probe(
     folder.start(with_overrides(recipe, {"model": classifier.card.model + FROZEN}), resume=folder.recipe.exists())
     done = folder.finished()
     if done is not None:
-        return result_from_json(done)
+        return done
     run = Run(
         folder,
         recipe,
@@ -68,7 +68,7 @@ def fit_linear_probe(
     assert isinstance(classifier.model, NetworkModel)
     fitted = _fitted(run, classifier.model, store)
     run.recipe = with_overrides(recipe, {"model": classifier.card.model + FROZEN})
-    run.started -= float(read_object(source.result, ("seconds",))["seconds"])
+    run.started -= read_result(source.result).seconds
     return finish(run, fitted, classifier.card.preprocess, store, folder.read_splits(run.dataset), None)
 
 

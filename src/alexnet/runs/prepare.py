@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from alexnet.data.curation.duplicates import groups
-from alexnet.data.curation.splits import Splits, make_splits, take_fraction
-from alexnet.data.dataset import SPLIT_NAMES, Dataset
+from alexnet.data.curation.splits import Splits, make_splits, read_split_names, take_fraction
+from alexnet.data.dataset import Dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, colour_pca
 from alexnet.data.pipeline.image_store import ImageStore, check_readable, open_images
 from alexnet.errors import BadDataset
 from alexnet.runs.folder import Run
 from alexnet.runtime.events import Listener, Message, Reading, silent
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.storage.files import write_atomically
 
 STATISTICS_IMAGES = 5_000  # enough for a mean and a 3x3 covariance
 SHARED_SIZE = 64  # px, where several runs share a split
@@ -50,7 +50,7 @@ def split_images(run: Run, store: ImageStore) -> Splits:
     if run.folder.splits.exists():
         return run.folder.read_splits(run.dataset)
     if run.splits is not None:
-        splits = Splits.from_json(run.dataset, read_object(run.splits, SPLIT_NAMES))
+        splits = Splits.from_json(run.dataset, read_split_names(run.splits))
     else:
         splits = make_splits(run.dataset, store.readable, near_copies, seed=run.recipe.seed)
     if not splits.validation:

@@ -21,7 +21,7 @@ from alexnet.runs.fit_network import fit_network
 from alexnet.runs.folder import Run, RunFolder
 from alexnet.runs.image_size_budget import planned_size
 from alexnet.runs.prepare import colour_statistics, read_images, split_images
-from alexnet.runs.result import Result, result_from_json
+from alexnet.runs.result import Result
 from alexnet.runs.workers import (
     adapt_to_workers,
     check_same_splits,
@@ -118,7 +118,7 @@ def _started(run: Run, planned: Plan, workers: int, *, baseline: bool, resume: b
         done = run.folder.finished()
         if done is not None:
             run.listen(Message(f"{run.folder.path} has already finished; nothing to do."))
-            return result_from_json(done)
+            return done
         run.listen(Message(f"Model {run.recipe.model}: {run.reason}."))
         return _run(run, planned, workers, baseline)
     except (KeyboardInterrupt, Interrupted) as stop:

@@ -1,9 +1,9 @@
 """JSON read back as the types it was written from, so that a damaged or hostile file is found where it is read, not where it is used.
 
-    values = read_json(path)                         # the JSON object in a file, within the limits below
-    result = convert(Result, values, "the result")   # as a dataclass, checked by msgspec
+    values = read_json(path)           # the JSON object in a file, within the limits below
+    result = convert(Result, values)   # as a dataclass, checked by msgspec
 
-Both raise ValueError with one clause that says what is wrong and where ("the result.epochs is 'x', and must be a finite number"); the
+Both raise ValueError with one clause that says what is wrong and where ("baseline.seconds is 'x', and must be a finite number"); the
 caller, who knows what the file is for, makes it the user's message. The types of a dataclass's fields are the whole description of what a
 file may hold: fields that are not known are ignored, missing ones take their defaults, names of earlier versions are accepted.
 """
@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -69,10 +69,11 @@ def parse_json(text: bytes | str, *, largest: int = LARGEST_NUMBER) -> dict[str,
     return value
 
 
-def convert(kind: type[T], value: object, name: str, *, finite: bool = True) -> T:
+def convert(kind: type[T], value: object, name: str = "", *, finite: bool = True) -> T:
     """The value as `kind`: a dataclass, a plain type, Any, a Literal, or tuple, Sequence, Mapping, `X | None` of such; raises ValueError.
 
-    name: what the value is called in the message. finite: whether NaN and infinity are refused where a float belongs.
+    name: of the value, before the names of its fields in the message; the value of a whole file needs none.
+    finite: whether NaN and infinity are refused where a float belongs.
     """
     try:
         return msgspec.convert(_current(kind, value, finite), kind)
@@ -94,8 +95,8 @@ def _current(kind: Any, value: Any, finite: bool) -> Any:
     kind = _not_none(kind)
     origin, inner, record = get_origin(kind), get_args(kind), is_dataclass(kind)
     if record and isinstance(value, Mapping):
-        fields = [(name, hint, _key(name, value)) for name, hint in _fields(kind).items()]
-        return {name: _current(hint, value[key], finite) for name, hint, key in fields if key in value}
+        found = [(name, hint, _key(name, value)) for name, hint in _types(kind).items()]
+        return {name: _current(hint, value[key], finite) for name, hint, key in found if key in value}
     if origin in (dict, Mapping) and isinstance(value, Mapping):
         return {key: _current(inner[1], part, finite) for key, part in value.items()}
     if origin in (tuple, list, Sequence) and isinstance(value, list | tuple):
@@ -108,7 +109,7 @@ def _current(kind: Any, value: Any, finite: bool) -> Any:
 
 
 @cache
-def _fields(kind: Any) -> dict[str, Any]:
+def _types(kind: Any) -> dict[str, Any]:
     """The types of a dataclass's fields, by name."""
     return get_type_hints(kind)
 
@@ -135,29 +136,34 @@ def _sentence(problem: str, kind: Any, value: Any, name: str) -> str:
     problem, _, path = problem.partition(" - at ")
     for step in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", path):
         kind, value, name = _inside(_not_none(kind), value, name, *step)
-    lacks = re.fullmatch(r"Object missing required field `(.+)`", problem)
-    if lacks:
-        return f"{name} lacks {lacks[1]}"
+    if problem.startswith("Object missing"):
+        return f"{name or 'it'} lacks {', '.join(_missing(_not_none(kind), value))}"
     if not re.match(r"Expected|Invalid|Number|Integer", problem):
-        return f"{name}: {problem}"  # what a dataclass says of its own values
-    return f"{name} is {_shown(value)}, and must be {_meaning(_not_none(kind))}"
+        return f"{name or 'it'}: {problem}"  # what a dataclass says of its own values
+    return f"{name or 'it'} is {shown(value)}, and must be {_meaning(_not_none(kind))}"
 
 
 def _inside(kind: Any, value: Any, name: str, field: str, place: str) -> tuple[Any, Any, str]:
     """One step into a record's field, a list's element, or a mapping, of which msgspec does not say which value it refused."""
     if field:
         key = _key(field, value)
-        return _fields(kind)[field], value[key], f"{name}.{key}"
+        return _types(kind)[field], value[key], f"{name}.{key}".lstrip(".")
     if get_origin(kind) in (dict, Mapping):
         inner = get_args(kind)[1]
         refused = next(key for key, part in value.items() if not (isinstance(key, str) and _is(inner, part)))
-        return inner, value[refused], f"{name}.{refused[:40]}"
+        return inner, value[refused], f"{name}.{refused[:40]}".lstrip(".")
     return _element(kind, int(place)), value[int(place)], f"{name}[{place}]"
+
+
+def _missing(kind: Any, value: Mapping[str, Any]) -> list[str]:
+    """The fields without defaults that an object lacks."""
+    required = [field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING]
+    return [name for name in required if _key(name, value) not in value]
 
 
 def _is(kind: Any, value: object) -> bool:
     try:
-        convert(kind, value, "")
+        convert(kind, value)
     except ValueError:
         return False
     return True
@@ -174,6 +180,10 @@ def _meaning(kind: Any) -> str:
     return MEANINGS.get(kind, getattr(kind, "__name__", str(kind)))
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
+def shown(value: object) -> str:
+    """A value as a message shows it: 40 characters at most."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        text = "a number of thousands of digits"
     return text if len(text) <= 40 else text[:39] + "…"

@@ -128,4 +128,4 @@ class StudyReport:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "StudyReport":
         """What `to_json` gave; raises ValueError for anything else."""
-        return convert(cls, {**values, "findings": values.get("studies")}, "study")
+        return convert(cls, {**values, "findings": values.get("studies")})
