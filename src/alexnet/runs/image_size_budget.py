@@ -3,17 +3,20 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from alexnet.data.preprocess import Preprocess
+from alexnet.errors import BadRun
 from alexnet.inference.build import build_model
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.resolve import Plan, layers_of, resized
 from alexnet.runs.folder import Run
 from alexnet.runtime.device import choose_precision
 from alexnet.runtime.events import Message
-from alexnet.storage.files import read_object
+from alexnet.storage.files import read_record
 from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
 
@@ -28,11 +31,24 @@ def planned_size(planned: Plan, run: Run) -> Recipe:
     if not recipe.training.budget_seconds or native < SIZES[-1]:
         return recipe
     if run.folder.plan.exists():  # a resumed run keeps its size, whether it was asked for or measured
-        return resized(recipe, int(read_object(run.folder.plan, ("image_size",))["image_size"]))
+        return resized(recipe, _kept_size(run.folder.plan, native))
     size = native if planned.size_was_asked else _largest_affordable(recipe, run, [size for size in SIZES if size <= native])
     size = int(run.world.from_first(size)[0])  # one worker's clock decides for all
     run.folder.write(run.folder.plan, json.dumps({"image_size": size}))
     return resized(recipe, size) if size != native else recipe
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptPlan:
+    image_size: int  # px a side
+
+
+def _kept_size(path: Path, native: int) -> int:
+    """The image size in a run's plan.json; raises BadRun when the file is damaged."""
+    size = read_record(path, _KeptPlan).image_size
+    if not 1 <= size <= native:
+        raise BadRun(f"{path} is damaged (image_size is {size}, and must be 1 to {native}); copy the run again.")
+    return size
 
 
 def _largest_affordable(recipe: Recipe, run: Run, sizes: Sequence[int]) -> int:
