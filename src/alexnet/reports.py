@@ -16,7 +16,7 @@ from alexnet.runs.folder import RunFolder
 from alexnet.runs.report.page import page_of
 from alexnet.runs.report.record import RunReport
 from alexnet.runs.report.record_json import read_report
-from alexnet.storage.records import parsed
+from alexnet.storage.records import read_json
 from alexnet.studies.findings import StudyReport
 from alexnet.studies.report.page import study_page
 from alexnet.studies.request import StudyFolder, load_study_request
@@ -56,7 +56,7 @@ def read_comparison(path: Path) -> Comparison:
     if not folder.result.exists():
         raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {again}")
     try:
-        values = parsed(folder.result)
+        values = read_json(folder.result)
         if "environment" not in values:
             raise BadRun(f"{path} was made by an earlier version, which kept less. This makes its page, and runs no cell again: {again}")
         return Comparison.from_json(values)
@@ -72,7 +72,7 @@ def read_study(path: Path) -> StudyReport:
     if not folder.result.exists():
         raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {again}")
     try:
-        return StudyReport.from_json(parsed(folder.result))
+        return StudyReport.from_json(read_json(folder.result))
     except (OSError, ValueError) as error:
         raise BadRun(f"{folder.result} is damaged ({error}). This makes it anew, and makes no finished run again: {again}") from None
 

@@ -99,10 +99,25 @@ def test_numbers_are_finite(value: object) -> None:
     ("text", "part"),
     [
         ("", "lacks name, data, model"),
-        ("name = 3", "lacks name, data, model"),
+        ("name = 3", "lacks data, model"),
+        ('name=3\ndata="d"\nmodel="lenet"', "name is 3, and must be text"),
+        ('data="d"\nmodel="lenet"\nname=1979-05-27', "name is datetime.date(1979, 5, 27), and must be text"),
         ("= nonsense", "is not a readable recipe"),
         ('name="quick"\ndata="d"\nmodel="lenet"\nlearning_rat=3', "Did you mean 'training.learning-rate'"),
-        ('name="quick"\ndata="d"\nmodel="lenet"\ntraining=3', "No field of a recipe is called 'training'"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\ntraining=3', "training is 3; it is a section, whose fields stand under [training]"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\n[seed]\nx=3', "seed is a section"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\n[training.epochs]\nx=3', "training.epochs is a section"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\n[training]\nepochs=[3]', "training.epochs is [3]; it must be a finite number"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\nweights=["a"]', "weights is ['a']; it must be a word"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\n[training]\nepochs=1979-05-27', "training.epochs is datetime.date"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\n[training]\nepochs=nan', "training.epochs is nan; it must be a finite number"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\nseed=true', "seed is True; it must be a whole number"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\n[preprocess]\nimage_size=1' + "0" * 30, "it must be a whole number"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\nseed=' + "9" * 6000, "is not a readable recipe"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\nseed=' + "[" * 20_000, "is nested too deeply"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\n[training' + ".a" * 20_000 + "]\nb=3", "training.a is a section"),
+        ('name="quick"\ndata="d"\nmodel="lenet"\n[fast' + ".a" * 20_000 + "]\nb=3", "fast.a is a section"),
+        ("# " + "x" * 1_000_000, "larger than 1,000,000 bytes"),
         ('name="quick"\ndata="d"\nmodel="lenet"\n[training]\nbatch_size=inf', "a whole number"),
         ('name="quick"\ndata="d"\nmodel="lenet"\nviews="front"', "views is 'front'"),
     ],
@@ -113,6 +128,22 @@ def test_files_that_are_no_recipe(tmp_path: Path, text: str, part: str) -> None:
     with pytest.raises(BadRecipe) as refused:
         from_toml(path)
     assert part in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+def test_a_byte_order_mark_is_skipped_and_other_encodings_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(to_toml(START), encoding="utf-8-sig")
+    assert from_toml(path) == START
+    path.write_text(to_toml(START), encoding="utf-16")
+    with pytest.raises(BadRecipe, match=r"recipe\.toml is not a readable recipe"):
+        from_toml(path)
+
+
+def test_a_recipe_without_newer_fields_takes_their_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text('name = "quick"\ndata = "photos"\nmodel = "lenet"\n[network]\ninitialisation = "pictures"\n')
+    assert from_toml(path) == with_overrides(START, {"network.initialisation": "images"})
 
 
 def test_toml_leaves_out_what_the_network_decides() -> None:

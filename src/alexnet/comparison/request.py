@@ -3,17 +3,17 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from alexnet.comparison.cells import LEAST_SECONDS, Cell, network_of
-from alexnet.errors import BadModel, BadRecipe, BadRun, BudgetTooSmall, did_you_mean
+from alexnet.errors import AlexNetError, BadModel, BadRecipe, BadRun, BudgetTooSmall, did_you_mean
 from alexnet.i18n.units import duration, seconds_of
 from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.models.kinds import FROZEN, FROZEN_NETWORK, NETWORK, kind_of
 from alexnet.models.registry import ARCHITECTURES, SMALL_IMAGE, default_model
 from alexnet.recipes.recipe import MOST_SEEDS
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.storage.files import read_record, write_atomically
 
 DEFAULT_FRACTIONS = (0.1, 0.3, 1.0)
 
@@ -62,8 +62,7 @@ def comparison_request(
         seeds=1 if seeds is None else seeds,
         budget=budget,
     )
-    if not 1 <= words.seeds < MOST_SEEDS:
-        raise BadRecipe(f"--seeds is {words.seeds}; it is how many seeds each system is trained with: 1 or more.")
+    _check_seeds(words)
     _check_budget(words)
     return words
 
@@ -106,6 +105,11 @@ def _fractions(given: str | Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted(found))
 
 
+def _check_seeds(words: ComparisonRequest) -> None:
+    if not 1 <= words.seeds < MOST_SEEDS:
+        raise BadRecipe(f"--seeds is {words.seeds}; it is how many seeds each system is trained with: 1 or more.")
+
+
 def _check_budget(words: ComparisonRequest) -> None:
     seconds = words.budget_seconds
     networks = sum(kind_of(cell.model) is NETWORK for cell in words.cells())
@@ -127,17 +131,12 @@ def load_comparison_request(path: Path) -> ComparisonRequest | None:
     """The words of a comparison that was begun in that folder; None where there is none. Raises BadRun when the file is damaged."""
     if not path.exists():
         return None
-    saved = read_object(path, ComparisonRequest.__slots__)
+    saved = read_record(path, ComparisonRequest, "choose another --out.")
     try:
-        return ComparisonRequest(
-            data=str(saved["data"]),
-            models=_models(saved["models"]),
-            fractions=_fractions(saved["fractions"]),
-            seeds=int(saved["seeds"]),
-            budget=None if saved["budget"] is None else str(saved["budget"]),
-        )
-    except (TypeError, ValueError, AttributeError) as error:
-        raise BadRun(f"{path} is damaged ({error}); choose another --out.") from None
+        _check_seeds(saved)
+        return replace(saved, models=_models(saved.models), fractions=_fractions(saved.fractions))
+    except AlexNetError as error:
+        raise BadRun(f"{path} is damaged: {error} Choose another --out.") from None
 
 
 def differences(one: ComparisonRequest, other: ComparisonRequest) -> list[str]:

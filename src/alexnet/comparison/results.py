@@ -15,7 +15,7 @@ from alexnet.evaluation.paired_test import Paired
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import seconds_of
 from alexnet.models.kinds import KindName
-from alexnet.storage.records import typed
+from alexnet.storage.records import convert
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,12 +165,12 @@ class Comparison:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Comparison":
         """The comparison that `to_json` gave; raises ValueError, which says what is wrong, for values that none could have given."""
-        pairs = typed(tuple[Mapping[str, Any], ...], values.get("pairs"), "pairs")
+        pairs = convert(tuple[Mapping[str, Any], ...], values.get("pairs"), "pairs")
         parts = {
             "words": {name: values.get(name) for name in ("models", "fractions", "seeds", "budget")} | {"data": values.get("data")},
             "pairs": [{**pair, "test": pair} for pair in pairs],
         }
-        read = typed(Comparison, {**values, **parts}, "the comparison")
+        read = convert(Comparison, {**values, **parts})
         _check(read)
         return read
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from alexnet.comparison.cells import LEAST_SECONDS, Cell, seconds_for
 from alexnet.comparison.request import ComparisonRequest
@@ -19,7 +18,7 @@ from alexnet.runs.folder import RunFolder
 from alexnet.runs.linear_probe import fit_linear_probe
 from alexnet.runs.predictions import read_predictions
 from alexnet.runs.prepare import share_splits
-from alexnet.runs.result import Result, result_from_json
+from alexnet.runs.result import Result
 from alexnet.runs.train import train
 from alexnet.runtime.events import Listener, Message
 from alexnet.runtime.machine import processors
@@ -82,7 +81,7 @@ def run_cells(state: ComparisonState) -> None:
         if state.should_stop():
             raise Interrupted(f"Stopped before cell {number} of {len(cells)}; nothing is lost.")
         if cell in finished:
-            state.results[cell] = _kept(state, cell, finished[cell])
+            state.results[cell] = _cell_result(state, cell, finished[cell])
             continue
         state.listen(Message(f"Cell {number} of {len(cells)}: {cell.words}{_expected(state, cell)}"))
         remaining = [one for one in cells[number:] if one not in finished]
@@ -119,10 +118,10 @@ def _own_seconds(state: ComparisonState, cell: Cell) -> float:
     return seconds - (state.results[cell.network].train_seconds or 0.0) if kind_of(cell.model) is FROZEN_NETWORK else seconds
 
 
-def _seconds_alone(cell: Cell, finished: Mapping[Cell, Mapping[str, Any]]) -> float:
+def _seconds_alone(cell: Cell, finished: Mapping[Cell, Result]) -> float:
     """The same of a cell that an earlier start has finished."""
     network = finished.get(cell.network) if kind_of(cell.model) is FROZEN_NETWORK else None
-    return float(finished[cell]["seconds"]) - (float(network["seconds"]) if network else 0.0)
+    return finished[cell].seconds - (network.seconds if network else 0.0)
 
 
 def _run_cell(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> CellResult:
@@ -184,10 +183,6 @@ def _frozen(state: ComparisonState, cell: Cell) -> Result:
         listen=state.listen,
         should_stop=state.should_stop,
     )
-
-
-def _kept(state: ComparisonState, cell: Cell, done: Mapping[str, Any]) -> CellResult:
-    return _cell_result(state, cell, result_from_json(done))
 
 
 def _cell_result(state: ComparisonState, cell: Cell, result: Result) -> CellResult:

@@ -109,7 +109,7 @@ def load(run: str | Path, *, device: str = "auto") -> Classifier:
     tensors, _ = read_tensors(folder / "model.safetensors")
     try:
         model = _built(card, tensors)
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
+    except (TypeError, ValueError, AttributeError, KeyError, RuntimeError, MemoryError, OverflowError) as error:
         raise damaged_card(folder / "model.json", error) from None
     return Classifier(model, card, device=device)
 

@@ -1,6 +1,5 @@
 """model.json: everything besides the weights that a trained model needs."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.data.preprocess import Preprocess
-from alexnet.errors import AlexNetError, BadRun
+from alexnet.errors import BadRun
 from alexnet.models.handcrafted.systems import FeatureConfig
 from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.storage.records import convert, read_json
 
 FORMAT = 1
+LARGEST_SIDE = 65_535  # px, a JPEG's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,17 +51,24 @@ def model_folder(path: Path) -> Path:
 def read_card(path: Path) -> ModelCard:
     """The card in that file; raises BadRun when it is damaged or of another version."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values.pop("format") != FORMAT:
-            raise BadRun(f"{path} was written by another version of alexnet; train again, or use that version.")
-        size: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.pop("preprocess").items()}
-        network = NetworkChoices(**values.pop("network"))
-        features = FeatureConfig(**values.pop("features")) if "features" in values else None
-        return ModelCard(classes=tuple(values.pop("classes")), preprocess=Preprocess(**size), network=network, features=features, **values)
-    except AlexNetError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        values = read_json(path)
+        written = convert(int, values.get("format"), "format")
+        card = _checked(convert(ModelCard, values)) if written == FORMAT else None
+    except (OSError, ValueError) as error:
         raise damaged_card(path, error) from None
+    if card is None:
+        raise BadRun(f"{path} was written by another version of alexnet; train again, or use that version.")
+    return card
+
+
+def _checked(card: ModelCard) -> ModelCard:
+    """The card, when its numbers can be a model's; raises ValueError."""
+    sizes = card.preprocess
+    if not 1 <= sizes.image_size <= sizes.stored_size <= LARGEST_SIDE:
+        raise ValueError(f"images of {sizes.image_size} px in squares of {sizes.stored_size} px are impossible")
+    if card.channels not in (1, 3) or not card.classes:
+        raise ValueError(f"{len(card.classes)} classes and {card.channels} channels are impossible")
+    return card
 
 
 def damaged_card(path: Path, error: Exception) -> BadRun:

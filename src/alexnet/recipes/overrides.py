@@ -4,10 +4,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import is_dataclass, replace
 from difflib import get_close_matches
+from numbers import Real
+from pathlib import PurePath
 from typing import Any, get_args, get_origin, get_type_hints
 
 from alexnet.errors import BadRecipe, did_you_mean
 from alexnet.recipes.recipe import Recipe, foreign_sections
+from alexnet.storage.records import LARGEST_NUMBER, shown
 
 
 def with_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
@@ -64,20 +67,31 @@ def _replaced(owner: Any, tree: Mapping[str, Any]) -> Any:
 def _converted(value: Any, hint: Any, dotted: str) -> Any:
     kinds = [kind for kind in get_args(hint) if kind is not type(None)] if get_origin(hint) is not None else [hint]
     kind = kinds[0] if isinstance(kinds[0], type) else str  # a Literal: its owner checks the word
-    if kind is bool and isinstance(value, str):
-        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-        value = words.get(value.lower(), value)
     try:
-        converted = kind(value) if not (kind is bool and not isinstance(value, bool)) else None
+        converted = _yes_or_no(value) if kind is bool else kind(value) if _is_plain(value) else None
     except (TypeError, ValueError, OverflowError):
         converted = None
-    if converted is None or (kind is int and isinstance(value, float) and value != converted) or not _is_finite(converted):
-        raise BadRecipe(f"{dotted} is {value!r}; it must be {_meaning(kind)}.")
+    if converted is None or (kind is int and isinstance(value, float) and value != converted) or not _is_in_range(converted):
+        raise BadRecipe(f"{dotted} is {shown(value)}; it must be {_meaning(kind)}.")
     return converted
 
 
-def _is_finite(value: Any) -> bool:
-    return not isinstance(value, float) or math.isfinite(value)
+def _yes_or_no(value: Any) -> bool | None:
+    """True or false, or a word for one of them; None for anything else."""
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    return words.get(value.lower()) if isinstance(value, str) else value if isinstance(value, bool) else None
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is text, a path or a number, which True is not."""
+    return type(value) is not bool and isinstance(value, str | Real | PurePath)
+
+
+def _is_in_range(value: Any) -> bool:
+    """Whether a number is finite, and a whole one not beyond 64 bits."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return not isinstance(value, int) or abs(value) <= LARGEST_NUMBER
 
 
 def _meaning(kind: type) -> str:

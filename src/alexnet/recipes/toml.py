@@ -2,15 +2,19 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import tomli_w
 
-from alexnet.errors import BadRecipe
-from alexnet.recipes.overrides import with_overrides
+from alexnet.errors import AlexNetError, BadRecipe
+from alexnet.recipes.overrides import field_names, with_overrides
 from alexnet.recipes.recipe import Recipe, foreign_sections
+from alexnet.storage.records import convert, shown
+
+LARGEST_RECIPE = 1_000_000  # bytes; ours have about 2,000
+NAMED = ("name", "data", "model")  # what no recipe is without
 
 
 def fields_of(recipe: Recipe) -> dict[str, Any]:
@@ -25,18 +29,46 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def from_toml(path: Path) -> Recipe:
-    """Read a `recipe.toml`; raises BadRecipe when it is not one."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadRecipe(f"{path} cannot be opened ({error.strerror}); give a recipe's name or the recipe.toml of a run.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadRecipe(f"{path} is not a readable recipe: {error}") from None
-    missing = [name for name in ("name", "data", "model") if not isinstance(values.get(name), str)]
+    """Read a `recipe.toml`; raises BadRecipe, which names the file, when it is not one."""
+    values = _read_toml(path)
+    missing = [name for name in NAMED if name not in values]
     if missing:
         raise BadRecipe(f"{path} lacks {', '.join(missing)}; a recipe names its recipe, data and model.")
-    start = Recipe(name=values.pop("name"), data=values.pop("data"), model=values.pop("model"))
-    return with_overrides(start, _flat(values))
+    try:
+        name, data, model = (convert(str, values.pop(field), field) for field in NAMED)
+        start = Recipe(name=name, data=data, model=model)
+        _check_sections(values)
+        return with_overrides(start, _flat(values))
+    except (AlexNetError, ValueError) as error:
+        raise BadRecipe(f"{path}: {error}") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_RECIPE + 1)
+    except OSError as error:
+        raise BadRecipe(f"{path} cannot be opened ({error.strerror}); give a recipe's name or the recipe.toml of a run.") from None
+    if len(content) > LARGEST_RECIPE:
+        raise BadRecipe(f"{path} is not a readable recipe: it is larger than {LARGEST_RECIPE:,} bytes.")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except RecursionError:
+        raise BadRecipe(f"{path} is not a readable recipe: it is nested too deeply.") from None
+    except ValueError as error:  # of TOML, of UTF-8, and of numbers with thousands of digits
+        raise BadRecipe(f"{path} is not a readable recipe: {error}") from None
+
+
+def _check_sections(values: Mapping[str, Any]) -> None:
+    """That sections are sections, fields are fields, and neither is nested in a field; raises BadRecipe."""
+    sections = {name for name, hint in get_type_hints(Recipe).items() if is_dataclass(hint)}
+    for name, value in values.items():
+        if name in sections and not isinstance(value, Mapping):
+            raise BadRecipe(f"{name} is {shown(value)}; it is a section, whose fields stand under [{name}].")
+        inner = value if isinstance(value, Mapping) else {}
+        nested = [f"{name}.{field}" for field, part in inner.items() if isinstance(part, Mapping)]
+        if nested or (inner and name in field_names(Recipe)):
+            raise BadRecipe(f"{[*nested, name][0]} is a section; only {', '.join(sorted(sections))} are sections.")
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.events import Message
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.storage.files import read_record, write_atomically
 from alexnet.training.dictionaries import sample_indices
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.model_selection import choose
@@ -55,9 +55,7 @@ class Baseline:
 def fit_baseline(resolved: ResolvedRun, context: RunContext, store: ImageStore, splits: Splits) -> Baseline:
     """Fit it, or read what was found before the run was interrupted."""
     if context.folder.baseline.exists():
-        values = read_object(context.folder.baseline, [field.name for field in fields(Baseline)])
-        interval = values["test_interval"]
-        return Baseline(**values | {"test_interval": tuple(interval) if interval else None})
+        return read_record(context.folder.baseline, Baseline)
     found = _fitted(resolved, context, store, splits)
     write_atomically(context.folder.baseline, json.dumps(asdict(found)))
     context.listen(Message(f"Baseline, {found.model} ({found.seconds:.0f} s): validation error {found.validation_error:.2%}."))

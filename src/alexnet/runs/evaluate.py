@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from alexnet.data.curation.splits import read_split_names
 from alexnet.data.dataset import SPLIT_NAMES, Dataset, Part
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.image_store import open_images
@@ -14,7 +15,6 @@ from alexnet.runs.folder import RunFolder
 from alexnet.runs.workers import device_of, own_processors
 from alexnet.runtime.device import autocast, choose_precision
 from alexnet.runtime.distributed import Workers, join_workers
-from alexnet.storage.files import read_object
 
 
 def evaluate_run(
@@ -76,7 +76,7 @@ def _is_own(folder: RunFolder, dataset: Dataset) -> bool:
     if not folder.splits.exists():
         return False
     names = {item.name for item in dataset.items}
-    return all(names.issuperset(of_split) for of_split in read_object(folder.splits, SPLIT_NAMES).values())
+    return all(names.issuperset(of_split) for of_split in read_split_names(folder.splits).values())
 
 
 def _split_of(dataset: Dataset, split: str) -> list[int]:

@@ -25,17 +25,16 @@ from alexnet.recipes.toml import fields_of
 from alexnet.runs.baseline import Baseline
 from alexnet.runs.context import RunContext
 from alexnet.runs.environment import environment, versions
-from alexnet.runs.folder import RESULT_KEYS
 from alexnet.runs.predictions import predictions_csv
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.report.page import write_report
 from alexnet.runs.report.published import published_numbers
 from alexnet.runs.report.record import Mistake, RunReport
 from alexnet.runs.report.record_json import report_text
-from alexnet.runs.result import FitResult, Result, result_from_json
+from alexnet.runs.result import FitResult, Result, read_result
 from alexnet.runtime.device import autocast, choose_precision
 from alexnet.runtime.machine import peak_memory
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.storage.files import write_atomically
 
 WORST = 24  # mistakes that the report shows
 TIMED_IMAGES = 64  # for the time that one image takes
@@ -47,7 +46,7 @@ def finish(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitte
     if context.world.first:
         _write(resolved, context, prepared, fitted, evaluations)
     context.world.wait()
-    return result_from_json(read_object(context.folder.result, RESULT_KEYS))
+    return read_result(context.folder.result)
 
 
 def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, evaluations: dict[str, Evaluation]) -> None:

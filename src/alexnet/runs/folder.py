@@ -3,18 +3,24 @@
 import csv
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from alexnet.data.curation.splits import Splits
-from alexnet.data.dataset import SPLIT_NAMES, Dataset
+from alexnet.data.curation.splits import Splits, read_split_names
+from alexnet.data.dataset import Dataset
 from alexnet.errors import BadRun
 from alexnet.recipes.networks import resized
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import differences, from_toml, to_toml
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.runs.result import Result, read_result
+from alexnet.storage.files import read_record, write_atomically
 
-RESULT_KEYS = ("run", "model", "recipe", "epochs", "seconds", "validation_error", "test_error")
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """plan.json of earlier versions."""
+
+    image_size: int  # px a side
 
 
 class RunFolder:
@@ -67,7 +73,10 @@ class RunFolder:
         recipe = from_toml(self.recipe)
         if not self.plan.exists():
             return recipe
-        return resized(recipe, int(read_object(self.plan, ("image_size",))["image_size"]))
+        size, native = read_record(self.plan, _Plan).image_size, recipe.preprocess.image_size
+        if not 1 <= size <= native:
+            raise BadRun(f"{self.plan} is damaged (image_size is {size}, and must be 1 to {native}); copy the run again.")
+        return resized(recipe, size)
 
     def write_history(self, rows: Iterable[Mapping[str, float]]) -> None:
         """One JSON object per epoch and line."""
@@ -95,12 +104,12 @@ class RunFolder:
         if self.writes:
             write_atomically(path, text)
 
-    def finished(self) -> dict[str, Any] | None:
-        """The result of a run that has ended, else None."""
+    def finished(self) -> Result | None:
+        """The result of a run that has ended, else None; raises BadRun when its file is damaged."""
         if not (self.result.exists() and self.model.exists()):
             return None
-        return read_object(self.result, RESULT_KEYS)
+        return read_result(self.result)
 
     def read_splits(self, dataset: Dataset) -> Splits:
         """The run's own split of its images; raises BadRun when the file is damaged, BadDataset when images are gone."""
-        return Splits.from_json(dataset, read_object(self.splits, SPLIT_NAMES))
+        return Splits.from_json(dataset, read_split_names(self.splits))

@@ -26,11 +26,11 @@ from alexnet.runs.fit_handcrafted import solver_story
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.prepare import read_images
 from alexnet.runs.prepared import Prepared
-from alexnet.runs.result import FitResult, Result, result_from_json
+from alexnet.runs.result import FitResult, Result, read_result
 from alexnet.runtime.device import autocast, choose_precision
 from alexnet.runtime.events import Listener, Message, silent
 from alexnet.runtime.machine import processors
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.storage.files import write_atomically
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.model_selection import choose
 from alexnet.training.svm.rows import FeatureSet
@@ -55,7 +55,7 @@ def fit_linear_probe(
     folder.start(resolved.recipe, resume=folder.recipe.exists())
     done = folder.finished()
     if done is not None:
-        return result_from_json(done)
+        return done
     context = RunContext(
         folder=folder,
         dataset=open_dataset(resolved.recipe.data),
@@ -63,7 +63,7 @@ def fit_linear_probe(
         listen=listen,
         should_stop=should_stop,
         decoders=processors() if workers is None else workers,
-        started=time.monotonic() - float(read_object(source.result, ("seconds",))["seconds"]),
+        started=time.monotonic() - read_result(source.result).seconds,
     )
     write_atomically(folder.splits, source.splits.read_text(encoding="utf-8"))
     images = read_images(resolved, context)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from alexnet.data.curation.duplicates import groups
-from alexnet.data.curation.splits import Splits, make_splits, take_fraction
-from alexnet.data.dataset import SPLIT_NAMES, Dataset
+from alexnet.data.curation.splits import Splits, make_splits, read_split_names, take_fraction
+from alexnet.data.dataset import Dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, colour_pca, measured
 from alexnet.data.pipeline.image_store import ImageStore, check_readable, open_images
 from alexnet.data.preprocess import Preprocess, PreprocessConfig
@@ -22,7 +22,7 @@ from alexnet.runs.context import RunContext
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.workers import check_same_splits
 from alexnet.runtime.events import Listener, Message, Reading, silent
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.storage.files import write_atomically
 
 STATISTICS_IMAGES = 5_000  # enough for a mean and a 3x3 covariance
 SHARED_SIZE = 64  # px, where several runs share a split
@@ -75,7 +75,7 @@ def split_images(resolved: ResolvedRun, context: RunContext, store: ImageStore) 
     if context.folder.splits.exists():
         return context.folder.read_splits(context.dataset)
     if context.splits is not None:
-        splits = Splits.from_json(context.dataset, read_object(context.splits, SPLIT_NAMES))
+        splits = Splits.from_json(context.dataset, read_split_names(context.splits))
     else:
         splits = make_splits(context.dataset, store.readable, near_copies, seed=resolved.recipe.seed)
     if not splits.validation:

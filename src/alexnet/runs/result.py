@@ -2,29 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from alexnet.models.base import ImageModel
 from alexnet.recipes.recipe import Recipe, views_of
+from alexnet.storage.files import read_record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What a finished run says; the keys are the command line's."""
+    """What a finished run says; the keys are the command line's. Those with defaults are not in the files of every earlier version."""
 
     run: str
     model: str
     recipe: str
     epochs: float
     seconds: float
-    images_per_second: float
     validation_error: float
     test_error: float | None  # None without a test set
-    skipped: int
-    report: str
-    model_reason: str
+    images_per_second: float = 0.0
+    skipped: int = 0
+    report: str = ""
+    model_reason: str = ""
     n_train: int = 0
     n_test: int = 0
     test_interval: tuple[float, float] | None = None  # 95%
@@ -36,10 +38,9 @@ class Result:
     baseline: dict[str, Any] | None = None  # the hand-crafted system beside a network
 
 
-def result_from_json(values: Mapping[str, Any]) -> Result:
-    """The result that a finished run's file holds, as it was when it was written."""
-    interval = values.get("test_interval")
-    return Result(**{**values, "test_interval": tuple(interval) if interval else None})
+def read_result(path: Path) -> Result:
+    """The result that a finished run's result.json holds; raises BadRun when it is damaged."""
+    return read_record(path, Result)
 
 
 REPORT_SECONDS = 3.0  # the report and the last files, kept free in a budget

@@ -18,8 +18,15 @@ from alexnet.runs.finish import finish
 from alexnet.runs.fit import fit
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.prepare import prepare
-from alexnet.runs.result import Result, result_from_json
-from alexnet.runs.workers import device_of, launch_command, own_processors, require_out, should_resume, start_together
+from alexnet.runs.result import Result
+from alexnet.runs.workers import (
+    device_of,
+    launch_command,
+    own_processors,
+    require_out,
+    should_resume,
+    start_together,
+)
 from alexnet.runtime.distributed import join_workers
 from alexnet.runtime.events import Event, Listener, Message, silent
 from alexnet.runtime.machine import forget_peak_memory
@@ -98,7 +105,7 @@ def run(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> Result:
         done = context.folder.finished()
         if done is not None:
             context.listen(Message(f"{context.folder.path} has already finished; nothing to do."))
-            return result_from_json(done)
+            return done
         context.listen(Message(f"Model {resolved.recipe.model}: {resolved.model_reason}."))
         prepared = prepare(resolved, context)
         fitted = fit(resolved, context, prepared)

@@ -1,24 +1,34 @@
 """Text and JSON files that are whole or not there, and folders that are free."""
 
-import json
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alexnet.errors import BadRun
+from alexnet.storage.records import convert, read_json
+
+T = TypeVar("T")
 
 
 def read_object(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     """The JSON object in one of the run's files; raises BadRun when it is damaged or lacks a key."""
     try:
-        value: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")).items())
-        missing = [key for key in keys if key not in value]
-    except (OSError, ValueError, AttributeError) as error:
+        values = read_json(path)
+        missing = [key for key in keys if key not in values]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+    except (OSError, ValueError) as error:
         raise BadRun(f"{path} is damaged ({error}); copy the run again, or delete the file and add --resume.") from None
-    if missing:
-        raise BadRun(f"{path} is damaged (it lacks {', '.join(missing)}); copy the run again, or delete the file and add --resume.")
-    return value
+    return values
+
+
+def read_record(path: Path, kind: type[T], remedy: str = "copy the run again, or delete the file and add --resume.") -> T:
+    """The dataclass that was written to one of our JSON files; raises BadRun when it is damaged, which ends with the remedy."""
+    try:
+        return convert(kind, read_json(path))
+    except (OSError, ValueError) as error:
+        raise BadRun(f"{path} is damaged ({error}); {remedy}") from None
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

@@ -1,127 +1,189 @@
-"""Values read back from JSON as the types they were, so that a damaged or hostile file is found where it is read and not where it is used.
+"""JSON read back as the types it was written from, so that a damaged or hostile file is found where it is read, not where it is used.
 
-The types of a dataclass's fields are the whole description of what a file may hold.
+    values = read_json(path)           # the JSON object in a file, within the limits below
+    result = convert(Result, values)   # as a dataclass, checked by msgspec
+
+Both raise ValueError with one clause that says what is wrong and where ("baseline.seconds is 'x', and must be a finite number"); the
+caller, who knows what the file is for, makes it the user's message. The types of a dataclass's fields are the whole description of what a
+file may hold: fields that are not known are ignored, missing ones take their defaults, names of earlier versions are accepted.
 """
 
 import json
 import math
-import types
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from functools import partial
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
 
 LARGEST_FILE = 256_000_000  # bytes
 LARGEST_NUMBER = 2**63 - 1
+DEEPEST = 24  # objects and lists inside each other; the curves of a study are 9 deep
 FORMER_NAMES = {  # of fields, in files that earlier versions wrote
     "images": "pictures",
     "image": "picture",
     "images_per_class": "pictures_per_class",
     "images_judged": "pictures_judged",
+    "overrides": "fields",
 }
-DEEPEST = 12  # objects and lists inside each other, where any value may stand
+FORMER_WORDS = {"pictures": "images"}  # where a field is one of several words
+MEANINGS = {str: "text", int: "a whole number", float: "a finite number", bool: "true or false", NoneType: "null"}
 
 T = TypeVar("T")
 
 
-def parsed(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises ValueError for what is none, too large or too deep, and OSError."""
-    if path.stat().st_size > LARGEST_FILE:
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises OSError, and ValueError for what is no object, too large or nested too deeply."""
+    with path.open("rb") as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
         raise ValueError(f"it is larger than {LARGEST_FILE:,} bytes")
+    return parse_json(content)
+
+
+def parse_json(text: bytes | str, *, largest: int = LARGEST_NUMBER) -> dict[str, Any]:
+    """The JSON object in a text; a byte order mark is skipped, and of a key that stands twice the last counts. Raises ValueError.
+
+    largest: the largest whole number, either way. NaN and Infinity are read, as Python writes them; `convert` refuses them.
+    """
+
+    def whole_number(digits: str) -> int:
+        if len(digits) > len(str(largest)) + 1 or abs(number := int(digits)) > largest:
+            raise ValueError("it holds a number that is too large")
+        return number
+
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole_number)
+        # Not msgspec's own decoder: names of files that are not UTF-8 are kept as lone surrogates, which it refuses.
+        value = json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text, parse_int=whole_number)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start:,} cannot be decoded as UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError("it holds no JSON object")
+    _check_depth(value, DEEPEST)
     return value
 
 
-def _whole_number(digits: str) -> int:
-    if len(digits) > 20 or abs(number := int(digits)) > LARGEST_NUMBER:
-        raise ValueError("it holds a number that is too large")
-    return number
+def convert(kind: type[T], value: object, name: str = "", *, finite: bool = True) -> T:
+    """The value as `kind`: a dataclass, a plain type, Any, a Literal, or tuple, Sequence, Mapping, `X | None` of such; raises ValueError.
 
-
-def typed(kind: type[T], value: object, name: str) -> T:
-    """The value as `kind`, lists as tuples and objects as dataclasses where it says so; raises ValueError, which says what is wrong.
-
-    kind: str, int, float (a finite number), bool, Any, None, a Literal, a dataclass, a class, or | tuple, Sequence, Mapping of such.
-    A field that an object lacks has its default, if it has one; fields that are not known are left out.
+    name: of the value, before the names of its fields in the message; the value of a whole file needs none.
+    finite: whether NaN and infinity are refused where a float belongs.
     """
-    return cast(T, _read(kind, value, name))
+    try:
+        return msgspec.convert(_current(kind, value, finite), kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(_sentence(str(error), kind, value, name)) from None
 
 
-def _read(kind: Any, value: Any, name: str) -> Any:
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin in (types.UnionType, Union):
-        return _one_of(inner, value, name)
-    if origin is Literal:
-        return _required(value in inner, value, name, " or ".join(map(str, inner)))
-    if origin is tuple and inner[-1] is not Ellipsis:
-        _required(
-            isinstance(value, Sequence) and not isinstance(value, str) and len(value) == len(inner), value, name, f"{len(inner)} values"
-        )
-        return tuple(_read(one, part, f"{name}[{i}]") for i, (one, part) in enumerate(zip(inner, value, strict=True)))
-    if origin in (tuple, Sequence):
-        _required(isinstance(value, Sequence) and not isinstance(value, str), value, name, "a list")
-        return tuple(_read(inner[0], part, f"{name}[{i}]") for i, part in enumerate(value))
-    if origin is Mapping:
-        _required(isinstance(value, Mapping), value, name, "an object")
-        return {key: _read(inner[1], part, f"{name}.{key}") for key, part in value.items()}
-    return _built(kind, value, name) if is_dataclass(kind) else _plain(kind, value, name)
+def _check_depth(value: object, left: int) -> None:
+    if not isinstance(value, dict | list):
+        return
+    if left == 0:
+        raise ValueError("it is nested too deeply")
+    for part in value.values() if isinstance(value, dict) else value:
+        _check_depth(part, left - 1)
 
 
-def _one_of(kinds: Sequence[Any], value: Any, name: str) -> Any:
-    """Of `X | None`, the only union that our records have, None or an X."""
-    if value is None and type(None) in kinds:
-        return None
-    return _read(next(kind for kind in kinds if kind is not type(None)), value, name)
-
-
-def _built(kind: Any, value: Any, name: str) -> Any:
-    _required(isinstance(value, Mapping), value, name, "an object")
-    hints, given = get_type_hints(kind), {}
-    for field in fields(kind):
-        key = field.name if field.name in value else FORMER_NAMES.get(field.name, field.name)
-        if key in value:
-            given[field.name] = _read(hints[field.name], value[key], f"{name}.{key}")
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise ValueError(f"{name} lacks {field.name}")
-    return kind(**given)
-
-
-def _plain(kind: Any, value: Any, name: str) -> Any:
-    wanted = partial(_required, value=value, name=name)
-    if kind is Any:
-        _check_depth(value, name, DEEPEST)
-        return value
-    if kind is float:
-        return wanted(_is_number(value) and math.isfinite(value), meaning="a finite number")
-    if kind is int:
-        return wanted(isinstance(value, int) and not isinstance(value, bool), meaning="a whole number")
-    return wanted(isinstance(value, kind), meaning={str: "text", bool: "true or false", dict: "an object"}.get(kind, kind.__name__))
-
-
-def _required(right: bool, value: Any, name: str, meaning: str) -> Any:
-    if not right:
-        raise ValueError(f"{name} is {_shown(value)}, and must be {meaning}")
+def _current(kind: Any, value: Any, finite: bool) -> Any:
+    """The value under this version's names and words, and with numbers that are not finite as text, which msgspec refuses as a number."""
+    kind = _not_none(kind)
+    origin, inner, record = get_origin(kind), get_args(kind), is_dataclass(kind)
+    if record and isinstance(value, Mapping):
+        found = [(name, hint, _key(name, value)) for name, hint in _types(kind).items()]
+        return {name: _current(hint, value[key], finite) for name, hint, key in found if key in value}
+    if origin in (dict, Mapping) and isinstance(value, Mapping):
+        return {key: _current(inner[1], part, finite) for key, part in value.items()}
+    if origin in (tuple, list, Sequence) and isinstance(value, list | tuple):
+        return [_current(_element(kind, place), part, finite) for place, part in enumerate(value)]
+    if origin is Literal and isinstance(value, str) and value not in inner:
+        return FORMER_WORDS.get(value, value)
+    if kind is float and isinstance(value, float) and finite and not math.isfinite(value):
+        return repr(value)
     return value
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
+@cache
+def _types(kind: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields, by name."""
+    return get_type_hints(kind)
+
+
+def _key(name: str, values: Mapping[str, Any]) -> str:
+    """The key under which an object has the field."""
+    return name if name in values else FORMER_NAMES.get(name, name)
+
+
+def _not_none(kind: Any) -> Any:
+    """X of `X | None`, the only union that records have."""
+    return next(one for one in get_args(kind) if one is not NoneType) if get_origin(kind) in (UnionType, Union) else kind
+
+
+def _element(kind: Any, place: int) -> Any:
+    """The type at that place of a list; Any behind the end of a list of fixed length, which is refused for its length."""
+    inner = get_args(kind)
+    fixed = get_origin(kind) is tuple and inner[-1] is not Ellipsis
+    return inner[0] if not fixed else inner[place] if place < len(inner) else Any
+
+
+def _sentence(problem: str, kind: Any, value: Any, name: str) -> str:
+    """msgspec's "Expected `int`, got `str` - at `$.counts[...]`" with the place's own name, the value, and what it must be."""
+    problem, _, path = problem.partition(" - at ")
+    for step in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", path):
+        kind, value, name = _inside(_not_none(kind), value, name, *step)
+    if problem.startswith("Object missing"):
+        return f"{name or 'it'} lacks {', '.join(_missing(_not_none(kind), value))}"
+    if not re.match(r"Expected|Invalid|Number|Integer", problem):
+        return f"{name or 'it'}: {problem}"  # what a dataclass says of its own values
+    return f"{name or 'it'} is {shown(value)}, and must be {_meaning(_not_none(kind))}"
+
+
+def _inside(kind: Any, value: Any, name: str, field: str, place: str) -> tuple[Any, Any, str]:
+    """One step into a record's field, a list's element, or a mapping, of which msgspec does not say which value it refused."""
+    if field:
+        key = _key(field, value)
+        return _types(kind)[field], value[key], f"{name}.{key}".lstrip(".")
+    if get_origin(kind) in (dict, Mapping):
+        inner = get_args(kind)[1]
+        refused = next(key for key, part in value.items() if not (isinstance(key, str) and _is(inner, part)))
+        return inner, value[refused], f"{name}.{refused[:40]}".lstrip(".")
+    return _element(kind, int(place)), value[int(place)], f"{name}[{place}]"
+
+
+def _missing(kind: Any, value: Mapping[str, Any]) -> list[str]:
+    """The fields without defaults that an object lacks."""
+    required = [field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING]
+    return [name for name in required if _key(name, value) not in value]
+
+
+def _is(kind: Any, value: object) -> bool:
+    try:
+        convert(kind, value)
+    except ValueError:
+        return False
+    return True
+
+
+def _meaning(kind: Any) -> str:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return " or ".join(map(str, inner))
+    if is_dataclass(kind) or dict in (kind, origin) or origin is Mapping:
+        return "an object"
+    if origin in (tuple, list, Sequence):
+        return f"{len(inner)} values" if origin is tuple and inner[-1] is not Ellipsis else "a list"
+    return MEANINGS.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: 40 characters at most."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        text = "a number of thousands of digits"
     return text if len(text) <= 40 else text[:39] + "…"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _check_depth(value: object, name: str, left: int) -> None:
-    if left == 0:
-        raise ValueError(f"{name} is nested too deeply")
-    if isinstance(value, Mapping | list | tuple):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            _check_depth(part, name, left - 1)

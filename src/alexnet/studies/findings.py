@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from alexnet.storage.records import typed
+from alexnet.storage.records import convert
 from alexnet.studies.claim import Measure, Published
 
 Verdict = Literal["holds here", "not shown", "reversed here", "no result"]
@@ -128,4 +128,4 @@ class StudyReport:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "StudyReport":
         """What `to_json` gave; raises ValueError for anything else."""
-        return typed(cls, {**values, "findings": values.get("studies")}, "study")
+        return convert(cls, {**values, "findings": values.get("studies")})

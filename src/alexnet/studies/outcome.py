@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.errors import BadRun
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.storage.files import write_atomically
+from alexnet.storage.records import convert, read_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +51,12 @@ def write_outcome(outcome: Outcome, path: Path) -> None:
 
 def read_outcome(path: Path) -> Outcome:
     """Raises BadRun when the file is damaged."""
-    values = read_object(path, ("key", "seed", "wrong", "failure"))
     try:
-        return Outcome(**{**values, "wrong": tuple(letter == "1" for letter in values["wrong"])})
-    except TypeError as error:
-        raise BadRun(f"{path} is damaged ({error}); delete {path.parent} and start the same command again.") from None
+        values = read_json(path)
+        wrong = [letter == "1" for letter in convert(str, values.get("wrong"), "wrong")]
+        return convert(Outcome, values | {"wrong": wrong})
+    except (OSError, ValueError) as error:
+        raise BadRun(f"{path} is damaged ({error}); delete {path.parent} and rerun the same command.") from None
 
 
 def epochs_to(history: Sequence[Mapping[str, Any]], error: float) -> float | None:

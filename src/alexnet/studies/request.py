@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from alexnet.errors import BadRecipe, BadRun, did_you_mean
+from alexnet.errors import AlexNetError, BadRecipe, BadRun, did_you_mean
 from alexnet.i18n.units import seconds_of
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import MOST_SEEDS, Recipe
-from alexnet.storage.files import read_object, write_atomically
+from alexnet.storage.files import read_record, write_atomically
 from alexnet.studies.arms import COMMON_NETWORK, Scale
 from alexnet.studies.registry import find_studies
 
@@ -76,19 +76,12 @@ def load_study_request(path: Path) -> StudyRequest | None:
     """The request of a study that was begun there; None where there is none. Raises BadRun when the file is damaged."""
     if not path.exists():
         return None
-    saved = read_object(path, [name for name in StudyRequest.__slots__ if name != "overrides"])
+    saved = read_record(path, StudyRequest, "choose another --out.")
     try:
-        scale = Scale(**saved["scale"]) if saved["scale"] else None
-        asked = study_request(
-            saved["data"],
-            claims=tuple(saved["claims"]),
-            seeds=saved["seeds"],
-            budget=saved["budget"],
-            overrides=saved.get("overrides", saved.get("fields")),  # "fields" in earlier versions
-        )
-    except (TypeError, ValueError, AttributeError) as error:
-        raise BadRun(f"{path} is damaged ({error}); choose another --out.") from None
-    return replace(asked, scale=scale)
+        asked = study_request(saved.data, claims=saved.claims, seeds=saved.seeds, budget=saved.budget, overrides=saved.overrides)
+    except AlexNetError as error:
+        raise BadRun(f"{path} is damaged: {error} Choose another --out.") from None
+    return replace(asked, scale=saved.scale)
 
 
 def extended(kept: StudyRequest, asked: StudyRequest, said: Mapping[str, Any], path: Path) -> StudyRequest:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from alexnet.data.curation.splits import Splits
-from alexnet.data.dataset import SPLIT_NAMES, Dataset
+from alexnet.data.curation.splits import Splits, read_split_names
+from alexnet.data.dataset import Dataset
 from alexnet.i18n.units import duration
 from alexnet.recipes.recipe import Recipe
 from alexnet.runs.prepare import share_splits
@@ -13,7 +13,6 @@ from alexnet.runtime.events import Listener, Message, RunsDone
 from alexnet.runtime.machine import processors
 from alexnet.runtime.process_pool import in_pool
 from alexnet.runtime.ray_pool import on_ray
-from alexnet.storage.files import read_object
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, Scale, common_recipe, resolve
 from alexnet.studies.outcome import Outcome, read_outcome
 from alexnet.studies.registry import STUDIES
@@ -50,7 +49,7 @@ def planned(course: StudyState) -> StudyRequest:
     request = course.request
     if request.scale is not None:
         return request
-    splits = Splits.from_json(course.dataset, read_object(course.folder.splits_of(0), SPLIT_NAMES))
+    splits = Splits.from_json(course.dataset, read_split_names(course.folder.splits_of(0)))
     judged = len(splits.test or splits.validation)
     left = request.budget_seconds - CLOSING_SECONDS - (time.monotonic() - course.started)
     speeds: dict[str, float] = {}

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from alexnet.data.dataset import SPLIT_NAMES
+from alexnet.data.curation.splits import read_split_names
 from alexnet.data.open import open_dataset
 from alexnet.errors import BadRun, Interrupted
 from alexnet.i18n.translate import Lang
@@ -17,7 +17,7 @@ from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, silent
 from alexnet.runtime.machine import processors
-from alexnet.storage.files import free_folder, read_object, write_atomically
+from alexnet.storage.files import free_folder, write_atomically
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, common_recipe, resolve
 from alexnet.studies.findings import Finding, StudyReport
 from alexnet.studies.judge import judge
@@ -135,9 +135,8 @@ def _conclude(course: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[st
 
 def _judging(folder: StudyFolder, seed: int) -> list[str]:
     """The names of the images that judge the runs of a seed."""
-    splits = read_object(folder.splits_of(seed), SPLIT_NAMES)
-    judging: list[str] = splits["test"] or splits["validation"]
-    return judging
+    splits = read_split_names(folder.splits_of(seed))
+    return list(splits["test"] or splits["validation"])
 
 
 def _finding(claim: str, arms: Arms, outcomes: Mapping[str, Outcome], *, same_images: bool) -> Finding:

@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from alexnet.data.curation.splits import Splits, take_fraction
-from alexnet.data.dataset import SPLIT_NAMES, Dataset
+from alexnet.data.curation.splits import Splits, read_split_names, take_fraction
+from alexnet.data.dataset import Dataset
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, measured
 from alexnet.data.pipeline.image_store import ImageStore, open_images
@@ -33,7 +33,6 @@ from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runtime.device import autocast, choose_device, choose_precision
 from alexnet.runtime.machine import available_bytes, forget_peak_memory, peak_memory, processors
-from alexnet.storage.files import read_object
 from alexnet.studies.layer_signals import Signals, signals_of
 from alexnet.studies.outcome import Outcome, read_outcome, write_outcome
 
@@ -175,7 +174,7 @@ def _dataset(data: str) -> Dataset:
 
 @lru_cache(maxsize=8)
 def _splits(data: str, path: Path) -> Splits:
-    return Splits.from_json(_dataset(data), read_object(path, SPLIT_NAMES))
+    return Splits.from_json(_dataset(data), read_split_names(path))
 
 
 @lru_cache(maxsize=KEPT_SQUARES)

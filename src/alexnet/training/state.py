@@ -2,9 +2,9 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
+from alexnet.storage.records import convert, parse_json
 from alexnet.training.schedule import Plateau
 
 
@@ -34,11 +34,12 @@ class TrainingState:
 
     @classmethod
     def from_json(cls, text: str) -> "TrainingState":
-        """The state that `to_json` wrote."""
-        values: dict[str, Any] = json.loads(text)
-        plateau = Plateau(**values.pop("plateau"))
-        known = {f.name for f in fields(cls)}
-        return cls(plateau=plateau, **{name: value for name, value in values.items() if name in known})
+        """The state that `to_json` wrote; raises ValueError for what it cannot have written."""
+        state = convert(cls, parse_json(text), finite=False)  # the best error before the first epoch is infinite
+        counts = state.step, state.epoch, state.step_in_epoch, state.planned_steps, state.images_seen, state.epochs_at_chance
+        if min(counts) < 0 or not (0 <= state.progress <= 1 and 0 <= state.seconds < math.inf):
+            raise ValueError("the state counts less than nothing, or more than all of its training")
+        return state
 
     def count(self, loss: float, wrong: float, images: int) -> None:
         """Add one step's images to the current epoch's sums."""

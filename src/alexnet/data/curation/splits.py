@@ -4,14 +4,15 @@ Ours is stratified (each class in the same proportions), seeded, and keeps near-
 group numbers.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
 from alexnet.data.dataset import SPLIT_NAMES, Dataset
 from alexnet.errors import BadDataset
+from alexnet.storage.files import read_record
 
 Groups = list[list[int]]  # images that must stay together
 
@@ -29,8 +30,8 @@ class Splits:
         return {split: [dataset.items[index].name for index in getattr(self, split)] for split in SPLIT_NAMES}
 
     @classmethod
-    def from_json(cls, dataset: Dataset, saved: dict[str, Any]) -> "Splits":
-        """The splits of a run folder, for the same data set; raises BadDataset if images are gone."""
+    def from_json(cls, dataset: Dataset, saved: Mapping[str, Sequence[str]]) -> "Splits":
+        """The splits whose names `read_split_names` read, for the same data set; raises BadDataset if images are gone."""
         places = {item.name: index for index, item in enumerate(dataset.items)}
         missing = [name for split in SPLIT_NAMES for name in saved[split] if name not in places]
         if missing:
@@ -39,6 +40,21 @@ class Splits:
                 "Give the data set as it was, or start a new run."
             )
         return cls(**{split: tuple(sorted(places[name] for name in saved[split])) for split in SPLIT_NAMES})
+
+
+@dataclass(frozen=True, slots=True)
+class _SplitNames:
+    """What splits.json holds: the names of the images of each split."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def read_split_names(path: Path) -> dict[str, tuple[str, ...]]:
+    """The names of the images of each split in a run's splits.json; raises BadRun when the file is damaged."""
+    names = read_record(path, _SplitNames)
+    return {split: getattr(names, split) for split in SPLIT_NAMES}
 
 
 def make_splits(

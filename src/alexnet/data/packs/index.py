@@ -24,10 +24,12 @@ from alexnet.data.packs.zip_records import Contents, is_end_of
 from alexnet.data.pipeline.colour_statistics import ColourPCA
 from alexnet.data.sources.base import MAX_FILE_BYTES
 from alexnet.errors import BadDataset, UnsafeArchive
+from alexnet.storage.records import convert, parse_json
 
 FORMAT = "1"
 MEMBER = b".alexnet/index.safetensors"
 ALIGNMENT = 64
+LARGEST_SUM = (1 << 80) - 1
 LARGEST_HEADER = 64 << 20  # bytes of JSON; a class name takes about 20
 COMMENT = "alexnet pack 1: index at {:019d}, {:019d} bytes; contents at {:019d}, {:019d} bytes, {:019d} members"
 COMMENT_BYTES = len(COMMENT.format(*[0] * 5))
@@ -162,7 +164,7 @@ def _place(mapped: mmap) -> tuple[int, int, Contents] | None:
 def _read(mapped: mmap, offset: int, size: int) -> Index:
     length = int.from_bytes(mapped[offset : offset + 8], "little")
     _require(size >= 8 and length <= min(LARGEST_HEADER, size - 8), "its header is too long")
-    layout = json.loads(mapped[offset + 8 : offset + 8 + length])
+    layout = parse_json(mapped[offset + 8 : offset + 8 + length])
     facts = _facts(layout["__metadata__"])
     start, room = offset + 8 + length, size - 8 - length
     counts = {name: layout[name]["shape"][0] for name in (*COLUMNS, "names")}
@@ -179,25 +181,17 @@ def _read(mapped: mmap, offset: int, size: int) -> Index:
     return Index(**columns, names=names, facts=facts)
 
 
-def _facts(metadata: dict[str, str]) -> Facts:
-    _require(metadata["format"] == FORMAT, "it is of a later version; update alexnet")
-    value = {field.name: json.loads(metadata[field.name]) for field in fields(Facts)}
-    texts, numbers, traits = [value["classes"], value["folders"]], value["colours"], value["traits"]
-    _require(all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in texts), "its classes are no names")
-    _require(len(texts[0]) == len(texts[1]) == len(set(texts[0])), "its classes are not distinct")
-    _require(all(type(value[field]) is int and 0 < value[field] <= 65_535 for field in ("size", "quality")), "its size is impossible")
-    whole = [numbers["pixels"], *numbers["colours"], *numbers["products"]]
-    _require(len(whole) == 10 and all(type(number) is int and 0 <= number < 1 << 80 for number in whole), "its colours are impossible")
-    _require(len(numbers["colours"]) == 3, "its colours are impossible")
-    _require(all(type(traits[field.name]) is bool for field in fields(Traits)), "its traits are impossible")
-    return Facts(
-        classes=tuple(texts[0]),
-        folders=tuple(texts[1]),
-        traits=Traits(traits["flip"], traits["colour"], traits["gray"]),
-        size=value["size"],
-        quality=value["quality"],
-        colours=ColourSums(pixels=whole[0], colours=tuple(whole[1:4]), products=tuple(whole[4:])),
-    )
+def _facts(metadata: object) -> Facts:
+    texts = convert(dict[str, str], metadata, "__metadata__")
+    _require(texts.get("format") == FORMAT, "it is of a later version; update alexnet")
+    members = ",".join(f"{json.dumps(field.name)}:{texts[field.name]}" for field in fields(Facts))
+    facts = convert(Facts, parse_json(f"{{{members}}}", largest=LARGEST_SUM))
+    colours = facts.colours
+    _require(len(facts.classes) == len(facts.folders) == len(set(facts.classes)), "its classes are not distinct")
+    _require(0 < facts.size <= 65_535 and 0 < facts.quality <= 65_535, "its size is impossible")
+    _require(min(colours.pixels, *colours.colours, *colours.products) >= 0, "its colours are impossible")
+    _require((len(colours.colours), len(colours.products)) == (3, len(PRODUCTS)), "its colours are impossible")
+    return facts
 
 
 def _check(index: Index, limit: int, contents: Contents) -> None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from alexnet.data.packs.zip_records import local_header
 from alexnet.errors import BadDataset
 from alexnet.storage.files import write_atomically
+from alexnet.storage.records import read_json
 
 SKIPPED, ENCODED, COPIED = range(3)  # what became of an image
 RECORD = np.dtype(
@@ -120,9 +121,9 @@ class Journal:
         if not path.exists() and not (self.folder / "journal").exists():
             write_atomically(path, json.dumps(job).encode())
         try:
-            begun = json.loads(path.read_bytes())
+            begun = read_json(path)
             other = next((key for key in job if begun[key] != job[key]), None)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError):
             raise BadDataset(f"{self.folder} is no packing that can be gone on with. Delete it to begin anew.") from None
         if other is not None:
             old, new = (f" ({begun[other]} then, {job[other]} now)" if len(str(value[other])) < 200 else "" for value in (begun, job))

@@ -23,7 +23,7 @@ from alexnet.evaluation.metrics import ReliabilityBin
 from alexnet.i18n.units import finite
 from alexnet.runs.report.record import Mistake, RunReport
 from alexnet.runs.report.view import MOST_MISTAKES
-from alexnet.storage.records import parsed, typed
+from alexnet.storage.records import convert, read_json
 
 LARGEST_IMAGE = 4_000_000  # pixels
 LARGEST_FILTERS = 10_000_000  # numbers: a hundred times AlexNet's
@@ -45,10 +45,10 @@ def report_text(report: RunReport) -> str:
 def read_report(path: Path) -> RunReport:
     """The report that `report_text` wrote; raises BadRun, with what to do, for a file that is damaged or was not written by it."""
     try:
-        values = parsed(path)
+        values = read_json(path)
         values["mistakes"] = [_mistake(one, place) for place, one in enumerate(_some(values.get("mistakes"), "mistakes"))]
         values["filters"] = None if values.get("filters") is None else _filters(values["filters"])
-        return _checked(typed(RunReport, values, "the report"))
+        return _checked(convert(RunReport, values, "the report"))
     except (OSError, ValueError, UnreadableImage) as error:
         what = f"{path} is damaged ({error})"
         raise BadRun(f"{what}. Copy the run again; its numbers can be measured anew: alexnet evaluate {path.parent}") from None
@@ -77,7 +77,7 @@ def _mistake(given: object, place: int) -> Mapping[str, Any]:
     name = f"mistakes[{place}]"
     if place >= MOST_MISTAKES:
         raise ValueError(f"it holds more than {MOST_MISTAKES} mistakes")
-    values = typed(dict, given, name)
+    values = convert(dict, given, name)
     image = decode(_bytes(values.get("image", values.get("picture")), f"{name}.image"), f"{name}.image", max_pixels=LARGEST_IMAGE)
     return {**values, "image": image}
 
@@ -89,8 +89,8 @@ def _floats(filters: Tensor) -> dict[str, Any]:
 
 def _filters(given: object) -> Tensor:
     """float32 (maps, channels, k, k)."""
-    values = typed(dict, given, "filters")
-    shape = typed(tuple[int, int, int, int], values.get("shape"), "filters.shape")
+    values = convert(dict, given, "filters")
+    shape = convert(tuple[int, int, int, int], values.get("shape"), "filters.shape")
     if min(shape) < 1 or math.prod(shape) > LARGEST_FILTERS:
         raise ValueError(f"filters.shape is {shape}, and must be above 0, and not more than {LARGEST_FILTERS:,} numbers together")
     content = _bytes(values.get("float32"), "filters.float32")
@@ -101,13 +101,13 @@ def _filters(given: object) -> Tensor:
 
 def _bytes(text: object, name: str) -> bytes:
     try:
-        return base64.b64decode(typed(str, text, name), validate=True)
+        return base64.b64decode(convert(str, text, name), validate=True)
     except binascii.Error:
         raise ValueError(f"{name} is not base64") from None
 
 
 def _some(value: object, name: str) -> tuple[Any, ...]:
-    return typed(tuple[Any, ...], value if value is not None else [], name)
+    return convert(tuple[Any, ...], value if value is not None else [], name)
 
 
 def _checked(report: RunReport) -> RunReport:
@@ -125,16 +125,16 @@ def _checked(report: RunReport) -> RunReport:
 def _check_classes(values: Mapping[str, Any], classes: int, name: str) -> None:
     """The lists of an evaluation: names of classes, rows of classes, a square matrix of counts, and an interval."""
     if values.get("classes") is not None:
-        classes = len(typed(tuple[str, ...], values["classes"], f"{name}.classes"))
-    for row in typed(tuple[Mapping[str, Any], ...], values.get("per_class") or (), f"{name}.per_class"):
+        classes = len(convert(tuple[str, ...], values["classes"], f"{name}.classes"))
+    for row in convert(tuple[Mapping[str, Any], ...], values.get("per_class") or (), f"{name}.per_class"):
         kind = row.get("class")
         if not isinstance(kind, str) and not (isinstance(kind, int) and 0 <= kind < MOST_CLASSES):
             raise ValueError(f"{name}.per_class names a class {kind!r:.40}")
-    confusion = typed(tuple[tuple[int, ...], ...], values.get("confusion") or (), f"{name}.confusion")
+    confusion = convert(tuple[tuple[int, ...], ...], values.get("confusion") or (), f"{name}.confusion")
     if confusion and {len(confusion), *map(len, confusion)} != {classes}:
         raise ValueError(f"{name}.confusion is not a matrix of {classes} x {classes}")
     if any(not 0 <= n <= MOST_COUNTED for row in confusion for n in row):
         raise ValueError(f"{name}.confusion holds a number that counts no pictures")
     interval = values.get("interval")
     if interval is not None and not isinstance(interval, Mapping):
-        typed(tuple[float, float], interval, f"{name}.interval")
+        convert(tuple[float, float], interval, f"{name}.interval")
