@@ -19,7 +19,7 @@ from alexnet.runs.folder import RunFolder
 from alexnet.runs.prepare import share_splits
 from alexnet.runs.result import Result, result_from_json
 from alexnet.runtime.events import Listener, Message
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 
 CLOSING_SECONDS = 3.0  # the page and the last files, kept free in a budget
 
@@ -152,7 +152,7 @@ def _trained(work: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> Re
 def _shared_splits(work: ComparisonState, seed: int) -> Path:
     path = work.folder.splits_of(seed)
     if not path.exists():
-        share_splits(work.dataset, {seed: path}, workers=processors() if work.workers is None else work.workers)
+        share_splits(work.dataset, {seed: path}, workers=available_cpus() if work.workers is None else work.workers)
     return path
 
 

@@ -25,7 +25,7 @@ from alexnet.runs.folder import Run, RunFolder
 from alexnet.runs.prepare import labels_of, read_images
 from alexnet.runs.result import FitResult, Result, result_from_json
 from alexnet.runtime.events import Listener, Message, silent
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 from alexnet.storage.files import read_object, write_atomically
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.model_selection import choose
@@ -64,7 +64,7 @@ def fit_linear_probe(
         started,
     )
     write_atomically(folder.splits, source.splits.read_text(encoding="utf-8"))
-    store = read_images(run, processors() if workers is None else workers)
+    store = read_images(run, available_cpus() if workers is None else workers)
     assert isinstance(classifier.model, NetworkModel)
     fitted = _fitted(run, classifier.model, store)
     run.recipe = with_overrides(recipe, {"model": classifier.card.model + FROZEN})

@@ -22,7 +22,7 @@ from alexnet.recipes.toml import to_toml
 from alexnet.runs.folder import RunFolder
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.distributed import Workers, is_launched
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 from alexnet.training.parallel.registry import check_layout
 
 PUBLISHED_BATCH = 128  # images a worker, in One weird trick
@@ -38,13 +38,13 @@ def device_of(name: str, world: Workers) -> torch.device:
         device = choose_device(f"cuda:{world.local_rank}")
         torch.cuda.set_device(device)
     if device.type == "cpu":
-        torch.set_num_threads(max(1, processors() // world.local_size))  # torchrun says 1, whatever there is
+        torch.set_num_threads(max(1, available_cpus() // world.local_size))  # torchrun says 1, whatever there is
     return device
 
 
 def own_processors(world: Workers) -> int:
     """Threads and processes that decode for this worker."""
-    return max(1, processors() // world.local_size)
+    return max(1, available_cpus() // world.local_size)
 
 
 def adapt_to_workers(recipe: Recipe, layout: str, classes: int, world: Workers, asked: Mapping[str, Any]) -> Recipe:

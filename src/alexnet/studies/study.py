@@ -16,7 +16,7 @@ from alexnet.runs.environment import environment
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, silent
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 from alexnet.storage.files import free_folder, read_object, write_atomically
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, common_recipe, resolve
 from alexnet.studies.findings import Finding, StudyReport
@@ -62,7 +62,7 @@ def study(
         request=_start(folder, asked, {"claims": claims, "seeds": seeds, "budget": budget, "overrides": overrides}),
         dataset=dataset,
         device=str(chosen),
-        processes=processes or (1 if chosen.type == "cuda" else processors()),
+        processes=processes or (1 if chosen.type == "cuda" else available_cpus()),
         on_ray=on == "ray",
         listen=listen,
         should_stop=should_stop,
