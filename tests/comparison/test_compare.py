@@ -11,6 +11,7 @@ from tests.runs.digit_systems import Trainings
 from alexnet.comparison.compare import compare
 from alexnet.comparison.results import Comparison
 from alexnet.errors import AlexNetError, BadDataset, BadModel, BadRun, BudgetTooSmall, Interrupted
+from alexnet.reports import read_comparison
 from alexnet.runs.answers import read_answers
 from alexnet.runtime.events import Event, Message
 
@@ -45,7 +46,7 @@ def test_json_has_the_contracts_keys_and_plain_values(comparison: Comparison) ->
     assert all(cell["error"] is None and 0 <= cell["test_error"] <= 1 for cell in found["cells"])
     assert set(found["choice"]) == {"model", "reason", "caution"}
     assert found["choice"]["model"] in MODELS.split(",")
-    assert found == json.loads((Path(found["run"]) / "result.json").read_text("utf-8"))
+    assert found == json.loads(json.dumps(read_comparison(Path(found["run"])).to_json(), allow_nan=False))
 
 
 def test_cells_carry_their_runs_figures(comparison: Comparison) -> None:
@@ -194,7 +195,7 @@ def test_another_comparison_in_the_way_is_refused_with_the_difference(tmp_path: 
 
 def test_words_that_are_not_said_are_the_comparisons_own(tmp_path: Path) -> None:
     trainings = Trainings()
-    words: dict[str, Any] = {"run_cell": trainings.train, "frozen_cell": trainings.freeze, "out": tmp_path / "out"}
+    words: dict[str, Any] = {"run_cell": trainings.train, "fit_linear_probe": trainings.freeze, "out": tmp_path / "out"}
     compare("digits", models="lenet", fractions="1", budget="15s", **words)
     assert compare("digits", budget="15s", **words).words.models == ("lenet",)
     assert trainings.made == ["lenet-1-0"]

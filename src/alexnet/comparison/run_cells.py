@@ -188,8 +188,9 @@ def _kept(work: ComparisonState, cell: Cell, done: Mapping[str, Any]) -> CellRes
 
 
 def _cell_result(work: ComparisonState, cell: Cell, result: Result) -> CellResult:
+    folder = RunFolder(work.folder.run_of(cell))
     judged = result.test_error if result.test_error is not None else result.validation_error
-    answers = read_answers(RunFolder(work.folder.run_of(cell)).answers)
+    answers = read_answers(folder.answers)
     work.answers[cell.model, cell.fraction, cell.seed] = answers
     interval = result.test_interval or error_interval(sum(answers.values()), len(answers))
     return CellResult(
@@ -208,6 +209,6 @@ def _cell_result(work: ComparisonState, cell: Cell, result: Result) -> CellResul
         parameters=result.parameters,
         macs=result.macs,
         memory_bytes=result.peak_memory_bytes,
-        run=str(work.folder.run_of(cell)),
-        report=result.report if Path(result.report).is_file() else None,
+        run=str(folder.path),
+        report=str(folder.report) if folder.report.is_file() else None,  # not the result's: the folder may have been moved
     )
