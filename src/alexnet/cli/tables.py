@@ -184,6 +184,8 @@ def _layers(summary: "Summary") -> Table:
         table.add_row(layer.name, layer.kind, output, _count(layer.parameters), _count(layer.macs))
     table.add_section()
     table.add_row("total", "", "", f"{summary.parameters:,}", f"{summary.macs:,}")
+    if summary.trainable_parameters != summary.parameters:
+        table.add_row("trainable", "", "", f"{summary.trainable_parameters:,}", "")
     return table
 
 
