@@ -109,7 +109,7 @@ def _conclude(course: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[st
     request, folder = course.request, course.folder
     assert request.scale is not None
     common = common_recipe(request.data, course.dataset, request.scale, request.overrides)
-    same = _judging(folder, 0) == _judging(folder, 1)
+    same = judging_images(folder, 0) == judging_images(folder, 1)
     report = StudyReport(
         data=request.data,
         dataset=course.dataset.name,
@@ -133,7 +133,7 @@ def _conclude(course: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[st
     return report
 
 
-def _judging(folder: StudyFolder, seed: int) -> list[str]:
+def judging_images(folder: StudyFolder, seed: int) -> list[str]:
     """The names of the images that judge the runs of a seed."""
     splits = read_object(folder.splits_of(seed), SPLIT_NAMES)
     judging: list[str] = splits["test"] or splits["validation"]
