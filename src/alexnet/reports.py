@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alexnet.comparison.report.page import comparison_page
 from alexnet.comparison.request import load_comparison_request
-from alexnet.comparison.results import Comparison
+from alexnet.comparison.results import Comparison, placed_in
 from alexnet.comparison.run_cells import ComparisonFolder
 from alexnet.errors import BadRun
 from alexnet.i18n.translate import Lang
@@ -59,7 +59,7 @@ def read_comparison(path: Path) -> Comparison:
         values = read_json(folder.result)
         if "environment" not in values:
             raise BadRun(f"{path} was made by an earlier version, which kept less. This makes its page, and runs no cell again: {again}")
-        return Comparison.from_json(values)
+        return placed_in(Comparison.from_json(values), path)
     except (OSError, ValueError) as error:
         raise BadRun(f"{folder.result} is damaged ({error}). This makes it anew, and runs no finished cell again: {again}") from None
 

@@ -14,7 +14,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from alexnet.errors import BadRun
 from alexnet.evaluation.metrics import error_interval
-from alexnet.evaluation.paired_test import Paired, paired_test, pooled_error
+from alexnet.evaluation.paired_test import Paired, agresti_min_interval, paired_test, pooled_error
+from alexnet.evaluation.seed_statistics import error_effect
 from alexnet.runs.predictions import read_predictions
 
 Answers = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
@@ -52,6 +53,34 @@ def test_interval_is_agresti_and_mins() -> None:
     centre = (b - c) / (n + 2)
     half = 1.959964 * math.sqrt(b + c + 1 - (b - c) ** 2 / (n + 2)) / (n + 2)
     assert found.interval == pytest.approx((centre - half, centre + half))
+
+
+def textbook_interval(differences: list[int]) -> tuple[float, float]:
+    """Wald's interval after half an image more in each cell of the table: right and right, wrong and wrong, and the two that differ."""
+    table = {value: differences.count(value) + (1.0 if value == 0 else 0.5) for value in (-1, 0, 1)}
+    n = sum(table.values())
+    mean = sum(value * times for value, times in table.items()) / n
+    variance = sum(times * (value - mean) ** 2 for value, times in table.items()) / n
+    half = 1.959963984540054 * math.sqrt(variance / n)
+    return max(-1.0, mean - half), min(1.0, mean + half)
+
+
+@given(st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=60), st.integers(1, 5))
+def test_one_interval_serves_comparisons_and_studies(differences: list[int], seeds: int) -> None:
+    """A comparison's images are judged once or by several seeds; a study with one seed judges each once: both call the one formula."""
+    values = np.array(differences, dtype=np.float64)
+    expected = textbook_interval(differences)
+    assert agresti_min_interval(values) == pytest.approx(expected, abs=1e-12)
+    assert agresti_min_interval(values, np.ones(len(values))) == agresti_min_interval(values)
+    first, second = [value == 1 for value in differences], [value == -1 for value in differences]
+    assert pair_of(first, second).interval == pytest.approx(expected, abs=1e-12)
+    of_study = error_effect([np.array(second)], [np.array(first)], same_images=True)
+    assert of_study is not None
+    assert of_study.interval == agresti_min_interval(values)
+    clusters = agresti_min_interval(seeds * values, np.full(len(values), float(seeds)))
+    total, centre = seeds * len(values) + 2, seeds * values.sum() / (seeds * len(values) + 2)
+    half = 1.959963984540054 * math.sqrt(((seeds * values - seeds * centre) ** 2).sum() + 1 + 2 * centre**2) / total
+    assert clusters == pytest.approx((max(-1.0, centre - half), min(1.0, centre + half)), abs=1e-12)
 
 
 @given(Answers)

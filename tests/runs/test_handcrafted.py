@@ -308,7 +308,7 @@ def test_the_baseline_is_not_fitted_again(digits_folder: Path, tmp_path: Path, m
     run = tmp_path / "run"
     with pytest.raises(AlexNetError, match="Stopped"):
         train(digits_folder, model="lenet", epochs=1, out=run, workers=0, should_stop=(run / "baseline.json").exists)
-    monkeypatch.setattr("alexnet.runs.baseline._fitted", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr("alexnet.runs.baseline.choose", lambda *_, **__: pytest.fail("fitted again"))
     assert train(digits_folder, out=run, resume=True).baseline is not None
 
 

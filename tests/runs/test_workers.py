@@ -142,7 +142,7 @@ def test_how_to_start_as_many_workers_again(world: Workers, words: str, monkeypa
 
 
 def test_the_workers_of_a_machine_share_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "processors", lambda: 7)
+    monkeypatch.setattr(workers, "available_cpus", lambda: 7)
     assert [own_processors(Workers(rank=0, size=size, local_size=size)) for size in (1, 2, 3, 8)] == [7, 3, 2, 1]
 
 

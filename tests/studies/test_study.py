@@ -185,7 +185,7 @@ def test_images_that_judge_are_the_test_set_or_else_validation(splits: list[dict
     folder = StudyFolder(tmp_path)
     for seed, one in enumerate(splits):
         folder.splits_of(seed).write_text(json.dumps({"train": [], **one}))
-    assert (job._judging(folder, 0) == job._judging(folder, 1)) == same
+    assert (job.judging_images(folder, 0) == job.judging_images(folder, 1)) == same
 
 
 def test_a_plan_is_told_before_anything_runs(letters: Path, tmp_path: Path) -> None:

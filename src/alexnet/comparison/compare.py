@@ -14,7 +14,7 @@ from alexnet.comparison.analysis import find
 from alexnet.comparison.caveats import remarks_on
 from alexnet.comparison.report.page import write_comparison
 from alexnet.comparison.request import ComparisonRequest, comparison_request, differences, load_comparison_request, save_comparison_request
-from alexnet.comparison.results import Comparison
+from alexnet.comparison.results import Comparison, placed_in
 from alexnet.comparison.run_cells import ComparisonFolder, ComparisonState, Trainers, run_cells
 from alexnet.data.dataset import Dataset
 from alexnet.data.open import open_dataset
@@ -151,5 +151,5 @@ def _finish(state: ComparisonState) -> Comparison:
         environment=environment(choose_device(state.device)),
     )
     write_comparison(comparison, state.folder.report)
-    write_atomically(state.folder.result, json.dumps(comparison.to_json(), ensure_ascii=False, allow_nan=False))
+    write_atomically(state.folder.result, json.dumps(placed_in(comparison, Path()).to_json(), ensure_ascii=False, allow_nan=False))
     return comparison

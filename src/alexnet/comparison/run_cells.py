@@ -21,7 +21,7 @@ from alexnet.runs.prepare import share_splits
 from alexnet.runs.result import Result
 from alexnet.runs.train import train
 from alexnet.runtime.events import Listener, Message
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 
 CLOSING_SECONDS = 3.0  # the page and the last files, kept free in a budget
 
@@ -158,7 +158,7 @@ def _trained(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> R
 def _shared_splits(state: ComparisonState, seed: int) -> Path:
     path = state.folder.splits_of(seed)
     if not path.exists():
-        share_splits(state.dataset, {seed: path}, workers=processors() if state.workers is None else state.workers)
+        share_splits(state.dataset, {seed: path}, workers=available_cpus() if state.workers is None else state.workers)
     return path
 
 
@@ -186,8 +186,9 @@ def _frozen(state: ComparisonState, cell: Cell) -> Result:
 
 
 def _cell_result(state: ComparisonState, cell: Cell, result: Result) -> CellResult:
+    folder = RunFolder(state.folder.run_of(cell))
     judged = result.test_error if result.test_error is not None else result.validation_error
-    answers = read_predictions(RunFolder(state.folder.run_of(cell)).predictions)
+    answers = read_predictions(folder.predictions)
     state.answers[cell.model, cell.fraction, cell.seed] = answers
     interval = result.test_interval or error_interval(sum(answers.values()), len(answers))
     return CellResult(
@@ -206,6 +207,6 @@ def _cell_result(state: ComparisonState, cell: Cell, result: Result) -> CellResu
         parameters=result.parameters,
         macs=result.macs,
         memory_bytes=result.peak_memory_bytes,
-        run=str(state.folder.run_of(cell)),
-        report=result.report if Path(result.report).is_file() else None,
+        run=str(folder.path),
+        report=str(folder.report) if folder.report.is_file() else None,  # not the result's: the folder may have been moved
     )

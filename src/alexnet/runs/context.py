@@ -11,7 +11,7 @@ from alexnet.data.dataset import Dataset
 from alexnet.runs.folder import RunFolder
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener, silent
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +28,7 @@ class RunContext:
     listen: Listener = silent
     should_stop: Callable[[], bool] = lambda: False
     splits: Path | None = None
-    decoders: int = field(default_factory=processors)
+    decoders: int = field(default_factory=available_cpus)
     world: Workers = ALONE
     with_baseline: bool = False
     started: float = field(default_factory=time.monotonic)

@@ -29,7 +29,7 @@ from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult, Result, read_result
 from alexnet.runtime.device import autocast, choose_precision
 from alexnet.runtime.events import Listener, Message, silent
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 from alexnet.storage.files import write_atomically
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.model_selection import choose
@@ -62,7 +62,7 @@ def fit_linear_probe(
         device=classifier.device,
         listen=listen,
         should_stop=should_stop,
-        decoders=processors() if workers is None else workers,
+        decoders=available_cpus() if workers is None else workers,
         started=time.monotonic() - read_result(source.result).seconds,
     )
     write_atomically(folder.splits, source.splits.read_text(encoding="utf-8"))

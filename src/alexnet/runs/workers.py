@@ -16,7 +16,7 @@ from alexnet.recipes.toml import to_toml
 from alexnet.runs.context import RunContext
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.distributed import Workers, is_launched
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 
 SIGHT_SECONDS = 30.0  # for a file of the first worker's to be seen over a network's file system
 
@@ -30,13 +30,13 @@ def device_of(name: str, world: Workers) -> torch.device:
         device = choose_device(f"cuda:{world.local_rank}")
         torch.cuda.set_device(device)
     if device.type == "cpu":
-        torch.set_num_threads(max(1, processors() // world.local_size))  # torchrun says 1, whatever there is
+        torch.set_num_threads(max(1, available_cpus() // world.local_size))  # torchrun says 1, whatever there is
     return device
 
 
 def own_processors(world: Workers) -> int:
     """Threads and processes that decode for this worker."""
-    return max(1, processors() // world.local_size)
+    return max(1, available_cpus() // world.local_size)
 
 
 def start_together(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> None:

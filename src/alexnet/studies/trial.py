@@ -32,7 +32,7 @@ from alexnet.runs.prepare import colour_statistics, plain_preprocess, some_image
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runtime.device import autocast, choose_device, choose_precision
-from alexnet.runtime.machine import available_bytes, forget_peak_memory, peak_memory, processors
+from alexnet.runtime.machine import available_bytes, available_cpus, forget_peak_memory, peak_memory
 from alexnet.studies.layer_signals import Signals, signals_of
 from alexnet.studies.outcome import Outcome, read_outcome, write_outcome
 
@@ -179,7 +179,7 @@ def _splits(data: str, path: Path) -> Splits:
 
 @lru_cache(maxsize=KEPT_SQUARES)
 def _images(data: str, size: int, fit: Fit) -> ImageStore:
-    limit = int(MEMORY_SHARE * available_bytes() / KEPT_SQUARES / processors())
+    limit = int(MEMORY_SHARE * available_bytes() / KEPT_SQUARES / available_cpus())
     return open_images(_dataset(data), size, fit, workers=1, check=False, memory_limit_bytes=limit)
 
 

@@ -23,7 +23,7 @@ from alexnet.data.images.resize import fit_short_side
 from alexnet.data.open import open_dataset
 from alexnet.data.packs import journal
 from alexnet.data.packs.journal import RECORD, Journal
-from alexnet.data.packs.writer import AHEAD, PackSummary, _in_order, pack
+from alexnet.data.packs.writer import AHEAD, PackSummary, in_order, pack
 from alexnet.errors import BadDataset, UnreadableImage
 
 SIZE = 32
@@ -260,7 +260,7 @@ def test_threads_are_only_a_few_images_ahead() -> None:
             begun.append(index)
             yield index
 
-    with closing(_in_order(lambda index: UnreadableImage(str(index), "is none"), indices(), 2)) as answers:
+    with closing(in_order(lambda index: UnreadableImage(str(index), "is none"), indices(), 2)) as answers:
         for index, answer in answers:
             assert (answer.name if isinstance(answer, UnreadableImage) else "") == str(index)
             assert len(begun) <= index + 2 + AHEAD * 2

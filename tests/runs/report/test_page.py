@@ -185,6 +185,14 @@ def test_headline_says_the_result_in_plain_words() -> None:
     )
 
 
+def test_frozen_parameters_are_not_called_trainable(written: Written) -> None:
+    trained = Page(written(digits_report()))
+    frozen = Page(written(replace(digits_report(), parameters=61_550)))
+    assert "61,550" in frozen.text
+    assert "trainable, of 61,706 in all" in frozen.text
+    assert "trainable" not in trained.text
+
+
 def test_nothing_is_loaded_from_anywhere(written: Written) -> None:
     html = written(replace(digits_report(), published=[("LeNet", 0.8, "https://d2l.ai")]))
     page = Page(html)
@@ -410,7 +418,7 @@ def chinese_reports() -> list[RunReport]:
         replace(full, evaluations={"training": right}, history=steps),
         replace(full, evaluations={}, reliability=(), history=[{"epoch": 1.0, "validation_error": 0.5}], macs=7_203_517_760),
         replace(full, evaluations={}, reliability=(), history=[{"validation_error": 0.5}], counts=counts),
-        replace(full, evaluations={}, reliability=(), history=()),
+        replace(full, evaluations={}, reliability=(), history=(), parameters=61_550),  # conv1 frozen
     ]
 
 

@@ -133,7 +133,7 @@ class _Packing:
     def write_images(self, workers: int, on_progress: Progress | None, should_stop: Callable[[], bool]) -> None:
         """Append all images that the journal does not know yet."""
         items, total = self.dataset.items, len(self.dataset.items)
-        with one_torch_thread(), closing(_in_order(self._answer, range(self.journal.count, total), workers)) as answers:
+        with one_torch_thread(), closing(in_order(self._answer, range(self.journal.count, total), workers)) as answers:
             for index, answer in answers:
                 self._append(index, items[index], answer)
                 if on_progress is not None and (self.journal.count % STEP == 0 or self.journal.count == total):
@@ -176,7 +176,7 @@ def _record(item: Item, answer: Answer) -> Records:
     return record
 
 
-def _in_order(work: Callable[[int], Answer], indices: Iterable[int], workers: int) -> Generator[tuple[int, Answer]]:
+def in_order(work: Callable[[int], Answer], indices: Iterable[int], workers: int) -> Generator[tuple[int, Answer]]:
     """The answers in order; threads are never more than a few ahead."""
     if workers < 1:
         yield from ((index, work(index)) for index in indices)

@@ -90,13 +90,18 @@ class RunView:
         """The key figures: name, value, and a note under it."""
         judged, speeds, say = self.evaluation or {}, self._column("images_per_second")[1], self.words.plain
         fitted, number = "report.note_fitted" if self.report.solver else "report.note_weights", self.words.number
+        frozen = say("report.note_trainable", n=number(self.parameters))
         speed = number(sorted(speeds)[len(speeds) // 2] if speeds else None)
         shown = [
             (say("report.figure_error"), percent(judged.get("top1_error")), self._between(judged)),
             (say("report.figure_judged"), count(judged.get("n")), say("report.note_classes", n=f"{len(self.report.classes):,}")),
             (say("report.figure_time"), self.words.duration(self._seconds), self._epochs),
             (say("report.figure_speed"), speed, say("report.note_median")),
-            (say("report.figure_parameters"), number(self.parameters), say(fitted)),
+            (
+                say("report.figure_parameters"),
+                number(self.trainable),
+                frozen if (self.trainable or 0) < (self.parameters or 0) else say(fitted),
+            ),
             (say("report.figure_macs"), number(self.macs), say("report.note_per_picture")),
         ]
         return [figure for figure in shown if figure[1] != MISSING]
@@ -230,8 +235,14 @@ class RunView:
 
     @property
     def parameters(self) -> float | None:
-        """The model's parameters, or those of all layers together."""
-        return self.report.parameters if self.report.parameters is not None else _total(self.report.layers, "parameters")
+        """Those of all layers together, frozen ones too; of a model without layers its own."""
+        total = _total(self.report.layers, "parameters")
+        return self.report.parameters if total is None else total
+
+    @property
+    def trainable(self) -> float | None:
+        """The parameters that were trained; reports of earlier versions count frozen ones as well."""
+        return self.report.parameters if self.report.parameters is not None else self.parameters
 
     @property
     def macs(self) -> float | None:
