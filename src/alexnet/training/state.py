@@ -40,10 +40,13 @@ class TrainingState:
         known = {f.name for f in fields(cls)}
         return cls(plateau=plateau, **{name: value for name, value in values.items() if name in known})
 
-    def count(self, loss: float, wrong: float, images: int) -> None:
-        """Add one step's images to the current epoch's sums."""
+    def advance(self) -> None:
+        """Count one optimizer step."""
         self.step += 1
         self.step_in_epoch += 1
+
+    def add(self, loss: float, wrong: float, images: int) -> None:
+        """Add one step's images to the current epoch's sums."""
         self.loss_sum += loss * images
         self.error_sum += wrong
         self.images_seen += images

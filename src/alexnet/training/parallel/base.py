@@ -5,6 +5,7 @@ from inspect import signature
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -60,6 +61,15 @@ class Layout:
         """Sums over all images of a batch, from each worker's sums over its own."""
         counts = self.shares_images or self.world.first
         return self.world.sum(*(value if counts else 0.0 for value in values))
+
+    def step_totals(self, loss: Tensor, wrong: Tensor) -> tuple[Tensor, Tensor]:
+        """A training step's loss and errors, 0-d, summed over the workers in float64 where they lie: the CPU does not wait for a GPU."""
+        if self.world.size == 1:
+            return loss, wrong
+        counts = self.shares_images or self.world.first
+        total = torch.stack([loss.double(), wrong.double()]) if counts else torch.zeros(2, dtype=torch.float64, device=loss.device)
+        dist.all_reduce(total)
+        return total[0], total[1]
 
     def whole_state(self, model: nn.Module) -> dict[str, Tensor]:
         """The whole network's tensors, gathered from all workers, which must all ask; `model` has the layout's own names."""
