@@ -29,10 +29,12 @@ class Descent:
     """The optimizers of one model as one: their steps, their rates, and their momentum by parameter name.
 
     failed: bool, 0-d, on the weights' device: whether a step's loss was not finite.
+    reads_failed: whether the CPU reads it before each step, which costs nothing where the weights are on the CPU.
     """
 
     def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
         self.failed = torch.zeros((), dtype=torch.bool, device=next(network.parameters()).device)
+        self.reads_failed = self.failed.device.type == "cpu"
         self.statistics = RunningStatistics(network)
         matrices = _convolutions(network) if config.optimizer == "muon" else {}
         parts = {name: weight for name, weight in network.named_parameters() if is_part(weight)}
@@ -85,18 +87,18 @@ class Descent:
             self.failed |= ~loss.isfinite()
         for view in self.views:
             view.shown.grad = None if view.weight.grad is None else view.show(view.weight.grad)
-        if self.failed.device.type != "cpu":
-            self.step_unless_failed()
+        if not self.reads_failed:
+            self._step_unless_failed()
         elif self.failed:
             self.statistics.restore(self.failed)
         else:
             for optimizer in self.optimizers:
                 optimizer.step()
 
-    def step_unless_failed(self) -> None:
-        """Update every parameter where `failed` is false, without reading it: for a GPU, whose flags take time to reach the CPU."""
+    def _step_unless_failed(self) -> None:
+        """Update every parameter unless `failed`, without reading it: a GPU skips the step by itself."""
         for optimizer in self.optimizers:
-            create_momentum(optimizer)
+            _create_momentum(optimizer)
             if optimizer.defaults.get("fused"):
                 setattr(optimizer, "found_inf", self.failed.float())  # noqa: B010 - PyTorch's name: fused steps skip where it is 1
                 optimizer.step()
@@ -121,7 +123,7 @@ class Descent:
                     optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(buffers[self.names[parameter]])
 
 
-def create_momentum(optimizer: torch.optim.Optimizer) -> None:
+def _create_momentum(optimizer: torch.optim.Optimizer) -> None:
     """Give every parameter with a gradient the momentum 0 that it starts from; a first step that is skipped then leaves it defined."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:

@@ -1,4 +1,4 @@
-"""Where a training stands: everything besides weights and momentum that a resumed run needs to go on exactly."""
+"""Where a training stands: everything besides weights and momentum that a run needs to resume exactly."""
 
 import json
 import math

@@ -28,7 +28,7 @@ class StepLosses:
 
     def __init__(self, device: torch.device, longest: int | None = None) -> None:
         self.longest = longest or (1 if device.type == "cpu" else LOG_INTERVAL)
-        self.interval = 1  # the first step is read at once: what is told of it is what happened
+        self.interval = 1  # the first step is read at once, so that there always is a loss to report
         self.steps: list[tuple[int, int]] = []  # number of the step, images in it
         self.losses: list[Tensor] = []
         self.wrong: list[Tensor] = []

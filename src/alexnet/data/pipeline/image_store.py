@@ -147,7 +147,7 @@ def check_readable(dataset: Dataset, skipped: Sequence[Skipped]) -> None:
         figures = "; ".join(f"'{name}': {broken[name]:,} of {counts[name]:,}" for name in bad[:5]) + ("; ..." if len(bad) > 5 else "")
         raise BadDataset(
             f"Over {UNREADABLE_SHARE:.0%} of the pictures of a class cannot be read ({figures}). "
-            f"For example, {example.name} {example.reason}. `alexnet inspect {dataset.name}` lists them all; mend or delete them."
+            f"For example, {example.name} {example.reason}. `alexnet inspect {dataset.name}` lists them all; fix or delete them."
         )
     alive = [name for name in dataset.classes if counts[name] > broken[name]]
     if len(alive) < 2:

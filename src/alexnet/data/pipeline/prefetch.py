@@ -48,7 +48,7 @@ class SideStream:
                 yield batch, made
 
     def receive(self, batch: Batch, made: object) -> Batch:
-        """The batch, after whose event the training's stream goes on; its memory is kept until that stream is done with it."""
+        """The batch, whose event the training's stream waits for; its memory is kept until that stream is done with it."""
         training = torch.cuda.current_stream(self.device)
         training.wait_event(cast(torch.cuda.Event, made))
         for tensor in batch:

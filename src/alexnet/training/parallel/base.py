@@ -20,7 +20,7 @@ TABLE = "table.json"  # in the folder of a divided checkpoint; written last
 class Layout:
     """The weights that this worker holds, and its part of every batch.
 
-    model: holds the weights, by the names that one process gives them; forward: what is called on a batch;
+    model: holds the weights, by the names that they have in one process; forward: what is called on a batch;
     dims: the parameters of which each worker holds an equal part, and the dimension that is divided. They may be DTensors.
     """
 
@@ -54,7 +54,7 @@ class Layout:
         return Window(count, self.rows(count))
 
     def scorer(self, model: nn.Module) -> nn.Module:
-        """What gives this worker's scores with the weights of `model`, the layout's own or their average, outside training."""
+        """The module that computes this worker's scores with the weights of `model`, the layout's own or their average, outside training."""
         return model
 
     def totals(self, *values: float) -> tuple[float, ...]:
