@@ -82,7 +82,7 @@ def test_the_next_item_is_made_while_one_is_used_and_no_other() -> None:
 
 @pytest.mark.parametrize("fails_at", [0, 1, 4])
 def test_an_error_comes_where_its_item_would_have(fails_at: int) -> None:
-    counted, seen = Counted(6, fails_at), []
+    counted, seen = Counted(6, fails_at), list[int]()
     with pytest.raises(UnreadableImage, match=r"a\.png is cut short"):
         seen.extend(one_ahead(counted.numbers()))
     assert seen == list(range(fails_at))

@@ -54,7 +54,7 @@ class Layout:
         return Window(count, self.rows(count))
 
     def scorer(self, model: nn.Module) -> nn.Module:
-        """The module that computes this worker's scores with the weights of `model`, the layout's own or their average, outside training."""
+        """The module that computes this worker's scores by the weights of `model`, the layout's own or their average."""
         return model
 
     def totals(self, *values: float) -> tuple[float, ...]:
