@@ -1,7 +1,7 @@
 """A small real network, real digits in batches, and a training of them that a test can interrupt."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from alexnet.runtime.events import Event, Listener, silent
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
-from alexnet.training.loop import Batch, Training
+from alexnet.training.loop import Training
+from alexnet.training.step import Batch
 
 TINY = Architecture(
     name="tiny",
@@ -58,7 +59,7 @@ class DigitBatches:
     def steps_per_epoch(self) -> int:
         return math.ceil(self.images / self.batch_size)
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, first_step: int = 0) -> Generator[Batch, None, None]:
         pixels, labels = digits(0, min(self.images, 1_200))
         order = torch.randperm(self.images, generator=torch.Generator().manual_seed(epoch)) % len(labels)
         for step, part in list(enumerate(order.split(self.batch_size)))[first_step:]:

@@ -12,8 +12,8 @@ from alexnet.recipes.recipe import Recipe
 from alexnet.runtime.device import choose_precision
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener, Message, silent
-from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
+from alexnet.training.step import training_step
 
 SIZES = (224, 192, 160, 128)  # px, for networks made for 224
 WANTED_EPOCHS = 15  # a larger image is worth it only if each is seen about so often
@@ -54,6 +54,6 @@ def _seconds_per_image(recipe: Recipe, classes: int, device: torch.device) -> fl
     seconds = []
     for _ in range(STEPS + 1):
         started = time.perf_counter()
-        training_step(model, optimizer, images, labels, 0.0, choose_precision(training.precision, device))
+        training_step(model, optimizer, images, labels, 0.0, choose_precision(training.precision, device))[0].item()  # waits for a GPU
         seconds.append(time.perf_counter() - started)
     return min(seconds[1:]) / training.batch_size

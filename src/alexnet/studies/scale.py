@@ -21,8 +21,8 @@ from alexnet.recipes.recipe import Recipe
 from alexnet.runtime.device import choose_device, choose_precision
 from alexnet.runtime.machine import keep_freed_memory
 from alexnet.studies.arms import SMALL, Scale
-from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
+from alexnet.training.step import training_step
 
 WIDE = ((224, 1.0), (160, 1.0), (128, 0.5), (96, 0.5), (64, 0.5), (64, 0.25))  # px and width, for photos; the last is the least
 NARROW = (1.0, 0.5, 0.25, 0.125)  # widths for images that are seen at their own size
@@ -59,10 +59,10 @@ def probe(task: tuple[Recipe, str], should_stop: Callable[[], bool]) -> float:
     images = torch.randint(0, 256, (recipe.training.batch_size, 3, sizes.image_size, sizes.image_size), dtype=torch.uint8, device=device)
     labels = torch.randint(0, 10, (len(images),), device=device)
     optimizer.set_learning_rate(1e-6)
-    training_step(model, optimizer, images, labels, 0.0, precision)
+    training_step(model, optimizer, images, labels, 0.0, precision)[0].item()
     started, steps = time.perf_counter(), 0
     while time.perf_counter() - started < PROBE_SECONDS and not should_stop():
-        training_step(model, optimizer, images, labels, 0.0, precision)
+        training_step(model, optimizer, images, labels, 0.0, precision)[0].item()  # read, so that a GPU is waited for
         steps += 1
     return (time.perf_counter() - started) / max(1, steps) / len(images)
 

@@ -1,7 +1,8 @@
-"""The fitted squares of a data set, ready to train on: in memory if they fit, decoded anew by worker processes if they don't.
+"""The fitted squares of a data set, ready to train on: in memory if they fit, decoded again by worker processes if they don't.
 
 Fitted means at the size training asks for, before augmentation. Whatever the number of workers, the same bytes come in the same order.
-Knows nothing of splits, epochs and augmentation.
+Squares in memory are copied to the GPU that asks for them, once, if they leave enough of it to the training.
+Independent of splits, epochs and augmentation.
 """
 
 import math
@@ -25,11 +26,14 @@ from alexnet.data.pipeline.shared_memory import can_share, together
 from alexnet.data.preprocess import Fit
 from alexnet.data.sources.folder import LAYOUT
 from alexnet.errors import BadDataset, UnreadableImage
-from alexnet.runtime.device import one_torch_thread
+from alexnet.runtime.device import free_device_memory, one_torch_thread
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.machine import available_bytes
 
 MEMORY_SHARE = 0.4  # of the memory that is free, for squares kept decoded
+DEVICE_SHARE = 1 / 3  # of a GPU's memory that is free, for the same squares there
+FreeMemory = Callable[[torch.device], int | None]  # bytes that are free on a device; None: not one with memory of its own
+CPU = torch.device("cpu")
 
 
 class ImageStore:
@@ -43,6 +47,7 @@ class ImageStore:
         self.dataset, self.size, self.how, self.workers = dataset, size, how, workers
         self.squares = squares
         self.labels = torch.as_tensor(dataset.labels, dtype=torch.int64)
+        self._on_devices: dict[torch.device, Tensor | None] = {}
         self.readable: tuple[int, ...] = survey.readable
         self.skipped: tuple[Skipped, ...] = survey.skipped
         self.fingerprints: Fingerprints = survey.fingerprints
@@ -61,12 +66,29 @@ class ImageStore:
         """One image, uint8 (3, size, size)."""
         return next(self.stream([[index]]))[0]
 
-    def stream(self, batches: Iterable[Sequence[int]]) -> Iterator[Tensor]:
-        """For each batch of indices, its images, uint8 (n, 3, size, size), in order.
+    def squares_on(self, device: torch.device, free_memory: FreeMemory = free_device_memory) -> Tensor | None:
+        """All squares on a device with memory of its own, copied when first asked for; None where they take too much of what is free."""
+        if device not in self._on_devices:
+            free = free_memory(device)
+            fits = self.squares is not None and free is not None and self.squares.nbytes < DEVICE_SHARE * free
+            self._on_devices[device] = self.squares.to(device) if fits and self.squares is not None else None
+        return self._on_devices[device]
 
-        Out of memory, or decoded ahead by `workers` processes, which start with each call: one call per run or epoch, not per batch.
+    def stream(self, batches: Iterable[Sequence[int]], device: torch.device = CPU) -> Iterator[Tensor]:
+        """For each batch of indices, its images, uint8 (n, 3, size, size) on `device`, in order.
+
+        Out of memory, the device's own where `squares_on` has room, or decoded ahead by `workers` processes, which start with each call:
+        one call per run or epoch, not per batch.
         Raises UnreadableImage for an image that cannot be read, or no longer.
         """
+        resident = self.squares_on(device)
+        if resident is None:
+            yield from (sent(images, device) for images in self._stream_on_host(batches))
+            return
+        for batch in batches:
+            yield resident[sent(torch.as_tensor(batch, dtype=torch.int64), device)]
+
+    def _stream_on_host(self, batches: Iterable[Sequence[int]]) -> Iterator[Tensor]:
         if self.squares is not None:
             for batch in batches:
                 yield self.squares[torch.as_tensor(batch, dtype=torch.int64)]
@@ -75,6 +97,11 @@ class ImageStore:
             if isinstance(squares, UnreadableImage):
                 raise squares
             yield squares
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; a GPU copies it from pinned memory while the CPU works on."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def open_images(
@@ -123,7 +150,7 @@ def check_readable(dataset: Dataset, skipped: Sequence[Skipped]) -> None:
         figures = "; ".join(f"'{name}': {broken[name]:,} of {counts[name]:,}" for name in bad[:5]) + ("; ..." if len(bad) > 5 else "")
         raise BadDataset(
             f"Over {UNREADABLE_SHARE:.0%} of the pictures of a class cannot be read ({figures}). "
-            f"For example, {example.name} {example.reason}. `alexnet inspect {dataset.name}` lists them all; mend or delete them."
+            f"For example, {example.name} {example.reason}. `alexnet inspect {dataset.name}` lists them all; fix or delete them."
         )
     alive = [name for name in dataset.classes if counts[name] > broken[name]]
     if len(alive) < 2:

@@ -87,7 +87,7 @@ def _checked_table(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadRun(f"{folder / TABLE} is damaged. Delete {folder} to continue without it, or copy the run again.") from None
     if wrong:
-        raise BadRun(f"{folder} is not whole: {wrong[0]} is missing or cut short. Copy the run again, or delete the folder to start anew.")
+        raise BadRun(f"{folder} is not whole: {wrong[0]} is missing or cut short. Copy the run again, or delete the folder to start again.")
     return table
 
 
