@@ -30,7 +30,7 @@ def rgb(path: Path) -> NDArray[np.uint8]:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def test_every_form_of_a_image_gives_the_same_answer(classifier: Classifier, path: Path) -> None:
+def test_every_form_of_an_image_gives_the_same_answer(classifier: Classifier, path: Path) -> None:
     pixels = rgb(path)
     forms: list[ImageInput] = [
         path,
@@ -78,7 +78,7 @@ def test_pillow_images_are_read_as_files_are(classifier: Classifier, path: Path)
 
 
 @pytest.mark.parametrize(
-    ("picture", "reason"),
+    ("image", "reason"),
     [
         (Path("nowhere.png"), "cannot be opened: No such file"),
         (Path(), "cannot be opened"),
