@@ -286,7 +286,7 @@ def test_a_reader_that_leaves_the_pipe_is_no_defect() -> None:
 
 
 def test_a_defect_of_ours_is_a_traceback_and_status_1() -> None:
-    code = "import sys, alexnet.models.summary as s; s.summarise = None; from alexnet.cli import main; sys.exit(main(['summary']))"
+    code = "import sys, alexnet.lecture.summary as s; s.summarise = None; from alexnet.cli import main; sys.exit(main(['summary']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
@@ -296,7 +296,7 @@ def test_stopped_work_without_a_run_is_130(capsys: pytest.CaptureFixture[str], m
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("alexnet.models.summary.summarise", stopped)
+    monkeypatch.setattr("alexnet.lecture.summary.summarise", stopped)
     assert main(["summary"]) == 130
     assert capsys.readouterr().err == "Stopped.\n"
 

@@ -31,6 +31,7 @@ from alexnet.runtime.thread_pool import map_in_order
 from alexnet.storage.tensors import read_tensors, write_tensors
 
 BATCH = 64  # images that go through the model at once
+ROUNDING: dict[Precision, float] = {"fp64": 1e-12, "fp32": 1e-4, "bf16": 0.05}  # of a probability, between one batch and another
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Classifier:
         (C, H, W). (N, H, W) is several gray images unless its first or last side is 1, 3 or 4 (see inference.arrays).
 
         They are decoded by threads, a few ahead, and go through the model in batches; memory does not grow with their number. The batch
-        that an image falls into changes its probabilities by rounding alone: under 1e-5 in fp32, under 0.02 in bf16.
+        that an image falls into changes its probabilities by rounding alone, by no more than ROUNDING.
 
         An image that cannot be read returns a Prediction with `error`; it does not end the others. Raises AlexNetError for `top` below 1,
         an unknown view, or what holds no images; BadModel for scores that are not finite.

@@ -22,21 +22,20 @@ def path_from(value: object, what: str, mistake: type[AlexNetError] = AlexNetErr
     return Path(path)
 
 
-def whole_number(value: object, what: str, *, least: int, most: int | None = None, mistake: type[AlexNetError] = AlexNetError) -> int:
-    """`value` as an int from `least` to `most`; raises `mistake` for everything else. Numbers of NumPy and PyTorch are numbers."""
+def whole_number(value: object, what: str, *, least: int | None = None, mistake: type[AlexNetError] = AlexNetError) -> int:
+    """`value` as an int, not below `least`; raises `mistake` for everything else. Numbers of NumPy and PyTorch are numbers."""
     number = _index(value)
-    if number is None or number < least or (most is not None and number > most):
-        bounds = f"at least {least:,}" if most is None else f"{least:,} to {most:,}"
-        raise mistake(f"{what} is {reprlib.repr(value)}; it is a whole number, {bounds}.")
+    if number is None or (least is not None and number < least):
+        raise mistake(f"{what} is {reprlib.repr(value)}; it is a whole number{'' if least is None else f', at least {least:,}'}.")
     return number
 
 
-def one_of(value: object, kind: str, known: Collection[Word]) -> Word:
-    """`value` if it is one of the `known` words; raises AlexNetError for everything else. `kind` names what the words are: "view"."""
+def one_of(value: object, kind: str, known: Collection[Word], mistake: type[AlexNetError] = AlexNetError) -> Word:
+    """`value` if it is one of the `known` words; raises `mistake` for everything else. `kind` names what the words are: "view"."""
     found = next((word for word in known if isinstance(value, str) and word == value), None)
     if found is None:
         shown = f"'{value}'" if isinstance(value, str) else reprlib.repr(value)
-        raise AlexNetError(f"There is no {kind} {shown}; use {', '.join(known)}.")
+        raise mistake(f"There is no {kind} {shown}; use {', '.join(known)}.")
     return found
 
 
