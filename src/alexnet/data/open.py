@@ -9,7 +9,7 @@ from alexnet.data.imagenet.dataset import FILES, ImageNet
 from alexnet.data.named.registry import NAMED
 from alexnet.data.packs.dataset import open_packed
 from alexnet.errors import BadDataset, did_you_mean
-from alexnet.runtime.arguments import path_from
+from alexnet.runtime.arguments import any_path
 
 __all__ = ["NAMED", "SPLIT_NAMES", "Dataset", "Item", "SplitName", "Traits", "open_dataset"]
 
@@ -29,8 +29,8 @@ def open_dataset(data: str | Path | Dataset) -> Dataset:
     if isinstance(data, str) and data in NAMED:
         return NAMED[data]()
     if isinstance(data, str) and data.startswith(IMAGENET) and data != IMAGENET:
-        return ImageNet(_expanded(path_from(data.removeprefix(IMAGENET), "ImageNet's folder", BadDataset)))
-    path = _expanded(path_from(data, "The data set", BadDataset))
+        return ImageNet(_expanded(any_path(data.removeprefix(IMAGENET), "ImageNet's folder", BadDataset)))
+    path = _expanded(any_path(data, "The data set", BadDataset))
     if _exists(path):
         return open_packed(path) or FolderDataset(path)
     if str(data) in NAMED:

@@ -15,9 +15,25 @@ Word = TypeVar("Word", bound=str)
 
 
 def path_from(value: object, what: str, mistake: type[AlexNetError] = AlexNetError) -> Path:
-    """The path that `value`, a text or a Path, names; raises `mistake` for everything else. `what` begins the message: "The run"."""
+    """The path that `value`, a text or a Path, names; raises `mistake` for everything else. `what` begins the message: "The run folder".
+
+    What is not there is a path all the same; what the system cannot look for, as a name that is too long, is none.
+    """
+    path = any_path(value, what, mistake)
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # also a zero byte, or half a character
+        reason = getattr(error, "strerror", None) or error
+        raise mistake(f"{what} is {reprlib.repr(str(path))}, which is no path here ({reason}).") from None
+    return path
+
+
+def any_path(value: object, what: str, mistake: type[AlexNetError] = AlexNetError) -> Path:
+    """The same, for a caller that looks at the path itself."""
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
-    if not isinstance(path, str) or not path or "\0" in path:
+    if not isinstance(path, str) or not path:
         raise mistake(f"{what} is {reprlib.repr(value)}; give a path, as text or as a Path.")
     return Path(path)
 
