@@ -1,4 +1,4 @@
-"""`alexnet report`: the page of a run or a comparison made anew from what its folder holds, or several runs on one page. Trains nothing."""
+"""`alexnet report`: the page of a run, a comparison or a study rebuilt from its folder, or several runs on one page. Trains nothing."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -10,12 +10,13 @@ from alexnet.comparison.request import load_comparison_request
 from alexnet.comparison.results import Comparison, placed_in
 from alexnet.comparison.run_cells import ComparisonFolder
 from alexnet.errors import BadRun
-from alexnet.i18n.translate import Lang
+from alexnet.i18n.translate import Lang, language_of
 from alexnet.pages.html import write_page
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.report.page import page_of
 from alexnet.runs.report.record import RunReport
 from alexnet.runs.report.record_json import read_report
+from alexnet.runtime.arguments import path_from
 from alexnet.storage.records import read_json
 from alexnet.studies.findings import StudyReport
 from alexnet.studies.report.page import study_page
@@ -84,8 +85,17 @@ KINDS = (  # another kind of folder is another row
 )
 
 
+def report(*runs: str | Path, out: str | Path | None = None, lang: Lang = "en") -> Path:
+    """Rebuild the page of a run, a comparison or a study from what its folder holds, or put several runs on one page; returns its file.
+
+    Raises what `report_runs` raises, and AlexNetError for an unknown language.
+    """
+    folders = [path_from(run, "The run folder", BadRun) for run in runs]
+    return report_runs(folders, out=None if out is None else path_from(out, "out", BadRun), lang=language_of(lang))
+
+
 def report_runs(runs: Sequence[Path], *, out: Path | None = None, lang: Lang = "en") -> Path:
-    """Write the page of one folder anew, or one page of several runs; gives the page's file.
+    """Rebuild the page of one folder, or write one page of several runs; returns the page's file.
 
     Without `out`, one folder's page is its own report.html; several runs' is report.html in the current folder. Raises BadRun for a folder
     that has no page to give, and for a file in the way that is no report.

@@ -1,5 +1,6 @@
 """Where and how exactly we compute: device, its memory, precision, threads. Independent of models and data."""
 
+import reprlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
@@ -11,8 +12,10 @@ from alexnet.errors import AlexNetError
 Precision = Literal["auto", "bf16", "fp32", "fp64"]
 
 
-def choose_device(name: str = "auto") -> torch.device:
+def choose_device(name: str | torch.device = "auto") -> torch.device:
     """`auto` is CUDA where there is one, else the CPU; raises AlexNetError for a device that is not there."""
+    if not isinstance(name, (str, torch.device)):
+        raise AlexNetError(f"The device is {reprlib.repr(name)}; use auto, cpu, cuda or cuda:0.")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
