@@ -15,6 +15,7 @@ TEST_READY := .venv/.installed-test
 BUILDING := .venv/.building
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input $(if $(CI),--quiet --progress-bar off)
 FASHION_MNIST = $(BIN)/python -m tools.fashion_mnist
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 CODE = $(wildcard src tests bench tools)
 
 .DEFAULT_GOAL := help
