@@ -80,7 +80,7 @@ def test_train_options(
     refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits_folder: Path, words: str, parts: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alexnet.runs.prepare.open_pictures", None)  # nothing may be decoded before the mistake is told
+    monkeypatch.setattr("alexnet.runs.prepare.open_images", None)  # nothing may be decoded before the mistake is told
     model = [] if "--model" in words else ["--model", "lenet"]
     message = refused("train", digits_folder, *model, *words.split())
     assert all(part in message for part in parts), message

@@ -194,7 +194,7 @@ def test_another_comparison_in_the_way_is_refused_with_the_difference(tmp_path: 
 
 def test_words_that_are_not_said_are_the_comparisons_own(tmp_path: Path) -> None:
     trainings = Trainings()
-    words: dict[str, Any] = {"run_cell": trainings.train, "frozen_cell": trainings.freeze, "out": tmp_path / "out"}
+    words: dict[str, Any] = {"run_cell": trainings.train, "fit_linear_probe": trainings.freeze, "out": tmp_path / "out"}
     compare("digits", models="lenet", fractions="1", budget="15s", **words)
     assert compare("digits", budget="15s", **words).words.models == ("lenet",)
     assert trainings.made == ["lenet-1-0"]

@@ -78,7 +78,7 @@ def test_pillow_images_are_read_as_files_are(classifier: Classifier, path: Path)
 
 
 @pytest.mark.parametrize(
-    ("picture", "reason"),
+    ("image", "reason"),
     [
         (Path("nowhere.png"), "cannot be opened: No such file"),
         (Path(), "cannot be opened"),

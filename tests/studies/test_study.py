@@ -34,7 +34,7 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(letters: Path, out: Path, **words: Any) -> StudyReport:
-    asked: dict[str, Any] = {"claims": "dropout", "seeds": 2, "budget": "10m", "processes": 1, "fields": FIELDS}
+    asked: dict[str, Any] = {"claims": "dropout", "seeds": 2, "budget": "10m", "processes": 1, "overrides": FIELDS}
     return job.study(letters, out=out, **asked | words)
 
 
