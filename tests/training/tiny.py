@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,18 @@ CONFIG = TrainingConfig(
 )
 
 
-def digits(first: int, count: int) -> Batch:
-    """Real handwritten digits: uint8 (count, 3, 8, 8) and their labels."""
+@cache  # scikit-learn reads a table of text each time
+def all_digits() -> Batch:
+    """Real handwritten digits: uint8 (1,797, 3, 8, 8) and their labels. Not to be changed."""
     bunch = load_digits()
-    pixels = torch.from_numpy(bunch.images[first : first + count] * 255 / 16).round().byte()
-    return pixels[:, None].expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(bunch.target[first : first + count]).long()
+    pixels = torch.from_numpy(bunch.images * 255 / 16).round().byte()
+    return pixels[:, None].expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(bunch.target).long()
+
+
+def digits(first: int, count: int) -> Batch:
+    """Some of them, as tensors of their own."""
+    pixels, labels = all_digits()
+    return pixels[first : first + count].clone(), labels[first : first + count].clone()
 
 
 @dataclass
