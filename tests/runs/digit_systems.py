@@ -68,14 +68,14 @@ class Trainings:
         self.made: list[str] = []
         self.budgets: dict[str, str | None] = {}
 
-    def train(self, data: str, *, model: str, out: Path, seed: int, budget: str | None, changes: dict[str, float], **words: Any) -> Result:
+    def train(self, data: str, *, model: str, out: Path, seed: int, budget: str | None, overrides: dict[str, float], **words: Any) -> Result:
         """Stands for experiments.train.train."""
         assert words["resume"] is True
         assert words["baseline"] is False
         assert words["splits"].is_file()
         assert set(words) == {"resume", "baseline", "splits", "workers", "device", "listen", "should_stop"}
         self.budgets[out.name] = budget
-        return self._make(model, out, seed, changes["fraction"])
+        return self._make(model, out, seed, overrides["fraction"])
 
     def freeze(self, network: Path, out: Path, **words: Any) -> Result:
         """Stands for experiments.frozen.frozen_cell."""

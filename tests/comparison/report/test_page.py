@@ -64,7 +64,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """All stand-ins, three amounts, two seeds; one cell has failed."""
     trainings = Trainings(failing=("raw-svm",))
     out = tmp_path_factory.mktemp("compare") / "digits ü"
-    models, makers = ",".join(MACHINES), {"run_cell": trainings.train, "frozen_cell": trainings.freeze}
+    models, makers = ",".join(MACHINES), {"run_cell": trainings.train, "fit_linear_probe": trainings.freeze}
     return compare("digits", models=models, fractions="0.02,0.2,1", seeds=2, out=out, **makers)  # type: ignore[arg-type]  # of two types
 
 
