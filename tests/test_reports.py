@@ -192,10 +192,10 @@ def evaluation(values: dict[str, Any]) -> dict[str, Any]:
 DAMAGE: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda v: v["mistakes"][0].update(image=encoded((2100, 2000))), "has 4,200,000 pixels"),
     (lambda v: v["mistakes"][0].update(image=encoded((30, 20))[:-40]), "cut short|damaged"),
-    (lambda v: v["mistakes"][0].update(image="nonsense!"), r"picture is not base64"),
+    (lambda v: v["mistakes"][0].update(image="nonsense!"), r"image is not base64"),
     (lambda v: v["mistakes"][0].update(image=base64.b64encode(b"GIF89a").decode()), "picture"),
     (lambda v: v["mistakes"][0].update(image={"shape": [1]}), "must be text"),
-    (lambda v: v["mistakes"][0].pop("picture"), "picture is None"),
+    (lambda v: v["mistakes"][0].pop("image"), "image is None"),
     (lambda v: v.update(mistakes=v["mistakes"] * 25), "more than 24 mistakes"),
     (lambda v: v.update(mistakes=[3]), "must be an object"),
     (lambda v: v.update(mistakes={}), "must be a list"),

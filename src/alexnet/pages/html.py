@@ -14,6 +14,7 @@ from alexnet.errors import BadRun
 from alexnet.i18n.phrases import PageWords, share, size
 from alexnet.i18n.translate import Lang, say
 from alexnet.i18n.units import MISSING, count, percent, readable, short
+from alexnet.pages.palette import COLOURS
 from alexnet.pages.plots import bar
 
 HTML_LANGUAGES: dict[Lang, str] = {"en": "en", "zh": "zh-Hans"}
@@ -64,5 +65,5 @@ def environment_of(lang: Lang) -> Environment:
     environment = Environment(loader=PackageLoader("alexnet.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(percent=percent, count=count, readable=readable, short=short, bar=bar, size=size, share=share)
     environment.filters.update(certainty=words.certainty, duration=words.duration, number=words.number)
-    environment.globals.update(missing=MISSING, say=words.say, words=words, html_lang=HTML_LANGUAGES[lang])
+    environment.globals.update(colours=COLOURS, missing=MISSING, say=words.say, words=words, html_lang=HTML_LANGUAGES[lang])
     return environment
