@@ -3,9 +3,7 @@
 import json
 import shlex
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import torch
 
@@ -13,28 +11,24 @@ from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.data.preprocess import Preprocess
-from alexnet.evaluation.evaluate import Evaluation, evaluate, worst_mistakes
-from alexnet.i18n.phrases import beside
+from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.inference.classifier import Classifier
 from alexnet.inference.model_card import ModelCard
 from alexnet.models.base import ImageModel
 from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.recipes.recipe import views_of
-from alexnet.recipes.toml import fields_of
 from alexnet.runs.answers import answers_csv
 from alexnet.runs.baseline import Baseline
 from alexnet.runs.environment import environment, versions
 from alexnet.runs.folder import RESULT_KEYS, Run
-from alexnet.runs.report.page import write_report
-from alexnet.runs.report.published import published_numbers
-from alexnet.runs.report.record import Mistake, RunReport
+from alexnet.runs.report.page import collect_report, write_report
+from alexnet.runs.report.part import FinishedRun, RunReport
 from alexnet.runs.report.record_json import report_text
 from alexnet.runs.result import FitResult, Result, result_from_json
 from alexnet.runtime.device import autocast, choose_precision
 from alexnet.runtime.machine import peak_memory
 from alexnet.storage.files import read_object, write_atomically
 
-WORST = 24  # mistakes that the report shows
 TIMED_IMAGES = 64  # for the time that one image takes
 
 
@@ -137,43 +131,19 @@ def _report(
     evaluations: dict[str, Evaluation],
     baseline: Baseline | None,
 ) -> RunReport:
-    first = next(iter(evaluations.values()))
-    return RunReport(
-        title=f"{run.recipe.model} on {run.dataset.name}",
-        model=run.recipe.model,
-        model_reason=f"This model because {run.reason}.",
-        recipe=fields_of(run.recipe),
-        recipe_name=run.recipe.name,
-        command=shlex.join(["alexnet", "train", run.recipe.data, "--recipe", str(run.folder.recipe), "--out", f"{run.folder.path}-again"]),
-        dataset=run.dataset.name,
-        counts={"training": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
-        classes=run.dataset.classes,
-        history=fitted.history,
-        evaluations={title: evaluation.to_json() for title, evaluation in evaluations.items()},
-        reliability=first.reliability,
-        mistakes=_mistakes(run, store, first),
-        filters=fitted.filters,
-        skipped=[asdict(skip) for skip in store.skipped],
-        environment=environment(run.device) | ({"workers": f"{run.world.size}, layout {run.layout}"} if run.world.size > 1 else {}),
-        layers=fitted.layers,
-        baseline=_beside(baseline, first.top1_error) if baseline else None,
-        solver=fitted.solver or None,
-        published=published_numbers(run.dataset.name),
-        seconds=fitted.seconds,
-        parameters=fitted.parameters,
-        macs=fitted.macs,
+    again = ["alexnet", "train", run.recipe.data, "--recipe", str(run.folder.recipe), "--out", f"{run.folder.path}-again"]
+    workers = {"workers": f"{run.world.size}, layout {run.layout}"} if run.world.size > 1 else {}
+    return collect_report(
+        FinishedRun(
+            recipe=run.recipe,
+            reason=run.reason,
+            dataset=run.dataset,
+            store=store,
+            splits=splits,
+            fitted=fitted,
+            evaluations=evaluations,
+            baseline=baseline,
+            command=shlex.join(again),
+            environment=environment(run.device) | workers,
+        )
     )
-
-
-def _beside(baseline: Baseline, error: float) -> dict[str, Any]:
-    return {"in a sentence": beside(asdict(baseline), error), **asdict(baseline)}
-
-
-def _mistakes(run: Run, store: ImageStore, evaluation: Evaluation) -> Sequence[Mistake]:
-    worst = worst_mistakes(evaluation, WORST)
-    shown = store.stream([[mistake.index] for mistake in worst])
-    names = [run.dataset.items[mistake.index].name for mistake in worst]
-    return [
-        Mistake(image=image[0], name=name, true=mistake.true, predicted=mistake.predicted, probability=mistake.probability)
-        for image, name, mistake in zip(shown, names, worst, strict=True)
-    ]
