@@ -17,15 +17,14 @@ from alexnet.models.kinds import HANDCRAFTED, kind_of
 from alexnet.recipes.recipe import views_of
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
-from alexnet.runs.environment import environment, versions
+from alexnet.runs.environment import environment, memory_used, versions
 from alexnet.runs.predictions import predictions_csv
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.report.page import collect_report, write_report
 from alexnet.runs.report.part import FinishedRun, RunReport
 from alexnet.runs.report.record_json import report_text
 from alexnet.runs.result import FitResult, Result, read_result
-from alexnet.runtime.device import autocast, choose_precision
-from alexnet.runtime.machine import peak_memory
+from alexnet.runtime.device import Precision, autocast, choose_precision
 from alexnet.storage.files import write_atomically
 
 TIMED_IMAGES = 64  # for the time that one image takes
@@ -55,6 +54,7 @@ def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitte
         flip=context.dataset.traits.flip,
         scores={"validation_error": fitted.validation_error, **scores},
         versions=versions(),
+        precision=choose_precision(precision_of(resolved), context.device),
     )
     Classifier(fitted.model, card, device=str(context.device)).save(context.folder.model)
     result = _result(resolved, context, prepared, fitted, first if prepared.splits.test else None)
@@ -87,7 +87,12 @@ def _evaluations(resolved: ResolvedRun, context: RunContext, prepared: Prepared,
 
 def _as_trained(resolved: ResolvedRun, context: RunContext) -> AbstractContextManager[object]:
     """The precision in which the model was trained and validated."""
-    return autocast(choose_precision(resolved.recipe.training.precision, context.device), context.device)
+    return autocast(choose_precision(precision_of(resolved), context.device), context.device)
+
+
+def precision_of(resolved: ResolvedRun) -> Precision:
+    """The precision of the model: a hand-crafted system is always computed in full."""
+    return "fp32" if kind_of(resolved.recipe.model) is HANDCRAFTED else resolved.recipe.training.precision
 
 
 def _result(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, test: Evaluation | None) -> Result:
@@ -110,7 +115,7 @@ def _result(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitt
         macs=fitted.macs,
         bytes=sum(file.stat().st_size for file in context.folder.model.iterdir()),
         predict_milliseconds=_milliseconds(resolved, context, prepared, fitted.model),
-        peak_memory_bytes=peak_memory(),
+        peak_memory_bytes=memory_used(context.device),
         baseline=asdict(prepared.baseline) if prepared.baseline else None,
     )
 
@@ -145,6 +150,6 @@ def _report(
             evaluations=evaluations,
             baseline=prepared.baseline,
             command=shlex.join(again),
-            environment=environment(context.device) | workers,
+            environment=environment(context.device, precision_of(resolved)) | workers,
         )
     )

@@ -14,6 +14,7 @@ from alexnet.errors import Interrupted
 from alexnet.i18n.units import seconds_of
 from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, recipe_to_resume, resolve
 from alexnet.runs.context import RunContext
+from alexnet.runs.environment import start_measuring_memory
 from alexnet.runs.finish import finish
 from alexnet.runs.fit import fit
 from alexnet.runs.folder import RunFolder
@@ -29,7 +30,6 @@ from alexnet.runs.workers import (
 )
 from alexnet.runtime.distributed import join_workers
 from alexnet.runtime.events import Event, Listener, Message, silent
-from alexnet.runtime.machine import forget_peak_memory
 from alexnet.storage.files import free_folder
 
 
@@ -64,12 +64,12 @@ def train(
     Raises AlexNetError for every mistake, before the long work where it can be known.
     """
     started = time.monotonic()
-    forget_peak_memory()
     with join_workers(device) as world:
         listen = _both(notice, listen) if world.first else notice
         require_out(out, world)
         resume = should_resume(out, world, asked=resume)
         dataset, chosen_device = open_dataset(data), device_of(device, world)
+        start_measuring_memory(chosen_device)
         request = TrainingRequest(
             data=str(data),
             model=model,
