@@ -135,7 +135,7 @@ def test_too_small_a_budget_is_refused_with_the_time_that_one_pass_takes(clock: 
     with pytest.raises(BudgetTooSmall) as refusal:
         simulation.run()
     message = str(refusal.value)
-    assert "steps of 32 pictures, under a tenth of the 64,000 training pictures" in message
+    assert "steps of 32 pictures fit into the time left, under a tenth of the 64,000 training pictures" in message
     assert "one pass takes about 2000 s here" in message
     assert "Give a longer --budget, a smaller --image-size or a smaller model" in message
     assert clock.now - simulation.started < 15  # and early
