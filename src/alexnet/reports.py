@@ -41,12 +41,12 @@ def run_report(path: Path) -> RunReport:
     folder = RunFolder(path)
     if folder.finished() is None:
         raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {_command('train', '--out', path, '--resume')}")
-    if not folder.kept_report.exists():
+    if not folder.report_json.exists():
         raise BadRun(
-            f"{path} has ended, but an earlier version made it, and kept no {folder.kept_report.name} to make the page from. "
+            f"{path} has ended, but an earlier version made it, and kept no {folder.report_json.name} to make the page from. "
             f"Its numbers can be measured anew: {_command('evaluate', path)}"
         )
-    return read_report(folder.kept_report)
+    return read_report(folder.report_json)
 
 
 def read_comparison(path: Path) -> Comparison:

@@ -402,7 +402,7 @@ def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadRun, match=r"is a folder.*Name the file"):
+    with pytest.raises(BadRun, match=r"is a folder.*Choose a file name"):
         write_report(digits_report(), tmp_path)
 
 
