@@ -1,6 +1,6 @@
 """What the pages say, in the reader's language: messages with their emphasis, figures with their units, names of values.
 
-Words that a run or a user chose (names of classes, files, layers) are shown as they are. Knows no page.
+Words that a run or a user chose (names of classes, files, layers) are shown as they are. Independent of pages.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What the program's pages and verdicts say, in English and Chinese: one table, `messages/*.toml`. Knows no page.
+"""What the program's pages and verdicts say, in English and Chinese: one table, `messages/*.toml`. Independent of pages.
 
 A message is named by its file and its name in it, as `slides.parameters`; each has a text for every language. Adding a language is
 its code here and a text beside each; a message that lacks one is a defect that the tests find.

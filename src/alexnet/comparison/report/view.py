@@ -1,4 +1,4 @@
-"""What the page of a comparison says: its values as sentences, table rows and plots. Knows no HTML but emphasis."""
+"""What the page of a comparison says: its values as sentences, table rows and plots. Independent of HTML, but for emphasis."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

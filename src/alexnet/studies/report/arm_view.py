@@ -1,4 +1,4 @@
-"""What the page says of one arm: its name and mark, its seeds, what it changes, which classes it helps. Knows no HTML."""
+"""What the page says of one arm: its name and mark, its seeds, what it changes, which classes it helps. Independent of HTML."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the page says of one claim: its paragraph, its tables' rows, its plots. Knows no HTML but emphasis."""
+"""What the page says of one claim: its paragraph, its tables' rows, its plots. Independent of HTML, but for emphasis."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What the page of a study says around its claims, and the lines that the terminal prints. Knows no HTML but emphasis."""
+"""What the page of a study says around its claims, and the lines that the terminal prints. Independent of HTML, but for emphasis."""
 
 from collections import Counter
 from dataclasses import dataclass
