@@ -23,11 +23,11 @@ from alexnet.data.pipeline.image_store import open_images
 from alexnet.data.preprocess import Preprocess
 from alexnet.inference.build import build_model
 from alexnet.models.networks.architecture import NetworkChoices
-from alexnet.runtime.device import choose_device, choose_precision
+from alexnet.runtime.device import choose_device, choose_precision, synchronize
 from alexnet.runtime.machine import keep_freed_memory
 from alexnet.training.config import TrainingConfig
-from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
+from alexnet.training.step import training_step
 from bench.measure import Row, interleaved, usual_memory
 from bench.steps import IMAGENET_MEAN, IMAGENET_STD
 
@@ -127,11 +127,13 @@ class _Ours:
         labels = torch.zeros(BATCH, dtype=torch.int64, device=self.device)
         for _ in range(self.batches.steps_per_epoch):
             training_step(self.model, self.optimizer, self.images, labels, 0.0, self.precision)
+        synchronize(self.device)
 
     def _train(self, batches: AugmentedBatches) -> None:
         keep_freed_memory()
         for images, labels in batches.epoch(0):
             training_step(self.model, self.optimizer, images, labels, 0.0, self.precision)
+        synchronize(self.device)
 
 
 class _Reference:

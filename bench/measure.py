@@ -1,4 +1,4 @@
-"""Interleaved timing and the shape of a result. Knows nothing of networks."""
+"""Interleaved timing and the shape of a result. Independent of networks."""
 
 import ctypes
 import platform

@@ -13,11 +13,11 @@ from alexnet.inference.build import build_model
 from alexnet.models.networks.architecture import NetworkChoices
 from alexnet.models.networks.shapes import trace
 from alexnet.models.registry import find_architecture
-from alexnet.runtime.device import choose_device, choose_precision
+from alexnet.runtime.device import choose_device, choose_precision, synchronize
 from alexnet.runtime.machine import keep_freed_memory
 from alexnet.training.config import TrainingConfig
-from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
+from alexnet.training.step import training_step
 from bench.measure import Row, interleaved, usual_memory
 
 BATCH, CLASSES = 128, 1000
@@ -47,6 +47,7 @@ def plain_step(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[],
             optimizer.zero_grad()
             functional.cross_entropy(model(images), labels).backward()
             optimizer.step()
+            synchronize(images.device)
 
     return step
 
@@ -61,6 +62,7 @@ def our_step(name: str, images: Tensor, labels: Tensor) -> Callable[[], None]:
     def step() -> None:
         keep_freed_memory()
         training_step(model, optimizer, images, labels, 0.0, precision)
+        synchronize(images.device)
 
     return step
 
@@ -95,7 +97,7 @@ def matrix_rate(device: torch.device) -> float:
 
 
 def _product(left: Tensor, right: Tensor) -> float:
-    return (left @ right)[0, 0].item()  # the answer is waited for on a card too
+    return (left @ right)[0, 0].item()  # the answer is waited for on a GPU too
 
 
 def _achieved(name: str, seconds: float) -> float:

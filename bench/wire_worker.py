@@ -21,10 +21,10 @@ from alexnet.runtime.device import Precision, choose_precision
 from alexnet.runtime.distributed import Workers, join_workers
 from alexnet.runtime.machine import keep_freed_memory, peak_memory
 from alexnet.training.config import TrainingConfig, WirePrecision
-from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.base import Layout
 from alexnet.training.parallel.registry import parallelize
+from alexnet.training.step import training_step
 from bench.namespaces import WIRE, address
 
 CLASSES, IMAGE_SIZE = 1000, 224  # padded to 227 by the network
@@ -91,7 +91,7 @@ def _step(job: Job, world: Workers) -> Callable[[int], None]:
     def step(number: int) -> None:
         torch.manual_seed(number)
         layout.begin(count)
-        layout.totals(*training_step(layout.forward, optimizer, images, labels, 0.0, precision, count))
+        training_step(layout.forward, optimizer, images, labels, 0.0, precision, count, layout.step_totals)
 
     return step
 

@@ -4,12 +4,14 @@ Images that are missing skip a test and are named; in CI, beside the shared data
 """
 
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if sys.platform == "win32":  # before Python 3.12, Path itself has no subclasses
 else:
     from pathlib import PosixPath as NativePath
 
+PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
+if PARALLEL:  # before anything imports torch: one thread for each worker, or they fight for the cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")  # before anything imports matplotlib: no screen
 
 IN_CI = bool(os.environ.get("CI"))
@@ -72,28 +77,53 @@ def fashion_mnist() -> "Dataset":
 
 
 @pytest.fixture(scope="session")
-def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first 300 of scikit-learn's digits, handwritten, as gray 8 x 8 PNG files in class folders 0 to 9."""
-    from PIL import Image
-    from sklearn.datasets import load_digits
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of pytest-xdist share; a session without workers has it alone."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if PARALLEL else base) / "session"
+    folder.mkdir(exist_ok=True)
+    return folder
 
-    folder = tmp_path_factory.mktemp("digits")
-    digits = load_digits()
-    for index, (pixels, label) in enumerate(zip(digits.images[:DIGITS], digits.target[:DIGITS], strict=True)):
-        (folder / str(label)).mkdir(exist_ok=True)
-        Image.fromarray((pixels * 255 / 16).round().astype("uint8")).save(folder / str(label) / f"{index:04d}.png")
+
+def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """`folder`, made by `make(folder)` in the first of the processes that wants it; the others wait for it."""
+    done = folder.with_name(f"{folder.name}.done")
+    with FileLock(f"{folder}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # half of one, left by a process that failed
+            make(folder)
+            done.touch()
     return folder
 
 
 @pytest.fixture(scope="session")
-def digits_run(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def digits_folder(session_folder: Path) -> Path:
+    """The first 300 of scikit-learn's digits, handwritten, as gray 8 x 8 PNG files in class folders 0 to 9."""
+    return made_once(session_folder / "digits", write_digits)
+
+
+def write_digits(folder: Path) -> None:
+    """Write the files of `digits_folder`."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    for index, (pixels, label) in enumerate(zip(digits.images[:DIGITS], digits.target[:DIGITS], strict=True)):
+        (folder / str(label)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray((pixels * 255 / 16).round().astype("uint8")).save(folder / str(label) / f"{index:04d}.png")
+
+
+@pytest.fixture(scope="session")
+def digits_run(digits_folder: Path, session_folder: Path) -> Path:
     """A finished run: LeNet with ReLU and max pooling after a second on `digits_folder`; an error of 0.1 or so. Not to be changed."""
     from alexnet.runs.train import train
 
-    run = tmp_path_factory.mktemp("runs") / "digits run ü"
     changes = {"training.batch_size": 16, "training.learning_rate": 0.02, "network.activation": "relu", "network.pooling": "max"}
-    train(digits_folder, model="lenet", epochs=4, out=run, overrides=changes)
-    return run
+
+    def make(run: Path) -> None:
+        train(digits_folder, model="lenet", epochs=4, out=run, overrides=changes)
+
+    return made_once(session_folder / "digits run ü", make)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -80,7 +80,7 @@ def test_train_options(
     refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits_folder: Path, words: str, parts: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alexnet.runs.prepare.open_pictures", None)  # nothing may be decoded before the mistake is told
+    monkeypatch.setattr("alexnet.runs.prepare.open_images", None)  # nothing may be decoded before the mistake is told
     model = [] if "--model" in words else ["--model", "lenet"]
     message = refused("train", digits_folder, *model, *words.split())
     assert all(part in message for part in parts), message
@@ -113,7 +113,7 @@ def test_other_commands(refused: Refused, digits_run: Path, digits_folder: Path,
 
 def test_train_without_images(refused: Refused, tmp_path: Path) -> None:
     assert "No pictures were named: alexnet train DATA" in refused("train")
-    assert "holds no run to go on with" in refused("train", "--out", tmp_path / "nothing", "--resume")
+    assert "holds no run to resume" in refused("train", "--out", tmp_path / "nothing", "--resume")
 
 
 def test_data_that_cannot_be_used(refused: Refused, tmp_path: Path, digits_folder: Path) -> None:
@@ -156,7 +156,7 @@ def test_run_folders_in_the_way(refused: Refused, run_copy: Path, tmp_path: Path
     def train(*words: object) -> str:
         return refused("train", digits_folder, "--model", "lenet", *words)
 
-    assert "already holds a run. Add --resume to go on with it, or choose another --out." in train("--out", run_copy)
+    assert "already holds a run. Add --resume to resume it, or choose another --out." in train("--out", run_copy)
     message = train("--out", run_copy, "--resume", "--seed", "5")
     assert "was started with another recipe (then / now)" in message
     assert "seed: 0 / 5" in message

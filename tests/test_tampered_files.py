@@ -18,7 +18,6 @@ from tests.studies.invented import report as invented_study
 from tests.test_reports import small_report
 from torch import nn
 
-from alexnet.comparison.compare import compare
 from alexnet.comparison.request import load_comparison_request
 from alexnet.data.open import open_dataset
 from alexnet.errors import AlexNetError
@@ -220,7 +219,7 @@ def test_study(data: st.DataObject, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def comparison(folder: Path) -> Path:
     trainings, out = Trainings(), folder / "comparison"
-    compare("digits", models="hog-svm,lenet", fractions="0.2,1", seeds=1, out=out, run_cell=trainings.train)
+    trainings.compare(models="hog-svm,lenet", fractions="0.2,1", seeds=1, out=out)
     return out
 
 

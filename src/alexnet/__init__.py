@@ -5,6 +5,12 @@ The library says the same words as the command line:
 >>> result = alexnet.train("photos", model="alexnet", out="runs/photos")  # doctest: +SKIP
 >>> alexnet.load("runs/photos").predict(["cat.jpg"])  # doctest: +SKIP
 
+What is told on the way goes to `listen`, or without one to the logger "alexnet":
+
+>>> logging.basicConfig(level=logging.INFO)  # doctest: +SKIP
+
+A mistake of the caller's is an `AlexNetError`, whose message says what to do next; see alexnet.errors for the tree.
+
 What is public is in `__all__`; it is imported when it is first asked for, so that importing this package costs nothing.
 """
 
@@ -16,10 +22,32 @@ from alexnet._version import __version__
 if TYPE_CHECKING:
     from alexnet.comparison.compare import compare
     from alexnet.comparison.results import Comparison
-    from alexnet.data.curation.inspection import inspect
+    from alexnet.data.curation.inspection import Inspection
+    from alexnet.data.dataset import Dataset
     from alexnet.data.open import open_dataset
-    from alexnet.errors import AlexNetError
+    from alexnet.data.packs.writer import PackSummary
+    from alexnet.data.verbs import inspect, pack
+    from alexnet.errors import (
+        AlexNetError,
+        BadDataset,
+        BadModel,
+        BadRecipe,
+        BadRun,
+        BadWeights,
+        BudgetTooSmall,
+        ImageSizeTooSmall,
+        Interrupted,
+        TrainingFailed,
+        UnreadableImage,
+        UnsafeArchive,
+        WorkerLost,
+    )
+    from alexnet.evaluation.evaluate import Evaluation
     from alexnet.inference.classifier import Classifier, Prediction, load
+    from alexnet.lecture.summary import SummaryReport, summary
+    from alexnet.models.weights.convert import Conversion
+    from alexnet.models.weights.convert import convert_file as convert
+    from alexnet.reports import report
     from alexnet.runs.evaluate import evaluate_run as evaluate
     from alexnet.runs.result import Result
     from alexnet.runs.train import train
@@ -28,43 +56,74 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlexNetError",
+    "BadDataset",
+    "BadModel",
+    "BadRecipe",
+    "BadRun",
+    "BadWeights",
+    "BudgetTooSmall",
     "Classifier",
     "Comparison",
+    "Conversion",
+    "Dataset",
+    "Evaluation",
+    "ImageSizeTooSmall",
+    "Inspection",
+    "Interrupted",
+    "PackSummary",
     "Prediction",
     "Result",
     "StudyReport",
+    "SummaryReport",
+    "TrainingFailed",
+    "UnreadableImage",
+    "UnsafeArchive",
+    "WorkerLost",
     "__version__",
     "compare",
+    "convert",
     "evaluate",
     "inspect",
     "load",
     "open_dataset",
+    "pack",
+    "report",
     "study",
+    "summary",
     "train",
 ]
 
-_PLACES = {
-    "AlexNetError": ("alexnet.errors", "AlexNetError"),
+_PLACES = {  # where a public name lives; one that is not here is an error
     "Classifier": ("alexnet.inference.classifier", "Classifier"),
     "Comparison": ("alexnet.comparison.results", "Comparison"),
+    "Conversion": ("alexnet.models.weights.convert", "Conversion"),
+    "Dataset": ("alexnet.data.dataset", "Dataset"),
+    "Evaluation": ("alexnet.evaluation.evaluate", "Evaluation"),
+    "Inspection": ("alexnet.data.curation.inspection", "Inspection"),
+    "PackSummary": ("alexnet.data.packs.writer", "PackSummary"),
     "Prediction": ("alexnet.inference.classifier", "Prediction"),
-    "Result": ("alexnet.runs.finish", "Result"),
+    "Result": ("alexnet.runs.result", "Result"),
     "StudyReport": ("alexnet.studies.findings", "StudyReport"),
+    "SummaryReport": ("alexnet.lecture.summary", "SummaryReport"),
     "compare": ("alexnet.comparison.compare", "compare"),
+    "convert": ("alexnet.models.weights.convert", "convert_file"),
     "evaluate": ("alexnet.runs.evaluate", "evaluate_run"),
-    "inspect": ("alexnet.data.curation.inspection", "inspect"),
+    "inspect": ("alexnet.data.verbs", "inspect"),
     "load": ("alexnet.inference.classifier", "load"),
     "open_dataset": ("alexnet.data.open", "open_dataset"),
+    "pack": ("alexnet.data.verbs", "pack"),
+    "report": ("alexnet.reports", "report"),
     "study": ("alexnet.studies.study", "study"),
+    "summary": ("alexnet.lecture.summary", "summary"),
     "train": ("alexnet.runs.train", "train"),
 }
 
 
 def __getattr__(name: str) -> object:
     """A public name, imported now (PEP 562)."""
-    if name not in _PLACES:
+    if name not in __all__:
         raise AttributeError(f"module 'alexnet' has no attribute '{name}'")
-    module, attribute = _PLACES[name]
+    module, attribute = _PLACES.get(name, ("alexnet.errors", name))
     found = getattr(import_module(module), attribute)
     globals()[name] = found
     return found

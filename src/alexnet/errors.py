@@ -1,7 +1,21 @@
 """The user's mistakes, one tree: each message says what is wrong, which value, and what to do next.
 
-The command line prints the message and exits with status 2; a server answers 4xx. Nothing here knows who shows the message.
-Defects of ours are ordinary exceptions and keep their traceback.
+    AlexNetError
+    ├── UnreadableImage      one image cannot be used
+    ├── BadDataset           a data set cannot be opened, or not be trained on
+    │   └── UnsafeArchive    an archive whose names climb out of it
+    ├── BadModel             a model cannot be built or used
+    │   └── ImageSizeTooSmall
+    ├── BadRecipe            an unknown recipe or field, or a wrong value
+    ├── BadRun               a run folder is missing, incomplete or in the way
+    ├── BadWeights           a weights file does not fit the network
+    ├── TrainingFailed       the loss is not finite or does not move
+    ├── WorkerLost           another worker of the same training is gone
+    ├── BudgetTooSmall       a time that does not hold one pass over the images
+    └── Interrupted          stopped on request, and can be resumed
+
+The command line prints the message and exits with status 2 (130 where it was stopped); a server answers 4xx. Independent of who shows the
+message. Defects of ours are ordinary exceptions and keep their traceback.
 """
 
 from collections.abc import Iterable
@@ -9,7 +23,7 @@ from difflib import get_close_matches
 
 
 class AlexNetError(Exception):
-    """A mistake the user can mend; `str(error)` is the whole message. `reported`: another worker has shown it already."""
+    """A mistake the user can fix; `str(error)` is the whole message. `reported`: another worker has shown it already."""
 
     reported: bool = False
 
@@ -66,13 +80,13 @@ class BudgetTooSmall(AlexNetError):
     """A time budget that does not hold one useful pass over the images."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The sentence that ends every 'unknown name' message: the nearest known name, then all of them."""
-    names = sorted(known)
-    near = get_close_matches(word, names, n=1)
-    guess = f"Did you mean '{near[0]}'? " if near else ""
-    return f"{guess}Known: {', '.join(names)}."
-
-
 class Interrupted(AlexNetError):
     """The run was asked to stop; its last checkpoint is whole."""
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """The sentence that ends every 'unknown name' message: the nearest known name, then all of them."""
+    names = sorted(known)
+    near = get_close_matches(str(word), names, n=1)
+    guess = f"Did you mean '{near[0]}'? " if near else ""
+    return f"{guess}Known: {', '.join(names)}."

@@ -1,4 +1,4 @@
-"""`alexnet report`: the page of a run or a comparison made anew from what its folder holds, or several runs on one page. Trains nothing."""
+"""`alexnet report`: the page of a run, a comparison or a study rebuilt from its folder, or several runs on one page. Trains nothing."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -7,15 +7,16 @@ from pathlib import Path
 
 from alexnet.comparison.report.page import comparison_page
 from alexnet.comparison.request import load_comparison_request
-from alexnet.comparison.results import Comparison
+from alexnet.comparison.results import Comparison, placed_in
 from alexnet.comparison.run_cells import ComparisonFolder
 from alexnet.errors import BadRun
-from alexnet.i18n.translate import Lang
+from alexnet.i18n.translate import Lang, language_of
 from alexnet.pages.html import write_page
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.report.page import page_of
-from alexnet.runs.report.record import RunReport
+from alexnet.runs.report.part import RunReport
 from alexnet.runs.report.record_json import read_report
+from alexnet.runtime.arguments import path_from
 from alexnet.storage.records import read_json
 from alexnet.studies.findings import StudyReport
 from alexnet.studies.report.page import study_page
@@ -39,7 +40,7 @@ def run_report(path: Path) -> RunReport:
     """What the page of a finished run shows; raises BadRun for a run that has not ended, or that kept nothing for its page."""
     folder = RunFolder(path)
     if folder.finished() is None:
-        raise BadRun(f"{path} has not ended, and has no report yet. Go on with: {_command('train', '--out', path, '--resume')}")
+        raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {_command('train', '--out', path, '--resume')}")
     if not folder.kept_report.exists():
         raise BadRun(
             f"{path} has ended, but an earlier version made it, and kept no {folder.kept_report.name} to make the page from. "
@@ -54,12 +55,12 @@ def read_comparison(path: Path) -> Comparison:
     words = load_comparison_request(folder.words)
     again = _command("compare", words.data if words else "DATA", "--out", path)
     if not folder.result.exists():
-        raise BadRun(f"{path} has not ended, and has no report yet. Go on with: {again}")
+        raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {again}")
     try:
         values = read_json(folder.result)
         if "environment" not in values:
             raise BadRun(f"{path} was made by an earlier version, which kept less. This makes its page, and runs no cell again: {again}")
-        return Comparison.from_json(values)
+        return placed_in(Comparison.from_json(values), path)
     except (OSError, ValueError) as error:
         raise BadRun(f"{folder.result} is damaged ({error}). This makes it anew, and runs no finished cell again: {again}") from None
 
@@ -70,7 +71,7 @@ def read_study(path: Path) -> StudyReport:
     request = load_study_request(folder.request)
     again = _command("study", request.data if request else "DATA", "--out", path)
     if not folder.result.exists():
-        raise BadRun(f"{path} has not ended, and has no report yet. Go on with: {again}")
+        raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {again}")
     try:
         return StudyReport.from_json(read_json(folder.result))
     except (OSError, ValueError) as error:
@@ -84,8 +85,17 @@ KINDS = (  # another kind of folder is another row
 )
 
 
+def report(*runs: str | Path, out: str | Path | None = None, lang: Lang = "en") -> Path:
+    """Rebuild the page of a run, a comparison or a study from what its folder holds, or put several runs on one page; returns its file.
+
+    Raises what `report_runs` raises, and AlexNetError for an unknown language.
+    """
+    folders = [path_from(run, "The run folder", BadRun) for run in runs]
+    return report_runs(folders, out=None if out is None else path_from(out, "out", BadRun), lang=language_of(lang))
+
+
 def report_runs(runs: Sequence[Path], *, out: Path | None = None, lang: Lang = "en") -> Path:
-    """Write the page of one folder anew, or one page of several runs; gives the page's file.
+    """Rebuild the page of one folder, or write one page of several runs; returns the page's file.
 
     Without `out`, one folder's page is its own report.html; several runs' is report.html in the current folder. Raises BadRun for a folder
     that has no page to give, and for a file in the way that is no report.

@@ -14,6 +14,7 @@ from PIL import Image
 
 import alexnet
 from alexnet.cli import main
+from alexnet.inference.classifier import ROUNDING
 
 ALEXNET = [sys.executable, "-m", "alexnet"]
 LENET = ["--model", "lenet", "--epochs", "1"]
@@ -65,7 +66,7 @@ def test_a_run_folder_holds_what_the_design_says(digits_run: Path, digits_folder
             "result.json",
             "report.html",
             "report.json",
-            "answers.csv",
+            "predictions.csv",
             "baseline.json",
         ),
         *("checkpoints/last.safetensors", "checkpoints/best.safetensors", "model/model.safetensors", "model/model.json"),
@@ -153,7 +154,8 @@ def test_predict_reads_standard_input(digits_run: Path, digits_folder: Path) -> 
     listed = json.loads(of_paths.stdout)["predictions"]
     assert single["file"] == "standard input"
     assert [row["file"] for row in listed] == [str(path) for path in images]
-    assert single["top"] == listed[0]["top"]
+    one, other = ({row["class"]: row["probability"] for row in found["top"]} for found in (single, listed[0]))
+    assert one == pytest.approx(other, abs=ROUNDING["bf16"])
 
 
 def test_an_unreadable_image_does_not_end_the_others(
@@ -286,7 +288,7 @@ def test_a_reader_that_leaves_the_pipe_is_no_defect() -> None:
 
 
 def test_a_defect_of_ours_is_a_traceback_and_status_1() -> None:
-    code = "import sys, alexnet.models.summary as s; s.summarise = None; from alexnet.cli import main; sys.exit(main(['summary']))"
+    code = "import sys, alexnet.lecture.summary as s; s.summarise = None; from alexnet.cli import main; sys.exit(main(['summary']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
@@ -296,7 +298,7 @@ def test_stopped_work_without_a_run_is_130(capsys: pytest.CaptureFixture[str], m
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("alexnet.models.summary.summarise", stopped)
+    monkeypatch.setattr("alexnet.lecture.summary.summarise", stopped)
     assert main(["summary"]) == 130
     assert capsys.readouterr().err == "Stopped.\n"
 

@@ -46,6 +46,15 @@ def test_networks_side_by_side() -> None:
     assert totals == [[f"{one.parameters:,}", f"{one.macs:,}"] for one in summaries]
 
 
+def test_frozen_parameters_are_told_from_trainable_ones() -> None:
+    (fast,) = summarise(["alexnet-cifar-fast"], classes=10, image_size=32, channels=3)
+    lines = [line.split() for line in shown(summary_tables([fast], [], asked=True))]
+    assert ["total", f"{fast.parameters:,}", f"{fast.macs:,}"] in lines
+    assert ["trainable", f"{fast.trainable_parameters:,}"] in lines
+    lenet = summarise(["lenet"], classes=None, image_size=None, channels=None)
+    assert not any(line.startswith("trainable") for line in shown(summary_tables(lenet, [], asked=True)))
+
+
 def test_predictions_and_names_that_look_like_markup() -> None:
     answers = [
         Prediction("[bold]a.png", (("[red]cat", 0.75), ("dog", 0.25))),

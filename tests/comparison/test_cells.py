@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.comparison.cells import LEAST_SECONDS, Cell, kind_of, network_of, seconds_for
+from alexnet.comparison.cells import LEAST_SECONDS, Cell, network_of, seconds_for
 from alexnet.comparison.request import (
     ComparisonRequest,
     comparison_request,
@@ -17,6 +17,7 @@ from alexnet.comparison.request import (
 )
 from alexnet.errors import AlexNetError, BadModel, BadRecipe, BadRun, BudgetTooSmall
 from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.kinds import kind_of
 from alexnet.models.registry import ARCHITECTURES
 
 
@@ -33,7 +34,7 @@ def test_what_is_not_said_has_its_default() -> None:
 
 
 def test_kinds() -> None:
-    assert [kind_of(model) for model in ("fisher-svm", "alexnet", "alexnet+svm")] == ["hand-crafted", "network", "frozen"]
+    assert [kind_of(model).name for model in ("fisher-svm", "alexnet", "alexnet+svm")] == ["hand-crafted", "network", "frozen"]
 
 
 def test_words_as_they_are_typed() -> None:
@@ -109,10 +110,10 @@ def test_shares_fill_the_budget_and_never_more(fractions: list[float], seeds: in
     """Each training uses its share to the end: what is left at the end is never negative, and nothing without frozen cells."""
     models = ("lenet", "lenet+svm", "alexnet-cifar") if frozen else ("lenet", "alexnet-cifar")
     cells = ComparisonRequest(data="digits", models=models, fractions=tuple(sorted(fractions)), seeds=seeds).cells()
-    networks = [cell for cell in cells if kind_of(cell.model) == "network"]
+    networks = [cell for cell in cells if kind_of(cell.model).name == "network"]
     left = budget = spare + LEAST_SECONDS * len(networks)
     for place, cell in enumerate(cells):
-        if kind_of(cell.model) == "network":
+        if kind_of(cell.model).name == "network":
             seconds = seconds_for(cell, left, cells[place + 1 :])
             assert seconds >= LEAST_SECONDS
             left -= seconds

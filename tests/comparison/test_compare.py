@@ -11,7 +11,8 @@ from tests.runs.digit_systems import Trainings
 from alexnet.comparison.compare import compare
 from alexnet.comparison.results import Comparison
 from alexnet.errors import AlexNetError, BadDataset, BadModel, BadRun, BudgetTooSmall, Interrupted
-from alexnet.runs.answers import read_answers
+from alexnet.reports import read_comparison
+from alexnet.runs.predictions import read_predictions
 from alexnet.runtime.events import Event, Message
 
 MODELS = "raw-svm,hog-svm,lenet,alexnet-cifar-fast,alexnet-cifar-fast+svm"
@@ -20,8 +21,7 @@ CELL_KEYS = {"model", "fraction", "seed", "n_train", "test_error", "train_second
 
 def compared(out: Path, trainings: Trainings | None = None, **words: Any) -> Comparison:
     trainings = trainings or Trainings()
-    asked: dict[str, Any] = {"models": MODELS, "fractions": "0.02,0.2,1", "seeds": 2} | words
-    return compare("digits", out=out, run_cell=trainings.train, fit_linear_probe=trainings.freeze, **asked)
+    return trainings.compare(out=out, **({"models": MODELS, "fractions": "0.02,0.2,1", "seeds": 2} | words))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_json_has_the_contracts_keys_and_plain_values(comparison: Comparison) ->
     assert all(cell["error"] is None and 0 <= cell["test_error"] <= 1 for cell in found["cells"])
     assert set(found["choice"]) == {"model", "reason", "caution"}
     assert found["choice"]["model"] in MODELS.split(",")
-    assert found == json.loads((Path(found["run"]) / "result.json").read_text("utf-8"))
+    assert found == json.loads(json.dumps(read_comparison(Path(found["run"])).to_json(), allow_nan=False))
 
 
 def test_cells_carry_their_runs_figures(comparison: Comparison) -> None:
@@ -77,7 +77,7 @@ def test_every_two_systems_are_tested_on_the_images_of_all_seeds(comparison: Com
     assert len(comparison.pairs) == 3 * 10
     pair = next(pair for pair in comparison.pairs if (pair.first, pair.second, pair.fraction) == ("hog-svm", "lenet", 1.0))
     answers = {
-        (model, seed): read_answers(Path(comparison.run) / "cells" / f"{model}-1-{seed}" / "answers.csv")
+        (model, seed): read_predictions(Path(comparison.run) / "cells" / f"{model}-1-{seed}" / "predictions.csv")
         for model in ("hog-svm", "lenet")
         for seed in (0, 1)
     }
@@ -149,9 +149,9 @@ def test_stopped_and_gone_on_with(tmp_path: Path) -> None:
     out, first = tmp_path / "out", Trainings(stop_at="lenet-0.2-1")
     with pytest.raises(Interrupted) as stopped:
         compared(out, first)
-    assert stopped.value.__notes__ == [f"Go on with: alexnet compare digits --out {out}"]
+    assert stopped.value.__notes__ == [f"Resume with: alexnet compare digits --out {out}"]
     rest = Trainings()
-    found = compare("digits", out=out, run_cell=rest.train, fit_linear_probe=rest.freeze)
+    found = rest.compare(out=out)
     assert rest.made[0] == "lenet-0.2-1"
     assert not set(first.made) & set(rest.made)
     assert len(first.made) + len(rest.made) == 30
@@ -194,9 +194,8 @@ def test_another_comparison_in_the_way_is_refused_with_the_difference(tmp_path: 
 
 def test_words_that_are_not_said_are_the_comparisons_own(tmp_path: Path) -> None:
     trainings = Trainings()
-    words: dict[str, Any] = {"run_cell": trainings.train, "frozen_cell": trainings.freeze, "out": tmp_path / "out"}
-    compare("digits", models="lenet", fractions="1", budget="15s", **words)
-    assert compare("digits", budget="15s", **words).words.models == ("lenet",)
+    trainings.compare(out=tmp_path / "out", models="lenet", fractions="1", budget="15s")
+    assert trainings.compare(out=tmp_path / "out", budget="15s").words.models == ("lenet",)
     assert trainings.made == ["lenet-1-0"]
 
 
@@ -229,7 +228,7 @@ def test_without_a_place_it_makes_one_under_runs(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     trainings = Trainings()
     for name in ("digits-compare", "digits-compare-2"):
-        found = compare("digits", models="raw-svm", fractions="1", run_cell=trainings.train, fit_linear_probe=trainings.freeze)
+        found = trainings.compare(out=None, models="raw-svm", fractions="1")
         assert Path(found.run) == Path("runs") / name
         assert (tmp_path / "runs" / name / "report.html").exists()
 
@@ -286,7 +285,7 @@ def test_plan_and_progress_are_said(tmp_path: Path) -> None:
 def test_unequal_images_are_paired_where_they_are_common_and_it_is_said(tmp_path: Path) -> None:
     trainings = Trainings()
     compared(tmp_path / "out", trainings, models="hog-svm,lenet", fractions="1", seeds=1)
-    path = tmp_path / "out" / "cells" / "lenet-1-0" / "answers.csv"
+    path = tmp_path / "out" / "cells" / "lenet-1-0" / "predictions.csv"
     path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:101]), "utf-8")
     found = compared(tmp_path / "out", trainings, models="hog-svm,lenet", fractions="1", seeds=1)
     assert found.pairs[0].test.n == 100

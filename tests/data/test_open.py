@@ -1,12 +1,9 @@
 """Opening data sets: layouts of class folders, names, traits."""
 
-import hashlib
 import io
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -15,13 +12,10 @@ from PIL import Image
 
 from alexnet.data.array_dataset import ArrayDataset
 from alexnet.data.class_folders import place
-from alexnet.data.dataset import Dataset, Item, Traits, traits_of
-from alexnet.data.named import fashion_mnist as fashion
+from alexnet.data.dataset import Item, Traits, traits_of
 from alexnet.data.named import registry
 from alexnet.data.open import open_dataset
 from alexnet.errors import AlexNetError, BadDataset, UnreadableImage
-from alexnet.storage.cache import cache_folder
-from alexnet.storage.files import write_atomically
 
 HERE = Path("photos")
 
@@ -195,134 +189,6 @@ def test_safe_defaults_come_from_class_names(classes: list[str], gray: bool, exp
 
 def test_gray_files_are_noticed(digits_folder: Path) -> None:
     assert open_dataset(digits_folder).traits == Traits(flip=False, colour=False, gray=True)
-
-
-def test_fashion_mnist_by_name(fashion_mnist: Dataset) -> None:
-    assert len(fashion_mnist.items) == 70_000
-    assert fashion_mnist.classes[0] == "t-shirt"
-    assert fashion_mnist.classes[9] == "ankle-boot"
-    splits = [item.split for item in fashion_mnist.items]
-    assert splits == ["train"] * 60_000 + ["test"] * 10_000
-    assert np.bincount([item.label for item in fashion_mnist.items]).tolist() == [7000] * 10
-    assert fashion_mnist.items[0].label == 9  # the first image is a boot
-    assert fashion_mnist.image(0).shape == (3, 28, 28)
-    assert fashion_mnist.traits == Traits(flip=True, colour=False, gray=True)
-
-
-def small_files() -> dict[str, bytes]:
-    return {name: name.encode() for name in fashion.SHA256}
-
-
-@pytest.fixture
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No cache, no installed copy, no internet, no apt; and checksums of four tiny files."""
-    monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(fashion, "INSTALLED", tmp_path / "installed")
-    monkeypatch.setattr(fashion, "SHA256", {name: hashlib.sha256(content).hexdigest() for name, content in small_files().items()})
-    monkeypatch.setattr(fashion, "_download", unreachable)
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    return tmp_path
-
-
-def unreachable() -> NoReturn:
-    raise OSError("Name or service not known")
-
-
-def test_fashion_mnist_from_nowhere_says_what_was_tried(nowhere: Path) -> None:
-    with pytest.raises(BadDataset) as caught:
-        fashion.find_files()
-    message = str(caught.value)
-    assert "cache: not there; installed copy: not there; download: Name or service not known" in message
-    assert str(nowhere / "cache" / "fashion-mnist") in message
-
-
-def test_fashion_mnist_places_in_order(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fashion, "_download", small_files)
-    assert fashion.find_files() == small_files()
-    monkeypatch.setattr(fashion, "_download", unreachable)
-    assert fashion.find_files() == small_files()  # now from the cache
-    shutil.rmtree(nowhere / "cache")
-    for name, content in small_files().items():
-        write_atomically(nowhere / "installed" / name, content)
-    assert fashion.find_files() == small_files()
-    assert not (nowhere / "cache").exists()
-
-
-def test_a_wrong_checksum_is_told(nowhere: Path) -> None:
-    for name in small_files():
-        write_atomically(nowhere / "cache" / "fashion-mnist" / name, b"tampered")
-    with pytest.raises(BadDataset, match="train-images-idx3-ubyte is damaged"):
-        fashion.find_files()
-
-
-def test_the_debian_package_is_fetched_with_lists_of_our_own(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[list[str]] = []
-
-    def run(command: list[str], folder: Path) -> None:
-        ran.append(command)
-        if command[0] == "apt-get" and command[-2:] == ["download", "dataset-fashion-mnist"]:
-            if len(ran) == 1:
-                raise subprocess.CalledProcessError(100, command, stderr="E: Unable to locate package")
-            (folder / "dataset-fashion-mnist_1_all.deb").write_bytes(b"")
-        if command[0] == "dpkg-deb":
-            for name, content in small_files().items():
-                write_atomically(folder / "unpacked" / (nowhere / "installed").relative_to("/") / name, content)
-
-    monkeypatch.setattr(fashion, "_run", run)
-    monkeypatch.setattr(shutil, "which", lambda program: program)
-    assert fashion.find_files() == small_files()
-    assert [command[-1] for command in ran] == ["dataset-fashion-mnist", "update", "dataset-fashion-mnist", "unpacked"]
-    assert any(part.startswith("Dir::State::lists=") for part in ran[1])
-
-
-@pytest.mark.parametrize("name", ["mnist", "cifar10"])
-def test_without_internet_the_others_say_what_to_do(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torchvision.datasets
-
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise RuntimeError("Error downloading:\nName or service not known")
-
-    monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path))
-    monkeypatch.setattr(torchvision.datasets, name.upper(), refuse)
-    with pytest.raises(BadDataset, match=f"{name} is not in .*torchvision and cannot be downloaded .*Connect to the internet once"):
-        open_dataset(name)
-
-
-class FakeMNIST:
-    def __init__(self, root: Path, *, train: bool, download: bool) -> None:
-        count = 6 if train else 3
-        self.data = torch.arange(count, dtype=torch.uint8)[:, None, None].expand(-1, 28, 28)
-        self.targets = torch.arange(count)
-
-
-class FakeCIFAR10:
-    def __init__(self, root: Path, *, train: bool, download: bool) -> None:
-        count = 6 if train else 3
-        self.data = np.arange(count, dtype=np.uint8)[:, None, None, None].repeat(32, 1).repeat(32, 2).repeat(3, 3)
-        self.targets = list(range(count))
-
-
-@pytest.mark.parametrize(("name", "fake", "side"), [("mnist", FakeMNIST, 28), ("cifar10", FakeCIFAR10, 32)])
-def test_sets_from_torchvision_are_put_together(name: str, fake: type, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torchvision.datasets
-
-    monkeypatch.setattr(torchvision.datasets, name.upper(), fake)
-    dataset = open_dataset(name)
-    assert [item.split for item in dataset.items] == ["train"] * 6 + ["test"] * 3
-    assert [item.label for item in dataset.items] == [0, 1, 2, 3, 4, 5, 0, 1, 2]
-    assert dataset.image(7).shape == (3, side, side)
-    assert int(dataset.image(7)[0, 0, 0]) == 1
-
-
-def test_the_cache_follows_the_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALEXNET_CACHE", "/somewhere")
-    assert cache_folder() == Path("/somewhere")
-    monkeypatch.delenv("ALEXNET_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("sys.platform", "linux")
-    assert cache_folder() == tmp_path / "alexnet"
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert cache_folder() == Path.home() / "Library" / "Caches" / "alexnet"
 
 
 def test_arrays_fit_in_bulk_as_one_by_one() -> None:

@@ -45,6 +45,8 @@ class Digits:
 class Squares:
     """The digits in memory, with a border, as far as an evaluation asks for squares."""
 
+    workers = 2
+
     def __init__(self, dataset: Digits, border: int = 0) -> None:
         self.size = 8 + 2 * border
         self.dataset, self.border = dataset, border

@@ -14,8 +14,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from alexnet.errors import BadRun
 from alexnet.evaluation.metrics import error_interval
-from alexnet.evaluation.paired_test import Paired, paired_test, pooled_error
-from alexnet.runs.answers import read_answers
+from alexnet.evaluation.paired_test import Paired, agresti_min_interval, paired_test, pooled_error
+from alexnet.evaluation.seed_statistics import error_effect
+from alexnet.runs.predictions import read_predictions
 
 Answers = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
@@ -52,6 +53,34 @@ def test_interval_is_agresti_and_mins() -> None:
     centre = (b - c) / (n + 2)
     half = 1.959964 * math.sqrt(b + c + 1 - (b - c) ** 2 / (n + 2)) / (n + 2)
     assert found.interval == pytest.approx((centre - half, centre + half))
+
+
+def textbook_interval(differences: list[int]) -> tuple[float, float]:
+    """Wald's interval after half an image more in each cell of the table: right and right, wrong and wrong, and the two that differ."""
+    table = {value: differences.count(value) + (1.0 if value == 0 else 0.5) for value in (-1, 0, 1)}
+    n = sum(table.values())
+    mean = sum(value * times for value, times in table.items()) / n
+    variance = sum(times * (value - mean) ** 2 for value, times in table.items()) / n
+    half = 1.959963984540054 * math.sqrt(variance / n)
+    return max(-1.0, mean - half), min(1.0, mean + half)
+
+
+@given(st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=60), st.integers(1, 5))
+def test_one_interval_serves_comparisons_and_studies(differences: list[int], seeds: int) -> None:
+    """A comparison's images are judged once or by several seeds; a study with one seed judges each once: both call the one formula."""
+    values = np.array(differences, dtype=np.float64)
+    expected = textbook_interval(differences)
+    assert agresti_min_interval(values) == pytest.approx(expected, abs=1e-12)
+    assert agresti_min_interval(values, np.ones(len(values))) == agresti_min_interval(values)
+    first, second = [value == 1 for value in differences], [value == -1 for value in differences]
+    assert pair_of(first, second).interval == pytest.approx(expected, abs=1e-12)
+    of_study = error_effect([np.array(second)], [np.array(first)], same_images=True)
+    assert of_study is not None
+    assert of_study.interval == agresti_min_interval(values)
+    clusters = agresti_min_interval(seeds * values, np.full(len(values), float(seeds)))
+    total, centre = seeds * len(values) + 2, seeds * values.sum() / (seeds * len(values) + 2)
+    half = 1.959963984540054 * math.sqrt(((seeds * values - seeds * centre) ** 2).sum() + 1 + 2 * centre**2) / total
+    assert clusters == pytest.approx((max(-1.0, centre - half), min(1.0, centre + half)), abs=1e-12)
 
 
 @given(Answers)
@@ -124,11 +153,11 @@ def test_pooled_error_is_as_sure_as_its_different_images() -> None:
 
 
 def test_answers_are_read_in_their_order(tmp_path: Path) -> None:
-    path = tmp_path / "answers.csv"
+    path = tmp_path / "predictions.csv"
     rows = [("b/1, 2.png", "b", "b", "0.9"), ('a/"x"\n.png', "a", "b", "0.5"), ("café 猫.png", "a", "a", "0.7")]
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("file", "class", "predicted", "probability"), *rows])
-    assert list(read_answers(path).items()) == [(rows[0][0], False), (rows[1][0], True), (rows[2][0], False)]
+    assert list(read_predictions(path).items()) == [(rows[0][0], False), (rows[1][0], True), (rows[2][0], False)]
 
 
 @pytest.mark.parametrize(
@@ -141,10 +170,10 @@ def test_answers_are_read_in_their_order(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_answers_say_what_to_do(tmp_path: Path, content: bytes | None, reason: str) -> None:
-    path = tmp_path / "lenet-1-0" / "answers.csv"
+    path = tmp_path / "lenet-1-0" / "predictions.csv"
     path.parent.mkdir()
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(BadRun, match=reason) as refused:
-        read_answers(path)
+        read_predictions(path)
     assert f"delete {path.parent} and start the same command again" in str(refused.value)

@@ -1,8 +1,10 @@
 import json
 
 import pytest
+import torch
 
 from alexnet.errors import BadModel
+from alexnet.models.networks.network import Network, count_parameters
 from alexnet.models.registry import ARCHITECTURES, SMALL_IMAGE, default_model, find_architecture
 from alexnet.models.summary import comparison, summarise
 
@@ -39,6 +41,22 @@ def test_json_holds_every_layer_and_survives_a_round_trip() -> None:
     assert sum(layer["macs"] for layer in values["layers"]) == values["macs"] == summary.macs
     assert values["weight_bytes"] * 3 == values["training_bytes"] == 12 * summary.parameters
     assert [layer["name"] for layer in values["layers"]][:3] == ["conv1", "sigmoid1", "pool1"]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_trainable_parameters_are_those_of_the_network_that_is_built(name: str) -> None:
+    (summary,) = summarise([name], classes=10, image_size=None, channels=None)
+    with torch.device("meta"):
+        network = Network(summary.architecture, classes=10, channels=summary.channels, image_size=summary.image_size)
+    assert summary.trainable_parameters == count_parameters(network) == summary.to_json()["trainable_parameters"]
+    assert summary.parameters == sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_frozen_filters_are_parameters_but_not_trainable() -> None:
+    """48 filters of 3 x 3 x 3 and their biases are set from the images and stay; they have no gradient and no momentum."""
+    (summary,) = summarise(["alexnet-cifar-fast"], classes=None, image_size=None, channels=3)
+    assert summary.parameters - summary.trainable_parameters == 48 * (3 * 3 * 3 + 1)
+    assert summary.training_bytes == 4 * (summary.parameters + 2 * summary.trainable_parameters)
 
 
 def test_comparison_lists_the_fields_that_differ_and_no_other() -> None:

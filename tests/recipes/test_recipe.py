@@ -136,7 +136,7 @@ def test_a_byte_order_mark_is_skipped_and_other_encodings_are_refused(tmp_path: 
     path.write_text(to_toml(START), encoding="utf-8-sig")
     assert from_toml(path) == START
     path.write_text(to_toml(START), encoding="utf-16")
-    with pytest.raises(BadRecipe, match="recipe.toml is not a readable recipe"):
+    with pytest.raises(BadRecipe, match=r"recipe\.toml is not a readable recipe"):
         from_toml(path)
 
 

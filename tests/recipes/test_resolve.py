@@ -1,9 +1,12 @@
 """From the user's words to a recipe that is known to fit, before any image is decoded."""
 
+import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +16,9 @@ from alexnet.errors import BadRecipe, BadRun, ImageSizeTooSmall
 from alexnet.i18n.units import seconds_of
 from alexnet.models.registry import ARCHITECTURES
 from alexnet.recipes.named import RECIPES
-from alexnet.recipes.resolve import Plan, plan, recipe_to_resume, resized
+from alexnet.recipes.networks import layers_of, resized
+from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.resolve import TrainingRequest, recipe_of, recipe_to_resume, resolve
 from alexnet.recipes.toml import to_toml
 
 
@@ -22,50 +27,49 @@ def digits() -> Dataset:
     return open_dataset("digits")
 
 
-def planned(dataset: Dataset, **words: Any) -> Plan:
-    defaults: dict[str, Any] = {"model": None, "recipe": "quick", "weights": None, "seed": None, "image_size": None, "overrides": {}}
-    return plan("digits", dataset, **(defaults | words))
+def asked(dataset: Dataset, **words: Any) -> Recipe:
+    return recipe_of(TrainingRequest(data="digits", **words), dataset)[0]
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
 @pytest.mark.parametrize("model", sorted(ARCHITECTURES))
-def test_every_recipe_plans_every_model(digits: Dataset, recipe: str, model: str) -> None:
-    made = planned(digits, recipe=recipe, model=model)
-    assert (made.recipe.name, made.recipe.model, made.recipe.data) == (recipe, model, "digits")
-    assert made.layers[-1].output == (10,)
-    assert made.recipe.augment.flip is False, "digits are not mirrored"
-    assert made.recipe.preprocess.stored_size >= made.recipe.preprocess.image_size
+def test_every_recipe_suits_every_model(digits: Dataset, recipe: str, model: str) -> None:
+    made = asked(digits, recipe=recipe, model=model)
+    assert (made.name, made.model, made.data) == (recipe, model, "digits")
+    assert layers_of(made, 10)[-1].output == (10,)
+    assert made.augment.flip is False, "digits are not mirrored"
+    assert made.preprocess.stored_size >= made.preprocess.image_size
 
 
 def test_the_default_model_and_its_reason(digits: Dataset) -> None:
-    made = planned(digits)
-    assert made.recipe.model == "alexnet-cifar"
-    assert "8 px" in made.model_reason
+    recipe, reason = recipe_of(TrainingRequest(data="digits"), digits)
+    assert recipe.model == "alexnet-cifar"
+    assert "8 px" in reason
 
 
 def test_a_model_is_refused_with_the_arithmetic(digits: Dataset) -> None:
     with pytest.raises(ImageSizeTooSmall, match=r"32x32 is gone before pool5: 1x1 is smaller than .* alexnet-cifar takes 32x32"):
-        planned(digits, model="alexnet", image_size=32)
+        asked(digits, model="alexnet", image_size=32)
 
 
 def test_changes_go_over_the_recipe(digits: Dataset) -> None:
     changes = {"training.learning-rate": "0.125", "network.activation": "tanh", "augment.flip": "yes"}
-    recipe = planned(digits, model="lenet", overrides=changes, seed=7).recipe
+    recipe = asked(digits, model="lenet", overrides=changes, seed=7)
     assert (recipe.training.learning_rate, recipe.network.activation, recipe.augment.flip, recipe.seed) == (0.125, "tanh", True, 7)
 
 
 def test_a_recipe_file_keeps_all_it_says(digits: Dataset, tmp_path: Path, digits_run: Path) -> None:
     """Fine-tuning halves the rate once, and not again when the run is repeated from its file."""
-    first = planned(digits, model="lenet", recipe="lecture", weights=str(digits_run), seed=5).recipe
+    first = asked(digits, model="lenet", recipe="lecture", weights=str(digits_run), seed=5)
     assert (first.training.lower_layers, first.training.learning_rate) == (0.1, 0.45)
     (tmp_path / "recipe.toml").write_text(to_toml(first))
-    again = planned(digits, recipe=str(tmp_path / "recipe.toml"))
-    assert again.recipe == first
-    assert planned(digits, recipe=str(tmp_path / "recipe.toml"), seed=6).recipe.seed == 6
+    again = asked(digits, recipe=str(tmp_path / "recipe.toml"))
+    assert again == first
+    assert asked(digits, recipe=str(tmp_path / "recipe.toml"), seed=6).seed == 6
 
 
 def test_sizes_grow_together(digits: Dataset) -> None:
-    recipe = planned(digits, model="alexnet", recipe="paper").recipe
+    recipe = asked(digits, model="alexnet", recipe="paper")
     assert (recipe.preprocess.image_size, recipe.preprocess.stored_size) == (224, 256)
     smaller = resized(recipe, 112).preprocess
     assert (smaller.image_size, smaller.stored_size) == (112, 128)
@@ -73,10 +77,48 @@ def test_sizes_grow_together(digits: Dataset) -> None:
     assert (larger.image_size, larger.stored_size) == (448, 512)
 
 
-def test_a_size_that_was_asked_for_is_known(digits: Dataset) -> None:
-    assert not planned(digits, model="lenet").size_was_asked
-    assert planned(digits, model="lenet", image_size=32).size_was_asked
-    assert planned(digits, model="lenet", overrides={"preprocess.stored-size": "32"}).size_was_asked
+def resolved(dataset: Dataset, *, started: Recipe | None = None, **words: Any) -> Recipe:
+    return resolve(TrainingRequest(data="digits", **words), dataset, device=torch.device("cpu"), started=started).recipe
+
+
+@pytest.fixture
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that makes every step of a probe last for ever."""
+    times = itertools.count(0.0, 1000.0)
+    monkeypatch.setattr("time.perf_counter", lambda: next(times))
+
+
+BUDGET = {"training.budget_seconds": 60.0, "network.width": 0.05, "training.batch_size": 2}
+
+
+@pytest.mark.usefixtures("slow_machine")
+def test_a_budget_decides_on_the_image_size(digits: Dataset) -> None:
+    sizes = resolved(digits, model="alexnet", recipe="paper", overrides=BUDGET).preprocess
+    assert (sizes.image_size, sizes.stored_size) == (128, 146)
+
+
+@pytest.mark.usefixtures("slow_machine")
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [({"image_size": 192}, 192), ({"overrides": BUDGET | {"preprocess.stored-size": "256"}}, 224)],
+)
+def test_a_size_that_was_asked_for_stays(digits: Dataset, words: dict[str, Any], size: int) -> None:
+    assert resolved(digits, **({"model": "alexnet", "recipe": "paper", "overrides": BUDGET} | words)).preprocess.image_size == size
+
+
+def test_everything_is_decided_at_once_and_stays_on_resumption(digits: Dataset) -> None:
+    started = replace(resolved(digits, model="lenet"), training=replace(resolved(digits, model="lenet").training, precision="fp64"))
+    assert resolved(digits, model="lenet").training.precision in {"bf16", "fp32"}
+    assert resolved(digits, model="lenet", started=started) == started
+    assert resolved(digits, model="lenet", started=started, overrides={"training.precision": "fp32"}).training.precision == "fp32"
+    small = resized(resolved(digits, model="alexnet"), 160)
+    assert resolved(digits, model="alexnet", started=small).preprocess == small.preprocess
+
+
+def test_a_shared_split_keeps_its_validation_images(digits: Dataset) -> None:
+    assert resolved(digits, model="hog-svm").solver.refit
+    assert not resolved(digits, model="hog-svm", shares_a_split=True).solver.refit
+    assert not resolved(digits, model="hog-svm", overrides={"fraction": 0.5}).solver.refit
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Stand-ins for the trainings of a comparison: scikit-learn's models on its digits, fitted in milliseconds, with real answers.
 
-What they write is what a comparison reads of a run folder: recipe.toml, result.json, model/, answers.csv, report.html.
+What they write is what a comparison reads of a run folder: recipe.toml, result.json, model/, predictions.csv, report.html.
 """
 
 import csv
@@ -20,6 +20,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from alexnet.comparison.compare import compare_with
+from alexnet.comparison.results import Comparison
+from alexnet.comparison.run_cells import Trainers
 from alexnet.errors import Interrupted, TrainingFailed
 from alexnet.evaluation.metrics import error_interval
 from alexnet.runs.result import Result
@@ -68,17 +71,24 @@ class Trainings:
         self.made: list[str] = []
         self.budgets: dict[str, str | None] = {}
 
-    def train(self, data: str, *, model: str, out: Path, seed: int, budget: str | None, changes: dict[str, float], **words: Any) -> Result:
-        """Stands for experiments.train.train."""
+    def compare(self, *, out: Path | None, **words: Any) -> Comparison:
+        """A comparison on the digits whose cells are made here; words as `alexnet.compare` takes them."""
+        asked = {name: words.pop(name, None) for name in ("models", "fractions", "seeds", "budget")}
+        return compare_with(Trainers(self.train, self.freeze), "digits", asked, out=out, **words)
+
+    def train(
+        self, data: str, *, model: str, out: Path, seed: int, budget: str | None, overrides: dict[str, float], **words: Any
+    ) -> Result:
+        """Stands for runs.train.train."""
         assert words["resume"] is True
         assert words["baseline"] is False
         assert words["splits"].is_file()
         assert set(words) == {"resume", "baseline", "splits", "workers", "device", "listen", "should_stop"}
         self.budgets[out.name] = budget
-        return self._make(model, out, seed, changes["fraction"])
+        return self._make(model, out, seed, overrides["fraction"])
 
     def freeze(self, network: Path, out: Path, **words: Any) -> Result:
-        """Stands for experiments.frozen.frozen_cell."""
+        """Stands for runs.linear_probe.fit_linear_probe."""
         assert set(words) == {"workers", "device", "listen", "should_stop"}
         assert (network / "result.json").exists()
         model, fraction, seed = out.name.rsplit("-", 2)
@@ -89,7 +99,7 @@ class Trainings:
         (out / "recipe.toml").write_text(f'name = "quick"\ndata = "digits"\nmodel = "{model}"\n', "utf-8")
         if out.name == self.stop_at:
             stop = Interrupted("Stopped after step 3; nothing is lost.")
-            stop.add_note("Go on with: alexnet train --out somewhere --resume")
+            stop.add_note("Resume with: alexnet train --out somewhere --resume")
             raise stop
         if model in self.failing:
             raise TrainingFailed(f"the loss of {model} is <not> finite")
@@ -102,7 +112,7 @@ class Trainings:
         fitted = MACHINES[model]().fit(pixels[train], labels[train])
         wrong = {split: fitted.predict(pixels[split_of]) != labels[split_of] for split, split_of in (("v", validation), ("t", test))}
         judged = test if self.test_set else validation
-        _write_answers(out / "answers.csv", judged, labels[judged], fitted.predict(pixels[judged]))
+        _write_answers(out / "predictions.csv", judged, labels[judged], fitted.predict(pixels[judged]))
         result = Result(
             run=str(out),
             model=model,

@@ -34,12 +34,12 @@ SMALL_SIZES = {"fisher-svm": 16, "sift-bow-svm": 16, "surf-bow-svm": 16, "hog-sv
 
 def fit(folder: Path, out: Path, model: str = "fisher-svm", **words: object) -> Result:
     """A small system on the digits, enlarged where a descriptor needs room."""
-    changes = SMALL | words.pop("changes", {})  # type: ignore[operator]  # a mapping
+    changes = SMALL | words.pop("overrides", {})  # type: ignore[operator]  # a mapping
     return train(folder, model=model, out=out, image_size=SMALL_SIZES[model], workers=0, overrides=changes, **words)  # type: ignore[arg-type]
 
 
 def answers_of(run: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(RunFolder(run).answers.read_text(encoding="utf-8"), newline="")))
+    return list(csv.DictReader(io.StringIO(RunFolder(run).predictions.read_text(encoding="utf-8"), newline="")))
 
 
 SLOW_SYSTEMS = ("surf-bow-svm",)
@@ -152,7 +152,7 @@ def test_the_machine_is_fitted_again_with_the_validation_images_and_says_so(digi
 def test_images_that_others_learn_from_are_not_filled_up_with_validation_images(
     fisher_run: Path, digits_folder: Path, tmp_path: Path, shared: str
 ) -> None:
-    words: dict[str, Any] = {"changes": {"fraction": 0.5}} if shared == "fraction" else {"splits": fisher_run / "splits.json"}
+    words: dict[str, Any] = {"overrides": {"fraction": 0.5}} if shared == "fraction" else {"splits": fisher_run / "splits.json"}
     fit(digits_folder, tmp_path / "run", "raw-svm", **words)
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "once C was chosen" not in page
@@ -184,24 +184,28 @@ def test_the_machine_has_learned_the_digits(tmp_path: Path) -> None:
             BadRecipe,
             "fisher-svm is a hand-crafted system and has no training.epochs; its fields begin with",
         ),
-        ({"model": "fisher-svm", "changes": {"network.activation": "tanh"}}, BadRecipe, "has no network.activation"),
+        ({"model": "fisher-svm", "overrides": {"network.activation": "tanh"}}, BadRecipe, "has no network.activation"),
         ({"model": "fisher-svm", "weights": "imagenet"}, BadRecipe, "has no weights"),
-        ({"model": "lenet", "changes": {"features.step": 2}}, BadRecipe, "lenet is a network and has no features.step"),
-        ({"model": "lenet", "changes": {"solver.gamma": 2}}, BadRecipe, "has no solver.gamma"),
+        ({"model": "lenet", "overrides": {"features.step": 2}}, BadRecipe, "lenet is a network and has no features.step"),
+        ({"model": "lenet", "overrides": {"solver.gamma": 2}}, BadRecipe, "has no solver.gamma"),
         ({"model": "fisher-swm"}, BadModel, "No model is called 'fisher-swm'. Did you mean 'fisher-svm'"),
         ({"model": "fisher-svm"}, ImageSizeTooSmall, "A descriptor of 4x4 bins of 3 px is 12 px wide, and the picture 8 px"),
         (
-            {"model": "fisher-svm", "changes": {"features.cells": "2by2"}},
+            {"model": "fisher-svm", "overrides": {"features.cells": "2by2"}},
             BadRecipe,
             "features.cells is '2by2'; write levels of columns x rows",
         ),
-        ({"model": "fisher-svm", "changes": {"features.bins": "0"}}, BadRecipe, "features.bins is '0'; write pixels from 1"),
-        ({"model": "fisher-svm", "changes": {"features.gaussians": 0}}, BadRecipe, "features.gaussians is 0; it must be at least 1"),
-        ({"model": "hog-svm", "changes": {"features.encoding": "fisher"}}, BadModel, "describes whole pictures and takes no encoding"),
-        ({"model": "fisher-svm", "changes": {"features.encoding": "none"}}, BadModel, "gives many vectors a picture"),
-        ({"model": "raw-svm", "changes": {"solver.method": "newton"}}, BadRecipe, "solver.method is 'newton'; it can be 'auto', 'descent'"),
-        ({"model": "raw-svm", "changes": {"fraction": 0.0}}, BadRecipe, "fraction is 0; it is a share of the training pictures"),
-        ({"model": "raw-svm", "changes": {"preprocess.image_size": 4}}, BadRecipe, "sees whole pictures"),
+        ({"model": "fisher-svm", "overrides": {"features.bins": "0"}}, BadRecipe, "features.bins is '0'; write pixels from 1"),
+        ({"model": "fisher-svm", "overrides": {"features.gaussians": 0}}, BadRecipe, "features.gaussians is 0; it must be at least 1"),
+        ({"model": "hog-svm", "overrides": {"features.encoding": "fisher"}}, BadModel, "describes whole pictures and takes no encoding"),
+        ({"model": "fisher-svm", "overrides": {"features.encoding": "none"}}, BadModel, "gives many vectors a picture"),
+        (
+            {"model": "raw-svm", "overrides": {"solver.method": "newton"}},
+            BadRecipe,
+            "solver.method is 'newton'; it can be 'auto', 'descent'",
+        ),
+        ({"model": "raw-svm", "overrides": {"fraction": 0.0}}, BadRecipe, "fraction is 0; it is a share of the training pictures"),
+        ({"model": "raw-svm", "overrides": {"preprocess.image_size": 4}}, BadRecipe, "sees whole pictures"),
     ],
 )
 def test_what_is_refused_before_anything_is_read(
@@ -304,7 +308,7 @@ def test_the_baseline_is_not_fitted_again(digits_folder: Path, tmp_path: Path, m
     run = tmp_path / "run"
     with pytest.raises(AlexNetError, match="Stopped"):
         train(digits_folder, model="lenet", epochs=1, out=run, workers=0, should_stop=(run / "baseline.json").exists)
-    monkeypatch.setattr("alexnet.runs.baseline._fitted", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr("alexnet.runs.baseline.choose", lambda *_, **__: pytest.fail("fitted again"))
     assert train(digits_folder, out=run, resume=True).baseline is not None
 
 

@@ -118,7 +118,7 @@ def test_stopped_at_a_step(uninterrupted: Path, digits_folder: Path, tmp_path: P
     run = tmp_path / "run"
     with pytest.raises(AlexNetError, match=f"Stopped after step {step}; nothing is lost") as stopped:
         fresh(digits_folder, run, stop_after=step)
-    assert stopped.value.__notes__ == [f"Go on with: alexnet train --out {run} --resume"]
+    assert stopped.value.__notes__ == [f"Resume with: alexnet train --out {run} --resume"]
     assert not (run / "model").exists()
     train(digits_folder, out=run, resume=True)
     assert same(uninterrupted, run)
@@ -144,7 +144,7 @@ def test_stopped_while_it_validates(uninterrupted: Path, digits_folder: Path, tm
         nonlocal epochs
         epochs += isinstance(event, EpochDone)
 
-    words = {"model": "lenet", "epochs": EPOCHS, "seed": 3, "changes": changes, "listen": listen}
+    words = {"model": "lenet", "epochs": EPOCHS, "seed": 3, "overrides": changes, "listen": listen}
     with pytest.raises(AlexNetError, match="Stopped after step"):
         train(digits_folder, out=tmp_path / "run", should_stop=lambda: epochs == epoch, **words)  # type: ignore[arg-type]  # of several types
     assert not (tmp_path / "run" / "model").exists()
@@ -239,7 +239,7 @@ def test_signals_end_the_run(
     assert "Traceback" not in said
     lines = said.splitlines()
     assert lines[-2].startswith(first_word)
-    assert lines[-1] == f"Go on with: {shlex.join(['alexnet', 'train', '--out', str(run), '--resume'])}"
+    assert lines[-1] == f"Resume with: {shlex.join(['alexnet', 'train', '--out', str(run), '--resume'])}"
     assert main(shlex.split(lines[-1].partition(": ")[2])[1:]) == 0
     assert same(uninterrupted, run)
 
@@ -260,7 +260,7 @@ def test_a_signal_while_images_are_read(digits_folder: Path, tmp_path: Path) -> 
 def test_momentum_comes_back_where_it_belongs(digits_folder: Path, tmp_path: Path, optimizer: str) -> None:
     """Colour images: weights of several input maps lie in memory in another order than in the file."""
     changes = {"training.batch_size": 64, "training.optimizer": optimizer, "network.width": 0.25}
-    words = {"model": "alexnet-cifar-fast", "epochs": 2.0, "workers": 0, "changes": changes}
+    words = {"model": "alexnet-cifar-fast", "epochs": 2.0, "workers": 0, "overrides": changes}
     train(digits_folder, out=tmp_path / "whole", **words)  # type: ignore[arg-type]  # of several types
     steps: list[Event] = []
     with pytest.raises(AlexNetError, match="Stopped after step 6"):
@@ -308,9 +308,9 @@ def test_the_number_of_workers_does_not_change_the_weights(
 ) -> None:
     """Neither of the threads that read, nor of the processes that decode what does not fit into memory."""
     changes = SETTINGS | {"training.checkpoint_seconds": 60.0}
-    words = {"model": "lenet", "epochs": EPOCHS, "seed": 3, "changes": changes, "workers": workers}
+    words = {"model": "lenet", "epochs": EPOCHS, "seed": 3, "overrides": changes, "workers": workers}
     train(digits_folder, out=tmp_path / "in memory", **words)  # type: ignore[arg-type]  # of several types
-    monkeypatch.setattr("alexnet.runtime.machine.available_bytes", lambda: 0)
+    monkeypatch.setattr("alexnet.data.pipeline.image_store.available_bytes", lambda: 0)
     train(digits_folder, out=tmp_path / "streamed", **words)  # type: ignore[arg-type]
     assert same(uninterrupted, tmp_path / "in memory")
     assert same(uninterrupted, tmp_path / "streamed")

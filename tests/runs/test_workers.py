@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tests.training.parallel.workers import each, together
 
 from alexnet.cli import main
@@ -12,15 +13,16 @@ from alexnet.comparison.compare import compare
 from alexnet.data.curation.splits import Splits
 from alexnet.data.open import open_dataset
 from alexnet.errors import AlexNetError, BadRun
+from alexnet.recipes.kinds import rules_of
+from alexnet.recipes.networks import PUBLISHED_BATCH
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
-from alexnet.recipes.resolve import plan
+from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, recipe_of, resolve
 from alexnet.runs import workers
+from alexnet.runs.context import RunContext
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.train import train
 from alexnet.runs.workers import (
-    PUBLISHED_BATCH,
-    adapt_to_workers,
     check_same_splits,
     launch_command,
     own_processors,
@@ -46,11 +48,9 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> None:
 def recipe(model: str = "alexnet", **changes: Any) -> Recipe:
     dataset = open_dataset("digits")
     fields = {name.replace("__", "."): value for name, value in changes.items()}
-    named = {"recipe": "paper"} if model.startswith("alexnet") else {}
+    named = "paper" if model.startswith("alexnet") else "quick"
     size = 67 if model.startswith("alexnet") else None
-    return plan(
-        "digits", dataset, model=model, weights=None, seed=0, image_size=size, overrides=fields, **({"recipe": "quick"} | named)
-    ).recipe
+    return recipe_of(TrainingRequest(data="digits", model=model, seed=0, image_size=size, overrides=fields, recipe=named), dataset)[0]
 
 
 @pytest.mark.parametrize("verb", ["compare", "study"])
@@ -76,16 +76,20 @@ def test_several_workers_need_a_folder_that_all_know() -> None:
     assert str(refusal.value) == "Several workers need a run folder that all of them know: name it with --out."
 
 
+def adapted(given: Recipe, layout: str, world: Workers) -> Recipe:
+    return rules_of(given.model).adapted_to_workers(given, layout, 10, world, rates_are_given=False)
+
+
 def test_a_system_is_fitted_by_one_process() -> None:
-    assert adapt_to_workers(recipe("hog-svm"), "alone", 10, ALONE, {}).model == "hog-svm"
+    assert adapted(recipe("hog-svm"), "alone", ALONE).model == "hog-svm"
     with pytest.raises(AlexNetError) as refusal:
-        adapt_to_workers(recipe("hog-svm"), "data", 10, TWO, {})
+        adapted(recipe("hog-svm"), "data", TWO)
     assert str(refusal.value) == "hog-svm is fitted by one process: start it without torchrun. Networks are trained by several."
 
 
 def test_the_network_is_checked_before_anything_is_read() -> None:
     with pytest.raises(AlexNetError, match="Layout towers has one worker for each of the two towers, and 3 were started"):
-        adapt_to_workers(recipe(), "towers", 10, Workers(rank=0, size=3), {})
+        adapted(recipe(), "towers", Workers(rank=0, size=3))
 
 
 @pytest.mark.parametrize(
@@ -100,13 +104,15 @@ def test_the_network_is_checked_before_anything_is_read() -> None:
     ],
 )
 def test_convolutions_learn_faster_in_large_batches_of_the_hybrid(layout: str, batch: int, asked: dict[str, Any], rate: float) -> None:
-    given = with_overrides(recipe(training__averaging=0.0), {"training.batch_size": batch})
-    assert adapt_to_workers(given, layout, 10, TWO, asked).training.conv_learning_rate == rate
+    overrides = {"training.averaging": 0.0, "training.batch_size": batch} | asked
+    request = TrainingRequest(data="digits", model="alexnet", recipe="paper", image_size=67, overrides=overrides, layout=layout)
+    resolved = resolve(request, open_dataset("digits"), device=torch.device("cpu"), world=TWO)
+    assert (resolved.layout, resolved.recipe.training.conv_learning_rate) == (layout, rate)
 
 
 def test_one_worker_s_recipe_is_left_as_it_is() -> None:
     given = with_overrides(recipe(), {"training.batch_size": 512})
-    assert adapt_to_workers(given, "hybrid", 10, ALONE, {}) is given
+    assert adapted(given, "hybrid", ALONE) is given
 
 
 @pytest.mark.parametrize(
@@ -136,7 +142,7 @@ def test_how_to_start_as_many_workers_again(world: Workers, words: str, monkeypa
 
 
 def test_the_workers_of_a_machine_share_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "processors", lambda: 7)
+    monkeypatch.setattr(workers, "available_cpus", lambda: 7)
     assert [own_processors(Workers(rank=0, size=size, local_size=size)) for size in (1, 2, 3, 8)] == [7, 3, 2, 1]
 
 
@@ -185,9 +191,10 @@ def test_workers_with_different_recipes_are_refused(tmp_path: Path) -> None:
 
 def started(world: Workers, folder: Path, data: list[Path]) -> str:
     dataset = open_dataset(data[world.rank])
-    planned = plan("anything", dataset, model="lenet", recipe="quick", weights=None, seed=0, image_size=None, overrides={}).recipe
+    recipe, _ = recipe_of(TrainingRequest(data="anything", model="lenet", seed=0), dataset)
+    context = RunContext(folder=RunFolder(folder, writes=world.first), dataset=dataset, device=torch.device("cpu"), world=world)
     try:
-        start_together(RunFolder(folder, writes=world.first), planned, dataset, world, resume=False)
+        start_together(ResolvedRun(recipe=recipe), context, resume=False)
     except AlexNetError as mistake:
         return str(mistake)
     return "started"
@@ -246,5 +253,5 @@ def test_a_run_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     """Only the first worker writes, so it alone refuses; the others do not wait for it without end."""
     (tmp_path / "recipe.toml").write_text("")
     first, other = each(told, [{"ALEXNET_STALL_SECONDS": "1"}] * 2, out=tmp_path, model="lenet")
-    assert first == (f"{tmp_path} already holds a run. Add --resume to go on with it, or choose another --out.", False)
+    assert first == (f"{tmp_path} already holds a run. Add --resume to resume it, or choose another --out.", False)
     assert other[0] != "trained"

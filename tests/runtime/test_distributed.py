@@ -15,7 +15,16 @@ from tests.training.parallel.workers import WorkerFailed, each, together
 
 from alexnet.errors import AlexNetError, WorkerLost
 from alexnet.runtime import distributed as module
-from alexnet.runtime.distributed import ALONE, STALL_SECONDS, Workers, is_launched, join_workers, stall_seconds
+from alexnet.runtime.distributed import (
+    ALONE,
+    STALL_SECONDS,
+    Workers,
+    is_launched,
+    join_workers,
+    launcher_number,
+    own_versions,
+    stall_seconds,
+)
 
 COUNTS, SIZES = st.integers(0, 300), st.integers(1, 40)
 LAUNCHED = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
@@ -162,10 +171,9 @@ def test_workers_that_do_not_come_are_not_waited_for_without_end(rank: str) -> N
 
 def other_version() -> tuple[str, bool]:
     """What a worker is told whose version differs from the first one's."""
-    versions = module._versions() | ({"torch": "1.0"} if os.environ["RANK"] == "1" else {})
-    module._versions = lambda: versions
+    versions = own_versions() | ({"torch": "1.0"} if os.environ["RANK"] == "1" else {})
     try:
-        with join_workers("cpu"):
+        with join_workers("cpu", versions):
             return "joined", False
     except AlexNetError as mistake:
         return str(mistake), mistake.reported
@@ -264,7 +272,7 @@ def test_an_environment_that_makes_no_sense(name: str, monkeypatch: pytest.Monke
         monkeypatch.setenv(known, "2" if known == "WORLD_SIZE" else "0")
     monkeypatch.setenv(name, "two")
     with pytest.raises(AlexNetError, match=f"{name} is 'two' in the environment"):
-        module._number(name, 1)
+        launcher_number(name, 1)
 
 
 def defect(world: Workers) -> None:

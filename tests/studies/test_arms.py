@@ -12,10 +12,11 @@ from alexnet.data.open import open_dataset
 from alexnet.errors import BadDataset, BadRecipe
 from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.models.networks.shapes import Layer
+from alexnet.recipes.networks import layers_of
 from alexnet.recipes.recipe import Recipe
-from alexnet.recipes.resolve import layers_of
+from alexnet.recipes.resolve import value_of
 from alexnet.recipes.toml import differences
-from alexnet.studies.arms import Matching, Scale, Times, arm_recipe, common_recipe, resolve, seen_side, value_of
+from alexnet.studies.arms import Matching, Scale, Times, arm_recipe, common_recipe, resolve, seen_side
 from alexnet.studies.claim import Arm, Study
 from alexnet.studies.registry import STUDIES, find_studies
 from alexnet.studies.trial import digest

@@ -27,10 +27,10 @@ def test_what_is_not_said_has_its_default() -> None:
         ({"seeds": 1}, BadRecipe, "--seeds is 1; a study compares paired runs and needs 2 seeds or more"),
         ({"budget": "soon"}, BadRecipe, "'soon' is no duration"),
         ({"on": "rya"}, BadRecipe, "--on is 'rya'; it can be local or ray"),
-        ({"fields": {"training.epohcs": "3"}}, BadRecipe, "Did you mean 'training.epochs'"),
-        ({"fields": {"training.epochs": "many"}}, BadRecipe, "training.epochs is 'many'"),
-        ({"fields": {"seed": "4"}}, BadRecipe, "seed cannot be set in a study"),
-        ({"fields": {"training.budget-seconds": "9"}}, BadRecipe, "cannot be set in a study"),
+        ({"overrides": {"training.epohcs": "3"}}, BadRecipe, "Did you mean 'training.epochs'"),
+        ({"overrides": {"training.epochs": "many"}}, BadRecipe, "training.epochs is 'many'"),
+        ({"overrides": {"seed": "4"}}, BadRecipe, "seed cannot be set in a study"),
+        ({"overrides": {"training.budget-seconds": "9"}}, BadRecipe, "cannot be set in a study"),
     ],
 )
 def test_mistakes_are_said(words: dict[str, Any], kind: type[AlexNetError], message: str) -> None:
@@ -59,7 +59,7 @@ def test_a_damaged_one_is_refused(damage: str, tmp_path: Path) -> None:
 
 def test_what_has_no_plan_yet_takes_all_that_is_said(tmp_path: Path) -> None:
     kept = study_request("pictures", claims="dropout", budget="6s")
-    said: dict[str, Any] = {"claims": None, "seeds": 5, "budget": "1h", "fields": {"training.epochs": "3"}}
+    said: dict[str, Any] = {"claims": None, "seeds": 5, "budget": "1h", "overrides": {"training.epochs": "3"}}
     more = extended(kept, study_request("pictures", **said), said, tmp_path)
     assert (more.claims, more.seeds, more.budget, more.overrides) == (("dropout",), 5, "1h", {"training.epochs": "3"})
 
@@ -69,7 +69,7 @@ def test_claims_and_seeds_are_added_and_nothing_else(tmp_path: Path) -> None:
     said: dict[str, Any] = {"claims": "activation", "seeds": 5}
     more = extended(kept, study_request("pictures", **said), said, tmp_path)
     assert (more.claims, more.seeds, more.scale) == (("activation", "dropout"), 5, SCALE)
-    nothing: dict[str, Any] = {"claims": None, "seeds": None, "fields": None}
+    nothing: dict[str, Any] = {"claims": None, "seeds": None, "overrides": None}
     assert extended(kept, study_request("pictures"), nothing, tmp_path) == kept
     with pytest.raises(BadRun, match="a study of pictures, not of photos"):
         extended(kept, study_request("photos"), nothing, tmp_path)

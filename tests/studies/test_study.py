@@ -34,7 +34,7 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(letters: Path, out: Path, **words: Any) -> StudyReport:
-    asked: dict[str, Any] = {"claims": "dropout", "seeds": 2, "budget": "10m", "processes": 1, "fields": FIELDS}
+    asked: dict[str, Any] = {"claims": "dropout", "seeds": 2, "budget": "10m", "processes": 1, "overrides": FIELDS}
     return job.study(letters, out=out, **asked | words)
 
 
@@ -86,7 +86,7 @@ def test_arms_of_a_seed_see_the_same_images_and_seeds_others(finished: tuple[Stu
 
 def test_what_has_ended_is_not_run_again(letters: Path, finished: tuple[StudyReport, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     report, out = finished
-    monkeypatch.setattr(trial, "fit_network", forbidden)
+    monkeypatch.setattr(trial, "fit", forbidden)
     again = run(letters, out, claims=None, seeds=None, budget=None, overrides=None)
     assert again.findings == report.findings
 
@@ -104,7 +104,7 @@ def test_a_study_that_has_not_ended_or_is_damaged_says_how_to_go_on(finished: tu
     with pytest.raises(BadRun, match=r"is damaged .* makes no finished run again: alexnet study"):
         report_runs([out])
     (out / "result.json").unlink()
-    with pytest.raises(BadRun, match=r"has not ended, and has no report yet\. Go on with: alexnet study"):
+    with pytest.raises(BadRun, match=r"has not ended, and has no report yet\. Resume with: alexnet study"):
         report_runs([out])
 
 
@@ -146,7 +146,7 @@ def test_stopped_and_gone_on_with_it_finds_the_same(letters: Path, finished: tup
     listen, should_stop = stopping_after(2)
     with pytest.raises(Interrupted) as stop:
         run(letters, out, listen=listen, should_stop=should_stop)
-    assert f"Go on with: alexnet study {letters} --out {out}" in stop.value.__notes__[0]
+    assert f"Resume with: alexnet study {letters} --out {out}" in stop.value.__notes__[0]
     assert len(runs(out)) == 2
     assert errors(run(letters, out)) == errors(finished[0])
 
@@ -163,7 +163,7 @@ def test_a_failed_run_is_reported_and_the_others_go_on(letters: Path, tmp_path: 
             raise TrainingFailed("Training stopped: the loss became nan.")
         return fit(given, *rest)
 
-    monkeypatch.setattr(trial, "fit_network", failing)
+    monkeypatch.setattr(trial, "fit", failing)
     said: list[str] = []
     report = run(letters, tmp_path / "s", listen=lambda event: said.append(event.text) if isinstance(event, Message) else None)
     arm = report.findings[0].arm("dropout-conv")
@@ -185,7 +185,7 @@ def test_images_that_judge_are_the_test_set_or_else_validation(splits: list[dict
     folder = StudyFolder(tmp_path)
     for seed, one in enumerate(splits):
         folder.splits_of(seed).write_text(json.dumps({"train": [], **one}))
-    assert (job._judging(folder, 0) == job._judging(folder, 1)) == same
+    assert (job.judging_images(folder, 0) == job.judging_images(folder, 1)) == same
 
 
 def test_a_plan_is_told_before_anything_runs(letters: Path, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(damage: bytes, tmp_path: 
     with pytest.raises(BadRun) as refusal:
         fit(one)
     assert str(one.checkpoints.last) in str(refusal.value)
-    assert "Delete it to go on without it" in str(refusal.value)
+    assert "Delete it to continue without it" in str(refusal.value)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.3, 0.7, 0.999])

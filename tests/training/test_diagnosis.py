@@ -74,6 +74,18 @@ def test_ratios_are_rate_times_gradient_over_weight() -> None:
         assert ratio == pytest.approx(0.02 * (weight.grad.norm() / weight.detach().norm()).item(), rel=1e-5)
 
 
+def test_where_the_last_gradient_is_not_finite_the_momentum_stands_in() -> None:
+    model = network()
+    descent = descent_after_one_gradient(model, 0.02)
+    descent.step()
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, torch.nan)
+    momentum = descent.momentum()
+    for name, ratio in update_ratios(descent, model).items():
+        weight = model.get_parameter(f"{name}.weight")
+        assert ratio == pytest.approx(0.02 * (momentum[f"{name}.weight"].norm() / weight.detach().norm()).item(), rel=1e-5)
+
+
 @pytest.mark.parametrize(("activation", "value"), [("relu", -1e4), ("sigmoid", 1e4)])
 def test_the_diagnosis_names_the_stuck_layer_and_no_other(activation: str, value: float) -> None:
     model = network(activation)

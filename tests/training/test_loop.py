@@ -1,7 +1,7 @@
 """The loop: what a step does, what an interruption loses (nothing), and how a training fails."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from alexnet.storage.tensors import read_tensors
 from alexnet.training import loop
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
-from alexnet.training.loop import Training, fit, measure, training_step
+from alexnet.training.loop import Training, fit
 from alexnet.training.optimizer import Descent
 from alexnet.training.schedule import learning_rate
+from alexnet.training.step import measure, training_step
 
 STEPS = 8  # of 2.5 epochs of 3
 
@@ -207,8 +208,8 @@ def test_label_smoothing_changes_the_gradient_and_not_the_loss_that_is_told(smoo
     for ours, theirs in zip(plain.parameters(), expected.parameters(), strict=True):
         assert theirs.grad is not None
         torch.testing.assert_close(ours, theirs - theirs.grad, rtol=1e-12, atol=1e-12)
-    assert loss == pytest.approx(functional.cross_entropy(scores, labels).item(), rel=1e-12)
-    assert wrong == (scores.argmax(1) != labels).sum().item()
+    assert loss.item() == pytest.approx(functional.cross_entropy(scores, labels).item(), rel=1e-12)
+    assert wrong.item() == (scores.argmax(1) != labels).sum().item()
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
@@ -366,7 +367,7 @@ def test_a_stream_of_batches_is_closed_when_the_training_stops(tmp_path: Path) -
     closed: list[bool] = []
 
     class Watched(DigitBatches):
-        def epoch(self, epoch: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        def epoch(self, epoch: int, first_step: int = 0) -> Generator[tuple[Tensor, Tensor], None, None]:
             try:
                 yield from super().epoch(epoch, first_step)
             finally:

@@ -1,8 +1,9 @@
 """A small real network, real digits in batches, and a training of them that a test can interrupt."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from alexnet.runtime.events import Event, Listener, silent
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
-from alexnet.training.loop import Batch, Training
+from alexnet.training.loop import Training
+from alexnet.training.step import Batch
 
 TINY = Architecture(
     name="tiny",
@@ -37,11 +39,18 @@ CONFIG = TrainingConfig(
 )
 
 
-def digits(first: int, count: int) -> Batch:
-    """Real handwritten digits: uint8 (count, 3, 8, 8) and their labels."""
+@cache  # scikit-learn reads a table of text each time
+def all_digits() -> Batch:
+    """Real handwritten digits: uint8 (1,797, 3, 8, 8) and their labels. Not to be changed."""
     bunch = load_digits()
-    pixels = torch.from_numpy(bunch.images[first : first + count] * 255 / 16).round().byte()
-    return pixels[:, None].expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(bunch.target[first : first + count]).long()
+    pixels = torch.from_numpy(bunch.images * 255 / 16).round().byte()
+    return pixels[:, None].expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(bunch.target).long()
+
+
+def digits(first: int, count: int) -> Batch:
+    """Some of them, as tensors of their own."""
+    pixels, labels = all_digits()
+    return pixels[first : first + count].clone(), labels[first : first + count].clone()
 
 
 @dataclass
@@ -58,7 +67,7 @@ class DigitBatches:
     def steps_per_epoch(self) -> int:
         return math.ceil(self.images / self.batch_size)
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, first_step: int = 0) -> Generator[Batch, None, None]:
         pixels, labels = digits(0, min(self.images, 1_200))
         order = torch.randperm(self.images, generator=torch.Generator().manual_seed(epoch)) % len(labels)
         for step, part in list(enumerate(order.split(self.batch_size)))[first_step:]:

@@ -26,7 +26,7 @@ from alexnet.cli.train import train
 from alexnet.errors import AlexNetError, Interrupted
 
 # Beside `app` and `main`, the verbs that are functions of the library too: their words are held to be the same.
-__all__ = ["VERBS", "app", "compare", "evaluate", "inspect", "main", "study", "train"]
+__all__ = ["VERBS", "app", "compare", "convert", "evaluate", "inspect", "main", "pack", "report", "study", "summary", "train"]
 
 USER_MISTAKE, DEFECT, CTRL_C = 2, 1, 130
 
@@ -48,14 +48,14 @@ app = App(
     version=__version__,
     help="Train AlexNet, LeNet and the systems before them on your own pictures, and measure what the 2012 paper claims.",
     result_action="return_value",
-    suppress_keyboard_interrupt=False,  # `main` tells how to go on
+    suppress_keyboard_interrupt=False,  # `main` tells how to resume
 )
 for verb in VERBS:
     app.command(verb)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit status: 0 done, 2 the user's mistake, 130 stopped, 1 a defect of ours."""
+    """Run one command; returns the exit status: 0 done, 2 the user's mistake, 130 stopped, 1 a defect of ours."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail

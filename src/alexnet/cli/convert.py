@@ -28,9 +28,7 @@ def convert(
     out
         The file to write; its suffix says what kind: .safetensors or .pth, and .npz for caffe and program-2012.
     """
-    from pathlib import Path
-
     from alexnet.models.weights.convert import convert_file
 
-    done = convert_file(Path(file), from_form=from_form, to_form=to_form, out=Path(out))
+    done = convert_file(file, from_form=from_form, to_form=to_form, out=out)
     print(*done.lines, sep="\n")

@@ -1,7 +1,5 @@
 """`alexnet inspect`."""
 
-import os
-
 from alexnet.cli.options import Json
 from alexnet.cli.output import show
 
@@ -17,8 +15,7 @@ def inspect(data: str, /, *, json: Json = False) -> None:
         Print one JSON object and nothing else.
     """
     from alexnet.cli.tables import inspection_tables
-    from alexnet.data.curation.inspection import inspect as inspect_data
-    from alexnet.data.open import open_dataset
+    from alexnet.data.verbs import inspect as inspect_data
 
-    found = inspect_data(open_dataset(data), workers=os.cpu_count() or 1)
+    found = inspect_data(data)
     show(json, found.to_json(), lambda: inspection_tables(found))

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 
 def show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -> None:
-    """Print `value` as one JSON object, or what `readable` gives: a text, a table of rich, or several of them."""
+    """Print `value` as one JSON object, or what `readable` returns: a text, a table of rich, or several of them."""
     if os.environ.get("RANK", "0") != "0":  # the first of several workers speaks for all
         return
     if as_json:
@@ -31,8 +31,8 @@ def tell(listeners: list[Callable[[Any], None]], event: object) -> None:
 
 
 def fail(error: BaseException, status: int) -> int:
-    """Print the whole message, with what was added to it on its way, unless another worker has; gives the exit status."""
-    if getattr(error, "said", False):
+    """Print the whole message, with what was added to it on its way, unless another worker has; returns the exit status."""
+    if getattr(error, "reported", False):
         return status
     said = str(error) or ("Stopped." if isinstance(error, KeyboardInterrupt) else type(error).__name__)
     print(said, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)

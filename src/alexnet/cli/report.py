@@ -4,7 +4,7 @@ from alexnet.cli.options import Lang
 
 
 def report(*runs: str, out: str | None = None, lang: Lang = "en") -> None:
-    """Make the page of a run, a comparison or a study anew from what its folder holds, or put several runs on one page.
+    """Rebuild the page of a run, a comparison or a study from what its folder holds, or put several runs on one page.
 
     Parameters
     ----------
@@ -15,9 +15,7 @@ def report(*runs: str, out: str | None = None, lang: Lang = "en") -> None:
     lang
         en or zh: the language of the page.
     """
-    from pathlib import Path
+    from alexnet.reports import report as rebuild
 
-    from alexnet.reports import report_runs
-
-    page = report_runs([Path(run) for run in runs], out=None if out is None else Path(out), lang=lang)
+    page = rebuild(*runs, out=out, lang=lang)
     print(f"Report: {page}")

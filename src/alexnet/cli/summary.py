@@ -1,7 +1,6 @@
 """`alexnet summary`."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from alexnet.cli.options import Flag, Json, Lang
 from alexnet.cli.output import show
@@ -39,20 +38,16 @@ def summary(
         Print one JSON object and nothing else.
     """
     from alexnet.cli.tables import lecture_tables, summary_tables, variant_tables
-    from alexnet.lecture.slides import check_slides
-    from alexnet.lecture.variants import compare_variants
-    from alexnet.models.summary import comparison, summarise
+    from alexnet.lecture.summary import summary as summarise
+    from alexnet.models.summary import comparison
 
-    summaries = summarise(models, classes=classes, image_size=image_size, channels=channels)
-    check = check_slides(lang) if lecture else None
-    compared = compare_variants(lang) if variants else ()
-    value: dict[str, Any] = {"models": [one.to_json() for one in summaries]}
-    value |= {"lecture": check.to_json()} if check else {}
-    value |= {"variants": [one.to_json() for one in compared]} if compared else {}
+    found = summarise(*models, classes=classes, image_size=image_size, channels=channels, lecture=lecture, variants=variants, lang=lang)
 
     def readable() -> Sequence[object]:
-        own = summary_tables(summaries, comparison(summaries), bool(models)) if models or not (check or compared) else []
-        parts = [own, lecture_tables(check) if check else [], variant_tables(compared, lang) if compared else []]
-        return [line for part in parts if part for line in (*part, "")][:-1]
+        shown = models or not (found.lecture or found.variants)
+        own = summary_tables(found.models, comparison(found.models), bool(models)) if shown else []
+        check = lecture_tables(found.lecture) if found.lecture else []
+        compared = variant_tables(found.variants, lang) if found.variants else []
+        return [line for part in (own, check, compared) if part for line in (*part, "")][:-1]
 
-    show(json, value, readable)
+    show(json, found.to_json(), readable)

@@ -67,7 +67,8 @@ def _brief(number: int | None) -> str:
     """1,234,567 -> "1.23M"."""
     if number is None:
         return ""
-    unit, letter = next(((unit, letter) for unit, letter in ((1e9, "G"), (MEGA, "M"), (1e3, "k")) if number >= unit), (1.0, ""))
+    rounded = float(f"{number:.3g}")  # 999,950 is 1M, not 1000k
+    unit, letter = next(((unit, letter) for unit, letter in ((1e9, "G"), (MEGA, "M"), (1e3, "k")) if rounded >= unit), (1.0, ""))
     shown = number / unit
     return f"{shown:.0f}{letter}" if shown >= 100 else f"{shown:.3g}{letter}"
 
@@ -183,6 +184,8 @@ def _layers(summary: "Summary") -> Table:
         table.add_row(layer.name, layer.kind, output, _count(layer.parameters), _count(layer.macs))
     table.add_section()
     table.add_row("total", "", "", f"{summary.parameters:,}", f"{summary.macs:,}")
+    if summary.trainable_parameters != summary.parameters:
+        table.add_row("trainable", "", "", f"{summary.trainable_parameters:,}", "")
     return table
 
 

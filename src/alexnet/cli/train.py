@@ -71,6 +71,7 @@ def train(
     overrides
         NAME=VALUE of a recipe's field.
     """
+    from contextlib import ExitStack
     from dataclasses import asdict
 
     from alexnet.cli.progress import Screen
@@ -80,8 +81,8 @@ def train(
     from alexnet.runs.train import train as run_training
     from alexnet.runtime.interrupts import stop_on_signals
 
-    with Screen() as screen, stop_on_signals() as stop:
-        listeners: list[Callable[[Any], None]] = [screen, *([tensorboard_listener(out)] if tensorboard else [])]
+    with Screen() as screen, stop_on_signals() as stop, ExitStack() as files:
+        listeners: list[Callable[[Any], None]] = [screen, *([files.enter_context(tensorboard_listener(out))] if tensorboard else [])]
         result = run_training(
             data if data is not None else data_of_recipe(recipe, out, resume=resume),
             model=model,

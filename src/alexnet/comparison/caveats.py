@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from alexnet.comparison.cells import kind_of
 from alexnet.comparison.request import ComparisonRequest
 from alexnet.comparison.results import CellResult, Pair
 from alexnet.evaluation.paired_test import CHANCE, Wrong
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import count
+from alexnet.models.kinds import HANDCRAFTED, kind_of
 
 MANY_TESTS = 10  # from here on, the tests that chance alone lets come out are worth a word
 OVERRUN = 1.05  # of the budget, from which it is said
@@ -66,7 +66,7 @@ def _failed(cells: Sequence[CellResult], words: PageWords) -> str:
 
 
 def _passes(asked: ComparisonRequest, words: PageWords) -> str:
-    if asked.budget is None or all(kind_of(model) == "hand-crafted" for model in asked.models):
+    if asked.budget is None or all(kind_of(model) is HANDCRAFTED for model in asked.models):
         return ""
     return words.plain("compare.budget_passes", budget=asked.budget)
 

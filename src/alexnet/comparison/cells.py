@@ -5,27 +5,16 @@ All mistakes in the words are found here, before anything runs. Trains nothing a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from alexnet.inference.model_card import FROZEN
-from alexnet.models.handcrafted.systems import SYSTEMS
-
-Kind = Literal["hand-crafted", "network", "frozen"]
+from alexnet.models.kinds import FROZEN, FROZEN_NETWORK, NETWORK, kind_of
 
 LEAST_SECONDS = 10.0  # of a network's training
 FROZEN_SHARE = 0.15  # of a network's time: features of all images once, and one convex problem
 
 
-def kind_of(model: str) -> Kind:
-    """Whether a known model is hand-crafted, a network, or a network's frozen features under an SVM."""
-    if model in SYSTEMS:
-        return "hand-crafted"
-    return "frozen" if model.endswith(FROZEN) else "network"
-
-
 def network_of(model: str) -> str:
     """The network that a frozen model's features come from; any other model itself."""
-    return model.removesuffix(FROZEN) if kind_of(model) == "frozen" else model
+    return model.removesuffix(FROZEN) if kind_of(model) is FROZEN_NETWORK else model
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +47,7 @@ def seconds_for(cell: Cell, left: float, remaining: Sequence[Cell]) -> float:
     Shares are in proportion to the fraction of the images, at least LEAST_SECONDS each; a frozen cell counts as FROZEN_SHARE of its
     network. Where the least is more than what is left, it is given all the same.
     """
-    networks = [one for one in (cell, *remaining) if kind_of(one.model) == "network"]
+    networks = [one for one in (cell, *remaining) if kind_of(one.model) is NETWORK]
     weights = {one: one.fraction * (1 + FROZEN_SHARE * _has_frozen(one, remaining)) for one in networks}
     while weights:
         seconds = {one: left * one.fraction / sum(weights.values()) for one in weights}
@@ -73,4 +62,4 @@ def seconds_for(cell: Cell, left: float, remaining: Sequence[Cell]) -> float:
 
 
 def _has_frozen(cell: Cell, remaining: Sequence[Cell]) -> bool:
-    return any(kind_of(one.model) == "frozen" and one.network == cell for one in remaining)
+    return any(kind_of(one.model) is FROZEN_NETWORK and one.network == cell for one in remaining)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from alexnet.comparison.cells import LEAST_SECONDS, Cell, kind_of, network_of
+from alexnet.comparison.cells import LEAST_SECONDS, Cell, network_of
 from alexnet.errors import AlexNetError, BadModel, BadRecipe, BadRun, BudgetTooSmall, did_you_mean
 from alexnet.i18n.units import duration, seconds_of
-from alexnet.inference.model_card import FROZEN
 from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.kinds import FROZEN, FROZEN_NETWORK, NETWORK, kind_of
 from alexnet.models.registry import ARCHITECTURES, SMALL_IMAGE, default_model
 from alexnet.recipes.recipe import MOST_SEEDS
 from alexnet.storage.files import read_record, write_atomically
@@ -36,9 +36,9 @@ class ComparisonRequest:
     def cells(self) -> list[Cell]:
         """All cells in the order they run: hand-crafted systems first, small amounts first, a frozen cell right after its network's."""
         order = {"hand-crafted": 0, "network": 1, "frozen": 1}
-        models = sorted(self.models, key=lambda model: (self.models.index(network_of(model)), kind_of(model) == "frozen"))
+        models = sorted(self.models, key=lambda model: (self.models.index(network_of(model)), kind_of(model) is FROZEN_NETWORK))
         cells = [Cell(model, fraction, seed) for fraction in self.fractions for seed in range(self.seeds) for model in models]
-        return sorted(cells, key=lambda cell: order[kind_of(cell.model)])
+        return sorted(cells, key=lambda cell: order[kind_of(cell.model).name])
 
 
 def comparison_request(
@@ -112,7 +112,7 @@ def _check_seeds(words: ComparisonRequest) -> None:
 
 def _check_budget(words: ComparisonRequest) -> None:
     seconds = words.budget_seconds
-    networks = sum(kind_of(cell.model) == "network" for cell in words.cells())
+    networks = sum(kind_of(cell.model) is NETWORK for cell in words.cells())
     if seconds is None or networks * LEAST_SECONDS <= seconds:
         return
     raise BudgetTooSmall(

@@ -4,10 +4,10 @@ Computed from the cells' figures and answers alone; starts no run, draws nothing
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
-from alexnet.comparison.cells import Kind
 from alexnet.comparison.crossing import Crossing
 from alexnet.comparison.recommendation import Choice
 from alexnet.comparison.request import ComparisonRequest
@@ -15,6 +15,7 @@ from alexnet.errors import BadRecipe
 from alexnet.evaluation.paired_test import Paired
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import seconds_of
+from alexnet.models.kinds import KindName
 from alexnet.storage.records import convert
 
 
@@ -27,7 +28,7 @@ class CellResult:
     """
 
     model: str
-    kind: Kind
+    kind: KindName
     fraction: float
     seed: int
     n_train: int | None = None
@@ -54,7 +55,7 @@ class SystemResult:
     """
 
     model: str
-    kind: Kind
+    kind: KindName
     fraction: float
     images_per_class: float
     error: float
@@ -189,6 +190,20 @@ def _check(read: Comparison) -> None:
     for one in read.systems:
         if not all(0 <= share <= 1 for share in (one.error, *one.interval)) or min(one.fraction, one.images_per_class) <= 0:
             raise ValueError(f"a share of {one.model} is not between 0 and 1, or an amount is not above 0")
+
+
+def placed_in(comparison: Comparison, folder: Path) -> Comparison:
+    """The same with its paths as they are when its folder is `folder`; Path() makes them relative to it, as result.json keeps them.
+
+    Files of earlier versions hold the paths of the place where the comparison was made; those within its folder are moved along.
+    """
+
+    def placed(path: str | None) -> str | None:
+        inside = path is not None and Path(path).is_relative_to(comparison.run)
+        return str(folder / Path(path).relative_to(comparison.run)) if path is not None and inside else path
+
+    cells = [replace(cell, run=placed(cell.run), report=placed(cell.report)) for cell in comparison.cells]
+    return replace(comparison, run=str(folder), report=placed(comparison.report) or comparison.report, cells=cells)
 
 
 def systems_at(systems: Iterable[SystemResult], fraction: float) -> list[SystemResult]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alexnet.comparison.cells import LEAST_SECONDS, Cell, kind_of, seconds_for
+from alexnet.comparison.cells import LEAST_SECONDS, Cell, seconds_for
 from alexnet.comparison.request import ComparisonRequest
 from alexnet.comparison.results import CellResult
 from alexnet.data.dataset import Dataset
@@ -13,17 +13,25 @@ from alexnet.errors import AlexNetError, BadRun, Interrupted
 from alexnet.evaluation.metrics import error_interval
 from alexnet.evaluation.paired_test import Wrong
 from alexnet.i18n.units import duration
-from alexnet.runs.answers import read_answers
+from alexnet.models.kinds import FROZEN_NETWORK, HANDCRAFTED, NETWORK, kind_of
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.linear_probe import fit_linear_probe
+from alexnet.runs.predictions import read_predictions
 from alexnet.runs.prepare import share_splits
 from alexnet.runs.result import Result
+from alexnet.runs.train import train
 from alexnet.runtime.events import Listener, Message
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 
 CLOSING_SECONDS = 3.0  # the page and the last files, kept free in a budget
 
-RunCell = Callable[..., Result]
-FrozenCell = Callable[..., Result]
+
+@dataclass(frozen=True, slots=True)
+class Trainers:
+    """Who makes the cells: trainings of systems, and SVMs on the frozen features of a finished run. Called as these two are."""
+
+    train: Callable[..., Result] = train
+    fit_linear_probe: Callable[..., Result] = fit_linear_probe
 
 
 class ComparisonFolder:
@@ -50,40 +58,39 @@ class ComparisonState:
     """A comparison in progress: what its steps hand to each other."""
 
     folder: ComparisonFolder
-    words: ComparisonRequest
+    request: ComparisonRequest
     dataset: Dataset
     device: str
     workers: int | None
     listen: Listener
     should_stop: Callable[[], bool]
-    run_cell: RunCell
-    fit_linear_probe: FrozenCell | None
+    trainers: Trainers = field(default_factory=Trainers)
     started: float = field(default_factory=time.monotonic)
     spent_before: float = 0.0  # seconds of the cells that an earlier start has finished
     results: dict[Cell, CellResult] = field(default_factory=dict)
     answers: dict[tuple[str, float, int], Wrong] = field(default_factory=dict)  # by model, fraction and seed
 
 
-def run_cells(work: ComparisonState) -> None:
-    """Run or find again every cell, in order, into `work.results` and `work.answers`; raises Interrupted when asked to stop."""
-    cells = work.words.cells()
-    finished = {cell: done for cell in cells if (done := RunFolder(work.folder.run_of(cell)).finished()) is not None}
-    work.spent_before = sum(_seconds_alone(cell, finished) for cell in finished)
-    work.listen(Message(_plan_words(work.words, cells, len(finished))))
+def run_cells(state: ComparisonState) -> None:
+    """Run or find again every cell, in order, into `state.results` and `state.answers`; raises Interrupted when asked to stop."""
+    cells = state.request.cells()
+    finished = {cell: done for cell in cells if (done := RunFolder(state.folder.run_of(cell)).finished()) is not None}
+    state.spent_before = sum(_seconds_alone(cell, finished) for cell in finished)
+    state.listen(Message(_plan_words(state.request, cells, len(finished))))
     for number, cell in enumerate(cells, 1):
-        if work.should_stop():
+        if state.should_stop():
             raise Interrupted(f"Stopped before cell {number} of {len(cells)}; nothing is lost.")
         if cell in finished:
-            work.results[cell] = _cell_result(work, cell, finished[cell])
+            state.results[cell] = _cell_result(state, cell, finished[cell])
             continue
-        work.listen(Message(f"Cell {number} of {len(cells)}: {cell.words}{_expected(work, cell)}"))
+        state.listen(Message(f"Cell {number} of {len(cells)}: {cell.words}{_expected(state, cell)}"))
         remaining = [one for one in cells[number:] if one not in finished]
-        work.results[cell] = _run_cell(work, cell, remaining)
+        state.results[cell] = _run_cell(state, cell, remaining)
 
 
 def _plan_words(words: ComparisonRequest, cells: Sequence[Cell], finished: int) -> str:
     """How much there is to do, and how long it will take as far as that is known."""
-    trained = sum(kind_of(cell.model) == "network" for cell in cells)
+    trained = sum(kind_of(cell.model) is NETWORK for cell in cells)
     counts = ((len(words.models), "system"), (len(words.fractions), "amount"), (words.seeds, "seed"))
     shape = ", ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in counts)
     done = f" {finished} of them are finished already." if finished else ""
@@ -97,99 +104,96 @@ def _plan_words(words: ComparisonRequest, cells: Sequence[Cell], finished: int) 
     return f"{len(cells)} cells ({shape}).{done} {time_words}"
 
 
-def _expected(work: ComparisonState, cell: Cell) -> str:
+def _expected(state: ComparisonState, cell: Cell) -> str:
     """The time that a smaller amount of images lets one expect, in proportion; with a budget, a network has a time of its own."""
-    if kind_of(cell.model) == "network" and work.words.budget is not None:
+    if kind_of(cell.model) is NETWORK and state.request.budget is not None:
         return ""
-    before = [one for one, result in work.results.items() if one.model == cell.model and one.fraction < cell.fraction and not result.error]
-    return f" (about {duration(_own_seconds(work, before[-1]) * cell.fraction / before[-1].fraction)})" if before else ""
+    before = [one for one, result in state.results.items() if one.model == cell.model and one.fraction < cell.fraction and not result.error]
+    return f" (about {duration(_own_seconds(state, before[-1]) * cell.fraction / before[-1].fraction)})" if before else ""
 
 
-def _own_seconds(work: ComparisonState, cell: Cell) -> float:
+def _own_seconds(state: ComparisonState, cell: Cell) -> float:
     """What a finished cell itself has taken: of a frozen one, without its network."""
-    seconds = work.results[cell].train_seconds or 0.0
-    return seconds - (work.results[cell.network].train_seconds or 0.0) if kind_of(cell.model) == "frozen" else seconds
+    seconds = state.results[cell].train_seconds or 0.0
+    return seconds - (state.results[cell.network].train_seconds or 0.0) if kind_of(cell.model) is FROZEN_NETWORK else seconds
 
 
 def _seconds_alone(cell: Cell, finished: Mapping[Cell, Result]) -> float:
     """The same of a cell that an earlier start has finished."""
-    network = finished.get(cell.network) if kind_of(cell.model) == "frozen" else None
+    network = finished.get(cell.network) if kind_of(cell.model) is FROZEN_NETWORK else None
     return finished[cell].seconds - (network.seconds if network else 0.0)
 
 
-def _run_cell(work: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> CellResult:
+def _run_cell(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> CellResult:
     try:
-        result = _frozen(work, cell) if kind_of(cell.model) == "frozen" else _trained(work, cell, remaining)
+        result = _frozen(state, cell) if kind_of(cell.model) is FROZEN_NETWORK else _trained(state, cell, remaining)
     except Interrupted:
         raise
     except AlexNetError as error:
-        work.listen(Message(f"{cell.words}: no result, and the others go on. {error}"))
-        return CellResult(model=cell.model, kind=kind_of(cell.model), fraction=cell.fraction, seed=cell.seed, error=str(error))
-    return _cell_result(work, cell, result)
+        state.listen(Message(f"{cell.words}: no result, and the others go on. {error}"))
+        return CellResult(model=cell.model, kind=kind_of(cell.model).name, fraction=cell.fraction, seed=cell.seed, error=str(error))
+    return _cell_result(state, cell, result)
 
 
-def _trained(work: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> Result:
-    run = work.folder.run_of(cell)
+def _trained(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> Result:
+    run = state.folder.run_of(cell)
     begun = RunFolder(run).recipe.exists()  # goes on with its own recipe, budget included
-    return work.run_cell(
-        work.words.data,
+    return state.trainers.train(
+        state.request.data,
         model=cell.model,
         out=run,
         seed=cell.seed,
-        budget=None if begun else _budget(work, cell, remaining),
-        workers=work.workers,
-        device=work.device,
+        budget=None if begun else _budget(state, cell, remaining),
+        workers=state.workers,
+        device=state.device,
         resume=True,
-        overrides={"fraction": cell.fraction} | ({"solver.refit": False} if kind_of(cell.model) == "hand-crafted" else {}),
-        splits=_shared_splits(work, cell.seed),
-        listen=work.listen,
-        should_stop=work.should_stop,
+        overrides={"fraction": cell.fraction} | ({"solver.refit": False} if kind_of(cell.model) is HANDCRAFTED else {}),
+        splits=_shared_splits(state, cell.seed),
+        listen=state.listen,
+        should_stop=state.should_stop,
         baseline=False,
     )
 
 
-def _shared_splits(work: ComparisonState, seed: int) -> Path:
-    path = work.folder.splits_of(seed)
+def _shared_splits(state: ComparisonState, seed: int) -> Path:
+    path = state.folder.splits_of(seed)
     if not path.exists():
-        share_splits(work.dataset, {seed: path}, workers=processors() if work.workers is None else work.workers)
+        share_splits(state.dataset, {seed: path}, workers=available_cpus() if state.workers is None else state.workers)
     return path
 
 
-def _budget(work: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> str | None:
+def _budget(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> str | None:
     """The duration that a network's cell may take; None for a hand-crafted system and without a budget."""
-    total = work.words.budget_seconds
-    if total is None or kind_of(cell.model) != "network":
+    total = state.request.budget_seconds
+    if total is None or kind_of(cell.model) is not NETWORK:
         return None
-    left = total - work.spent_before - (time.monotonic() - work.started) - CLOSING_SECONDS
+    left = total - state.spent_before - (time.monotonic() - state.started) - CLOSING_SECONDS
     return f"{int(seconds_for(cell, left, remaining))}s"
 
 
-def _frozen(work: ComparisonState, cell: Cell) -> Result:
-    network = work.results.get(cell.network)
+def _frozen(state: ComparisonState, cell: Cell) -> Result:
+    network = state.results.get(cell.network)
     if network is None or network.error is not None:
         raise BadRun(f"{cell.network.model} has no result with these pictures and this seed, and {cell.model} takes its features from it.")
-    if work.fit_linear_probe is None:
-        from alexnet.runs.linear_probe import fit_linear_probe
-
-        work.fit_linear_probe = fit_linear_probe
-    return work.fit_linear_probe(
-        work.folder.run_of(cell.network),
-        work.folder.run_of(cell),
-        device=work.device,
-        workers=work.workers,
-        listen=work.listen,
-        should_stop=work.should_stop,
+    return state.trainers.fit_linear_probe(
+        state.folder.run_of(cell.network),
+        state.folder.run_of(cell),
+        device=state.device,
+        workers=state.workers,
+        listen=state.listen,
+        should_stop=state.should_stop,
     )
 
 
-def _cell_result(work: ComparisonState, cell: Cell, result: Result) -> CellResult:
+def _cell_result(state: ComparisonState, cell: Cell, result: Result) -> CellResult:
+    folder = RunFolder(state.folder.run_of(cell))
     judged = result.test_error if result.test_error is not None else result.validation_error
-    answers = read_answers(RunFolder(work.folder.run_of(cell)).answers)
-    work.answers[cell.model, cell.fraction, cell.seed] = answers
+    answers = read_predictions(folder.predictions)
+    state.answers[cell.model, cell.fraction, cell.seed] = answers
     interval = result.test_interval or error_interval(sum(answers.values()), len(answers))
     return CellResult(
         model=cell.model,
-        kind=kind_of(cell.model),
+        kind=kind_of(cell.model).name,
         fraction=cell.fraction,
         seed=cell.seed,
         n_train=result.n_train,
@@ -203,6 +207,6 @@ def _cell_result(work: ComparisonState, cell: Cell, result: Result) -> CellResul
         parameters=result.parameters,
         macs=result.macs,
         memory_bytes=result.peak_memory_bytes,
-        run=str(work.folder.run_of(cell)),
-        report=result.report if Path(result.report).is_file() else None,
+        run=str(folder.path),
+        report=str(folder.report) if folder.report.is_file() else None,  # not the result's: the folder may have been moved
     )

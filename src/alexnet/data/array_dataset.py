@@ -1,6 +1,6 @@
 """Data sets that are arrays of pixels, all of one size: no files, no decoding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -9,12 +9,16 @@ from alexnet.data.dataset import Dataset, Item, SplitName, Traits
 from alexnet.data.images.headers import Header
 from alexnet.data.images.resize import fit_square
 from alexnet.data.preprocess import Fit
+from alexnet.errors import UnreadableImage
 
 Parts = Sequence[tuple[SplitName | None, Tensor, Tensor]]  # pixels and labels of each split
 
 
 class ArrayDataset(Dataset):
     """Pixels uint8 (N, 1 or 3, H, W) with labels int64 (N,); items are named split/class/number."""
+
+    rows_at_once = 1024
+    is_decoded = True
 
     def __init__(self, name: str, classes: Sequence[str], parts: Parts, traits: Traits) -> None:
         self.name, self.classes = name, tuple(classes)
@@ -48,7 +52,14 @@ class ArrayDataset(Dataset):
         """One square; `squares` makes many at once, a hundred times as fast."""
         return self.squares([index], size, how)[0], self.content(index), self.header(index)
 
-    def squares(self, indices: Sequence[int] | slice, size: int, how: Fit) -> Tensor:
-        """Many images as squares, uint8 (n, 3, size, size); a gray one is resized once and repeated."""
-        chosen = self.pixels[indices] if isinstance(indices, slice) else self.pixels[torch.as_tensor(indices)]
-        return fit_square(chosen, size, how).expand(-1, 3, -1, -1)
+    def squares(self, indices: Sequence[int], size: int, how: Fit) -> Tensor:
+        """Many images as squares, uint8 (n, 3, size, size); a gray one is resized once and repeated, without a copy."""
+        rows = slice(indices.start, indices.stop, indices.step) if isinstance(indices, range) else torch.as_tensor(indices)
+        return fit_square(self.pixels[rows], size, how).expand(-1, 3, -1, -1)
+
+    def fill_squares(self, rows: range, squares: Tensor, how: Fit) -> Iterator[tuple[bytes, Header] | UnreadableImage]:
+        """All of them resized at once."""
+        squares.copy_(self.squares(rows, squares.shape[-1], how))
+        header = self.header(rows.start)
+        for row in self.pixels[rows.start : rows.stop].contiguous().numpy():
+            yield row.tobytes(), header

@@ -5,11 +5,14 @@ Knows no file formats and no archives (see images and sources), and nothing of b
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from alexnet.data.images.decode import decode, decode_fitted, read_header
@@ -60,6 +63,8 @@ class Dataset(ABC):
     classes: tuple[str, ...]
     items: Sequence[Item]
     outside: tuple[str, ...] = ()  # images that lie in no class folder, and are not used
+    rows_at_once: int = 32  # images of one call of `fill_squares`, when all are read
+    is_decoded: bool = False  # its pixels are in memory: threads that decode would only wait
 
     @property
     @abstractmethod
@@ -93,6 +98,30 @@ class Dataset(ABC):
         square, header = decode_fitted(content, self.items[index].name, size, how)
         return square, content, header
 
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """int64 (N,), the class numbers of all items."""
+        return np.fromiter((item.label for item in self.items), np.int64, len(self.items))
+
+    def squares(self, indices: Sequence[int], size: int, how: Fit) -> Tensor:
+        """Many images as squares, uint8 (n, 3, size, size); raises UnreadableImage for the first that cannot be read."""
+        return torch.stack([self.fitted(index, size, how)[0] for index in indices])
+
+    def fill_squares(self, rows: range, squares: Tensor, how: Fit) -> Iterator[tuple[bytes, Header] | UnreadableImage]:
+        """Write the images `rows` into `squares`, uint8 (n, 3, size, size); yields the bytes and header of each, or why there are none.
+
+        The square of an image that cannot be read is black.
+        """
+        for index, square in zip(rows, squares, strict=True):
+            try:
+                fitted, content, header = self.fitted(index, squares.shape[-1], how)
+            except UnreadableImage as problem:
+                square.zero_()
+                yield problem
+                continue
+            square.copy_(fitted)
+            yield content, header
+
     def header(self, index: int) -> Header:
         """Size and kind of an image, without decoding it; raises UnreadableImage."""
         return read_header(self.content(index), self.items[index].name)
@@ -105,7 +134,13 @@ class Dataset(ABC):
         return median_low([min(header.width, header.height) for header in headers])
 
     def sample_headers(self, most: int = SAMPLE) -> list[Header]:
-        """The headers of up to `most` images, spread evenly; unreadable ones are left out."""
+        """The headers of up to `most` images, spread evenly, read once; unreadable ones are left out."""
+        known: dict[int, list[Header]] = self.__dict__.setdefault("_sampled_headers", {})
+        if most not in known:
+            known[most] = self._read_headers(most)
+        return known[most]
+
+    def _read_headers(self, most: int) -> list[Header]:
         headers = []
         for index in range(0, len(self.items), -(-len(self.items) // most) or 1):
             try:
@@ -132,6 +167,11 @@ class Part(Dataset):
         self.whole, self.indices = whole, tuple(indices)
         self.name, self.classes = whole.name, whole.classes
         self.items = tuple(whole.items[index] for index in self.indices)
+
+    @property
+    def is_decoded(self) -> bool:  # type: ignore[override]  # the whole's own
+        """As the whole's."""
+        return self.whole.is_decoded
 
     @property
     def traits(self) -> Traits:

@@ -9,6 +9,7 @@ from alexnet.data.imagenet.dataset import FILES, ImageNet
 from alexnet.data.named.registry import NAMED
 from alexnet.data.packs.dataset import open_packed
 from alexnet.errors import BadDataset, did_you_mean
+from alexnet.runtime.arguments import any_path
 
 __all__ = ["NAMED", "SPLIT_NAMES", "Dataset", "Item", "SplitName", "Traits", "open_dataset"]
 
@@ -16,17 +17,20 @@ __all__ = ["NAMED", "SPLIT_NAMES", "Dataset", "Item", "SplitName", "Traits", "op
 IMAGENET = "imagenet:"
 
 
-def open_dataset(data: str | Path) -> Dataset:
+def open_dataset(data: str | Path | Dataset) -> Dataset:
     """Class folders on disk or in a zip, tar or tar.gz, or a named data set; `imagenet:DIR` is ImageNet's original files in DIR.
 
     A plain name means the named set even where a folder is called so; `./digits` means the folder. Raises BadDataset, with the nearest
-    names, for what is neither, and for a set without class folders; UnsafeArchive for names that climb out of an archive.
+    names, for what is neither, and for a set without class folders; UnsafeArchive for names that climb out of an archive. A data set that
+    is open is returned.
     """
+    if isinstance(data, Dataset):
+        return data
     if isinstance(data, str) and data in NAMED:
         return NAMED[data]()
     if isinstance(data, str) and data.startswith(IMAGENET) and data != IMAGENET:
-        return ImageNet(Path(data.removeprefix(IMAGENET)).expanduser())
-    path = Path(data).expanduser()
+        return ImageNet(_expanded(any_path(data.removeprefix(IMAGENET), "ImageNet's folder", BadDataset)))
+    path = _expanded(any_path(data, "The data set", BadDataset))
     if _exists(path):
         return open_packed(path) or FolderDataset(path)
     if str(data) in NAMED:
@@ -35,6 +39,13 @@ def open_dataset(data: str | Path) -> Dataset:
         raise BadDataset(f"ImageNet is opened as imagenet:DIR (imagenet:/data/imagenet, say), where the folder DIR holds {FILES}.")
     known = did_you_mean(str(data), [*NAMED, f"{IMAGENET}DIR"])
     raise BadDataset(f"No folder, archive or data set is called '{data}'.{_neighbour(path)} {known}")
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # ~somebody, who is not known here
+        return path
 
 
 def _exists(path: Path) -> bool:

@@ -4,8 +4,9 @@ It knows neither recipes nor run folders, and ends nothing on a bad result: it m
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,10 @@ from torch import Tensor, nn
 from alexnet.data.images.resize import fit_short_side
 from alexnet.errors import BadDataset, BadModel, did_you_mean
 from alexnet.evaluation import metrics
+from alexnet.evaluation.batches import Batches, batches_by_shape
 from alexnet.evaluation.views import Scorer, View, count_views, view_probabilities
 from alexnet.runtime.distributed import ALONE, Workers
+from alexnet.runtime.thread_pool import map_in_order
 
 if TYPE_CHECKING:
     from alexnet.data.dataset import Dataset
@@ -197,26 +200,20 @@ def _labels(dataset: "Dataset", indices: Sequence[int], classes: Sequence[str]) 
     return np.array([numbers[dataset.classes[dataset.items[index].label]] for index in indices], dtype=np.int64)
 
 
-Batches = Iterator[tuple[list[int], Tensor]]  # rows of the result, and their images
-
-
 def _squares(_: "Dataset", store: "ImageStore", indices: Sequence[int], batch_size: int) -> Batches:
     rows = [list(range(first, min(first + batch_size, len(indices)))) for first in range(0, len(indices), batch_size)]
     return zip(rows, store.stream([[indices[row] for row in batch] for batch in rows]), strict=True)
 
 
 def _whole_images(dataset: "Dataset", store: "ImageStore", indices: Sequence[int], batch_size: int) -> Batches:
-    """Images at their own aspect, with the squares' side as short side (the scale of training); equal shapes share a batch."""
-    waiting: dict[torch.Size, tuple[list[int], list[Tensor]]] = {}
-    for row, index in enumerate(indices):
-        image = fit_short_side(dataset.image(index), store.size)
-        rows, images = waiting.setdefault(image.shape, ([], []))
-        rows.append(row)
-        images.append(image)
-        if len(rows) == batch_size:
-            yield rows, torch.stack(waiting.pop(image.shape)[1])
-    for rows, images in waiting.values():
-        yield rows, torch.stack(images)
+    """Images at their own aspect, with the squares' side as short side (the scale of training), decoded by as many threads as `store`'s."""
+    whole = partial(_whole_image, dataset, store.size)
+    with closing(map_in_order(whole, indices, threads=store.workers)) as images:
+        yield from batches_by_shape(enumerate(images), batch_size)
+
+
+def _whole_image(dataset: "Dataset", short_side: int, index: int) -> Tensor:
+    return fit_short_side(dataset.image(index), short_side)
 
 
 @contextmanager

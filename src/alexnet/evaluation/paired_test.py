@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from scipy.stats import binomtest
 
 from alexnet.evaluation.metrics import error_interval
 
 CHANCE = 0.05  # a difference that chance makes more often than this is not shown
-Z95 = 1.959964  # standard deviations on either side that hold 95% of a normal distribution
+Z95 = float(ndtri(0.975))  # standard deviations on either side that hold 95% of a normal distribution
 
 Wrong = Mapping[str, bool]  # an image's name -> whether its class was missed
 Judged = Mapping[int, Wrong]  # of each seed
@@ -77,20 +78,22 @@ def paired_test(first: Judged, second: Judged) -> Paired | None:
         first_only=first_only,
         second_only=second_only,
         difference=float(differences.sum() / judged.sum()),
-        interval=_interval(differences, judged),
+        interval=agresti_min_interval(differences, judged),
         p=float(binomtest(first_only, first_only + second_only).pvalue) if first_only + second_only else 1.0,
     )
 
 
-def _interval(differences: NDArray[np.float64], judged: NDArray[np.float64]) -> tuple[float, float]:
+def agresti_min_interval(differences: NDArray[np.float64], judged: NDArray[np.float64] | float = 1.0) -> tuple[float, float]:
     """95% interval of the difference of paired errors: Wald's after half an image is added to each cell of the 2 x 2 table.
 
-    The half images (Agresti and Min, Statistics in Medicine 2005) keep it from vanishing where the two never disagree. An image that
-    several seeds have judged is one cluster of a ratio estimate.
+    differences (n,): of each image, how often the first system missed it minus how often the second did. judged: how often each image was
+    judged, (n,) or one number for all; an image that several seeds have judged is one cluster of a ratio estimate. The half images (Agresti
+    and Min, Statistics in Medicine 2005) keep the interval from vanishing where the two never disagree. Within [-1, 1].
     """
-    total = judged.sum() + 2
+    times = np.broadcast_to(judged, differences.shape)
+    total = times.sum() + 2
     centre = differences.sum() / total
-    spread = ((differences - centre * judged) ** 2).sum() + 1 + 2 * centre**2
+    spread = ((differences - centre * times) ** 2).sum() + 1 + 2 * centre**2
     half = Z95 * np.sqrt(spread) / total
     return float(max(-1.0, centre - half)), float(min(1.0, centre + half))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtri, ndtri, stdtrit
 
 from alexnet.evaluation.metrics import error_interval
+from alexnet.evaluation.paired_test import agresti_min_interval
 
 TAIL = 0.975  # of the two-sided 95%
 UNLIKE = 0.8  # an arm whose spread lies beyond this quantile of the others' is not pooled with them
@@ -81,7 +82,7 @@ def error_effect(better: Wrong, worse: Wrong, *, same_images: bool, pooled: tupl
     seeds, images = len(differences), len(differences[0])
     if seeds == 1:
         only = differences[0]
-        return Difference(difference=float(only.mean()), interval=_agresti_min(only), repeat_noise=0.0, seeds=1, images=images)
+        return Difference(difference=float(only.mean()), interval=agresti_min_interval(only), repeat_noise=0.0, seeds=1, images=images)
     layout = _crossed(np.stack(differences)) if same_images else _nested(differences)
     mean, low, high, noise = _t_interval(layout, pooled)
     interval = (max(-1.0, low), min(1.0, high))
@@ -141,15 +142,6 @@ def _t_interval(layout: _Layout, pooled: tuple[float, int] | None) -> tuple[floa
     half = stdtrit(variance**2 / parts, TAIL) * np.sqrt(variance) if parts else 0.0
     half = max(float(half), float(ndtri(TAIL) * np.sqrt(layout.least / layout.seeds + shared)))
     return layout.mean, layout.mean - half, layout.mean + half, float(np.sqrt(noise))
-
-
-def _agresti_min(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Wald's interval of a paired difference after half an image is added to each cell of the 2 x 2 table."""
-    total = len(values) + 2
-    centre = values.sum() / total
-    spread = ((values - centre) ** 2).sum() + 1 + 2 * centre**2
-    half = ndtri(TAIL) * np.sqrt(spread) / total
-    return float(max(-1.0, centre - half)), float(min(1.0, centre + half))
 
 
 def pooled_noise(errors: NDArray[np.float64]) -> SeedNoise | None:

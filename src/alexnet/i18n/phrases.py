@@ -3,7 +3,6 @@
 Words that a run or a user chose (names of classes, files, layers) are shown as they are. Knows no page.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from alexnet.i18n.translate import Lang, say
-from alexnet.i18n.units import MISSING, certainty, duration, finite, number, percent
+from alexnet.i18n.units import MISSING, certainty, counted_in, duration, finite, number, percent
 
-BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 UNITS = {"h": "report.hours", "min": "report.minutes", "s": "report.seconds"}
 COUNTED_IN: dict[Lang, tuple[tuple[float, float, str], ...]] = {  # from this number on: the unit, and its message
     "en": ((1e9, 1e9, "report.number_large"), (1e6, 1e6, "report.number_medium")),
@@ -27,8 +26,8 @@ VIEWS = (
 KEYS = (
     "report.key_sentence", "report.key_model", "report.key_kernel", "report.key_n_train", "report.key_n_test",
     "report.key_validation_error", "report.key_test_error", "report.key_test_interval", "report.key_seconds", "report.key_relative_gap",
-    "report.key_primal", "report.key_dual", "report.key_gap", "report.key_passes", "report.key_tried", "report.key_processor",
-    "report.key_precision", "report.key_system",
+    "report.key_primal", "report.key_dual", "report.key_gap", "report.key_passes", "report.key_tried", "report.key_device",
+    "report.key_processor", "report.key_precision", "report.key_system",
 )  # fmt: skip
 
 
@@ -77,11 +76,8 @@ class PageWords:
 
     def number(self, value: object) -> str:
         """720351776 -> "720 million", in Chinese "7.20 亿": three digits for a figure at a glance."""
-        known = finite(value)
-        for least, unit, name in COUNTED_IN[self.lang]:
-            if known is not None and known >= least:
-                return self.plain(name, n=f"{known / unit:.{max(0, 2 - int(math.log10(known / unit)))}f}")
-        return number(value)
+        large = None if (known := finite(value)) is None else counted_in(known, COUNTED_IN[self.lang])
+        return number(value) if large is None else self.plain(large[1], n=large[0])
 
 
 ENGLISH = PageWords()
@@ -91,7 +87,8 @@ def size(n_bytes: object) -> str:
     """12345678 -> "12.3 MB"."""
     if (known := finite(n_bytes)) is None:
         return MISSING
-    return next((f"{known / unit:.3g} {word}" for unit, word in BYTES if known >= unit), f"{known:.0f} B")
+    shown = float(f"{known:.3g}")  # what rounds up to a unit is counted in it: 1 MB, not 1000 kB
+    return next((f"{known / unit:.3g} {word}" for unit, word in BYTES if shown >= unit), f"{known:.0f} B")
 
 
 def share(fraction: float) -> str:

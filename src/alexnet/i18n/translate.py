@@ -16,9 +16,9 @@ Lang = Literal["en", "zh"]
 LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 
 
-def language_of(word: str) -> Lang:
+def language_of(word: object) -> Lang:
     """The language of a user's word; raises AlexNetError for one that there are no messages in."""
-    if word not in LANGUAGES:
+    if not isinstance(word, str) or word not in LANGUAGES:
         raise AlexNetError(f"There are no messages in '{word}'; --lang can be {', '.join(LANGUAGES)}.")
     return word
 

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -13,6 +13,7 @@ from alexnet.errors import BadRecipe
 
 LONGEST_LABEL = 20  # characters of a class name beside an axis
 MISSING = "–"  # stands for a number that is not there
+LARGE = ((1e9, 1e9, "billion"), (1e6, 1e6, "million"))  # as `counted_in` takes them
 
 
 def finite(value: object) -> float | None:
@@ -54,19 +55,38 @@ def number(value: object) -> str:
     """720351776 -> "720 million": three digits, in words, for a figure at a glance."""
     if (known := finite(value)) is None:
         return MISSING
-    for size, word in ((1e9, "billion"), (1e6, "million")):
-        if known >= size:
-            return f"{known / size:.{max(0, 2 - int(math.log10(known / size)))}f} {word}"
+    if (large := counted_in(known, LARGE)) is not None:
+        return " ".join(large)
     return f"{known:,.0f}" if known >= 100 or known == round(known) else f"{known:.3g}"
 
 
+def counted_in(value: float, scale: Sequence[tuple[float, float, str]]) -> tuple[str, str] | None:
+    """The value to three digits and the name of its unit, as ("720", "million"); None where it is below every unit.
+
+    scale: (the least value, the unit, its name), the largest unit first. The smaller unit counts as reaching the larger one's least value
+    where it would be rounded to it: 999.95e6 is 1.00 billion, not 1000 million.
+    """
+    smaller = [unit for _, unit, _ in scale[1:]] + [1.0]
+    for (least, unit, name), below in zip(scale, smaller, strict=True):
+        if round(value / below) * below >= least:
+            return f"{value / unit:.{_decimals(value / unit)}f}", name
+    return None
+
+
+def _decimals(value: float) -> int:
+    """Digits behind the point so that three are shown in all: 9.996 is shown as 10.0."""
+    return max(0, 2 - int(math.log10(float(f"{value:.2e}"))))
+
+
 def duration(seconds: object) -> str:
-    """3725.2 -> "1 h 2 min"."""
+    """3725.2 -> "1 h 2 min"; 59.7 -> "1 min"."""
     if (known := finite(seconds)) is None:
         return MISSING
-    if known < 60:
-        return f"{known:.1f} s" if known < 10 else f"{known:.0f} s"
+    if round(known, 1) < 10:
+        return f"{known:.1f} s"
     minutes, rest = divmod(round(known), 60)
+    if not minutes:
+        return f"{rest} s"
     large, small = (f"{minutes} min", f"{rest} s") if minutes < 60 else (f"{minutes // 60} h", f"{minutes % 60} min")
     return large if small.startswith("0 ") else f"{large} {small}"
 
@@ -93,8 +113,10 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)")
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def seconds_of(duration: str) -> float:
-    """Seconds of a duration written as 90s, 10m or 1h30m; raises BadRecipe."""
+def seconds_of(duration: str | float) -> float:
+    """Seconds of a duration written as 90s, 10m or 1h30m, or of a number of them; raises BadRecipe."""
+    if not isinstance(duration, str):
+        duration = f"{duration:f}s"
     parts = DURATION.findall(duration)
     if not parts or DURATION.sub("", duration).strip():
         raise BadRecipe(f"'{duration}' is no duration; write 90s, 10m, 2h or 1h30m.")

@@ -10,13 +10,11 @@ from alexnet.data.preprocess import Preprocess
 from alexnet.errors import BadRun
 from alexnet.models.handcrafted.systems import FeatureConfig
 from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.runtime.device import Precision
 from alexnet.storage.records import convert, read_json
 
 FORMAT = 1
 LARGEST_SIDE = 65_535  # px, a JPEG's
-
-
-FROZEN = "+svm"  # after a network's name: its last hidden layer under another machine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,19 +34,27 @@ class ModelCard:
     versions: dict[str, str]
     features: FeatureConfig | None = None
     machine: Mapping[str, Any] | None = None
+    precision: Precision | None = None  # that it was trained and tested in; None in cards of versions that did not say
 
 
 def model_folder(path: Path) -> Path:
     """The folder of the trained model in (or at) `path`; raises BadRun with what is missing."""
     for folder in (path / "model", path):
-        if (folder / "model.json").is_file() and (folder / "model.safetensors").is_file():
+        if _is_file(folder / "model.json") and _is_file(folder / "model.safetensors"):
             return folder
-    if (path / "recipe.toml").is_file():
+    if _is_file(path / "recipe.toml"):
         command = shlex.join(["alexnet", "train", "--out", str(path), "--resume"])
-        raise BadRun(f"{path} holds a training that has not finished; go on with: {command}")
+        raise BadRun(f"{path} holds a training that has not finished; resume it with: {command}")
     raise BadRun(
         f"{path} holds no trained model (model/model.json and model/model.safetensors); give the folder that `alexnet train --out` wrote."
     )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long to be one, or a folder that may not be looked into
+        return False
 
 
 def read_card(path: Path) -> ModelCard:

@@ -25,9 +25,9 @@ ARCHITECTURES: dict[str, Architecture] = {
 SMALL_IMAGE = 64  # pixels: below it, `alexnet-cifar` is the default
 
 
-def check_known(name: str) -> None:
+def check_known(name: object) -> None:
     """Raise BadModel, with the nearest name, for what is neither a network nor a hand-crafted system."""
-    if name not in ARCHITECTURES and name not in SYSTEMS:
+    if not isinstance(name, str) or (name not in ARCHITECTURES and name not in SYSTEMS):
         raise BadModel(f"No model is called '{name}'. {did_you_mean(name, [*ARCHITECTURES, *SYSTEMS])}")
 
 

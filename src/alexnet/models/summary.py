@@ -9,7 +9,7 @@ from alexnet.models.networks.shapes import Layer, trace
 from alexnet.models.registry import ARCHITECTURES, find_architecture
 
 BYTES = 4  # of a number in fp32
-TRAINING_COPIES = 3  # weights, gradients, momentum
+TRAINING_COPIES = 3  # of each number that is trained: weights, gradients, momentum
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,14 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """Trainable numbers."""
+        """All weights and biases."""
         return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Those that training changes: whitening layers are frozen."""
+        frozen = {conv.name for conv in self.architecture.convs if conv.whitens}
+        return sum(layer.parameters for layer in self.layers if layer.name not in frozen)
 
     @property
     def macs(self) -> int:
@@ -40,13 +46,14 @@ class Summary:
     @property
     def training_bytes(self) -> int:
         """Memory of weights, gradients and momentum in fp32; activations come on top."""
-        return TRAINING_COPIES * self.weight_bytes
+        return self.weight_bytes + (TRAINING_COPIES - 1) * BYTES * self.trainable_parameters
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `alexnet summary --json`."""
         return {
             "name": self.architecture.name,
             "parameters": self.parameters,
+            "trainable_parameters": self.trainable_parameters,
             "macs": self.macs,
             "classes": self.classes,
             "channels": self.channels,

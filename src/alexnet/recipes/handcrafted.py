@@ -4,18 +4,35 @@ from dataclasses import replace
 
 from alexnet.data.dataset import Dataset
 from alexnet.data.preprocess import PreprocessConfig
-from alexnet.errors import BadRecipe
+from alexnet.errors import AlexNetError, BadRecipe
 from alexnet.models.handcrafted.features import build_features, check_features, descriptions_of, detector_of, dictionaries_needed
 from alexnet.models.handcrafted.systems import SYSTEMS, FeatureConfig, System
 from alexnet.recipes.recipe import Recipe
+from alexnet.runtime.distributed import Workers
 from alexnet.training.svm.config import MapChoice, SolverConfig
 from alexnet.training.svm.kernel import check_kernel_size
 
 SMALL = 64  # px
 LARGEST_SIDE = {"pixels": 32, "hog": 96}  # px; more tells these nothing
 LARGEST = 128  # px, of the others: the same patches at 200 px tell no more and take twice the time
-FOREIGN = ("training.", "network.", "augment.", "weights")  # fields of networks
-OURS = ("features.", "solver.")
+
+
+class HandcraftedRecipes:
+    """The rules of hand-crafted systems; see `recipes.kinds.RecipeKind`."""
+
+    def named(self, recipe: str, model: str, data: str, dataset: Dataset) -> Recipe:
+        """One setting for `quick` and `lecture`; `paper` has 256 Gaussians, as in 2011."""
+        return system_recipe(recipe, SYSTEMS[model], data, dataset)
+
+    def check(self, recipe: Recipe, dataset: Dataset) -> None:
+        """Raise for what the system cannot do with these images: sizes, libraries, the size of a kernel matrix."""
+        check_system(recipe, sum(1 for item in dataset.items if item.split in (None, "train")))
+
+    def adapted_to_workers(self, recipe: Recipe, layout: str, classes: int, world: Workers, *, rates_are_given: bool) -> Recipe:
+        """The recipe as it is; raises AlexNetError for several workers."""
+        if world.size > 1:
+            raise AlexNetError(f"{recipe.model} is fitted by one process: start it without torchrun. Networks are trained by several.")
+        return recipe
 
 
 def system_recipe(name: str, system: System, data: str, dataset: Dataset) -> Recipe:
@@ -62,12 +79,3 @@ def check_system(recipe: Recipe, images: int) -> None:
         detector_of(config)
     if recipe.solver.kernel != "linear":
         check_kernel_size(round(images * recipe.fraction), recipe.solver)
-
-
-def check_fields(model: str, overrides: dict[str, object]) -> None:
-    """Raise BadRecipe for a field that belongs to models of the other kind."""
-    others, own = (FOREIGN, OURS) if model in SYSTEMS else (OURS, FOREIGN)
-    for name in (name.replace("-", "_") for name in overrides):
-        if name.startswith(others) and name != "training.budget_seconds":
-            kind = "a hand-crafted system" if model in SYSTEMS else "a network"
-            raise BadRecipe(f"{model} is {kind} and has no {name}; its fields begin with {', '.join(own)}.")

@@ -7,13 +7,13 @@ from alexnet.data.pipeline.augment import AugmentConfig
 from alexnet.data.preprocess import PreprocessConfig
 from alexnet.errors import BadRecipe
 from alexnet.evaluation.views import VIEWS, View
-from alexnet.models.handcrafted.systems import SYSTEMS, FeatureConfig
+from alexnet.models.handcrafted.systems import FeatureConfig
+from alexnet.models.kinds import HANDCRAFTED, NETWORK, kind_of
 from alexnet.models.networks.architecture import NetworkChoices
 from alexnet.training.config import TrainingConfig
 from alexnet.training.svm.config import SolverConfig
 
 MOST_SEEDS = 2**32
-OF_NETWORKS, OF_SYSTEMS = ("augment", "network", "training", "weights"), ("features", "solver")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,4 +53,4 @@ def views_of(views: str) -> list[View]:
 
 def foreign_sections(model: str) -> tuple[str, ...]:
     """The sections of a recipe that mean nothing to a model: a network has no features, a hand-crafted system no training in epochs."""
-    return OF_NETWORKS if model in SYSTEMS else OF_SYSTEMS
+    return NETWORK.sections if kind_of(model) is HANDCRAFTED else HANDCRAFTED.sections

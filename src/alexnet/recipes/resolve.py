@@ -1,123 +1,178 @@
-"""From the user's words to a recipe: data set, model, recipe, changed fields. All mistakes are found here, before the work."""
+"""From the user's words to one resolved run: data set, model, recipe, overrides, and what the machine decides.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+All mistakes are found here, before the work. Afterwards nothing about the run is decided again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from alexnet.data.dataset import Dataset
-from alexnet.data.preprocess import Preprocess
 from alexnet.errors import BadRecipe, BadRun, BudgetTooSmall
-from alexnet.inference.build import build_model, last_layer
-from alexnet.models.handcrafted.systems import SYSTEMS
-from alexnet.models.networks.architecture import vary
-from alexnet.models.networks.model import NetworkModel
-from alexnet.models.networks.shapes import Layer, trace
-from alexnet.models.registry import check_known, default_model, find_architecture
-from alexnet.models.weights.load import fitting, read_weights
-from alexnet.recipes.handcrafted import check_fields, check_system, system_recipe
-from alexnet.recipes.named import Subject, find_recipe
+from alexnet.models.kinds import HANDCRAFTED, kind_of
+from alexnet.models.registry import check_known, default_model
+from alexnet.recipes.image_size_budget import affordable_size
+from alexnet.recipes.kinds import check_fields, rules_of
+from alexnet.recipes.named import find_recipe
+from alexnet.recipes.networks import resized
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import from_toml
+from alexnet.runtime.device import choose_precision
+from alexnet.runtime.distributed import ALONE, Workers
+from alexnet.runtime.events import Listener, silent
+from alexnet.training.parallel.registry import choose_layout
 
 LEAST_BUDGET = 5.0  # seconds
+DECISIONS = (
+    "preprocess.image_size",
+    "preprocess.stored_size",
+    "training.precision",
+    "training.conv_learning_rate",
+    "solver.refit",
+)  # fields that `resolve` decides where the user does not
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A recipe that is known to fit its data set, and why its model was chosen."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingRequest:
+    """What a training was asked for; None leaves the choice to the recipe.
+
+    recipe: a name, or the path of a recipe.toml. overrides: recipe fields by dotted name. layout: of the network over several workers.
+    shares_a_split: other runs learn from the same split, and a fair comparison keeps validation images out of the last fit.
+    """
+
+    data: str
+    model: str | None = None
+    recipe: str = "quick"
+    weights: str | None = None
+    seed: int | None = None
+    image_size: int | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    layout: str | None = None
+    shares_a_split: bool = False
+
+    @property
+    def is_from_file(self) -> bool:
+        """Whether the recipe is a file's."""
+        return self.recipe.endswith(".toml")
+
+    @property
+    def asked_fields(self) -> frozenset[str]:
+        """The recipe fields that the user has set, with underscores."""
+        sizes = {"preprocess.image_size", "preprocess.stored_size"} if self.image_size is not None else set()
+        return frozenset(name.replace("-", "_") for name in self.overrides) | sizes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedRun:
+    """Everything that is decided about a run before it starts. `recipe` is what recipe.toml holds; nothing replaces it later."""
 
     recipe: Recipe
-    model_reason: str
-    layers: tuple[Layer, ...]
-    size_was_asked: bool  # the user named an image size: a budget must keep it
+    model_reason: str = "it was asked for"
+    layout: str = "alone"  # how the network is spread over the workers
 
 
-def plan(
-    data: str,
+def resolve(
+    request: TrainingRequest,
     dataset: Dataset,
     *,
-    model: str | None,
-    recipe: str,
-    weights: str | None,
-    seed: int | None,
-    image_size: int | None,
-    overrides: Mapping[str, Any],
-) -> Plan:
-    """The resolved recipe; what is None is the recipe's own. Raises BadModel, ImageSizeTooSmall, BadRecipe, BadWeights with what to do."""
-    side = dataset.native_side()
-    name, reason = _model(model, weights, side)
-    chosen = _from_file(recipe, data, model) if recipe.endswith(".toml") else _named(recipe, name, data, dataset)
-    if recipe.endswith(".toml") and model is None:
+    device: torch.device,
+    world: Workers = ALONE,
+    started: Recipe | None = None,
+    listen: Listener = silent,
+) -> ResolvedRun:
+    """The run that these words mean on these images, on this device, with these workers.
+
+    started: the recipe of a run that is resumed, whose decisions stay: image size, precision, rates of the layout, last fit.
+    Raises BadModel, ImageSizeTooSmall, BadRecipe, BadWeights, BudgetTooSmall or AlexNetError with what to do.
+    """
+    layout = choose_layout(request.layout, world)
+    recipe, reason = recipe_of(request, dataset)
+    rates_are_given = request.is_from_file or "training.conv_learning_rate" in request.asked_fields
+    classes = len(dataset.classes)
+    recipe = rules_of(recipe.model).adapted_to_workers(recipe, layout, classes, world, rates_are_given=rates_are_given)
+    if started is None:
+        recipe = _decided(recipe, request, dataset, device, world, listen)
+    else:
+        recipe = _as_started(recipe, started, request.asked_fields)
+    return ResolvedRun(recipe=recipe, model_reason=reason, layout=layout)
+
+
+def recipe_of(request: TrainingRequest, dataset: Dataset) -> tuple[Recipe, str]:
+    """The recipe that the words alone mean, checked against the images, and why its model was chosen."""
+    name, reason = _model(request, dataset.native_side())
+    chosen = _from_file(request) if request.is_from_file else _named(request, name, dataset)
+    if request.is_from_file and request.model is None:
         reason = "the recipe file names it"
-    check_fields(chosen.model, dict(overrides) | ({"weights": weights} if weights else {}))
-    if seed is not None:
-        chosen = replace(chosen, seed=seed)
-    if weights and not chosen.weights:  # a recipe file that names weights has its rates already
+    check_fields(chosen.model, [*request.overrides, *(["weights"] if request.weights else [])])
+    if request.seed is not None:
+        chosen = replace(chosen, seed=request.seed)
+    if request.weights and not chosen.weights:  # a recipe file that names weights has its rates already
         chosen = with_overrides(chosen, {"training.lower_layers": 0.1, "training.learning_rate": chosen.training.learning_rate / 2})
-    chosen = replace(chosen, weights=weights or chosen.weights)
-    if image_size is not None:
-        chosen = resized(chosen, image_size)
-    chosen = with_overrides(chosen, overrides)
+    chosen = replace(chosen, weights=request.weights or chosen.weights)
+    if request.image_size is not None:
+        chosen = resized(chosen, request.image_size)
+    chosen = with_overrides(chosen, request.overrides)
     _check_budget(chosen.training.budget_seconds)
-    if chosen.model in SYSTEMS:
-        check_system(chosen, sum(1 for item in dataset.items if item.split in (None, "train")))
-        return Plan(chosen, reason, (), True)
-    size_was_asked = image_size is not None or any(name.replace("-", "_").startswith("preprocess.") for name in overrides)
-    layers = layers_of(chosen, len(dataset.classes))
-    if chosen.weights:
-        _check_weights(chosen, len(dataset.classes))
-    return Plan(chosen, reason, layers, size_was_asked)
+    rules_of(chosen.model).check(chosen, dataset)
+    return chosen, reason
 
 
-def _from_file(recipe: str, data: str, model: str | None) -> Recipe:
-    chosen = replace(from_toml(Path(recipe)), data=data)
-    name = model or chosen.model
+def _decided(recipe: Recipe, request: TrainingRequest, dataset: Dataset, device: torch.device, world: Workers, listen: Listener) -> Recipe:
+    """The recipe with what the machine and the company of other runs decide."""
+    if kind_of(recipe.model) is HANDCRAFTED:
+        shared = recipe.fraction < 1 or request.shares_a_split
+        return with_overrides(recipe, {"solver.refit": False}) if shared else recipe
+    if not any(name.startswith("preprocess.") for name in request.asked_fields):
+        size = affordable_size(recipe, dataset, device, world=world, listen=listen)
+        recipe = resized(recipe, size) if size != recipe.preprocess.image_size else recipe
+    return with_overrides(recipe, {"training.precision": choose_precision(recipe.training.precision, device)})
+
+
+def _as_started(recipe: Recipe, started: Recipe, asked: Iterable[str]) -> Recipe:
+    """The recipe with the decisions of the run that is resumed, where they are not asked for otherwise now."""
+    kept = {name: value_of(started, name) for name in DECISIONS if name not in asked}
+    sizes = {name: value for name, value in kept.items() if name.startswith("preprocess.")}
+    if len(sizes) == 2:  # one at a time they may not fit together
+        recipe = replace(recipe, preprocess=replace(recipe.preprocess, **{name.partition(".")[2]: value for name, value in sizes.items()}))
+    others = {name: value for name, value in kept.items() if name not in sizes and value is not None}
+    return with_overrides(recipe, others)
+
+
+def value_of(recipe: Recipe, dotted: str) -> Any:
+    """A field by its dotted name."""
+    value: Any = recipe
+    for part in dotted.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _from_file(request: TrainingRequest) -> Recipe:
+    chosen = replace(from_toml(Path(request.recipe)), data=request.data)
+    name = request.model or chosen.model
     check_known(name)
-    if (name in SYSTEMS) != (chosen.model in SYSTEMS):
-        raise BadRecipe(f"{recipe} is a recipe of {chosen.model}, and {name} is another kind of model; name a recipe: --recipe quick.")
+    if kind_of(name) is not kind_of(chosen.model):
+        raise BadRecipe(
+            f"{request.recipe} is a recipe of {chosen.model}, and {name} is another kind of model; name a recipe: --recipe quick."
+        )
     return replace(chosen, model=name)
 
 
-def _named(recipe: str, model: str, data: str, dataset: Dataset) -> Recipe:
-    named = find_recipe(recipe)
+def _named(request: TrainingRequest, model: str, dataset: Dataset) -> Recipe:
+    find_recipe(request.recipe)
     check_known(model)
-    if model in SYSTEMS:
-        return system_recipe(recipe, SYSTEMS[model], data, dataset)
-    return named(Subject(data, find_architecture(model), dataset.traits, dataset.native_side(), len(dataset.items)))
+    return rules_of(model).named(request.recipe, model, request.data, dataset)
 
 
-def layers_of(recipe: Recipe, classes: int) -> tuple[Layer, ...]:
-    """The layer table of the recipe's network; raises ImageSizeTooSmall and BadModel before anything runs."""
-    architecture = vary(find_architecture(recipe.model), recipe.network)
-    return trace(architecture, classes=classes, channels=recipe.preprocess.channels, image_size=recipe.preprocess.image_size)
-
-
-def shapes_only(recipe: Recipe, classes: int) -> NetworkModel:
-    """The recipe's network with shapes and without memory."""
-    sizes, channels = recipe.preprocess, recipe.preprocess.channels
-    preprocess = Preprocess(
-        image_size=sizes.image_size, stored_size=sizes.stored_size, fit=sizes.fit, mean=(0.0,) * channels, std=(1.0,) * channels
-    )
-    with torch.device("meta"):
-        return build_model(recipe.model, recipe.network, classes, channels, preprocess)
-
-
-def _check_weights(recipe: Recipe, classes: int) -> None:
-    """Raise BadWeights for weights that cannot be read or do not fit, before any image is read."""
-    model = shapes_only(recipe, classes)
-    fitting(model.network, read_weights(recipe.weights), last_layer(model))
-
-
-def resized(recipe: Recipe, image_size: int) -> Recipe:
-    """The recipe on images of another size; the margin for crops grows in step."""
-    old = recipe.preprocess
-    stored = image_size if old.stored_size == old.image_size else image_size * 8 // 7
-    sizes = {"preprocess.stored_size": max(stored, old.stored_size), "preprocess.image_size": image_size}
-    return with_overrides(with_overrides(recipe, sizes), {"preprocess.stored_size": stored})
+def _model(request: TrainingRequest, side: int) -> tuple[str, str]:
+    if request.model is not None:
+        return request.model, "it was asked for"
+    if request.weights == "imagenet":
+        return "alexnet-owt", "its ImageNet weights are torchvision's"
+    return default_model(side)
 
 
 def _check_budget(seconds: float) -> None:
@@ -125,31 +180,23 @@ def _check_budget(seconds: float) -> None:
         raise BudgetTooSmall(f"A budget of {seconds:g} s is too short to read, test and report; give --budget {LEAST_BUDGET:g}s or more.")
 
 
-def _model(model: str | None, weights: str | None, side: int) -> tuple[str, str]:
-    if model is not None:
-        return model, "it was asked for"
-    if weights == "imagenet":
-        return "alexnet-owt", "its ImageNet weights are torchvision's"
-    return default_model(side)
-
-
-def recipe_to_resume(recipe: str | None, out: str | Path | None, *, resume: bool) -> str:
+def recipe_to_resume(recipe: str | Path | None, out: str | Path | None, *, resume: bool) -> str:
     """The recipe's name or file: what was asked for, the resumed run's own, or `quick`; raises BadRun for a resumption of nothing."""
     if resume and out is None:
-        raise BadRun("--resume goes on with a run: name its folder with --out.")
+        raise BadRun("--resume resumes a run: name its folder with --out.")
     started = Path(out) / "recipe.toml" if out is not None else None
     if recipe is None and resume and started is not None and started.exists():
         return str(started)
-    return recipe or "quick"
+    return str(recipe) if recipe is not None else "quick"
 
 
-def data_of_recipe(recipe: str | None, out: str | None, *, resume: bool) -> str:
+def data_of_recipe(recipe: str | Path | None, out: str | Path | None, *, resume: bool) -> str:
     """The images of a recipe file, or of the run that is resumed; raises BadRecipe or BadRun when neither names any."""
     chosen = recipe_to_resume(recipe, out, resume=resume)
     if chosen.endswith(".toml"):
         return from_toml(Path(chosen)).data
     if resume:
-        raise BadRun(f"{out} holds no run to go on with. To start one, name the pictures: alexnet train DATA --out {out}")
+        raise BadRun(f"{out} holds no run to resume. To start one, name the pictures: alexnet train DATA --out {out}")
     raise BadRecipe(
         "No pictures were named: alexnet train DATA, where DATA is a folder, an archive, or fashion-mnist, cifar10, mnist, digits."
     )

@@ -19,8 +19,8 @@ from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.evaluation.metrics import error_interval
 from alexnet.models.handcrafted.hog import HOG
-from alexnet.runs.folder import Run
-from alexnet.runs.prepare import labels_of
+from alexnet.recipes.resolve import ResolvedRun
+from alexnet.runs.context import RunContext
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.events import Message
 from alexnet.storage.files import read_record, write_atomically
@@ -52,31 +52,31 @@ class Baseline:
     relative_duality_gap: float
 
 
-def fit_baseline(run: Run, store: ImageStore, splits: Splits) -> Baseline:
+def fit_baseline(resolved: ResolvedRun, context: RunContext, store: ImageStore, splits: Splits) -> Baseline:
     """Fit it, or read what was found before the run was interrupted."""
-    if run.folder.baseline.exists():
-        return read_record(run.folder.baseline, Baseline)
-    found = _fitted(run, store, splits)
-    write_atomically(run.folder.baseline, json.dumps(asdict(found)))
-    run.listen(Message(f"Baseline, {found.model} ({found.seconds:.0f} s): validation error {found.validation_error:.2%}."))
+    if context.folder.baseline.exists():
+        return read_record(context.folder.baseline, Baseline)
+    found = _fitted(resolved, context, store, splits)
+    write_atomically(context.folder.baseline, json.dumps(asdict(found)))
+    context.listen(Message(f"Baseline, {found.model} ({found.seconds:.0f} s): validation error {found.validation_error:.2%}."))
     return found
 
 
-def _fitted(run: Run, store: ImageStore, splits: Splits) -> Baseline:
+def _fitted(resolved: ResolvedRun, context: RunContext, store: ImageStore, splits: Splits) -> Baseline:
     started = time.monotonic()
-    train, validation, test = _features(run, store, splits)
+    train, validation, test = _features(resolved, context, store, splits)
     with one_torch_thread() if train.vectors.size < FEW_NUMBERS else nullcontext():
         choice = choose(
             train,
             validation,
-            classes=len(run.dataset.classes),
+            classes=len(context.dataset.classes),
             kernel="linear",
             config=SOLVER,
-            seed=run.recipe.seed,
-            device=run.device,
-            should_stop=run.should_stop,
+            seed=resolved.recipe.seed,
+            device=context.device,
+            should_stop=context.should_stop,
         )
-    wrong = _mistakes(choice.machine, test, run.device)
+    wrong = _mistakes(choice.machine, test, context.device)
     tested = len(test.labels)
     return Baseline(
         model=MODEL,
@@ -91,13 +91,13 @@ def _fitted(run: Run, store: ImageStore, splits: Splits) -> Baseline:
     )
 
 
-def _features(run: Run, store: ImageStore, splits: Splits) -> list[FeatureSet]:
+def _features(resolved: ResolvedRun, context: RunContext, store: ImageStore, splits: Splits) -> list[FeatureSet]:
     """Of training, validation and test images, a seeded choice where there are many."""
-    hog = HOG(store.size, cell=max(2, store.size // ACROSS)).to(run.device)
+    hog = HOG(store.size, cell=max(2, store.size // ACROSS)).to(context.device)
     sets = []
     for part, most in ((splits.train, MOST), (splits.validation, MOST_SEEN), (splits.test, MOST_SEEN)):
-        chosen = tuple(sample_indices(part, most, run.recipe.seed))
-        sets.append(FeatureSet(_vectors(hog, store, chosen, run.device), labels_of(store, chosen)))
+        chosen = tuple(sample_indices(part, most, resolved.recipe.seed))
+        sets.append(FeatureSet(_vectors(hog, store, chosen, context.device), store.labels_of(chosen)))
     return sets
 
 

@@ -6,20 +6,21 @@ from alexnet.data.curation.splits import read_split_names
 from alexnet.data.dataset import SPLIT_NAMES, Dataset, Part
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.image_store import open_images
-from alexnet.errors import AlexNetError, BadDataset, BadRun
+from alexnet.errors import BadDataset, BadRun
 from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.evaluation.views import VIEWS, View
 from alexnet.inference.classifier import Classifier, load
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.workers import device_of, own_processors
-from alexnet.runtime.device import autocast, choose_precision
+from alexnet.runtime.arguments import one_of, path_from, whole_number
+from alexnet.runtime.device import autocast
 from alexnet.runtime.distributed import Workers, join_workers
 
 
 def evaluate_run(
     run: str | Path,
-    data: str | Path | None = None,
+    data: str | Path | Dataset | None = None,
     *,
     split: str = "test",
     views: View = "centre",
@@ -29,25 +30,25 @@ def evaluate_run(
     """Measure the classifier of `run` on a split of the images it was trained on, or on `data`.
 
     `data` that holds all images of the run, by name, is the run's own, moved: the run's split is used. Of other images, the
-    split is used if they have one, else all. Workers that torchrun has started share the images.
+    split is used if they have one, else all. They go through the model in batches, in the
+    precision it was trained in. Workers that torchrun has started share the images.
     Raises BadRun, BadDataset with what to do.
     """
-    if split not in SPLIT_NAMES:
-        raise BadDataset(f"There is no split '{split}'; use {', '.join(SPLIT_NAMES)}.")
-    if views not in VIEWS:
-        raise AlexNetError(f"There is no view '{views}'; use {', '.join(VIEWS)}.")
+    split, views = one_of(split, "split", SPLIT_NAMES, BadDataset), one_of(views, "view", VIEWS)
+    threads = None if workers is None else whole_number(workers, "workers", least=0)
+    path = path_from(run, "The run folder", BadRun)
     with join_workers(device) as world:
-        classifier, folder = load(run, device=str(device_of(device, world))), RunFolder(Path(run))
+        classifier, folder = load(path, device=str(device_of(device, world))), RunFolder(path)
         dataset = open_dataset(data if data is not None else _own_data(folder))
         indices = _own_split(folder, dataset, split) if data is None or _is_own(folder, dataset) else _split_of(dataset, split)
-        return _measured(classifier, dataset, indices, views, own_processors(world) if workers is None else workers, world)
+        return _measured(classifier, dataset, indices, views, own_processors(world) if threads is None else threads, world)
 
 
 def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view: View, workers: int, world: Workers) -> Evaluation:
     preprocess = classifier.card.preprocess
     part = Part(dataset, indices)
     store = open_images(part, preprocess.stored_size, preprocess.fit, workers=workers, check=False, world=world)
-    with autocast(choose_precision("auto", classifier.device), classifier.device):
+    with autocast(classifier.precision, classifier.device):
         return evaluate(
             classifier.model, part, store, store.readable, classifier.classes, view=view, flip=classifier.card.flip, world=world
         )

@@ -1,127 +1,131 @@
-"""The end of a run: the test set opened once, the model saved with its scores, the report written."""
+"""The last call of a training: the test set opened once, the model saved with its scores, the report written."""
 
 import json
 import shlex
 import time
-from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import Any
 
 import torch
 
-from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.augment import centre_crop
-from alexnet.data.pipeline.image_store import ImageStore
-from alexnet.data.preprocess import Preprocess
-from alexnet.evaluation.evaluate import Evaluation, evaluate, worst_mistakes
-from alexnet.i18n.phrases import beside
+from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.inference.classifier import Classifier
 from alexnet.inference.model_card import ModelCard
 from alexnet.models.base import ImageModel
-from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.kinds import HANDCRAFTED, kind_of
 from alexnet.recipes.recipe import views_of
-from alexnet.recipes.toml import fields_of
-from alexnet.runs.answers import answers_csv
-from alexnet.runs.baseline import Baseline
-from alexnet.runs.environment import environment, versions
-from alexnet.runs.folder import Run
-from alexnet.runs.report.page import write_report
-from alexnet.runs.report.published import published_numbers
-from alexnet.runs.report.record import Mistake, RunReport
+from alexnet.recipes.resolve import ResolvedRun
+from alexnet.runs.context import RunContext
+from alexnet.runs.environment import environment, memory_used, versions
+from alexnet.runs.predictions import predictions_csv
+from alexnet.runs.prepared import Prepared
+from alexnet.runs.report.page import collect_report, write_report
+from alexnet.runs.report.part import FinishedRun, RunReport
 from alexnet.runs.report.record_json import report_text
 from alexnet.runs.result import FitResult, Result, read_result
-from alexnet.runtime.device import autocast, choose_precision
-from alexnet.runtime.machine import peak_memory
+from alexnet.runtime.device import Precision, autocast, choose_precision
 from alexnet.storage.files import write_atomically
 
-WORST = 24  # mistakes that the report shows
 TIMED_IMAGES = 64  # for the time that one image takes
 
 
-def finish(run: Run, fitted: FitResult, preprocess: Preprocess, store: ImageStore, splits: Splits, baseline: Baseline | None) -> Result:
+def finish(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult) -> Result:
     """Test, save, report. Several workers share the test; the first one writes, and all get its result."""
-    evaluations = _evaluations(run, fitted.model, store, splits)
-    if run.world.first:
-        _write(run, fitted, preprocess, store, splits, evaluations, baseline)
-    run.world.wait()
-    return read_result(run.folder.result)
+    evaluations = _evaluations(resolved, context, prepared, fitted)
+    if context.world.first:
+        _write(resolved, context, prepared, fitted, evaluations)
+    context.world.wait()
+    return read_result(context.folder.result)
 
 
-def _write(
-    run: Run,
-    fitted: FitResult,
-    preprocess: Preprocess,
-    store: ImageStore,
-    splits: Splits,
-    evaluations: dict[str, Evaluation],
-    baseline: Baseline | None,
-) -> None:
-    """The model, its answers, the report, and last of all the result."""
+def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, evaluations: dict[str, Evaluation]) -> None:
+    """The model, its predictions, the report, and last of all the result."""
     first = next(iter(evaluations.values()))
     scores = {title: {"top1_error": e.top1_error, "n": e.n, "interval": list(e.interval)} for title, e in evaluations.items()}
     card = ModelCard(
-        model=run.recipe.model,
-        classes=run.dataset.classes,
-        channels=run.recipe.preprocess.channels,
-        preprocess=preprocess,
-        network=run.recipe.network,
-        features=run.recipe.features if run.recipe.model in SYSTEMS else None,
+        model=resolved.recipe.model,
+        classes=context.dataset.classes,
+        channels=resolved.recipe.preprocess.channels,
+        preprocess=prepared.preprocess,
+        network=resolved.recipe.network,
+        features=resolved.recipe.features if kind_of(resolved.recipe.model) is HANDCRAFTED else None,
         machine=fitted.machine,
-        flip=run.dataset.traits.flip,
+        flip=context.dataset.traits.flip,
         scores={"validation_error": fitted.validation_error, **scores},
         versions=versions(),
+        precision=choose_precision(precision_of(resolved), context.device),
     )
-    Classifier(fitted.model, card, device=str(run.device)).save(run.folder.model)
-    result = _result(run, fitted, store, splits, first if splits.test else None, baseline)
-    write_atomically(run.folder.answers, answers_csv(run, first))
-    report = _report(run, fitted, store, splits, evaluations, baseline)
-    write_atomically(run.folder.kept_report, report_text(report))
-    write_report(report, run.folder.report)
-    write_atomically(run.folder.result, json.dumps(asdict(result), ensure_ascii=False))
+    Classifier(fitted.model, card, device=str(context.device)).save(context.folder.model)
+    result = _result(resolved, context, prepared, fitted, first if prepared.splits.test else None)
+    write_atomically(context.folder.predictions, predictions_csv(context.dataset, first))
+    report = _report(resolved, context, prepared, fitted, evaluations)
+    write_atomically(context.folder.kept_report, report_text(report))
+    write_report(report, context.folder.report)
+    write_atomically(context.folder.result, json.dumps(asdict(result), ensure_ascii=False))
 
 
-def _evaluations(run: Run, model: ImageModel, store: ImageStore, splits: Splits) -> dict[str, Evaluation]:
+def _evaluations(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult) -> dict[str, Evaluation]:
     """Every view of the test set, or, where there is none, of the validation set that also chose the model."""
+    splits, dataset = prepared.splits, context.dataset
     split, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
-    flip, classes = run.dataset.traits.flip, run.dataset.classes
-    with autocast(choose_precision(run.recipe.training.precision, run.device), run.device):  # as it was trained and validated
+    with _as_trained(resolved, context):
         return {
-            f"{split}, {view}": evaluate(model, run.dataset, store, indices, classes, view=view, flip=flip, world=run.world)
-            for view in views_of(run.recipe.views)
+            f"{split}, {view}": evaluate(
+                fitted.model,
+                dataset,
+                prepared.images,
+                indices,
+                dataset.classes,
+                view=view,
+                flip=dataset.traits.flip,
+                world=context.world,
+            )
+            for view in views_of(resolved.recipe.views)
         }
 
 
-def _result(run: Run, fitted: FitResult, store: ImageStore, splits: Splits, test: Evaluation | None, baseline: Baseline | None) -> Result:
+def _as_trained(resolved: ResolvedRun, context: RunContext) -> AbstractContextManager[object]:
+    """The precision in which the model was trained and validated."""
+    return autocast(choose_precision(precision_of(resolved), context.device), context.device)
+
+
+def precision_of(resolved: ResolvedRun) -> Precision:
+    """The precision of the model: a hand-crafted system is always computed in full."""
+    return "fp32" if kind_of(resolved.recipe.model) is HANDCRAFTED else resolved.recipe.training.precision
+
+
+def _result(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, test: Evaluation | None) -> Result:
     return Result(
-        run=str(run.folder.path),
-        model=run.recipe.model,
-        recipe=run.recipe.name,
+        run=str(context.folder.path),
+        model=resolved.recipe.model,
+        recipe=resolved.recipe.name,
         epochs=fitted.epochs,
-        seconds=time.monotonic() - run.started,
+        seconds=time.monotonic() - context.started,
         images_per_second=fitted.images_per_second,
         validation_error=fitted.validation_error,
         test_error=test.top1_error if test else None,
-        skipped=len(store.skipped),
-        report=str(run.folder.report),
-        model_reason=run.reason,
-        n_train=len(splits.train),
-        n_test=len(splits.test),
+        skipped=len(prepared.images.skipped),
+        report=str(context.folder.report),
+        model_reason=resolved.model_reason,
+        n_train=len(prepared.splits.train),
+        n_test=len(prepared.splits.test),
         test_interval=test.interval if test else None,
         parameters=fitted.parameters,
         macs=fitted.macs,
-        bytes=sum(file.stat().st_size for file in run.folder.model.iterdir()),
-        predict_milliseconds=_milliseconds(run, fitted.model, store, splits),
-        peak_memory_bytes=peak_memory(),
-        baseline=asdict(baseline) if baseline else None,
+        bytes=sum(file.stat().st_size for file in context.folder.model.iterdir()),
+        predict_milliseconds=_milliseconds(resolved, context, prepared, fitted.model),
+        peak_memory_bytes=memory_used(context.device),
+        baseline=asdict(prepared.baseline) if prepared.baseline else None,
     )
 
 
-def _milliseconds(run: Run, model: ImageModel, store: ImageStore, splits: Splits) -> float:
+def _milliseconds(resolved: ResolvedRun, context: RunContext, prepared: Prepared, model: ImageModel) -> float:
     """Milliseconds that one decoded image takes, in a batch; the second of two passes counts."""
-    images = next(store.stream([splits.validation[:TIMED_IMAGES]])).to(run.device)
+    images = next(prepared.images.stream([prepared.splits.validation[:TIMED_IMAGES]])).to(context.device)
     images = centre_crop(images, model.image_size)
     passed = 0.0
-    with torch.inference_mode(), autocast(choose_precision(run.recipe.training.precision, run.device), run.device):
+    with torch.inference_mode(), _as_trained(resolved, context):
         for _ in range(2):
             started = time.perf_counter()
             model(images).cpu()
@@ -130,50 +134,22 @@ def _milliseconds(run: Run, model: ImageModel, store: ImageStore, splits: Splits
 
 
 def _report(
-    run: Run,
-    fitted: FitResult,
-    store: ImageStore,
-    splits: Splits,
-    evaluations: dict[str, Evaluation],
-    baseline: Baseline | None,
+    resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, evaluations: dict[str, Evaluation]
 ) -> RunReport:
-    first = next(iter(evaluations.values()))
-    return RunReport(
-        title=f"{run.recipe.model} on {run.dataset.name}",
-        model=run.recipe.model,
-        model_reason=f"This model because {run.reason}.",
-        recipe=fields_of(run.recipe),
-        recipe_name=run.recipe.name,
-        command=shlex.join(["alexnet", "train", run.recipe.data, "--recipe", str(run.folder.recipe), "--out", f"{run.folder.path}-again"]),
-        dataset=run.dataset.name,
-        counts={"training": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
-        classes=run.dataset.classes,
-        history=fitted.history,
-        evaluations={title: evaluation.to_json() for title, evaluation in evaluations.items()},
-        reliability=first.reliability,
-        mistakes=_mistakes(run, store, first),
-        filters=fitted.filters,
-        skipped=[asdict(skip) for skip in store.skipped],
-        environment=environment(run.device) | ({"workers": f"{run.world.size}, layout {run.layout}"} if run.world.size > 1 else {}),
-        layers=fitted.layers,
-        baseline=_beside(baseline, first.top1_error) if baseline else None,
-        solver=fitted.solver or None,
-        published=published_numbers(run.dataset.name),
-        seconds=fitted.seconds,
-        parameters=fitted.parameters,
-        macs=fitted.macs,
+    folder, recipe, world = context.folder, resolved.recipe, context.world
+    again = ["alexnet", "train", recipe.data, "--recipe", str(folder.recipe), "--out", f"{folder.path}-again"]
+    workers = {"workers": f"{world.size}, layout {resolved.layout}"} if world.size > 1 else {}
+    return collect_report(
+        FinishedRun(
+            recipe=recipe,
+            reason=resolved.model_reason,
+            dataset=context.dataset,
+            store=prepared.images,
+            splits=prepared.splits,
+            fitted=fitted,
+            evaluations=evaluations,
+            baseline=prepared.baseline,
+            command=shlex.join(again),
+            environment=environment(context.device, precision_of(resolved)) | workers,
+        )
     )
-
-
-def _beside(baseline: Baseline, error: float) -> dict[str, Any]:
-    return {"in a sentence": beside(asdict(baseline), error), **asdict(baseline)}
-
-
-def _mistakes(run: Run, store: ImageStore, evaluation: Evaluation) -> Sequence[Mistake]:
-    worst = worst_mistakes(evaluation, WORST)
-    shown = store.stream([[mistake.index] for mistake in worst])
-    names = [run.dataset.items[mistake.index].name for mistake in worst]
-    return [
-        Mistake(image=image[0], name=name, true=mistake.true, predicted=mistake.predicted, probability=mistake.probability)
-        for image, name, mistake in zip(shown, names, worst, strict=True)
-    ]

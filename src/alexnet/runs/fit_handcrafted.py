@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.errors import BadDataset, Interrupted
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
 from alexnet.models.handcrafted.model import PIXELS_AT_ONCE, HandcraftedModel
 from alexnet.models.handcrafted.systems import FeatureConfig
-from alexnet.recipes.overrides import with_overrides
-from alexnet.recipes.recipe import Recipe
-from alexnet.runs.folder import Run
-from alexnet.runs.prepare import labels_of
+from alexnet.recipes.resolve import ResolvedRun
+from alexnet.runs.context import RunContext
+from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.events import Extracting, Message
 from alexnet.training.dictionaries import fit_dictionary, sample_indices, sampled, wanted_descriptors
 from alexnet.training.feature_cache import LARGEST, FeatureCache, Rows, digest_of, forget
 from alexnet.training.svm.candidates import Trial
+from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.model_selection import Choice, choose
 from alexnet.training.svm.rows import FeatureSet
 
@@ -48,30 +47,30 @@ class _Extraction:
     indices: tuple[int, ...]
 
 
-def fit_handcrafted(run: Run, store: ImageStore, splits: Splits) -> FitResult:
+def fit_handcrafted(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> FitResult:
     """Fit the recipe's system; an interrupted extraction goes on where it stopped, the rest is done again."""
-    run.recipe = recipe = _resolved(run)
+    recipe, store, splits = resolved.recipe, prepared.images, prepared.splits
     started = time.monotonic()
-    dictionaries = _dictionaries(run, store, splits)
-    features = build_features(recipe.features, recipe.preprocess.image_size, dictionaries).to(run.device).eval()
-    rows, rate = _extracted(run, _Extraction(features, store, splits.train + splits.validation), dictionaries)
-    train, labels = len(splits.train), labels_of(store, splits.train + splits.validation)
+    dictionaries = _dictionaries(resolved, context, prepared)
+    features = build_features(recipe.features, recipe.preprocess.image_size, dictionaries).to(context.device).eval()
+    rows, rate = _extracted(resolved, context, _Extraction(features, store, splits.train + splits.validation), dictionaries)
+    train, labels = len(splits.train), store.labels_of(splits.train + splits.validation)
     choice = choose(
         FeatureSet(rows[:train], labels[:train]),
         FeatureSet(rows[train:], labels[train:]),
-        classes=len(run.dataset.classes),
+        classes=len(context.dataset.classes),
         kernel=recipe.solver.kernel,
-        config=recipe.solver,
+        config=_solver(resolved, context),
         seed=recipe.seed,
-        device=run.device,
+        device=context.device,
         together=FeatureSet(rows, labels),
-        tell=lambda text: run.listen(Message(text)),
-        should_stop=run.should_stop,
+        tell=lambda text: context.listen(Message(text)),
+        should_stop=context.should_stop,
     )
-    size, classes = recipe.preprocess.image_size, len(run.dataset.classes)
-    model = HandcraftedModel(recipe.features, dictionaries, choice.machine, image_size=size, classes=classes).to(run.device)
+    size, classes = recipe.preprocess.image_size, len(context.dataset.classes)
+    model = HandcraftedModel(recipe.features, dictionaries, choice.machine, image_size=size, classes=classes).to(context.device)
     del rows
-    forget(run.folder.features)
+    forget(context.folder.features)
     return FitResult(
         model=model,
         validation_error=choice.validation_error,
@@ -85,10 +84,10 @@ def fit_handcrafted(run: Run, store: ImageStore, splits: Splits) -> FitResult:
     )
 
 
-def _resolved(run: Run) -> Recipe:
-    """The run's recipe, without a fit on validation images where others learn from so many images, or from the same ones."""
-    shared = run.recipe.fraction < 1 or run.splits is not None
-    return with_overrides(run.recipe, {"solver.refit": False}) if shared else run.recipe
+def _solver(resolved: ResolvedRun, context: RunContext) -> SolverConfig:
+    """The recipe's solver, without a fit on validation images where others learn from so many images, or from the same ones."""
+    shared = resolved.recipe.fraction < 1 or context.splits is not None
+    return replace(resolved.recipe.solver, refit=False) if shared else resolved.recipe.solver
 
 
 def solver_story(choice: Choice, training: int, validation: int) -> dict[str, object]:
@@ -122,25 +121,26 @@ def _trial(trial: Trial) -> str:
     return f"validation error {trial.validation_error:.2%}, training error {trial.training_error:.2%}, gap {trial.relative_gap:.2%}"
 
 
-def _dictionaries(run: Run, store: ImageStore, splits: Splits) -> list[Dictionary]:
+def _dictionaries(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> list[Dictionary]:
     """Fitted on training images alone, one for each kind of descriptor."""
-    config, size, seed = run.recipe.features, run.recipe.preprocess.image_size, run.recipe.seed
+    config, size, seed = resolved.recipe.features, resolved.recipe.preprocess.image_size, resolved.recipe.seed
     if not dictionaries_needed(config):
         return []
+    splits, store = prepared.splits, prepared.images
     chosen = sample_indices(splits.train, SAMPLED_IMAGES, seed)
     wanted = wanted_descriptors(config)
     found: list[Dictionary] = []
-    for describe, positions in _describers(config, size, run.device):
+    for describe, positions in _describers(config, size, context.device):
         share = min(1.0, wanted / (positions * len(chosen)))
-        blocks = (block.numpy() for _, block in _in_threads(describe, _batches(run, store, chosen), _threads(run)))
+        blocks = (block.numpy() for _, block in _in_threads(describe, _batches(resolved, context, store, chosen), _threads(context)))
         sample = sampled(blocks, wanted, share, seed)
         if not len(sample):
             raise BadDataset(
-                f"{run.recipe.model} finds no interest points in the training pictures. Use fisher-svm, which looks everywhere."
+                f"{resolved.recipe.model} finds no interest points in the training pictures. Use fisher-svm, which looks everywhere."
             )
-        run.listen(Message(f"Fitting {_what(config)} to {len(sample):,} of the training pictures' descriptors ..."))
+        context.listen(Message(f"Fitting {_what(config)} to {len(sample):,} of the training pictures' descriptors ..."))
         found.append(fit_dictionary(sample, config, seed))
-        _stop_if_asked(run)
+        _stop_if_asked(context)
     return found
 
 
@@ -181,51 +181,53 @@ def _without_gradients(work: Callable[[Tensor], Tensor], images: Tensor) -> Tens
         return work(images).cpu()
 
 
-def _batches(run: Run, store: ImageStore, indices: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
+def _batches(resolved: ResolvedRun, context: RunContext, store: ImageStore, indices: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
     """Number of the first image, and uint8 (n, 3, S, S) on the run's device."""
-    size = run.recipe.preprocess.image_size
+    size = resolved.recipe.preprocess.image_size
     count = max(1, min(64, PIXELS_AT_ONCE // size**2))
     parts = [indices[start : start + count] for start in range(0, len(indices), count)]
     for number, images in enumerate(store.stream(parts)):
-        _stop_if_asked(run)
-        yield number * count, images.to(run.device)
+        _stop_if_asked(context)
+        yield number * count, images.to(context.device)
 
 
-def _extracted(run: Run, extraction: _Extraction, dictionaries: Sequence[Dictionary]) -> tuple[Rows, float]:
+def _extracted(
+    resolved: ResolvedRun, context: RunContext, extraction: _Extraction, dictionaries: Sequence[Dictionary]
+) -> tuple[Rows, float]:
     """The features of all images, half precision, and images per second (0 where all were there already)."""
-    recipe, indices = run.recipe, extraction.indices
+    recipe, indices = resolved.recipe, extraction.indices
     settings = {"features": asdict(recipe.features), "preprocess": asdict(recipe.preprocess)}
     tensors = {f"{i}.{name}": value for i, one in enumerate(dictionaries) for name, value in one.items()}
     content = np.ascontiguousarray(extraction.store.fingerprints.digests[list(indices)]).tobytes()
     key = digest_of(settings, tensors, content)
-    cache = FeatureCache(run.folder.features, key, rows=len(indices), dimensions=int(extraction.features.dimensions))  # type: ignore[arg-type]
+    cache = FeatureCache(context.folder.features, key, rows=len(indices), dimensions=int(extraction.features.dimensions))  # type: ignore[arg-type]
     started, before = time.monotonic(), cache.done
     if before:
-        run.listen(Message(f"Going on with the features of picture {before + 1:,} of {len(indices):,}."))
-    rows = cache.fill(lambda first: _vectors(run, extraction, first))
+        context.listen(Message(f"Going on with the features of picture {before + 1:,} of {len(indices):,}."))
+    rows = cache.fill(lambda first: _vectors(resolved, context, extraction, first))
     return rows, (len(indices) - before) / max(1e-9, time.monotonic() - started)
 
 
-def _vectors(run: Run, extraction: _Extraction, first: int) -> Iterator[NDArray[np.floating[Any]]]:
+def _vectors(resolved: ResolvedRun, context: RunContext, extraction: _Extraction, first: int) -> Iterator[NDArray[np.floating[Any]]]:
     total, started = len(extraction.indices), time.monotonic()
-    batches = _batches(run, extraction.store, extraction.indices[first:])
+    batches = _batches(resolved, context, extraction.store, extraction.indices[first:])
 
     def halves(images: Tensor) -> Tensor:
         vectors: Tensor = extraction.features(images)
         return vectors.clamp_(-LARGEST, LARGEST).half()  # here, where several threads do it
 
-    for number, vectors in _in_threads(halves, batches, _threads(run)):
+    for number, vectors in _in_threads(halves, batches, _threads(context)):
         yield vectors.numpy()
         done = first + number + len(vectors)
         left = (time.monotonic() - started) / (done - first) * (total - done)
-        run.listen(Extracting(done, total, left))
+        context.listen(Extracting(done, total, left))
 
 
-def _threads(run: Run) -> int:
+def _threads(context: RunContext) -> int:
     """As many as torch may use here: a process of a study has one."""
-    return torch.get_num_threads() if run.device.type == "cpu" else 1
+    return torch.get_num_threads() if context.device.type == "cpu" else 1
 
 
-def _stop_if_asked(run: Run) -> None:
-    if run.should_stop():
+def _stop_if_asked(context: RunContext) -> None:
+    if context.should_stop():
         raise Interrupted("Stopped while features are extracted; what is done is kept.")

@@ -8,16 +8,16 @@ from torch import Tensor, nn
 from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.batches import AugmentedBatches, plain_batches
-from alexnet.data.pipeline.colour_statistics import ColourPCA
-from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.data.preprocess import Preprocess
 from alexnet.inference.build import build_model, last_layer
 from alexnet.models.networks.data_dependent_init import calibrate
 from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.network import count_parameters
 from alexnet.models.weights.load import load_weights, read_weights
-from alexnet.runs.folder import Run
+from alexnet.recipes.resolve import ResolvedRun
+from alexnet.runs.context import RunContext
 from alexnet.runs.prepare import some_images
+from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import REPORT_SECONDS, FitResult, views_looked_at
 from alexnet.runtime.events import EpochDone, Event, Listener, Message
 from alexnet.runtime.machine import keep_freed_memory
@@ -30,18 +30,18 @@ from alexnet.training.parallel.registry import parallelize
 from alexnet.training.state import TrainingState
 
 
-def fit_network(run: Run, store: ImageStore, splits: Splits, pca: ColourPCA, preprocess: Preprocess) -> FitResult:
+def fit_network(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> FitResult:
     """Train the recipe's network, from the last checkpoint where there is one; it comes back with the weights that validation chose."""
     keep_freed_memory()
-    sample = some_images(store, splits)
-    model = new_model(run, preprocess, sample)
-    layout = parallelize(model, run.layout, run.world, run.recipe.training)
-    state = _fit(run, layout, store, splits, pca)
+    sample = some_images(prepared.images, prepared.splits)
+    model = new_model(resolved, context, prepared.preprocess, sample)
+    layout = parallelize(model, resolved.layout, context.world, resolved.recipe.training)
+    state = _fit(resolved, context, prepared, layout)
     if layout.dims:
-        model = new_model(run, preprocess, sample)  # whole again, on every worker
-    best, _ = read_tensors(run.folder.checkpoints / "best.safetensors")
+        model = new_model(resolved, context, prepared.preprocess, sample)  # whole again, on every worker
+    best, _ = read_tensors(context.folder.checkpoints / "best.safetensors")
     model.load_state_dict(best)
-    run.folder.write_history(state.history)
+    context.folder.write_history(state.history)
     last, layers = state.history[-1], model.network.layers
     return FitResult(
         model=model,
@@ -57,30 +57,31 @@ def fit_network(run: Run, store: ImageStore, splits: Splits, pca: ColourPCA, pre
     )
 
 
-def new_model(run: Run, preprocess: Preprocess, sample: Tensor) -> NetworkModel:
+def new_model(resolved: ResolvedRun, context: RunContext, preprocess: Preprocess, sample: Tensor) -> NetworkModel:
     """The recipe's network before training: drawn from its seed, loaded, or calibrated on a sample of images."""
-    recipe = run.recipe
+    recipe = resolved.recipe
     torch.manual_seed(recipe.seed)
-    model = build_model(recipe.model, recipe.network, len(run.dataset.classes), recipe.preprocess.channels, preprocess)
+    model = build_model(recipe.model, recipe.network, len(context.dataset.classes), recipe.preprocess.channels, preprocess)
     if recipe.weights:
         for line in load_weights(model.network, read_weights(recipe.weights), last_layer(model)):
-            run.listen(Message(line))
+            context.listen(Message(line))
     elif model.network.architecture.initialisation == "images":
         calibrate(model, centre_crop(sample, recipe.preprocess.image_size))
-    return model.to(run.device, torch.float64 if recipe.training.precision == "fp64" else None)
+    return model.to(context.device, torch.float64 if recipe.training.precision == "fp64" else None)
 
 
-def _fit(run: Run, layout: Layout, store: ImageStore, splits: Splits, pca: ColourPCA) -> TrainingState:
-    recipe, training, size = run.recipe, run.recipe.training, run.recipe.preprocess.image_size
+def _fit(resolved: ResolvedRun, context: RunContext, prepared: Prepared, layout: Layout) -> TrainingState:
+    store, splits = prepared.images, prepared.splits
+    recipe, training, size = resolved.recipe, resolved.recipe.training, resolved.recipe.preprocess.image_size
     batches = AugmentedBatches(
         store,
         splits.train,
         size=size,
         batch_size=training.batch_size,
         config=recipe.augment,
-        pca=pca,
+        pca=prepared.colours,
         seed=recipe.seed,
-        device=run.device,
+        device=context.device,
         rows=layout.rows,
     )
     return fit(
@@ -88,40 +89,40 @@ def _fit(run: Run, layout: Layout, store: ImageStore, splits: Splits, pca: Colou
             model=layout.model,
             batches=batches,
             validation=lambda: plain_batches(
-                store, splits.validation, size=size, batch_size=256 * run.world.size, device=run.device, rows=layout.rows
+                store, splits.validation, size=size, batch_size=256 * context.world.size, device=context.device, rows=layout.rows
             ),
             config=training,
-            checkpoints=Checkpoints(run.folder.checkpoints, training.checkpoint_seconds, layout),
+            checkpoints=Checkpoints(context.folder.checkpoints, training.checkpoint_seconds, layout),
             seed=recipe.seed,
-            device=run.device,
-            budget=_budget(run, splits),
-            listen=_recording(run),
-            should_stop=run.should_stop,
+            device=context.device,
+            budget=_budget(resolved, context, prepared.splits),
+            listen=_recording(context),
+            should_stop=context.should_stop,
             layout=layout,
         )
     )
 
 
-def _budget(run: Run, splits: Splits) -> Budget | None:
-    training = run.recipe.training
+def _budget(resolved: ResolvedRun, context: RunContext, splits: Splits) -> Budget | None:
+    training = resolved.recipe.training
     if not training.budget_seconds:
         return None
     return Budget(
-        deadline=run.started + training.budget_seconds,
+        deadline=context.started + training.budget_seconds,
         reserve_seconds=REPORT_SECONDS,
         batch_size=training.batch_size,
         validation_images=len(splits.validation),
-        final_images=len(splits.test) * views_looked_at(run.recipe),
+        final_images=len(splits.test) * views_looked_at(resolved.recipe),
     )
 
 
-def _recording(run: Run) -> Listener:
+def _recording(context: RunContext) -> Listener:
     """Write history.jsonl as epochs end, then tell the run's listener."""
 
     def record(event: Event) -> None:
         if isinstance(event, EpochDone):
-            run.folder.append_history(event.row)
-        run.listen(event)
+            context.folder.append_history(event.row)
+        context.listen(event)
 
     return record
 

@@ -2,22 +2,25 @@
 
 import csv
 import json
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from alexnet.data.curation.splits import Splits, read_split_names
 from alexnet.data.dataset import Dataset
 from alexnet.errors import BadRun
+from alexnet.recipes.networks import resized
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import differences, from_toml, to_toml
 from alexnet.runs.result import Result, read_result
-from alexnet.runtime.distributed import ALONE, Workers
-from alexnet.runtime.events import Listener
-from alexnet.storage.files import write_atomically
+from alexnet.storage.files import read_record, write_atomically
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """plan.json of earlier versions."""
+
+    image_size: int  # px a side
 
 
 class RunFolder:
@@ -32,9 +35,9 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.features = path / "features"  # of a hand-crafted system, until its machine is fitted
         self.baseline = path / "baseline.json"
-        self.answers = path / "answers.csv"
+        self.predictions = path / "predictions.csv"
         self.model = path / "model"
-        self.plan = path / "plan.json"  # what a time budget decided
+        self.plan = path / "plan.json"  # of earlier versions: the image size that a time budget decided on
         self.result = path / "result.json"
         self.report = path / "report.html"
         self.kept_report = path / "report.json"  # everything that the report shows
@@ -56,12 +59,24 @@ class RunFolder:
 
     def _find_again(self, recipe: Recipe, resume: bool) -> None:
         if not resume:
-            raise BadRun(f"{self.path} already holds a run. Add --resume to go on with it, or choose another --out.")
-        different = differences(from_toml(self.recipe), recipe)
+            raise BadRun(f"{self.path} already holds a run. Add --resume to resume it, or choose another --out.")
+        different = differences(self.started() or recipe, recipe)
         if different:
             lines = "\n  ".join(different)
             what = f"{self.path} was started with another recipe (then / now):\n  {lines}"
             raise BadRun(f"{what}\nResume with the same options, or choose another --out.")
+
+    def started(self) -> Recipe | None:
+        """The recipe of the run that was started here, as it was decided then; None where there is none."""
+        if not self.recipe.exists():
+            return None
+        recipe = from_toml(self.recipe)
+        if not self.plan.exists():
+            return recipe
+        size, native = read_record(self.plan, _Plan).image_size, recipe.preprocess.image_size
+        if not 1 <= size <= native:
+            raise BadRun(f"{self.plan} is damaged (image_size is {size}, and must be 1 to {native}); copy the run again.")
+        return resized(recipe, size)
 
     def write_history(self, rows: Iterable[Mapping[str, float]]) -> None:
         """One JSON object per epoch and line."""
@@ -98,20 +113,3 @@ class RunFolder:
     def read_splits(self, dataset: Dataset) -> Splits:
         """The run's own split of its images; raises BadRun when the file is damaged, BadDataset when images are gone."""
         return Splits.from_json(dataset, read_split_names(self.splits))
-
-
-@dataclass(slots=True)
-class Run:
-    """A run in progress: what its steps hand to each other."""
-
-    folder: RunFolder
-    recipe: Recipe
-    reason: str  # why this model
-    dataset: Dataset
-    device: torch.device
-    listen: Listener
-    should_stop: Callable[[], bool]
-    splits: Path | None = None  # a splits.json to use instead of one of our own; the recipe's fraction is taken of it
-    started: float = field(default_factory=time.monotonic)
-    world: Workers = ALONE
-    layout: str = "alone"  # how the network is spread over the workers

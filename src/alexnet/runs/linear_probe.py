@@ -13,19 +13,23 @@ from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.errors import Interrupted
 from alexnet.inference.classifier import load
-from alexnet.inference.model_card import FROZEN
 from alexnet.models.handcrafted.svm import operations
+from alexnet.models.kinds import FROZEN
 from alexnet.models.linear_probe import LinearProbe
 from alexnet.models.networks.model import NetworkModel
 from alexnet.recipes.overrides import with_overrides
+from alexnet.recipes.resolve import ResolvedRun
 from alexnet.recipes.toml import from_toml
+from alexnet.runs.context import RunContext
 from alexnet.runs.finish import finish
 from alexnet.runs.fit_handcrafted import solver_story
-from alexnet.runs.folder import Run, RunFolder
-from alexnet.runs.prepare import labels_of, read_images
+from alexnet.runs.folder import RunFolder
+from alexnet.runs.prepare import read_images
+from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult, Result, read_result
+from alexnet.runtime.device import autocast, choose_precision
 from alexnet.runtime.events import Listener, Message, silent
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 from alexnet.storage.files import write_atomically
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.model_selection import choose
@@ -45,48 +49,52 @@ def fit_linear_probe(
 
     Its seconds count the network's training too. A finished `out` gives its result at once. Raises BadRun for a run that is not finished.
     """
-    started, source, folder = time.monotonic(), RunFolder(Path(network_run)), RunFolder(Path(out))
+    source, folder = RunFolder(Path(network_run)), RunFolder(Path(out))
     classifier = load(network_run, device=device)
-    recipe = from_toml(source.recipe)
-    folder.start(with_overrides(recipe, {"model": classifier.card.model + FROZEN}), resume=folder.recipe.exists())
+    resolved = _resolved(source, classifier.card.model)
+    folder.start(resolved.recipe, resume=folder.recipe.exists())
     done = folder.finished()
     if done is not None:
         return done
-    run = Run(
-        folder,
-        recipe,
-        f"its features are those of {network_run}",
-        open_dataset(recipe.data),
-        classifier.device,
-        listen,
-        should_stop,
-        None,
-        started,
+    context = RunContext(
+        folder=folder,
+        dataset=open_dataset(resolved.recipe.data),
+        device=classifier.device,
+        listen=listen,
+        should_stop=should_stop,
+        decoders=available_cpus() if workers is None else workers,
+        started=time.monotonic() - read_result(source.result).seconds,
     )
     write_atomically(folder.splits, source.splits.read_text(encoding="utf-8"))
-    store = read_images(run, processors() if workers is None else workers)
+    images = read_images(resolved, context)
+    prepared = Prepared(images=images, splits=folder.read_splits(context.dataset), preprocess=classifier.card.preprocess)
     assert isinstance(classifier.model, NetworkModel)
-    fitted = _fitted(run, classifier.model, store)
-    run.recipe = with_overrides(recipe, {"model": classifier.card.model + FROZEN})
-    run.started -= read_result(source.result).seconds
-    return finish(run, fitted, classifier.card.preprocess, store, folder.read_splits(run.dataset), None)
+    return finish(resolved, context, prepared, _fitted(resolved, context, prepared, classifier.model))
 
 
-def _fitted(run: Run, network: NetworkModel, store: ImageStore) -> FitResult:
-    splits, started = run.folder.read_splits(run.dataset), time.monotonic()
-    run.listen(Message(f"The last hidden layer of {len(splits.train) + len(splits.validation):,} pictures ..."))
-    sets = [FeatureSet(_hidden(run, network, store, part), labels_of(store, part)) for part in (splits.train, splits.validation)]
+def _resolved(source: RunFolder, network: str) -> ResolvedRun:
+    """The network's own recipe, under the name of its frozen features."""
+    recipe = with_overrides(source.started() or from_toml(source.recipe), {"model": network + FROZEN})
+    return ResolvedRun(recipe=recipe, model_reason=f"its features are those of {source.path}")
+
+
+def _fitted(resolved: ResolvedRun, context: RunContext, prepared: Prepared, network: NetworkModel) -> FitResult:
+    splits, store, started = prepared.splits, prepared.images, time.monotonic()
+    context.listen(Message(f"The last hidden layer of {len(splits.train) + len(splits.validation):,} pictures ..."))
+    sets = [
+        FeatureSet(_hidden(resolved, context, network, store, part), store.labels_of(part)) for part in (splits.train, splits.validation)
+    ]
     rate = (len(splits.train) + len(splits.validation)) / (time.monotonic() - started)
     choice = choose(
         *sets,
-        classes=len(run.dataset.classes),
+        classes=len(context.dataset.classes),
         kernel="linear",
         config=SolverConfig(kernel="linear", refit=False),
-        seed=run.recipe.seed,
-        device=run.device,
-        should_stop=run.should_stop,
+        seed=resolved.recipe.seed,
+        device=context.device,
+        should_stop=context.should_stop,
     )
-    model = LinearProbe(network, choice.machine).to(run.device)
+    model = LinearProbe(network, choice.machine).to(context.device)
     layers = network.network.layers
     return FitResult(
         model=model,
@@ -101,12 +109,16 @@ def _fitted(run: Run, network: NetworkModel, store: ImageStore) -> FitResult:
     )
 
 
-def _hidden(run: Run, network: NetworkModel, store: ImageStore, indices: Sequence[int]) -> NDArray[np.float16]:
+def _hidden(
+    resolved: ResolvedRun, context: RunContext, network: NetworkModel, store: ImageStore, indices: Sequence[int]
+) -> NDArray[np.float16]:
+    """The last hidden layer (n, units), in the precision in which the classifier will compute it."""
     blocks = []
     parts = [indices[start : start + 64] for start in range(0, len(indices), 64)]
-    with torch.inference_mode():
+    precision = choose_precision(resolved.recipe.training.precision, context.device)
+    with torch.inference_mode(), autocast(precision, context.device):
         for images in store.stream(parts):
-            if run.should_stop():
+            if context.should_stop():
                 raise Interrupted("Stopped while features are extracted.")
-            blocks.append(network.hidden(centre_crop(images.to(run.device), network.image_size)).float().cpu().numpy())
+            blocks.append(network.hidden(centre_crop(images.to(context.device), network.image_size)).float().cpu().numpy())
     return np.concatenate(blocks).astype(np.float16)

@@ -1,21 +1,26 @@
-"""The first half of every run: images read, split, thinned to the share asked for, their mean and colours measured."""
+"""The second call of a training: images read, split, cut to the share asked for, their mean and colours measured."""
 
 import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from alexnet.data.curation.duplicates import groups
 from alexnet.data.curation.splits import Splits, make_splits, read_split_names, take_fraction
 from alexnet.data.dataset import Dataset
-from alexnet.data.pipeline.colour_statistics import ColourPCA, colour_pca
+from alexnet.data.pipeline.colour_statistics import ColourPCA, colour_pca, measured
 from alexnet.data.pipeline.image_store import ImageStore, check_readable, open_images
+from alexnet.data.preprocess import Preprocess, PreprocessConfig
 from alexnet.errors import BadDataset
-from alexnet.runs.folder import Run
+from alexnet.models.kinds import HANDCRAFTED, kind_of
+from alexnet.recipes.resolve import ResolvedRun
+from alexnet.runs.baseline import fit_baseline
+from alexnet.runs.context import RunContext
+from alexnet.runs.prepared import Prepared
+from alexnet.runs.workers import check_same_splits
 from alexnet.runtime.events import Listener, Message, Reading, silent
 from alexnet.storage.files import write_atomically
 
@@ -23,16 +28,36 @@ STATISTICS_IMAGES = 5_000  # enough for a mean and a 3x3 covariance
 SHARED_SIZE = 64  # px, where several runs share a split
 
 
-def read_images(run: Run, workers: int) -> ImageStore:
+def prepare(resolved: ResolvedRun, context: RunContext) -> Prepared:
+    """All that a fit learns from; raises BadDataset where too much cannot be read or nothing is left to choose the weights by."""
+    recipe = resolved.recipe
+    images = read_images(resolved, context)
+    splits = split_images(resolved, context, images)
+    if kind_of(recipe.model) is HANDCRAFTED:
+        return Prepared(images=images, splits=splits, preprocess=plain_preprocess(recipe.preprocess))
+    check_same_splits(splits, context.world)
+    beside = fit_baseline(resolved, context, images, splits) if context.with_baseline and context.world.size == 1 else None
+    colours = colour_statistics(images, splits, recipe.seed)
+    return Prepared(images=images, splits=splits, preprocess=measured(recipe.preprocess, colours), colours=colours, baseline=beside)
+
+
+def plain_preprocess(sizes: PreprocessConfig) -> Preprocess:
+    """Sizes alone: a hand-crafted system normalises inside."""
+    return Preprocess(image_size=sizes.image_size, stored_size=sizes.stored_size, fit=sizes.fit, mean=(0.0,) * 3, std=(1.0,) * 3)
+
+
+def read_images(resolved: ResolvedRun, context: RunContext) -> ImageStore:
     """All images at the recipe's size; what cannot be read is listed and told. Raises BadDataset if too much of a class is lost."""
-    sizes = run.recipe.preprocess
-    run.listen(Message(f"Reading {len(run.dataset.items):,} pictures of {len(run.dataset.classes)} classes ..."))
-    reading = partial(_tell_reading, run.listen)
-    store = open_images(run.dataset, sizes.stored_size, sizes.fit, workers=workers, check=False, on_progress=reading, world=run.world)
-    run.folder.write_skipped((skip.name, skip.class_name, skip.reason) for skip in store.skipped)
+    sizes = resolved.recipe.preprocess
+    context.listen(Message(f"Reading {len(context.dataset.items):,} pictures of {len(context.dataset.classes)} classes ..."))
+    reading = partial(_tell_reading, context.listen)
+    store = open_images(
+        context.dataset, sizes.stored_size, sizes.fit, workers=context.decoders, check=False, on_progress=reading, world=context.world
+    )
+    context.folder.write_skipped((skip.name, skip.class_name, skip.reason) for skip in store.skipped)
     if store.skipped:
-        run.listen(Message(f"{len(store.skipped):,} files cannot be read and are left out: see {run.folder.skipped}"))
-    check_readable(run.dataset, store.skipped)
+        context.listen(Message(f"{len(store.skipped):,} files cannot be read and are left out: see {context.folder.skipped}"))
+    check_readable(context.dataset, store.skipped)
     return store
 
 
@@ -40,27 +65,27 @@ def _tell_reading(listen: Listener, done: int, total: int) -> None:
     listen(Reading(done, total))
 
 
-def split_images(run: Run, store: ImageStore) -> Splits:
+def split_images(resolved: ResolvedRun, context: RunContext, store: ImageStore) -> Splits:
     """The run's split, made once and read again on resumption; raises BadDataset where nothing is left to choose the weights by."""
 
     def near_copies() -> list[int]:
         near: list[int] = groups(store.fingerprints).tolist()
         return near
 
-    if run.folder.splits.exists():
-        return run.folder.read_splits(run.dataset)
-    if run.splits is not None:
-        splits = Splits.from_json(run.dataset, read_split_names(run.splits))
+    if context.folder.splits.exists():
+        return context.folder.read_splits(context.dataset)
+    if context.splits is not None:
+        splits = Splits.from_json(context.dataset, read_split_names(context.splits))
     else:
-        splits = make_splits(run.dataset, store.readable, near_copies, seed=run.recipe.seed)
+        splits = make_splits(context.dataset, store.readable, near_copies, seed=resolved.recipe.seed)
     if not splits.validation:
         raise BadDataset(
-            f"{run.dataset.name} has too few pictures: none can be spared to choose the weights by. Two of a class are the least."
+            f"{context.dataset.name} has too few pictures: none can be spared to choose the weights by. Two of a class are the least."
         )
-    splits = take_fraction(run.dataset, splits, run.recipe.fraction, seed=run.recipe.seed)
-    run.folder.write(run.folder.splits, json.dumps(splits.to_json(run.dataset), ensure_ascii=False))
+    splits = take_fraction(context.dataset, splits, resolved.recipe.fraction, seed=resolved.recipe.seed)
+    context.folder.write(context.folder.splits, json.dumps(splits.to_json(context.dataset), ensure_ascii=False))
     sizes = f"{len(splits.train):,} training, {len(splits.validation):,} validation, {len(splits.test):,} test"
-    run.listen(Message(f"Pictures: {sizes}."))
+    context.listen(Message(f"Pictures: {sizes}."))
     return splits
 
 
@@ -88,8 +113,3 @@ def colour_statistics(store: ImageStore, splits: Splits, seed: int) -> ColourPCA
     sample = [splits.train[i] for i in sorted(order.tolist())]
     parts = [sample[start : start + 256] for start in range(0, len(sample), 256)]
     return colour_pca(store.stream(parts))
-
-
-def labels_of(store: ImageStore, indices: tuple[int, ...]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """int64 (n,), the class numbers of images."""
-    return np.asarray(store.labels[torch.tensor(indices, dtype=torch.int64)].numpy(), dtype=np.int64)

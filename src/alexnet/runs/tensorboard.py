@@ -1,13 +1,19 @@
 """TensorBoard files of a run, for those who have it."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from alexnet.errors import AlexNetError
 from alexnet.runtime.events import EpochDone, Event, Listener
 
 
-def tensorboard_listener(run: str | Path | None) -> Listener:
-    """A listener that writes every epoch's numbers to RUN/tensorboard; raises AlexNetError when the package is missing."""
+@contextmanager
+def tensorboard_listener(run: str | Path | None) -> Iterator[Listener]:
+    """A listener that writes every epoch's numbers to RUN/tensorboard, closed when the block ends, however it ends.
+
+    The files are opened at the first epoch. Raises AlexNetError without a run folder, and when the package is missing.
+    """
     if run is None:
         raise AlexNetError("--tensorboard writes into the run folder: name it with --out.")
     try:
@@ -16,14 +22,16 @@ def tensorboard_listener(run: str | Path | None) -> Listener:
         raise AlexNetError("--tensorboard needs the package tensorboard: pip install 'alexnet[tensorboard]'.") from None
     folder = Path(run) / "tensorboard"
     writers: list[SummaryWriter] = []
+    with ExitStack() as open_files:
 
-    def write(event: Event) -> None:
-        if not isinstance(event, EpochDone):
-            return
-        if not writers:
-            writers.append(SummaryWriter(folder))
-        for name, value in event.row.items():
-            writers[0].add_scalar(name, value, int(event.row["step"]))
-        writers[0].flush()
+        def write(event: Event) -> None:
+            if not isinstance(event, EpochDone):
+                return
+            if not writers:
+                writers.append(SummaryWriter(folder))
+                open_files.callback(writers[0].close)
+            for name, value in event.row.items():
+                writers[0].add_scalar(name, value, int(event.row["step"]))
+            writers[0].flush()
 
-    return write
+        yield write

@@ -3,29 +3,21 @@
 import os
 import time
 import zlib
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from alexnet.data.curation.splits import Splits
-from alexnet.data.dataset import Dataset
 from alexnet.errors import AlexNetError, BadRun
-from alexnet.models.handcrafted.systems import SYSTEMS
-from alexnet.recipes.overrides import with_overrides
-from alexnet.recipes.recipe import Recipe
-from alexnet.recipes.resolve import shapes_only
+from alexnet.recipes.resolve import ResolvedRun
 from alexnet.recipes.toml import to_toml
-from alexnet.runs.folder import RunFolder
+from alexnet.runs.context import RunContext
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.distributed import Workers, is_launched
-from alexnet.runtime.machine import processors
-from alexnet.training.parallel.registry import check_layout
+from alexnet.runtime.machine import available_cpus
 
-PUBLISHED_BATCH = 128  # images a worker, in One weird trick
 SIGHT_SECONDS = 30.0  # for a file of the first worker's to be seen over a network's file system
 
 
@@ -38,30 +30,18 @@ def device_of(name: str, world: Workers) -> torch.device:
         device = choose_device(f"cuda:{world.local_rank}")
         torch.cuda.set_device(device)
     if device.type == "cpu":
-        torch.set_num_threads(max(1, processors() // world.local_size))  # torchrun says 1, whatever there is
+        torch.set_num_threads(max(1, available_cpus() // world.local_size))  # torchrun says 1, whatever there is
     return device
 
 
 def own_processors(world: Workers) -> int:
     """Threads and processes that decode for this worker."""
-    return max(1, processors() // world.local_size)
+    return max(1, available_cpus() // world.local_size)
 
 
-def adapt_to_workers(recipe: Recipe, layout: str, classes: int, world: Workers, asked: Mapping[str, Any]) -> Recipe:
-    """The recipe for this layout, with One weird trick's rates in the hybrid; raises AlexNetError where it cannot be spread so."""
-    if world.size == 1:
-        return recipe
-    if recipe.model in SYSTEMS:
-        raise AlexNetError(f"{recipe.model} is fitted by one process: start it without torchrun. Networks are trained by several.")
-    check_layout(layout, shapes_only(recipe, classes).network, world, recipe.training)
-    said = any(name.replace("-", "_") == "training.conv_learning_rate" for name in asked)
-    if layout != "hybrid" or said or recipe.training.batch_size <= PUBLISHED_BATCH:
-        return recipe
-    return with_overrides(recipe, {"training.conv_learning_rate": recipe.training.batch_size / PUBLISHED_BATCH})
-
-
-def start_together(folder: RunFolder, recipe: Recipe, dataset: Dataset, world: Workers, *, resume: bool) -> None:
+def start_together(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> None:
     """Make the run folder, or find it again, on all workers, which must be doing the same; raises AlexNetError with the difference."""
+    recipe, folder, dataset, world = resolved.recipe, context.folder, context.dataset, context.world
     try:
         folder.start(recipe, resume=resume)
         refusal = ""

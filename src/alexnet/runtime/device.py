@@ -1,5 +1,6 @@
-"""Where and how exactly we compute: device, precision, seed, memory. Knows nothing of models or data."""
+"""Where and how exactly we compute: device, its memory, precision, threads. Independent of models and data."""
 
+import reprlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
@@ -11,8 +12,10 @@ from alexnet.errors import AlexNetError
 Precision = Literal["auto", "bf16", "fp32", "fp64"]
 
 
-def choose_device(name: str = "auto") -> torch.device:
-    """`auto` is CUDA where there is one, else the processor; raises AlexNetError for a device that is not there."""
+def choose_device(name: str | torch.device = "auto") -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU; raises AlexNetError for a device that is not there."""
+    if not isinstance(name, (str, torch.device)):
+        raise AlexNetError(f"The device is {reprlib.repr(name)}; use auto, cpu, cuda or cuda:0.")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -20,9 +23,9 @@ def choose_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         raise AlexNetError(f"No device is called '{name}'; use auto, cpu, cuda or cuda:0.") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise AlexNetError(f"Device '{name}' was asked for, but PyTorch sees no CUDA card; use --device cpu.")
+        raise AlexNetError(f"Device '{name}' was asked for, but PyTorch sees no CUDA GPU; use --device cpu.")
     try:
-        torch.zeros(1, device=device).item()  # cuda:7 of two cards, mps where there is none, meta
+        torch.zeros(1, device=device).item()  # cuda:7 of two GPUs, mps where there is none, meta
     except (RuntimeError, AssertionError, NotImplementedError):
         raise AlexNetError(f"Device '{name}' cannot be used here; use auto, cpu, cuda or cuda:0.") from None
     return device
@@ -43,6 +46,28 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     if precision != "bf16":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until a GPU has done its work; on a CPU it is done already."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def free_device_memory(device: torch.device) -> int | None:
+    """Bytes of a GPU's memory that no program holds now; None for other devices."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
+
+
+def peak_device_memory(device: torch.device) -> int | None:
+    """The most bytes of a GPU's memory that tensors of this process took at once since the last reset; None for other devices."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def reset_peak_device_memory(device: torch.device) -> None:
+    """Let `peak_device_memory` start from the memory in use now."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 @contextmanager

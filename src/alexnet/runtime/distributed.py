@@ -120,22 +120,23 @@ ALONE = Workers()
 
 def is_launched(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether a launcher has started this process as one worker of several."""
-    return all(name in environment for name in LAUNCHED) and _number("WORLD_SIZE", 1, environment) > 1
+    return all(name in environment for name in LAUNCHED) and launcher_number("WORLD_SIZE", 1, environment) > 1
 
 
 @contextmanager
-def join_workers(device: str = "auto") -> Iterator[Workers]:
+def join_workers(device: str = "auto", versions: Mapping[str, str] | None = None) -> Iterator[Workers]:
     """The world of this process, with its connections, until the end of the block.
 
-    Raises AlexNetError where the workers cannot meet or run different versions, and WorkerLost, naming who, when the connection to another
-    worker breaks inside the block, or one is waited for longer than STALL_SECONDS.
+    versions: must be the same for all workers; those of this program and of what it runs on if none are given. Raises AlexNetError where
+    the workers cannot meet or run different versions, and WorkerLost, naming who, when the connection to another worker breaks inside the
+    block, or one is waited for longer than STALL_SECONDS.
     """
     if not is_launched():
-        yield Workers(restarts=_number("TORCHELASTIC_RESTART_COUNT", 0))
+        yield Workers(restarts=launcher_number("TORCHELASTIC_RESTART_COUNT", 0))
         return
     world = _join(device)
     try:
-        world.check_same("versions", json.dumps(_versions()))
+        world.check_same("versions", json.dumps(own_versions() if versions is None else versions))
         yield world
     except AlexNetError as mistake:
         if world.first:
@@ -156,7 +157,7 @@ def _join(device: str) -> Workers:
     try:
         store, rank, size = next(rendezvous("env://", timeout=patience))
         store.set_timeout(patience)
-        store = PrefixStore(f"attempt-{_number('TORCHELASTIC_RESTART_COUNT', 0)}", store)  # what the lost workers said counts no more
+        store = PrefixStore(f"attempt-{launcher_number('TORCHELASTIC_RESTART_COUNT', 0)}", store)  # what the lost said counts no more
         backend = "gloo" if device.startswith("cpu") or not torch.cuda.is_available() else "cpu:gloo,cuda:nccl"
         dist.init_process_group(backend, store=PrefixStore("group", store), rank=rank, world_size=size, timeout=patience)
     except (RuntimeError, ValueError, OSError) as problem:  # DistError, and gloo's without a name
@@ -165,14 +166,15 @@ def _join(device: str) -> Workers:
     return Workers(
         rank=rank,
         size=size,
-        local_rank=_number("LOCAL_RANK", 0),  # a launcher that does not say may have started the others elsewhere
-        local_size=_number("LOCAL_WORLD_SIZE", 1),
-        restarts=_number("TORCHELASTIC_RESTART_COUNT", 0),
+        local_rank=launcher_number("LOCAL_RANK", 0),  # a launcher that does not say may have started the others elsewhere
+        local_size=launcher_number("LOCAL_WORLD_SIZE", 1),
+        restarts=launcher_number("TORCHELASTIC_RESTART_COUNT", 0),
         store=store,
     )
 
 
-def _number(name: str, otherwise: int, environment: Mapping[str, str] = os.environ) -> int:
+def launcher_number(name: str, otherwise: int, environment: Mapping[str, str] = os.environ) -> int:
+    """A whole number that the launcher has set, or `otherwise`; raises AlexNetError for any other word."""
     word = environment.get(name) or str(otherwise)
     if not word.isdigit():
         raise AlexNetError(f"{name} is '{word}' in the environment; launchers set it to a whole number. Start the workers with torchrun.")
@@ -198,7 +200,8 @@ def _no_meeting(at: str, problem: str) -> str:
     return f"The workers cannot meet at {at} ({reason}). Start all of them, and let MASTER_ADDR name the first one's machine."
 
 
-def _versions() -> dict[str, str]:
+def own_versions() -> dict[str, str]:
+    """Of this program and what it runs on."""
     return {"alexnet": __version__, "torch": torch.__version__, "python": platform.python_version()}
 
 

@@ -1,5 +1,6 @@
 """What a training tells whoever listens: the screen, a log, a test. The loop knows none of them."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -69,6 +70,15 @@ class RunsDone:
 Event = StepDone | EpochDone | Planned | Message | Reading | Extracting | RunsDone
 Listener = Callable[[Event], None]
 
+LOG = logging.getLogger("alexnet")  # the library's one logger; the program that uses the library says where its lines go
+LOG.addHandler(logging.NullHandler())
+
 
 def silent(event: Event) -> None:
     """The listener that ignores everything."""
+
+
+def log_messages(event: Event) -> None:
+    """The listener where the caller names none: messages go to the logger "alexnet", as INFO."""
+    if isinstance(event, Message):
+        LOG.info(event.text)

@@ -1,4 +1,4 @@
-"""The machine: processors, memory, and malloc's habits."""
+"""The machine: CPUs, memory, and malloc's habits."""
 
 import ctypes
 import os
@@ -8,21 +8,27 @@ from pathlib import Path
 
 import torch
 
+from alexnet.runtime import control_groups
 
-def available_bytes() -> int:
-    """Memory that can be used now: what the system calls available, or what the container's limit leaves, if that is less."""
+
+def available_cpus(groups: Path = control_groups.ROOT, membership: Path = control_groups.MEMBERSHIP) -> int:
+    """CPUs that this process can keep busy: those it may run on, or the whole ones in its control groups' quota, if fewer; 1 at least.
+
+    groups: where the control groups are mounted; membership: the file that names this process's own.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(allowed, control_groups.cpu_limit(groups, membership))))
+
+
+def available_bytes(groups: Path = control_groups.ROOT, membership: Path = control_groups.MEMBERSHIP) -> int:
+    """Memory that can be used now: what the system calls available, or what its control groups' limits leave, if that is less."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 8 << 30
         free = pages // 2
-    try:
-        group = Path("/sys/fs/cgroup")
-        left = int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
-    except (OSError, ValueError):  # no limit, or not such a system
-        left = free
-    return max(0, min(free, left))
+    return max(0, int(min(free, control_groups.memory_left(groups, membership))))
 
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
@@ -57,10 +63,10 @@ def peak_memory() -> int | None:
     return None
 
 
-def processor_name() -> str:
-    """The card or processor that the figures of a report were measured on."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+def device_name(device: torch.device) -> str:
+    """The GPU or CPU that figures were measured on."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     return f"{_cpu_model()}, {torch.get_num_threads()} threads"
 
 
@@ -70,8 +76,3 @@ def _cpu_model() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,9 +1,12 @@
 """Text and JSON files that are whole or not there, and folders that are free."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+
+from filelock import FileLock
 
 from alexnet.errors import BadRun
 from alexnet.storage.records import convert, read_json
@@ -37,6 +40,17 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False) as file:
         file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
     Path(file.name).replace(path)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, made if it is missing, until the end of the block; other threads and processes wait for it here.
+
+    The lock is the system's, on FOLDER/.lock: it ends with the process that holds it, however that ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        yield
 
 
 def free_folder(parent: Path, stem: str) -> Path:

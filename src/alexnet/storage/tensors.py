@@ -27,4 +27,4 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
-        raise BadRun(f"{path} cannot be read ({error}). Delete it to go on without it, or copy the run again.") from None
+        raise BadRun(f"{path} cannot be read ({error}). Delete it to continue without it, or copy the run again.") from None

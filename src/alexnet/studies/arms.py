@@ -6,16 +6,17 @@ from typing import Any
 
 from alexnet.data.dataset import Dataset
 from alexnet.errors import AlexNetError, BadDataset, BadRecipe
-from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.kinds import HANDCRAFTED, NETWORK, kind_of
 from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.recipes.networks import layers_of
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
-from alexnet.recipes.resolve import layers_of, plan
+from alexnet.recipes.resolve import TrainingRequest, recipe_of, value_of
 from alexnet.studies.claim import Arm, Changes, Study
 from alexnet.studies.outcome import Outcome
 from alexnet.studies.trial import digest
 
-NETWORK = "alexnet"
+COMMON_NETWORK = "alexnet"
 SMALL = 64  # px: smaller images are seen at their own size, through 5x5 windows instead of 11x11 ones with stride 4
 BATCH = 32  # images a step: in few epochs on few images it is steps that move the weights
 SMALLEST = 15  # px: 15, 7, 3 and 1 after three poolings
@@ -73,8 +74,8 @@ def common_recipe(data: str, dataset: Dataset, scale: Scale, overrides: Mapping[
         "training.epochs": scale.epochs,
     }
     own = {name: value for name, value in overrides.items() if name not in SETS_THE_SCALE or (side < SMALL and name.startswith("pre"))}
-    chosen = plan(data, dataset, model=NETWORK, recipe="quick", weights=None, seed=None, image_size=None, overrides=changes | own)
-    return replace(chosen.recipe, name="study")
+    chosen, _ = recipe_of(TrainingRequest(data=data, model=COMMON_NETWORK, overrides=changes | own), dataset)
+    return replace(chosen, name="study")
 
 
 def _small_sizes(side: int) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def arm_recipe(study: Study, arm: Arm, common: Recipe, dataset: Dataset, *, seed
     start = _of_another_model(arm.model, shared, dataset) if arm.model else shared
     recipe = _matched(start, shared, dict(arm.changes) | (dict(arm.small) if small else {}), len(dataset.classes))
     _check_flips(recipe, dataset)
-    if recipe.model not in SYSTEMS:
+    if kind_of(recipe.model) is NETWORK:
         layers_of(recipe, len(dataset.classes))
     return replace(recipe, seed=seed)
 
@@ -108,18 +109,10 @@ def plain_changes(arm: Arm, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     return {name: value_of(recipe, name) for name in names}
 
 
-def value_of(recipe: Recipe, dotted: str) -> Any:
-    """A field by its dotted name."""
-    value: Any = recipe
-    for part in dotted.split("."):
-        value = getattr(value, part)
-    return value
-
-
 def _of_another_model(model: str, shared: Recipe, dataset: Dataset) -> Recipe:
     """A system has a recipe of its own; another network trains as the common one does."""
-    if model in SYSTEMS:
-        own = plan(shared.data, dataset, model=model, recipe="quick", weights=None, seed=None, image_size=None, overrides={}).recipe
+    if kind_of(model) is HANDCRAFTED:
+        own, _ = recipe_of(TrainingRequest(data=shared.data, model=model), dataset)
         return replace(own, name="study", fraction=shared.fraction)
     choices = NetworkChoices(initialisation=shared.network.initialisation)
     return replace(shared, model=model, network=choices)
@@ -161,7 +154,7 @@ def _matching(recipe: Recipe, field: str, what: str, wanted: int, classes: int) 
 
 
 def _check_flips(recipe: Recipe, dataset: Dataset) -> None:
-    if recipe.augment.flip and not dataset.traits.flip and recipe.model not in SYSTEMS:
+    if recipe.augment.flip and not dataset.traits.flip and kind_of(recipe.model) is NETWORK:
         raise BadRecipe(f"Mirrored pictures change their class in {dataset.name}, so this arm means nothing here.")
 
 
@@ -208,5 +201,5 @@ def _resolved(study: Study, name: str, common: Recipe, dataset: Dataset, seeds: 
     try:
         recipes = [arm_recipe(study, arm, common, dataset, seed=seed) for seed in range(seeds)]
     except AlexNetError as error:
-        return ResolvedArm(name=name, model=arm.model or NETWORK, changes={}, failure=str(error))
+        return ResolvedArm(name=name, model=arm.model or COMMON_NETWORK, changes={}, failure=str(error))
     return ResolvedArm(name=name, model=recipes[0].model, changes=plain_changes(arm, recipes[0], dataset), recipes=recipes)

@@ -1,19 +1,18 @@
 """What passes through a network before it is trained: the activations forward, the gradients back. One batch, single precision."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.hooks import RemovableHandle
 
 from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.models.networks.model import NetworkModel
-from alexnet.runs.folder import Run
 
 IMAGES = 128  # one batch of the paper's size
 
@@ -27,18 +26,20 @@ class Signals:
     seconds: float = 0.0
 
 
-def signals_of(model: NetworkModel, run: Run, store: ImageStore, splits: Splits) -> Signals:
-    """Of some training images, spread evenly. What a layer gives is taken behind its nonlinearity, normalisation and pooling."""
+def signals_of(model: NetworkModel, device: torch.device, store: ImageStore, splits: Splits) -> Signals:
+    """Of some training images, spread evenly."""
     indices = splits.train[:: -(-len(splits.train) // IMAGES)]
-    images = centre_crop(next(store.stream([indices])), model.image_size).to(run.device)
-    given, hooks = _watched(model.network)
+    images = centre_crop(next(store.stream([indices])), model.image_size).to(device)
+    return signals_on(model, images, store.labels[torch.tensor(indices)].to(device))
+
+
+def signals_on(model: NetworkModel, images: Tensor, labels: Tensor) -> Signals:
+    """Of a batch as the model takes it, with its class numbers. Outputs are taken behind nonlinearity, normalisation and pooling."""
     model.eval()  # dropout would make another network of it
-    loss = functional.cross_entropy(model(images), store.labels[torch.tensor(indices)].to(run.device))
-    loss.backward()
-    for hook in hooks:
-        hook.remove()
+    with _watched(model.network) as outputs:
+        functional.cross_entropy(model(images), labels).backward()
     gradients = {_layer(name): float(weight.grad.double().norm()) for name, weight in _weights(model.network) if weight.grad is not None}
-    return Signals(gradients=gradients, outputs=given)
+    return Signals(gradients=gradients, outputs=outputs)
 
 
 def _weights(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
@@ -51,18 +52,23 @@ def _layer(name: str) -> str:
     return name.split(".")[-2]
 
 
-def _watched(network: nn.Module) -> tuple[dict[str, float], list[RemovableHandle]]:
-    """A dict that a forward pass fills, under each layer's name, with what the next layer with weights sees; and the hooks to remove."""
-    given: dict[str, float] = {}
+@contextmanager
+def _watched(network: nn.Module) -> Iterator[dict[str, float]]:
+    """A dict that a forward pass fills, under each layer's name, with what the next layer with weights sees."""
+    outputs: dict[str, float] = {}
     names, modules = [name for name, _ in _weights(network)], dict(network.named_modules())
     hooks = [
-        modules[after.rpartition(".")[0]].register_forward_pre_hook(_noting(given, _layer(before))) for before, after in pairwise(names)
+        modules[after.rpartition(".")[0]].register_forward_pre_hook(_noting(outputs, _layer(before))) for before, after in pairwise(names)
     ]
-    return given, hooks
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
-def _noting(given: dict[str, float], name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+def _noting(outputs: dict[str, float], name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
     def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        given[name] = float(inputs[0].detach().abs().mean())
+        outputs[name] = float(inputs[0].detach().abs().mean())
 
     return note

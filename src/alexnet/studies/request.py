@@ -12,7 +12,7 @@ from alexnet.i18n.units import seconds_of
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import MOST_SEEDS, Recipe
 from alexnet.storage.files import read_record, write_atomically
-from alexnet.studies.arms import NETWORK, Scale
+from alexnet.studies.arms import COMMON_NETWORK, Scale
 from alexnet.studies.registry import find_studies
 
 Where = Literal["local", "ray"]
@@ -63,7 +63,7 @@ def study_request(
         if NOT_OF_A_STUDY.fullmatch(name):
             raise BadRecipe(f"{name} cannot be set in a study: it has --seeds and --budget for all its runs together.")
     seconds_of(asked.budget)
-    with_overrides(Recipe(name="study", data=data, model=NETWORK), asked.overrides)  # names and values, before anything runs
+    with_overrides(Recipe(name="study", data=data, model=COMMON_NETWORK), asked.overrides)  # names and values, before anything runs
     return asked
 
 

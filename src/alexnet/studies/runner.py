@@ -10,7 +10,7 @@ from alexnet.i18n.units import duration
 from alexnet.recipes.recipe import Recipe
 from alexnet.runs.prepare import share_splits
 from alexnet.runtime.events import Listener, Message, RunsDone
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.process_pool import in_pool
 from alexnet.runtime.ray_pool import on_ray
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, Scale, common_recipe, resolve
@@ -41,7 +41,7 @@ def make_splits_of_seeds(course: StudyState) -> None:
     missing = {seed: path for seed in range(course.request.seeds) if not (path := course.folder.splits_of(seed)).exists()}
     if missing:
         course.listen(Message(f"Reading {len(course.dataset.items):,} pictures of {len(course.dataset.classes)} classes ..."))
-        share_splits(course.dataset, missing, workers=processors(), listen=course.listen)
+        share_splits(course.dataset, missing, workers=available_cpus(), listen=course.listen)
 
 
 def planned(course: StudyState) -> StudyRequest:

@@ -15,14 +15,14 @@ from alexnet.data.preprocess import Preprocess
 from alexnet.errors import BudgetTooSmall
 from alexnet.i18n.units import duration
 from alexnet.inference.build import build_model
-from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.kinds import HANDCRAFTED, kind_of
+from alexnet.recipes.networks import macs_of
 from alexnet.recipes.recipe import Recipe
-from alexnet.recipes.resolve import layers_of
 from alexnet.runtime.device import choose_device, choose_precision
 from alexnet.runtime.machine import keep_freed_memory
 from alexnet.studies.arms import SMALL, Scale
-from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
+from alexnet.training.step import training_step
 
 WIDE = ((224, 1.0), (160, 1.0), (128, 0.5), (96, 0.5), (64, 0.5), (64, 0.25))  # px and width, for photos; the last is the least
 NARROW = (1.0, 0.5, 0.25, 0.125)  # widths for images that are seen at their own size
@@ -59,10 +59,10 @@ def probe(task: tuple[Recipe, str], should_stop: Callable[[], bool]) -> float:
     images = torch.randint(0, 256, (recipe.training.batch_size, 3, sizes.image_size, sizes.image_size), dtype=torch.uint8, device=device)
     labels = torch.randint(0, 10, (len(images),), device=device)
     optimizer.set_learning_rate(1e-6)
-    training_step(model, optimizer, images, labels, 0.0, precision)
+    training_step(model, optimizer, images, labels, 0.0, precision)[0].item()
     started, steps = time.perf_counter(), 0
     while time.perf_counter() - started < PROBE_SECONDS and not should_stop():
-        training_step(model, optimizer, images, labels, 0.0, precision)
+        training_step(model, optimizer, images, labels, 0.0, precision)[0].item()  # read, so that a GPU is waited for
         steps += 1
     return (time.perf_counter() - started) / max(1, steps) / len(images)
 
@@ -87,7 +87,7 @@ def seconds_for(work: Workload, seconds_per_image: float, epochs: float) -> floa
 
 def _run_seconds(work: Workload, recipe: Recipe, seconds_per_image: float, factor: float) -> float:
     train = recipe.fraction * work.train
-    if recipe.model in SYSTEMS:
+    if kind_of(recipe.model) is HANDCRAFTED:
         return SYSTEM_SECONDS * recipe.preprocess.image_size**2 * (2 * train + work.validation + work.judged)
     epochs = recipe.training.epochs * factor
     looks = (math.ceil(epochs) * work.validation + work.judged) * FORWARD
@@ -96,13 +96,9 @@ def _run_seconds(work: Workload, recipe: Recipe, seconds_per_image: float, facto
 
 def _speed(base: Recipe, recipe: Recipe, classes: int) -> float:
     """How many times as long an image takes as in the common recipe's network."""
-    if recipe.model in SYSTEMS:
+    if kind_of(recipe.model) is HANDCRAFTED:
         return 1.0
-    return 1 - LIKE_MACS + LIKE_MACS * _macs(recipe, classes) / _macs(base, classes)
-
-
-def _macs(recipe: Recipe, classes: int) -> int:
-    return sum(layer.macs for layer in layers_of(recipe, classes))
+    return 1 - LIKE_MACS + LIKE_MACS * macs_of(recipe, classes) / macs_of(base, classes)
 
 
 def epochs_for(work: Workload, seconds_per_image: float, process_seconds: float) -> float:

@@ -16,7 +16,7 @@ from alexnet.runs.environment import environment
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, silent
-from alexnet.runtime.machine import processors
+from alexnet.runtime.machine import available_cpus
 from alexnet.storage.files import free_folder, write_atomically
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, common_recipe, resolve
 from alexnet.studies.findings import Finding, StudyReport
@@ -62,7 +62,7 @@ def study(
         request=_start(folder, asked, {"claims": claims, "seeds": seeds, "budget": budget, "overrides": overrides}),
         dataset=dataset,
         device=str(chosen),
-        processes=processes or (1 if chosen.type == "cuda" else processors()),
+        processes=processes or (1 if chosen.type == "cuda" else available_cpus()),
         on_ray=on == "ray",
         listen=listen,
         should_stop=should_stop,
@@ -78,7 +78,7 @@ def _studied(course: StudyState, lang: Lang) -> StudyReport:
         arms = _arms(course)
         return _conclude(course, arms, run_all(course, arms), lang)
     except (KeyboardInterrupt, Interrupted) as stop:
-        stop.add_note(f"Go on with: {shlex.join(['alexnet', 'study', course.request.data, '--out', str(course.folder.path)])}")
+        stop.add_note(f"Resume with: {shlex.join(['alexnet', 'study', course.request.data, '--out', str(course.folder.path)])}")
         raise
 
 
@@ -109,7 +109,7 @@ def _conclude(course: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[st
     request, folder = course.request, course.folder
     assert request.scale is not None
     common = common_recipe(request.data, course.dataset, request.scale, request.overrides)
-    same = _judging(folder, 0) == _judging(folder, 1)
+    same = judging_images(folder, 0) == judging_images(folder, 1)
     report = StudyReport(
         data=request.data,
         dataset=course.dataset.name,
@@ -126,14 +126,14 @@ def _conclude(course: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[st
         n_train=max((one.n_train for one in outcomes.values()), default=0),
         n_judged=max((len(one.wrong) for one in outcomes.values()), default=0),
         recipe=fields_of(common),
-        environment=environment(choose_device(course.device)),
+        environment=environment(choose_device(course.device), common.training.precision),
     )
     write_study(report, folder.report, lang)
     write_atomically(folder.result, json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
     return report
 
 
-def _judging(folder: StudyFolder, seed: int) -> list[str]:
+def judging_images(folder: StudyFolder, seed: int) -> list[str]:
     """The names of the images that judge the runs of a seed."""
     splits = read_split_names(folder.splits_of(seed))
     return list(splits["test"] or splits["validation"])

@@ -17,20 +17,23 @@ from alexnet.data.dataset import Dataset
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, measured
 from alexnet.data.pipeline.image_store import ImageStore, open_images
-from alexnet.data.preprocess import Fit, Preprocess
+from alexnet.data.preprocess import Fit
 from alexnet.errors import AlexNetError, Interrupted
 from alexnet.evaluation.evaluate import Evaluation, evaluate
-from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.kinds import HANDCRAFTED, kind_of
 from alexnet.recipes.recipe import Recipe, views_of
+from alexnet.recipes.resolve import ResolvedRun
 from alexnet.recipes.toml import to_toml
-from alexnet.runs.fit_handcrafted import fit_handcrafted
-from alexnet.runs.fit_network import fit_network, new_model
-from alexnet.runs.folder import Run, RunFolder
-from alexnet.runs.prepare import colour_statistics, some_images
+from alexnet.runs.context import RunContext
+from alexnet.runs.environment import memory_used, start_measuring_memory
+from alexnet.runs.fit import fit
+from alexnet.runs.fit_network import new_model
+from alexnet.runs.folder import RunFolder
+from alexnet.runs.prepare import colour_statistics, plain_preprocess, some_images
+from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runtime.device import autocast, choose_device, choose_precision
-from alexnet.runtime.events import silent
-from alexnet.runtime.machine import available_bytes, forget_peak_memory, peak_memory, processors
+from alexnet.runtime.machine import available_bytes, available_cpus
 from alexnet.studies.layer_signals import Signals, signals_of
 from alexnet.studies.outcome import Outcome, read_outcome, write_outcome
 
@@ -67,7 +70,7 @@ def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
     if trial.outcome.exists():
         return read_outcome(trial.outcome)
     key, started = digest(trial.recipe), time.monotonic()
-    forget_peak_memory()
+    start_measuring_memory(choose_device(trial.device))
     try:
         outcome = _made(trial, key, started, should_stop)
     except Interrupted:
@@ -81,15 +84,16 @@ def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
 
 
 def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool]) -> Outcome:
-    run, images, splits = _prepared(trial, started, should_stop)
-    measures = _measures(run, splits)
-    signals = _signals(run, measures, images, splits)
+    resolved = ResolvedRun(recipe=trial.recipe, model_reason="a study asks for it")
+    context, prepared = _prepared(resolved, trial, started, should_stop)
+    splits, images = prepared.splits, prepared.images
+    signals = _signals(resolved, context, prepared)
     prepared_at = time.monotonic()
-    fitted = fit_network(run, images, splits, *measures) if measures else fit_handcrafted(run, images, splits)
+    fitted = fit(resolved, context, prepared)
     fitted_at = time.monotonic()
     judged, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
-    evaluation = _evaluated(run, fitted, images, indices)
-    sample = _evaluated(run, fitted, images, splits.train[:: -(-len(splits.train) // TRAINING_SAMPLE)])
+    evaluation = _evaluated(resolved, context, fitted, images, indices)
+    sample = _evaluated(resolved, context, fitted, images, splits.train[:: -(-len(splits.train) // TRAINING_SAMPLE)])
     return Outcome(
         key=key,
         seed=trial.recipe.seed,
@@ -98,7 +102,7 @@ def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool
         evaluation_seconds=time.monotonic() - fitted_at + signals.seconds,
         overhead_seconds=prepared_at - started - signals.seconds,
         n_train=len(splits.train),
-        memory_bytes=peak_memory(),
+        memory_bytes=memory_used(context.device),
         gradients=signals.gradients,
         outputs=signals.outputs,
         **_of_the_fit(fitted),
@@ -106,13 +110,26 @@ def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool
     )
 
 
-def _prepared(trial: Trial, started: float, should_stop: Callable[[], bool]) -> tuple[Run, ImageStore, Splits]:
-    recipe, folder = trial.recipe, RunFolder(trial.folder)
+def _prepared(resolved: ResolvedRun, trial: Trial, started: float, should_stop: Callable[[], bool]) -> tuple[RunContext, Prepared]:
+    """What `runs.prepare` makes of a single run, here from images, splits and colours that many runs share."""
+    recipe, folder = resolved.recipe, RunFolder(trial.folder)
     folder.start(recipe, resume=True)
-    dataset = _dataset(recipe.data)
-    run = Run(folder, recipe, "a study asks for it", dataset, choose_device(trial.device), silent, should_stop, trial.splits, started)
+    dataset, sizes = _dataset(recipe.data), recipe.preprocess
     splits = take_fraction(dataset, _splits(recipe.data, trial.splits), recipe.fraction, seed=recipe.seed)
-    return run, _images(recipe.data, recipe.preprocess.stored_size, recipe.preprocess.fit), splits
+    images = _images(recipe.data, sizes.stored_size, sizes.fit)
+    context = RunContext(
+        folder=folder,
+        dataset=dataset,
+        device=choose_device(trial.device),
+        should_stop=should_stop,
+        splits=trial.splits,
+        decoders=1,
+        started=started,
+    )
+    if kind_of(recipe.model) is HANDCRAFTED:
+        return context, Prepared(images=images, splits=splits, preprocess=plain_preprocess(sizes))
+    colours = _colours(recipe.data, sizes.stored_size, sizes.fit, splits.train, recipe.seed)
+    return context, Prepared(images=images, splits=splits, preprocess=measured(sizes, colours), colours=colours)
 
 
 def _of_the_fit(fitted: FitResult) -> dict[str, Any]:
@@ -134,28 +151,21 @@ def _of_the_answers(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _measures(run: Run, splits: Splits) -> tuple[ColourPCA, Preprocess] | None:
-    """The colours of a network's training images and its preprocessing; a hand-crafted system measures for itself."""
-    recipe = run.recipe
-    if recipe.model in SYSTEMS:
-        return None
-    pca = _colours(recipe.data, recipe.preprocess.stored_size, recipe.preprocess.fit, splits.train, recipe.seed)
-    return pca, measured(recipe.preprocess, pca)
-
-
-def _signals(run: Run, measures: tuple[ColourPCA, Preprocess] | None, store: ImageStore, splits: Splits) -> Signals:
+def _signals(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> Signals:
     """Of a network, before it is trained."""
-    if measures is None:
+    if kind_of(resolved.recipe.model) is HANDCRAFTED:
         return Signals()
     started = time.monotonic()
-    signals = signals_of(new_model(run, measures[1], some_images(store, splits)), run, store, splits)
+    sample = some_images(prepared.images, prepared.splits)
+    model = new_model(resolved, context, prepared.preprocess, sample)
+    signals = signals_of(model, context.device, prepared.images, prepared.splits)
     return replace(signals, seconds=time.monotonic() - started)
 
 
-def _evaluated(run: Run, fitted: FitResult, store: ImageStore, indices: tuple[int, ...]) -> Evaluation:
-    view = views_of(run.recipe.views)[0]
-    with autocast(choose_precision(run.recipe.training.precision, run.device), run.device):
-        return evaluate(fitted.model, run.dataset, store, indices, run.dataset.classes, view=view, flip=run.dataset.traits.flip)
+def _evaluated(resolved: ResolvedRun, context: RunContext, fitted: FitResult, store: ImageStore, indices: tuple[int, ...]) -> Evaluation:
+    view = views_of(resolved.recipe.views)[0]
+    with autocast(choose_precision(resolved.recipe.training.precision, context.device), context.device):
+        return evaluate(fitted.model, context.dataset, store, indices, context.dataset.classes, view=view, flip=context.dataset.traits.flip)
 
 
 @lru_cache(maxsize=2)
@@ -170,7 +180,7 @@ def _splits(data: str, path: Path) -> Splits:
 
 @lru_cache(maxsize=KEPT_SQUARES)
 def _images(data: str, size: int, fit: Fit) -> ImageStore:
-    limit = int(MEMORY_SHARE * available_bytes() / KEPT_SQUARES / processors())
+    limit = int(MEMORY_SHARE * available_bytes() / KEPT_SQUARES / available_cpus())
     return open_images(_dataset(data), size, fit, workers=1, check=False, memory_limit_bytes=limit)
 
 

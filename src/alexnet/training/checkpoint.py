@@ -22,7 +22,7 @@ class Checkpoints:
     """The folder of one run's checkpoints: `last` (everything a resumption needs) and `best` (weights alone).
 
     With several workers all of them must ask for a save at the same step. The first worker writes; of a divided network each worker writes
-    its own part. Whatever wrote it, any layout on any number of workers goes on from `last`.
+    its own part. Whatever wrote it, any layout on any number of workers resumes from `last`.
     """
 
     def __init__(self, folder: Path, every_seconds: float, layout: Layout | None = None) -> None:
@@ -90,7 +90,7 @@ class Checkpoints:
         self.layout.world.wait()
 
     def resume(self, model: nn.Module, optimizer: Descent, average: nn.Module | None) -> TrainingState | None:
-        """Load `last` into the three, and give its counters; None when there is no checkpoint yet."""
+        """Load `last` into the three, and return its counters; None when there is no checkpoint yet."""
         found = self._newest()
         if found is None:
             return None
@@ -106,7 +106,7 @@ class Checkpoints:
         return state
 
     def _newest(self) -> tuple[Path, dict[str, Tensor], str] | None:
-        """The later of the two kinds, with what this worker needs of it; both are there when a change of layout was broken off."""
+        """The later of the two kinds, with what this worker needs of it; both are there when a change of layout was interrupted."""
         parts = [folder for folder in self._parts() if (folder / TABLE).exists()]
         if self.last.exists():
             tensors, metadata = read_tensors(self.last)

@@ -58,14 +58,22 @@ def _stuck_share(module: nn.Module, output: Tensor) -> float:
 
 
 def update_ratios(optimizer: Descent, model: nn.Module) -> dict[str, float]:
-    """Learning rate x gradient size / weight size of every weight that has a gradient."""
-    rates = optimizer.rates()
+    """Learning rate x update size / weight size of every weight that has a gradient, by layer.
+
+    The update is the last gradient; where that is not finite, the momentum, which the last good step has left.
+    """
+    rates, momentum = optimizer.rates(), optimizer.momentum()
     ratios = {}
     for name, parameter in model.named_parameters():
         if parameter.grad is not None and name.endswith("weight"):
-            size = parameter.detach().norm().item()
-            ratios[name.removesuffix(".weight")] = rates.get(name, 0.0) * parameter.grad.norm().item() / max(size, 1e-12)
+            size, update = parameter.detach().norm().item(), _update_size(parameter.grad, momentum.get(name))
+            ratios[name.removesuffix(".weight")] = rates.get(name, 0.0) * update / max(size, 1e-12)
     return ratios
+
+
+def _update_size(gradient: Tensor, momentum: Tensor | None) -> float:
+    update = gradient if momentum is None or gradient.isfinite().all() else momentum
+    return float(update.norm())
 
 
 def diagnose(model: nn.Module, optimizer: Descent, images: Tensor) -> str:

@@ -2,17 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from alexnet.errors import Interrupted, TrainingFailed
-from alexnet.runtime.device import Precision, autocast, choose_precision
+from alexnet.runtime.device import Precision, choose_precision
 from alexnet.runtime.events import EpochDone, Listener, Planned, StepDone, silent
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints
@@ -22,8 +21,9 @@ from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.base import Layout
 from alexnet.training.schedule import learning_rate
 from alexnet.training.state import TrainingState
-
-Batch = tuple[Tensor, Tensor]  # uint8 images (N, 3, S, S), int64 labels (at most N,): images behind the last label only fill up a share
+from alexnet.training.step import Batch, measure, training_step
+from alexnet.training.step_losses import StepLosses
+from alexnet.training.weight_average import weight_average
 
 CHANCE_EPOCHS, CHANCE_STEPS = 5, 2_000  # at chance for both: the network does not learn
 CHANCE_MARGIN = 0.003  # nats
@@ -47,8 +47,8 @@ class TrainingBatches(Protocol):
         """Cross-entropy, in nats, of a model that knows the class frequencies alone."""
         ...
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch from `first_step` on."""
+    def epoch(self, epoch: int, first_step: int = 0) -> Generator[Batch, None, None]:
+        """The batches of one epoch from `first_step` on; closed where the training stops before their end."""
         ...
 
 
@@ -67,6 +67,7 @@ class Training:
     listen: Listener = silent
     should_stop: Callable[[], bool] = lambda: False
     layout: Layout | None = None  # of `model` over the workers; None: one worker
+    log_interval: int | None = None  # steps between two readings of the loss, at most; None: as the device needs (see StepLosses)
 
 
 def fit(training: Training) -> TrainingState:
@@ -77,12 +78,7 @@ def fit(training: Training) -> TrainingState:
     """
     progress = _Fit(training)
     while not progress.state.finished:
-        state = progress.state
-        batches = iter(()) if progress.at_end() else training.batches.epoch(state.epoch, state.step_in_epoch)
-        for images, labels in batches:
-            progress.step(images, labels)
-            if progress.at_end():
-                break
+        progress.train_epoch()
         progress.end_epoch()
     return progress.state
 
@@ -95,139 +91,207 @@ class _Fit:
         self.precision: Precision = choose_precision(training.config.precision, training.device)
         self.model = training.model
         self.layout = training.layout or Layout(self.model)
-        self.world = self.layout.world
+        self.workers = self.layout.world
         self.forward: nn.Module = self.layout.forward
         if self.config.compile:
             self.forward = cast(nn.Module, torch.compile(self.forward))
         self.optimizer = Descent(self.model, self.config)
-        self.average = _average_of(self.model, self.config.averaging)
+        self.average = weight_average(self.model, self.config.averaging)
         self.state = training.checkpoints.resume(self.model, self.optimizer, self.average) or TrainingState()
-        self.tested: nn.Module = self.average.module if self.average else self.model
-        self.started = self.last_step_at = time.monotonic()
+        self.validated: nn.Module = self.average.module if self.average else self.model
+        self.losses = StepLosses(training.device, training.log_interval)
+        self.loss = math.nan  # of the last step that was read
+        self.images = torch.empty(0)  # of the last step, for a diagnosis
+        self.images_per_second = 0.0
+        self.started = self.read_at = time.monotonic()
         self.seconds_before = self.state.seconds
         if training.budget is not None:
             training.budget.deadline -= self.state.seconds
         elif not self.state.planned_steps:
             self.state.planned_steps = math.ceil(self.config.epochs * training.batches.steps_per_epoch)
 
-    def step(self, images: Tensor, labels: Tensor) -> None:
+    def train_epoch(self) -> None:
+        """The steps of one epoch, or what is left of it."""
+        if self.schedule_ended():
+            return
+        with closing(self.training.batches.epoch(self.state.epoch, self.state.step_in_epoch)) as batches:
+            for images, labels in batches:
+                self.train_step(images, labels)
+                if self.schedule_ended():
+                    return
+
+    def train_step(self, images: Tensor, labels: Tensor) -> None:
         """One optimizer step, its bookkeeping, and the stop that may follow it."""
-        rate = learning_rate(self.config, self.state.progress, self.state.plateau.drops)
-        self.optimizer.set_learning_rate(rate)
-        torch.manual_seed(self.training.seed * 1_000_003 + self.state.step)  # dropout: a function of the step alone
-        count = self._images_in_step(len(labels))
+        state, config, count = self.state, self.config, self._images_in_step(len(labels))
+        self.images = images
+        self.optimizer.set_learning_rate(self.learning_rate())
+        torch.manual_seed(self.training.seed * 1_000_003 + state.step)  # dropout: a function of the step alone
         self.layout.begin(count)
-        smoothing = self.config.label_smoothing
-        own = training_step(self.forward, self.optimizer, images, labels, smoothing, self.precision, count)
-        loss, wrong = self.layout.totals(*own)
+        loss, wrong = training_step(
+            self.forward, self.optimizer, images, labels, config.label_smoothing, self.precision, count, self.layout.step_totals
+        )
         if self.average is not None:
-            self.average.update_parameters(self.model)
-        if not math.isfinite(loss):
-            raise TrainingFailed(self._failure(f"the loss became {loss} at step {self.state.step + 1:,}", images))
-        self.state.count(loss, wrong, count)
-        self._advance(loss, count)
-        self._keep()
+            self.average.update(self.model, self.optimizer.failed)
+        state.advance()
+        self.losses.add(state.step, loss, wrong, count)
+        if self.losses.due():
+            self._read_losses()
+        self._report_step()
+        self._stop_or_save()
+
+    def learning_rate(self) -> float:
+        """The scheduled learning rate of the next step."""
+        return learning_rate(self.config, self.state.progress, self.state.plateau.drops)
 
     def _images_in_step(self, own: int) -> int:
         """How many images the workers' shares of this batch hold together."""
-        if self.world.size == 1:
+        if self.workers.size == 1:
             return own
         batch = self.config.batch_size
         return min(batch, self.training.batches.images - self.state.step_in_epoch * batch)
 
-    def at_end(self) -> bool:
+    def schedule_ended(self) -> bool:
         """Whether the planned steps are done."""
         return 0 < self.state.planned_steps <= self.state.step
 
-    def end_epoch(self) -> None:
-        """Validate, write a row of history, keep the best, and decide whether to go on."""
-        state, started = self.state, time.monotonic()
-        loss, error = measure(self.layout.scorer(self.tested), self.training.validation(), self.precision, self.layout)
-        if not math.isfinite(loss):
-            images, _ = next(iter(self.training.batches.epoch(state.epoch)))
-            raise TrainingFailed(self._failure(f"the validation loss became {loss} at step {state.step:,}", images))
-        if self.training.budget is not None:
-            self.training.budget.validation_seconds = time.monotonic() - started
-        row = self._row(loss, error)
-        state.history.append(row)
-        better = error < state.best_error or (error == state.best_error and loss <= state.best_loss)
-        lost = self.world.first and not self.training.checkpoints.best.exists()
-        if better or self.world.any(lost):
-            state.best_error, state.best_loss = error, loss
-            self.training.checkpoints.save_best(self.tested, state)
-        self.training.listen(EpochDone(row, better))
-        self._check_chance(row["training_loss"])
-        state.plateau.observe(row["epoch"], error, self.config)
-        state.start_epoch()
-        enough = self.config.enough_training_error > 0 and row["training_error"] <= self.config.enough_training_error
-        state.finished = self.at_end() or enough or (self.config.schedule == "plateau" and state.plateau.finished)
-        self._save()
-        if self.world.any(self.training.should_stop()):
-            raise Interrupted(f"Stopped after step {self.state.step:,}; nothing is lost.")
-        self.last_step_at = time.monotonic()
+    def _read_losses(self) -> None:
+        """Read the steps since the last reading into the epoch's sums, and measure their speed: a GPU has been waited for now.
 
-    def _advance(self, loss: float, images: int) -> None:
-        state, budget, now = self.state, self.training.budget, time.monotonic()
-        seconds, self.last_step_at = now - self.last_step_at, now
-        state.seconds = self.seconds_before + now - self.started
+        Raises TrainingFailed, naming the first step whose loss is not finite.
+        """
+        steps = self.losses.read()
+        for step in steps:
+            if not math.isfinite(step.loss):
+                raise TrainingFailed(self._failure(f"the loss became {step.loss} at step {step.step:,}", self.images))
+            self.state.add(step.loss, step.wrong, step.images)
+            self.loss = step.loss
+        if steps:
+            self._measure_speed([step.images for step in steps])
+
+    def _measure_speed(self, images: list[int]) -> None:
+        """Take the time of the steps that were read, of so many images each; plan the budget's steps and the next reading by it."""
+        now, budget = time.monotonic(), self.training.budget
+        seconds, self.read_at = now - self.read_at, now
+        self.images_per_second = sum(images) / max(seconds, 1e-9)
+        self.state.seconds = self.seconds_before + now - self.started
         if budget is not None:
-            budget.observe_step(seconds)
-            self._plan(budget)
-        left = state.planned_steps - state.step
-        if state.planned_steps and budget is not None:
-            state.progress += (1.0 - state.progress) / max(1, left + 1)
-        elif state.planned_steps:
-            state.progress = min(1.0, state.step / state.planned_steps)
-        epoch = state.epoch + state.step_in_epoch / self.training.batches.steps_per_epoch
-        per_step = budget.seconds_per_step() if budget is not None else state.seconds / state.step
-        self.training.listen(StepDone(state.step, epoch, state.progress, loss, images / max(seconds, 1e-9), max(0, left) * per_step))
+            for _ in images:
+                budget.observe_step(seconds / len(images))
+            self._plan_steps(budget)
+        if self.losses.longest > 1:  # the first worker's speed decides for all: they must fail at the same step
+            self.losses.interval = int(self.workers.from_first(self.losses.steps_within(seconds / len(images)))[0])
 
-    def _plan(self, budget: Budget) -> None:
+    def _plan_steps(self, budget: Budget) -> None:
         state, batches = self.state, self.training.batches
         first = state.planned_steps == 0
         ready = budget.ready() if first else budget.due()
-        if not self.world.any(self.world.first and ready):  # the first worker's clock decides for all
+        if not self.workers.any(self.workers.first and ready):  # the first worker's clock decides for all
             return
-        left = int(self.world.from_first(budget.steps_left(batches.steps_per_epoch))[0])
+        left = int(self.workers.from_first(budget.steps_left(batches.steps_per_epoch))[0])
         state.planned_steps = max(state.step, state.step + left)
         if first:
             budget.check(left, self.config.batch_size, batches.images)
             self.training.listen(Planned(state.planned_steps, state.planned_steps / batches.steps_per_epoch, budget.seconds_per_step()))
 
-    def _keep(self) -> None:
-        due = self.world.first and self.training.checkpoints.due()
-        stops, saves = self.world.sum(float(self.training.should_stop()), float(due))
+    def _report_step(self) -> None:
+        """Move the schedule on, and tell the listener."""
+        state, budget = self.state, self.training.budget
+        left = state.planned_steps - state.step
+        if state.planned_steps and budget is not None:
+            state.progress += (1.0 - state.progress) / max(1, left + 1)
+        elif state.planned_steps:
+            state.progress = min(1.0, state.step / state.planned_steps)
+        per_step = budget.seconds_per_step() if budget is not None else state.seconds / state.step
+        seconds_left = max(0, left) * per_step
+        self.training.listen(StepDone(state.step, self._epochs(), state.progress, self.loss, self.images_per_second, seconds_left))
+
+    def _epochs(self) -> float:
+        """Epochs trained so far, with the share of the current one."""
+        return self.state.epoch + self.state.step_in_epoch / self.training.batches.steps_per_epoch
+
+    def _stop_or_save(self) -> None:
+        due = self.workers.first and self.training.checkpoints.due()
+        stops, saves = self.workers.sum(float(self.training.should_stop()), float(due))
+        if stops or saves:
+            self._read_losses()  # a checkpoint holds the sums up to its own step, and no step that failed
+            self._save()
         if stops:
-            self._save()
             raise Interrupted(f"Stopped after step {self.state.step:,}; nothing is lost.")
-        if saves:
-            self._save()
 
     def _save(self) -> None:
         self.training.checkpoints.save(self.model, self.optimizer, self.average, self.state)
 
-    def _row(self, validation_loss: float, validation_error: float) -> dict[str, float]:
+    def end_epoch(self) -> None:
+        """Validate, write a row of history, keep the best, and decide whether training ends."""
+        state = self.state
+        self._read_losses()
+        row = self._history_row(*self._validate())
+        state.history.append(row)
+        best = self._keep_best(row["validation_loss"], row["validation_error"])
+        self.training.listen(EpochDone(row, best))
+        self._check_above_chance(row["training_loss"])
+        state.plateau.observe(row["epoch"], row["validation_error"], self.config)
+        state.start_epoch()
+        state.finished = self.schedule_ended() or self._reached_goal(row)
+        self._save()
+        if self.workers.any(self.training.should_stop()):
+            raise Interrupted(f"Stopped after step {self.state.step:,}; nothing is lost.")
+        self.read_at = time.monotonic()
+
+    def _validate(self) -> tuple[float, float]:
+        """Validation loss and error; raises TrainingFailed where the loss is not finite."""
+        started = time.monotonic()
+        scorer = self.layout.scorer(self.validated)
+        loss, error = measure(scorer, self.training.validation(), self.precision, self.layout)
+        if not math.isfinite(loss):
+            what = f"the validation loss became {loss} at step {self.state.step:,}"
+            raise TrainingFailed(self._failure(what, self._first_images()))
+        if self.training.budget is not None:
+            self.training.budget.validation_seconds = time.monotonic() - started
+        return loss, error
+
+    def _keep_best(self, loss: float, error: float) -> bool:
+        """Save the weights if none had a lower validation error, or as low a one with a lower loss; returns whether it is so."""
+        state = self.state
+        better = error < state.best_error or (error == state.best_error and loss <= state.best_loss)
+        missing = self.workers.first and not self.training.checkpoints.best.exists()
+        if better or self.workers.any(missing):
+            state.best_error, state.best_loss = error, loss
+            self.training.checkpoints.save_best(self.validated, state)
+        return better
+
+    def _reached_goal(self, row: dict[str, float]) -> bool:
+        """Whether training ends before its planned steps: a training error that is low enough, or the last plateau."""
+        enough = self.config.enough_training_error
+        return (enough > 0 and row["training_error"] <= enough) or (self.config.schedule == "plateau" and self.state.plateau.finished)
+
+    def _history_row(self, validation_loss: float, validation_error: float) -> dict[str, float]:
         state = self.state
         seen = max(1, state.images_seen)
         return {
-            "epoch": state.epoch + state.step_in_epoch / self.training.batches.steps_per_epoch,
+            "epoch": self._epochs(),
             "step": state.step,
             "training_loss": state.loss_sum / seen,
             "training_error": state.error_sum / seen,
             "validation_loss": validation_loss,
             "validation_error": validation_error,
-            "learning_rate": learning_rate(self.config, state.progress, state.plateau.drops),
+            "learning_rate": self.learning_rate(),
             "images_per_second": self.config.batch_size * state.step / max(state.seconds, 1e-9),
             "seconds": state.seconds,
         }
 
-    def _check_chance(self, training_loss: float) -> None:
+    def _check_above_chance(self, training_loss: float) -> None:
         state, chance = self.state, self.training.batches.chance_loss
         state.epochs_at_chance = state.epochs_at_chance + 1 if training_loss > chance - CHANCE_MARGIN else 0
         if state.epochs_at_chance >= CHANCE_EPOCHS and state.step >= CHANCE_STEPS:
-            images, _ = next(iter(self.training.batches.epoch(state.epoch)))
             what = f"the loss has stayed at {training_loss:.3f}, what guessing gives, for {state.epochs_at_chance} epochs"
-            raise TrainingFailed(self._failure(what, images))
+            raise TrainingFailed(self._failure(what, self._first_images()))
+
+    def _first_images(self) -> Tensor:
+        """The first batch of this epoch, for a diagnosis."""
+        with closing(self.training.batches.epoch(self.state.epoch)) as batches:
+            images, _ = next(batches)
+        return images
 
     def _failure(self, what: str, images: Tensor) -> str:
         kept = self.training.checkpoints.best
@@ -235,56 +299,3 @@ class _Fit:
         advice = "Try a smaller --training.learning-rate, or --network.initialisation he."
         found = "" if self.layout.dims else f"{diagnose(self.model, self.optimizer, images)}\n  "  # a divided network is not looked into
         return f"Training stopped: {what}.\n  {found}{where} {advice}"
-
-
-def training_step(
-    model: nn.Module,
-    optimizer: Descent,
-    images: Tensor,
-    labels: Tensor,
-    smoothing: float,
-    precision: Precision,
-    count: int | None = None,
-) -> tuple[float, float]:
-    """One step of gradient descent; gives the mean cross-entropy (nats, without smoothing) and the number of errors.
-
-    count: images of the whole batch, where the labels are one worker's share of it: the loss is then these images' part of the batch's
-    mean, and the workers' losses and gradients add up to the batch's.
-    """
-    model.train()
-    with autocast(precision, images.device):
-        scores = model(images)[: len(labels)]
-    objective = _cross_entropy(scores, labels, count, smoothing)
-    optimizer.zero_grad()
-    objective.backward()
-    optimizer.step()
-    with torch.no_grad():
-        loss = _cross_entropy(scores, labels, count, 0.0) if smoothing else objective.detach()
-        wrong = (scores.argmax(1) != labels).sum()
-    return loss.item(), wrong.item()
-
-
-def _cross_entropy(scores: Tensor, labels: Tensor, count: int | None, smoothing: float) -> Tensor:
-    if count in (None, len(labels)):
-        return functional.cross_entropy(scores, labels, label_smoothing=smoothing)
-    return functional.cross_entropy(scores, labels, label_smoothing=smoothing, reduction="sum") / count
-
-
-@torch.no_grad()
-def measure(model: nn.Module, batches: Iterable[Batch], precision: Precision, layout: Layout | None = None) -> tuple[float, float]:
-    """Mean cross-entropy (nats) and error (0 to 1) of the model over the batches, which `layout` may share among workers."""
-    model.eval()
-    loss_sum, wrong, n = 0.0, 0.0, 0.0
-    for images, labels in batches:
-        with autocast(precision, images.device):
-            scores = model(images)[: len(labels)]
-        loss_sum += functional.cross_entropy(scores, labels, reduction="sum").item()
-        wrong += (scores.argmax(1) != labels).sum().item()
-        n += len(labels)
-    if layout is not None:
-        loss_sum, wrong, n = layout.totals(loss_sum, wrong, n)
-    return loss_sum / max(1, n), wrong / max(1, n)
-
-
-def _average_of(model: nn.Module, kept: float) -> AveragedModel | None:
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(kept)) if kept else None

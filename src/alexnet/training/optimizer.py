@@ -1,6 +1,7 @@
 """Gradient descent with the paper's parameter groups: biases learn twice as fast and do not decay (trap 7).
 
 Muon (orthogonalised momentum, for matrices) is an option for the convolutions; everything else stays with plain descent.
+A step whose loss is not finite moves nothing, and neither does any step after it: the weights stay the last good ones.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -12,11 +13,12 @@ from torch import Tensor, nn
 
 from alexnet.training.config import TrainingConfig
 from alexnet.training.parallel.base import is_part, local
+from alexnet.training.running_statistics import RunningStatistics
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A weight in another shape, in the same memory: the optimizer moves `shown` by what `show` makes of the weight's gradient."""
+    """A weight in another shape, in the same memory: the optimizer updates `shown` with what `show` makes of the weight's gradient."""
 
     shown: nn.Parameter
     weight: nn.Parameter
@@ -24,9 +26,16 @@ class View:
 
 
 class Descent:
-    """The optimizers of one model as one: their steps, their rates, and their momentum by parameter name."""
+    """The optimizers of one model as one: their steps, their rates, and their momentum by parameter name.
+
+    failed: bool, 0-d, on the weights' device: whether a step's loss was not finite.
+    reads_failed: whether the CPU reads it before each step, which costs nothing where the weights are on the CPU.
+    """
 
     def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
+        self.failed = torch.zeros((), dtype=torch.bool, device=next(network.parameters()).device)
+        self.reads_failed = self.failed.device.type == "cpu"
+        self.statistics = RunningStatistics(network)
         matrices = _convolutions(network) if config.optimizer == "muon" else {}
         parts = {name: weight for name, weight in network.named_parameters() if is_part(weight)}
         shown = {name: nn.Parameter(local(weight.data)) for name, weight in parts.items()}  # fused steps know plain tensors only
@@ -38,7 +47,7 @@ class Descent:
             self.optimizers.append(self._muon(matrices, config))
 
     def _muon(self, matrices: dict[str, nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
-        """Muon takes matrices: each convolution's weight is shown to it as (maps, inputs), in the same memory."""
+        """Muon takes matrices: each convolution's weight is shown to it as (channels, inputs), in the same memory."""
         views = [View(nn.Parameter(_as_matrix(weight.data)), weight, _as_matrix) for weight in matrices.values()]
         self.views += views
         self.names |= {view.shown: name for view, name in zip(views, matrices, strict=True)}
@@ -53,27 +62,49 @@ class Descent:
         )
 
     def set_learning_rate(self, learning_rate: float) -> None:
-        """Give every group its share of the scheduled rate."""
+        """Set every group's learning rate to its share of the scheduled one."""
         for group in self._groups():
             group["lr"] = learning_rate * group["rate"]
 
     def rates(self) -> dict[str, float]:
-        """The present learning rate of every parameter, by its name."""
+        """The current learning rate of every parameter, by its name."""
         return {self.names[parameter]: group["lr"] for group in self._groups() for parameter in group["params"]}
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Drop the gradients."""
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         for view in self.views:
             view.weight.grad = None
 
-    def step(self) -> None:
-        """Move every parameter."""
+    def step(self, loss: Tensor | None = None) -> None:
+        """Update every parameter, unless a loss was not finite; then the running statistics are restored too.
+
+        loss: 0-d, this step's, summed over the workers so that all of them decide alike; None: known to be finite.
+        On a GPU the decision is taken there, and nothing here waits for it.
+        """
+        if loss is not None:
+            self.failed |= ~loss.isfinite()
         for view in self.views:
             view.shown.grad = None if view.weight.grad is None else view.show(view.weight.grad)
+        if not self.reads_failed:
+            self._step_unless_failed()
+        elif self.failed:
+            self.statistics.restore(self.failed)
+        else:
+            for optimizer in self.optimizers:
+                optimizer.step()
+
+    def _step_unless_failed(self) -> None:
+        """Update every parameter unless `failed`, without reading it: a GPU skips the step by itself."""
         for optimizer in self.optimizers:
-            optimizer.step()
+            _create_momentum(optimizer)
+            if optimizer.defaults.get("fused"):
+                setattr(optimizer, "found_inf", self.failed.float())  # noqa: B010 - PyTorch's name: fused steps skip where it is 1
+                optimizer.step()
+            else:
+                _step_and_restore(optimizer, self.failed)
+        self.statistics.restore(self.failed)
 
     def _groups(self) -> list[dict[str, Any]]:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
@@ -84,7 +115,7 @@ class Descent:
         return {self.names[p]: state["momentum_buffer"] for p, state in states if state.get("momentum_buffer") is not None}
 
     def set_momentum(self, buffers: dict[str, Tensor]) -> None:
-        """Put back what `momentum` gave."""
+        """Restore what `momentum` returned."""
         for optimizer in self.optimizers:
             for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
                 if self.names[parameter] in buffers:
@@ -92,12 +123,31 @@ class Descent:
                     optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(buffers[self.names[parameter]])
 
 
+def _create_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Give every parameter with a gradient the momentum 0 that it starts from; a first step that is skipped then leaves it defined."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = optimizer.state[parameter]
+            if group["momentum"] and parameter.grad is not None and state.get("momentum_buffer") is None:
+                state["momentum_buffer"] = torch.zeros_like(parameter)
+
+
+def _step_and_restore(optimizer: torch.optim.Optimizer, failed: Tensor) -> None:
+    """A step of an optimizer that cannot skip one: parameters and momentum are copied first, and put back where `failed` is true."""
+    parameters = [parameter.detach() for group in optimizer.param_groups for parameter in group["params"]]
+    momentum = [state["momentum_buffer"] for state in optimizer.state.values() if state.get("momentum_buffer") is not None]
+    before = [(tensor, tensor.clone()) for tensor in (*parameters, *momentum)]
+    optimizer.step()
+    for tensor, copy in before:
+        tensor.copy_(torch.where(failed, copy, tensor))
+
+
 def sgd(
     network: nn.Module, config: TrainingConfig, without: Collection[str] = (), instead: Mapping[str, nn.Parameter] | None = None
 ) -> torch.optim.SGD:
     """One group per (rate, decay); each carries `rate`, its factor on the scheduled learning rate.
 
-    without: names that are left out; instead: by name, what is moved in a parameter's place.
+    without: names that are left out; instead: by name, what is updated in a parameter's place.
     """
     parameters = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
     last = parameters[-1][0].rpartition(".")[0]
@@ -134,7 +184,7 @@ def _convolutions(network: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def _as_matrix(weight: Tensor) -> Tensor:
-    """(maps, inputs, k, k) as (maps, k k inputs), a view where the memory is channels_last (or contiguous)."""
+    """(channels, inputs, k, k) as (channels, k k inputs), a view where the memory is channels_last (or contiguous)."""
     if weight.is_contiguous(memory_format=torch.channels_last):
         return weight.permute(0, 2, 3, 1).flatten(1)
     return weight.flatten(1)

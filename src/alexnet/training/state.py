@@ -1,4 +1,4 @@
-"""Where a training stands: everything besides weights and momentum that a resumed run needs to go on exactly."""
+"""Where a training stands: everything besides weights and momentum that a run needs to resume exactly."""
 
 import json
 import math
@@ -41,10 +41,13 @@ class TrainingState:
             raise ValueError("the state counts less than nothing, or more than all of its training")
         return state
 
-    def count(self, loss: float, wrong: float, images: int) -> None:
-        """Add one step's images to the current epoch's sums."""
+    def advance(self) -> None:
+        """Count one optimizer step."""
         self.step += 1
         self.step_in_epoch += 1
+
+    def add(self, loss: float, wrong: float, images: int) -> None:
+        """Add one step's images to the current epoch's sums."""
         self.loss_sum += loss * images
         self.error_sum += wrong
         self.images_seen += images

@@ -65,7 +65,7 @@ def test_jpeg_agrees_with_pillow(options: dict[str, Any]) -> None:
 
 def test_pillow_decodes_when_torchvision_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     content = encoded(photo(), "JPEG")
-    monkeypatch.setattr("alexnet.data.images.decode._torchvision_jpeg", lambda: None)
+    monkeypatch.setattr("alexnet.data.images.decode.torchvision_jpeg", lambda: None)
     assert difference(decode(content, "a.jpg"), pixels(Image.open(io.BytesIO(content)))) == 0
 
 

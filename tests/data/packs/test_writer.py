@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +22,8 @@ from alexnet.data.images.resize import fit_short_side
 from alexnet.data.open import open_dataset
 from alexnet.data.packs import journal
 from alexnet.data.packs.journal import RECORD, Journal
-from alexnet.data.packs.writer import AHEAD, PackSummary, _in_order, pack
-from alexnet.errors import BadDataset, UnreadableImage
+from alexnet.data.packs.writer import PackSummary, pack
+from alexnet.errors import BadDataset
 
 SIZE = 32
 
@@ -252,21 +251,6 @@ def test_old_records_without_their_bytes(
     assert (tmp_path / "photos.zip").read_bytes() == packed.read_bytes()
 
 
-def test_threads_are_only_a_few_images_ahead() -> None:
-    begun: list[int] = []
-
-    def indices() -> Iterator[int]:
-        for index in range(1000):
-            begun.append(index)
-            yield index
-
-    with closing(_in_order(lambda index: UnreadableImage(str(index), "is none"), indices(), 2)) as answers:
-        for index, answer in answers:
-            assert (answer.name if isinstance(answer, UnreadableImage) else "") == str(index)
-            assert len(begun) <= index + 2 + AHEAD * 2
-    assert len(begun) == 1000
-
-
 def test_records_in_many_parts(photos: Path, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "CHUNK", 2)
     monkeypatch.setattr(journal, "RECENT", 4)
@@ -288,7 +272,7 @@ def begun(photos: Path, out: Path) -> Path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"size": 64}, r"begun with another size \(32 then, 64 now\)\. Give the same command to go on with it, or delete it to begin anew"),
+        ({"size": 64}, r"begun with another size \(32 then, 64 now\)\. Rerun the same command to resume it, or delete it to start again"),
         ({"quality": 80}, r"begun with another quality \(90 then, 80 now\)"),
     ],
 )

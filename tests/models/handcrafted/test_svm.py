@@ -125,7 +125,7 @@ def machine_of(svc: SVC, labels: np.ndarray) -> KernelMachine:
             columns.append(turn * column)
     tensors = svc.support_vectors_, np.stack(columns, 1), turn * svc.intercept_
     support, coefficients, intercepts = (torch.from_numpy(np.array(tensor)) for tensor in tensors)
-    gamma = float(svc._gamma)
+    gamma = float(svc.gamma)
     seen, scale = torch.arange(classes), torch.ones((), dtype=torch.float64)
     return KernelMachine(support, coefficients, intercepts, seen, scale, kernel="rbf", gamma=gamma, classes=classes)
 

@@ -25,6 +25,7 @@ from alexnet.training.loop import Training, fit
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.base import Layout, local
 from alexnet.training.parallel.registry import parallelize
+from alexnet.training.weight_average import weight_average
 
 SIZE, STORED, CLASSES = 67, 70, 5  # the smallest image that AlexNet's table leaves something of; an odd number of classes
 BATCH, IMAGES, HELD_OUT = 7, 29, 9  # four batches of 7 images and a last one of a single image
@@ -122,9 +123,7 @@ def alone(case: Case, folder: Path, stop_after: int = 0) -> Trained:
 
 def held(case: Case, layout: Layout, folder: Path, losses: tuple[float, ...] = ()) -> Trained:
     """What a worker that goes on from the checkpoint in `folder` holds."""
-    from alexnet.training.loop import _average_of
-
-    descent, average = Descent(layout.model, case.config), _average_of(layout.model, case.config.averaging)
+    descent, average = Descent(layout.model, case.config), weight_average(layout.model, case.config.averaging)
     state = Checkpoints(folder, 1e9, layout).resume(layout.model, descent, average)
     assert state is not None
     return Trained(

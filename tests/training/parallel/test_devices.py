@@ -8,12 +8,12 @@ import torch
 from tests.training.parallel.cases import ALEXNET, IMAGES, OWT, Case, batches, new_model
 from tests.training.parallel.workers import each
 
-from alexnet.data.pipeline.batches import sent
+from alexnet.data.pipeline.image_store import sent
 from alexnet.runtime.distributed import ALONE, Workers, join_workers
-from alexnet.training.loop import training_step
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.base import Layout, local
 from alexnet.training.parallel.registry import parallelize
+from alexnet.training.step import training_step
 
 CARDS = torch.cuda.device_count() if torch.cuda.is_available() else 0
 one_card = pytest.mark.skipif(CARDS < 1, reason="needs a CUDA card")
@@ -35,8 +35,8 @@ def steps(world: Workers, case: Case, name: str, count: int) -> tuple[list[float
         torch.manual_seed(step)
         layout.begin(whole)
         numbers = case.config.label_smoothing, case.config.precision, whole
-        own = training_step(layout.forward, descent, sent(images, device), labels.to(device), *numbers)
-        losses.append(layout.totals(*own)[0])
+        loss, _ = training_step(layout.forward, descent, sent(images, device), labels.to(device), *numbers, layout.step_totals)
+        losses.append(loss.item())
     return losses, {part: local(value).cpu() for part, value in layout.model.state_dict().items()}, dict(layout.dims)
 
 
@@ -90,7 +90,7 @@ def test_one_card_in_float64_trains_what_the_processor_does() -> None:
     model = new_model(exact)
     descent, layout = Descent(model, exact.config), Layout(model)
     own = [
-        training_step(layout.forward, descent, images, labels, exact.config.label_smoothing, "fp64")[0]
+        training_step(layout.forward, descent, images, labels, exact.config.label_smoothing, "fp64")[0].item()
         for images, labels in batches(exact.config.batch_size, layout.rows).epoch(0)
     ]
     assert losses == pytest.approx(own, abs=1e-9)

@@ -12,7 +12,7 @@ from alexnet.models.networks.network import Network
 from alexnet.models.registry import ARCHITECTURES
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.training.config import TrainingConfig
-from alexnet.training.parallel.registry import check_layout, chosen
+from alexnet.training.parallel.registry import check_layout, choose_layout
 
 TWO, THREE, FOUR = (Workers(rank=0, size=size) for size in (2, 3, 4))
 MADE_FOR_ONE = "which looks across the towers; layout towers takes within-towers or none."
@@ -142,25 +142,25 @@ def test_what_can_be_spread(layout: str, model: Architecture, choices: dict[str,
 
 
 def test_one_worker_needs_no_layout() -> None:
-    assert chosen(None, ALONE) == "alone"
+    assert choose_layout(None, ALONE) == "alone"
     check_layout("alone", network(ALEXNET_ONE_TOWER), ALONE, TrainingConfig(averaging=0.9))
 
 
 def test_several_workers_share_the_images_if_nothing_is_said() -> None:
-    assert chosen(None, THREE) == "data"
-    assert chosen("hybrid", THREE) == "hybrid"
+    assert choose_layout(None, THREE) == "data"
+    assert choose_layout("hybrid", THREE) == "hybrid"
 
 
 @pytest.mark.parametrize("world", [ALONE, TWO])
 def test_an_unknown_layout_gets_the_nearest_name(world: Workers) -> None:
     with pytest.raises(AlexNetError) as refusal:
-        chosen("tower", world)
+        choose_layout("tower", world)
     assert str(refusal.value) == "No layout is called 'tower'. Did you mean 'towers'? Known: data, hybrid, towers."
 
 
 def test_a_layout_needs_torchrun() -> None:
     with pytest.raises(AlexNetError) as refusal:
-        chosen("towers", ALONE)
+        choose_layout("towers", ALONE)
     assert str(refusal.value) == (
         "Layout towers is for several workers, and this is one process. Start them with "
         "torchrun --nproc-per-node 2 -m alexnet train DATA --layout towers ..., or leave --layout out."

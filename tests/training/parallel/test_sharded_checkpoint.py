@@ -160,7 +160,7 @@ def test_a_checkpoint_that_is_not_whole_is_refused_with_its_file(damage: str, di
     with pytest.raises(BadRun) as refusal:
         resumed(divided)
     assert str(refusal.value) == (
-        f"{folder} is not whole: {shard.name} is missing or cut short. Copy the run again, or delete the folder to start anew."
+        f"{folder} is not whole: {shard.name} is missing or cut short. Copy the run again, or delete the folder to start again."
     )
 
 
@@ -171,7 +171,7 @@ def test_a_shard_that_is_no_shard_is_refused(divided: Path) -> None:
     with pytest.raises(BadRun) as refusal:
         resumed(divided)
     assert str(refusal.value).startswith(f"{folder} cannot be read (")
-    assert "Delete it to go on without it, or copy the run again." in str(refusal.value)
+    assert "Delete it to continue without it, or copy the run again." in str(refusal.value)
 
 
 def test_a_checkpoint_without_one_worker_s_part_is_refused(divided: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_damaged_table_is_named(table: bytes, divided: Path) -> None:
     (folder / TABLE).write_bytes(table)
     with pytest.raises(BadRun) as refusal:
         resumed(divided)
-    assert str(refusal.value) == f"{folder / TABLE} is damaged. Delete {folder} to go on without it, or copy the run again."
+    assert str(refusal.value) == f"{folder / TABLE} is damaged. Delete {folder} to continue without it, or copy the run again."
 
 
 @pytest.mark.parametrize("state", ["", "{}", "[]", "null", "5"])

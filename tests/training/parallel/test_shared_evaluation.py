@@ -31,7 +31,7 @@ def test_workers_measure_what_one_process_does(workers: int, view: str, count: i
         assert its.probabilities.dtype == one.probabilities.dtype
         for name in ("labels", "indices", "confusion"):
             assert np.array_equal(getattr(its, name), getattr(one, name)), name
-        for name in ("n", "top1_error", "top5_error", "interval", "per_class", "views_per_picture", "classes"):
+        for name in ("n", "top1_error", "top5_error", "interval", "per_class", "views_per_image", "classes"):
             assert getattr(its, name) == getattr(one, name), name
         assert its.calibration_error == pytest.approx(one.calibration_error, abs=1e-5)
 

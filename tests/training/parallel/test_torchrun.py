@@ -126,7 +126,7 @@ def test_two_workers_train_what_one_process_does(layout: str, alone: tuple[Path,
     for mine, its in zip(*history, strict=True):
         assert all(mine[name] == pytest.approx(its[name], abs=EXACT) for name in ("training_loss", "validation_loss", "training_error"))
     assert {file.name for file in out.iterdir()} == {file.name for file in reference.iterdir()}
-    assert (out / "answers.csv").read_text().count("\n") == (reference / "answers.csv").read_text().count("\n")
+    assert (out / "predictions.csv").read_text().count("\n") == (reference / "predictions.csv").read_text().count("\n")
 
 
 OFTEN = ("--training.checkpoint-seconds", "0.2")
@@ -176,7 +176,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on_and_any_number_of_workers_does(
     finally:
         status = ended(process)
     assert status != 0
-    go_on = f"Go on with: torchrun --nproc-per-node 2 -m alexnet train --out {shlex.quote(str(out))} --resume"
+    go_on = f"Resume with: torchrun --nproc-per-node 2 -m alexnet train --out {shlex.quote(str(out))} --resume"
     assert said(log).count(go_on) == 1, said(log)
     assert re.search(r"^Stopped after step [\d,]+; nothing is lost\.$", said(log), re.MULTILINE), "every worker ends after the same step"
     assert "No answer from" not in said(log)

@@ -44,6 +44,7 @@ PRELOADED = [
     "alexnet.training.parallel.sharded_checkpoint",
     "alexnet.training.parallel.towers",
     "alexnet.training.loop",
+    "alexnet.training.step",
 ]
 
 if "forkserver" not in multiprocessing.get_all_start_methods():

@@ -130,7 +130,7 @@ def test_a_column_is_the_same_alone_and_among_others() -> None:
 
 
 def test_batches_are_even_and_hold_every_row_once() -> None:
-    course = averaged_sgd._AveragedSGD(problem(PIXELS[:130], LABELS[:130], 1.0), 64, np.random.default_rng(0))
+    course = averaged_sgd.AveragedSGD(problem(PIXELS[:130], LABELS[:130], 1.0), 64, np.random.default_rng(0))
     parts = list(course.order())
     assert sorted(map(len, parts)) == [43, 43, 44]
     assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(130))

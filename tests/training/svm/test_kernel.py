@@ -1,5 +1,9 @@
 """Exact kernel machines: libsvm's answers in our tensors, the gap of all pairs, and what is said where the matrix is too large."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +14,7 @@ from sklearn.svm import SVC
 from alexnet.errors import BadDataset
 from alexnet.training.svm import kernel
 from alexnet.training.svm.config import SolverConfig
-from alexnet.training.svm.kernel import KernelProblem, check_kernel_size
+from alexnet.training.svm.kernel import KernelProblem, check_kernel_size, peak_bytes
 from alexnet.training.svm.rows import FeatureSet
 
 DIGITS = load_digits()
@@ -81,12 +85,32 @@ def test_one_class_is_not_enough() -> None:
         problem(50, of=1)
 
 
+def test_the_peak_of_memory_is_within_what_is_stated() -> None:
+    cases = [(5_000, 2, "rbf", 20), (2_000, 60, "intersection", 20), (1_200, 10, "chi2", 200)]  # the largest first: pages stay
+    program = [sys.executable, str(Path(__file__).with_name("kernel_memory.py"))]
+    answers = subprocess.run([*program, *(",".join(map(str, case)) for case in cases)], check=True, capture_output=True, text=True).stdout
+    for (n, classes, _, inputs), taken in zip(cases, map(int, answers.split()), strict=True):
+        if taken < 0:
+            pytest.skip("this system does not say how much memory a process has held")
+        assert 0.9 * 8 * n * n < taken < peak_bytes(n, classes=classes, inputs=inputs)
+
+
+def test_more_classes_and_longer_vectors_need_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = SolverConfig(map="exact")
+    monkeypatch.setattr(kernel, "available_bytes", lambda: 5_000_000_000)
+    check_kernel_size(20_000, exact, classes=10)
+    with pytest.raises(BadDataset, match=r"20,000 training pictures needs 7.7 GB \(3.2 GB of them for its kernel matrix\)"):
+        check_kernel_size(20_000, exact, classes=100)
+    with pytest.raises(BadDataset, match=r"Use --solver\.map explicit"):
+        check_kernel_size(20_000, exact, classes=10, inputs=8_000)
+
+
 def test_a_matrix_that_does_not_fit_is_refused_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
     exact = SolverConfig(map="exact")
     monkeypatch.setattr(kernel, "available_bytes", lambda: 20_000_000_000)
     check_kernel_size(40_000, exact)
     check_kernel_size(10_000_000, SolverConfig())
-    with pytest.raises(BadDataset, match=r"60,000 training pictures needs 36.0 GB .* 20.0 GB are free. Use --solver.map explicit"):
+    with pytest.raises(BadDataset, match=r"60,000 .* needs 29.5 GB \(28.8 GB .*\), and 20.0 GB are free. Use --solver.map explicit"):
         check_kernel_size(60_000, exact)
     monkeypatch.setattr(kernel, "available_bytes", lambda: 1_000_000_000_000)
     with pytest.raises(BadDataset, match=r"60,000 training pictures would take hours .*28.8 GB.*50,000 are the most.*--model fisher-svm"):

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet.data.array_dataset import ArrayDataset
 from alexnet.data.dataset import Dataset
 from alexnet.data.fingerprints import THUMBNAIL, Fingerprints, Skipped, Survey, digest, thumbnails_of
 from alexnet.data.preprocess import Fit
@@ -20,8 +19,6 @@ from alexnet.errors import UnreadableImage
 from alexnet.runtime.device import one_torch_thread
 
 UNREADABLE_SHARE = 0.05  # of a class; more means that something is wrong with the data, not with a file
-FILES_PER_CHUNK = 32
-ROWS_PER_CHUNK = 4096  # of an array
 
 Progress = Callable[[int, int], None]  # images done, images in all
 
@@ -34,11 +31,10 @@ def survey(
     workers: decoding threads; 0 decodes in this one. on_progress hears (images done, images in all).
     """
     sheet = _Sheet(dataset, size, how, squares)
-    arrays = isinstance(dataset, ArrayDataset)
-    done, count, step = 0, len(dataset.items), ROWS_PER_CHUNK if arrays else FILES_PER_CHUNK
+    done, count, step = 0, len(dataset.items), dataset.rows_at_once
     chunks = [range(start, min(start + step, count)) for start in range(0, count, step)]
-    with nullcontext() if arrays else one_torch_thread():
-        for finished in _each(sheet.fill, chunks, 0 if arrays else workers):
+    with nullcontext() if dataset.is_decoded else one_torch_thread():
+        for finished in _each(sheet.fill, chunks, 0 if dataset.is_decoded else workers):
             done += finished
             if on_progress is not None:
                 on_progress(done, count)
@@ -59,37 +55,19 @@ class _Sheet:
         self.reasons: dict[int, str] = {}
 
     def fill(self, rows: range) -> int:
-        dataset = self.dataset
-        squares = self._array_rows(dataset, rows) if isinstance(dataset, ArrayDataset) else self._file_rows(rows)
-        self.thumbnails[rows.start : rows.stop] = thumbnails_of(squares)
-        self.thumbnails[rows.start : rows.stop][~self.readable[rows.start : rows.stop]] = 0
-        return len(rows)
-
-    def _array_rows(self, dataset: ArrayDataset, rows: range) -> Tensor:
         span = slice(rows.start, rows.stop)
-        header = dataset.header(rows.start)
-        self.readable[span], self.native[span] = True, (header.width, header.height)
-        self.modes[span] = [header.mode] * len(rows)
-        self.digests[span] = [digest(row.tobytes()) for row in dataset.pixels[span].contiguous().numpy()]
-        squares = dataset.squares(span, self.size, self.how)
-        if self.squares is not None:
-            self.squares[span] = squares
-        return squares
-
-    def _file_rows(self, rows: range) -> Tensor:
         shape = (len(rows), 3, self.size, self.size)
-        squares = torch.empty(shape, dtype=torch.uint8) if self.squares is None else self.squares[rows.start : rows.stop]
-        for place, index in enumerate(rows):
-            try:
-                square, content, header = self.dataset.fitted(index, self.size, self.how)
-            except UnreadableImage as problem:
-                self.reasons[index] = problem.reason
-                squares[place] = 0
+        squares = torch.empty(shape, dtype=torch.uint8) if self.squares is None else self.squares[span]
+        for index, found in zip(rows, self.dataset.fill_squares(rows, squares, self.how), strict=True):
+            if isinstance(found, UnreadableImage):
+                self.reasons[index] = found.reason
                 continue
-            squares[place] = square
+            content, header = found
             self.readable[index], self.native[index], self.modes[index] = True, (header.width, header.height), header.mode
             self.digests[index] = digest(content)
-        return squares
+        self.thumbnails[span] = thumbnails_of(squares)
+        self.thumbnails[span][~self.readable[span]] = 0
+        return len(rows)
 
     def survey(self) -> Survey:
         items, classes = self.dataset.items, self.dataset.classes

@@ -7,6 +7,7 @@ that a run goes on with either. The order is that of the names: train before val
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alexnet.data.dataset import SPLIT_NAMES, Dataset, Traits
 from alexnet.data.imagenet.devkit import read_devkit
@@ -31,6 +32,8 @@ class ImageNet(Dataset):
 
     name = "imagenet"
 
+    items: ItemTable
+
     def __init__(self, folder: Path) -> None:
         try:
             self._open(folder)
@@ -49,6 +52,11 @@ class ImageNet(Dataset):
         names = Places.joined([train, validation])
         splits = np.repeat(np.array([SPLIT_NAMES.index("train"), SPLIT_NAMES.index("validation")], np.int8), [len(labels), len(truth)])
         self.items = ItemTable(names=names.names, ends=names.ends, labels=np.concatenate([labels, truth]), splits=splits)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """int64 (N,), straight from the columns."""
+        return self.items.labels.astype(np.int64)
 
     @property
     def folders(self) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def _decode_plain(content: bytes, header: Header, enough: int | None) -> Tensor 
     try:
         if header.format == "JPEG" and enough is not None and min(header.width, header.height) >= 2 * enough:
             return _decode_scaled(content, enough)
-        decode_jpeg = _torchvision_jpeg() if header.format == "JPEG" else None
+        decode_jpeg = torchvision_jpeg() if header.format == "JPEG" else None
         encoded = torch.frombuffer(bytearray(content), dtype=torch.uint8)  # a copy: torch wants memory it may write
         return decode_jpeg(encoded, RGB, False) if decode_jpeg else None
     except (RuntimeError, OSError, SyntaxError, ValueError):
@@ -87,7 +87,7 @@ def _decode_plain(content: bytes, header: Header, enough: int | None) -> Tensor 
 
 
 @cache
-def _torchvision_jpeg() -> Callable[[Tensor, int, bool], Tensor] | None:
+def torchvision_jpeg() -> Callable[[Tensor, int, bool], Tensor] | None:
     """The JPEG decoder of torchvision, 1.5 times as fast as Pillow's with the copy to a tensor; None, if a later version dropped it.
 
     Called as an operator: the function around it announces its retirement at every call (torchvision 0.29). Its PNG decoder is not

@@ -1,19 +1,18 @@
 """Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 gray 28 x 28 images of clothes, from the first place that has them.
 
-Our cache; an installed copy (/usr/share/datasets/fashion-mnist); torchvision's download; on Debian and Ubuntu the package
-dataset-fashion-mnist, downloaded and unpacked without root. Whatever the place, the SHA-256 of the four unpacked files must agree
-(taken from Debian's package, whose deflate streams equal those of the original files that torchvision's MD5s describe).
+Our cache; an installed copy (/usr/share/datasets/fashion-mnist, from Debian's package dataset-fashion-mnist); torchvision's download.
+Whatever the place, the SHA-256 of the four unpacked files must agree (taken from Debian's package, whose deflate streams equal those of
+the original files that torchvision's MD5s describe).
 """
 
 import gzip
 import hashlib
-import shutil
 import socket
-import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
 import torch
@@ -23,7 +22,9 @@ from alexnet.data.array_dataset import ArrayDataset, Parts
 from alexnet.data.dataset import Traits
 from alexnet.errors import BadDataset
 from alexnet.storage.cache import cache_folder
-from alexnet.storage.files import write_atomically
+from alexnet.storage.files import locked, write_atomically
+
+Files = dict[str, bytes]  # the four unpacked files by name
 
 CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot")
 SHA256 = {
@@ -33,9 +34,8 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 INSTALLED = Path("/usr/share/datasets/fashion-mnist")
-PACKAGE = "dataset-fashion-mnist"
-DOWNLOAD_SECONDS = 10.0  # of silence from the server, before the next place is tried
-APT_SECONDS = 300.0
+PACKAGE = "dataset-fashion-mnist"  # Debian's and Ubuntu's, which puts the files into INSTALLED
+DOWNLOAD_SECONDS = 10.0  # of silence from the server, before we give up
 
 
 def fashion_mnist() -> ArrayDataset:
@@ -48,34 +48,72 @@ def fashion_mnist() -> ArrayDataset:
     return ArrayDataset("fashion-mnist", CLASSES, parts, Traits(flip=True, colour=False, gray=True))
 
 
-def find_files() -> dict[str, bytes]:
-    """The four unpacked files, checksums verified; what had to be fetched is kept in the cache."""
-    cached = cache_folder() / "fashion-mnist"
+def download_with_torchvision() -> Files:
+    """The four files from their authors' server; raises what torchvision raises without internet."""
+    from torchvision.datasets import FashionMNIST
+
+    with tempfile.TemporaryDirectory() as folder, impatient():
+        FashionMNIST(folder, download=True)
+        return read_verified(Path(folder) / "FashionMNIST" / "raw")
+
+
+def find_files(*, installed: Path = INSTALLED, download: Callable[[], Files] = download_with_torchvision) -> Files:
+    """The four unpacked files, checksums verified; what had to be downloaded is kept in the cache. Raises BadDataset."""
+    cached = cached_folder()
+    places: dict[str, Callable[[], Files]] = {
+        "cache": lambda: read_verified(cached),
+        "installed copy": lambda: read_verified(installed),
+        "download": lambda: fetch_into_cache(download),
+    }
     tried = []
-    for place, fetch in _places(cached):
+    for place, find in places.items():
         try:
-            files = fetch()
+            return find()
         except Exception as problem:  # each place fails in its own ways; the message lists them all
             tried.append(f"{place}: {_first_line(problem)}")
-            continue
-        if place not in ("cache", "installed copy"):
-            for name, content in files.items():
-                write_atomically(cached / name, content)
-        return files
     raise BadDataset(
-        f"fashion-mnist cannot be had. Tried {'; '.join(tried)}. "
-        f"Connect to the internet once, or put the four files {', '.join(SHA256)} (.gz or not) into {cached}."
+        f"fashion-mnist cannot be had. Tried {'; '.join(tried)}. {how_to_get_it()} "
+        f"Or put the four files {', '.join(SHA256)} (.gz or not) into {cached}."
     )
 
 
-def read_verified(folder: Path) -> dict[str, bytes]:
-    """The four files of a folder, unpacked; raises BadDataset for a wrong checksum and FileNotFoundError for a missing one."""
+def cached_folder() -> Path:
+    """Where the cache keeps the four files."""
+    return cache_folder() / "fashion-mnist"
+
+
+def how_to_get_it() -> str:
+    """The line to type where no place serves."""
+    return (
+        f"On Debian and Ubuntu: apt install {PACKAGE} (as root), or make fashion-mnist in alexnet's own folder (without root). "
+        "Elsewhere: connect to the internet once, and torchvision downloads it."
+    )
+
+
+def fetch_into_cache(fetch: Callable[[], Files]) -> Files:
+    """The files from the cache or, where it has none, from `fetch`, kept there; of several processes at once, one fetches."""
+    cached = cached_folder()
+    with locked(cached):
+        with suppress(FileNotFoundError, BadDataset):  # a damaged file is replaced
+            return read_verified(cached)
+        files = fetch()
+        for name, content in files.items():
+            write_atomically(cached / name, content)
+        return files
+
+
+def read_verified(folder: Path) -> Files:
+    """The four files of a folder, unpacked; raises BadDataset for a damaged one and FileNotFoundError for a missing one."""
     files = {}
     for name, expected in SHA256.items():
         plain, packed = folder / name, folder / f"{name}.gz"
-        content = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
+        path = plain if plain.exists() else packed
+        try:
+            content = plain.read_bytes() if path == plain else gzip.decompress(packed.read_bytes())
+        except (gzip.BadGzipFile, EOFError, zlib.error) as problem:
+            raise BadDataset(f"{path} is damaged ({problem}); delete it") from None
         if hashlib.sha256(content).hexdigest() != expected:
-            raise BadDataset(f"{plain if plain.exists() else packed} is damaged (its SHA-256 differs); delete it")
+            raise BadDataset(f"{path} is damaged (its SHA-256 differs); delete it")
         files[name] = content
     return files
 
@@ -92,54 +130,10 @@ def impatient(seconds: float = DOWNLOAD_SECONDS) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _places(cached: Path) -> Iterator[tuple[str, Callable[[], dict[str, bytes]]]]:
-    yield "cache", lambda: read_verified(cached)
-    yield "installed copy", lambda: read_verified(INSTALLED)
-    yield "download", _download
-    if shutil.which("apt-get") and shutil.which("dpkg-deb"):
-        yield "Debian package", _debian_package
-
-
-def _download() -> dict[str, bytes]:
-    from torchvision.datasets import FashionMNIST
-
-    with tempfile.TemporaryDirectory() as folder, impatient():
-        FashionMNIST(folder, download=True)
-        return read_verified(Path(folder) / "FashionMNIST" / "raw")
-
-
-def _debian_package() -> dict[str, bytes]:
-    """Fetch the package with the system's package lists or, where they are missing or stale, with fresh ones of our own."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for private in ("lists/partial", "cache/archives/partial"):
-            (folder / private).mkdir(parents=True)
-        own_cache = [
-            "-o",
-            f"Dir::Cache={folder / 'cache'}",
-            "-o",
-            "APT::Sandbox::User=root",
-        ]  # root would ask for _apt, who cannot write here
-        own_lists = ["-o", f"Dir::State::lists={folder / 'lists'}"]
-        try:
-            _run(["apt-get", *own_cache, "download", PACKAGE], folder)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-            _run(["apt-get", *own_cache, *own_lists, "update"], folder)
-            _run(["apt-get", *own_cache, *own_lists, "download", PACKAGE], folder)
-        (package,) = folder.glob(f"{PACKAGE}_*.deb")
-        _run(["dpkg-deb", "-x", str(package), "unpacked"], folder)
-        return read_verified(folder / "unpacked" / INSTALLED.relative_to("/"))
-
-
-def _run(command: list[str], folder: Path) -> None:
-    subprocess.run(command, cwd=folder, check=True, timeout=APT_SECONDS, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-
-
 def _first_line(problem: Exception) -> str:
     if isinstance(problem, FileNotFoundError):
         return "not there"
-    text = (problem.stderr or "") if isinstance(problem, subprocess.CalledProcessError) else str(problem)
-    return next((line.strip().rstrip(".") for line in text.splitlines() if line.strip()), type(problem).__name__)
+    return next((line.strip().rstrip(".") for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
 
 
 def _images(idx: bytes) -> Tensor:

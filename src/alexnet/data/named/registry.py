@@ -1,6 +1,7 @@
 """Data sets that are known by name: where they come from, their classes, and what may be done to their images."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from alexnet.data.dataset import Traits
 from alexnet.data.named.fashion_mnist import fashion_mnist, impatient
 from alexnet.errors import BadDataset
 from alexnet.storage.cache import cache_folder
+from alexnet.storage.files import locked
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DIGIT_CLASSES = tuple("0123456789")
@@ -31,8 +33,8 @@ def mnist() -> ArrayDataset:
     """MNIST (LeCun, Cortes, Burges 1998): 70,000 gray digits of 28 x 28 pixels, downloaded once by torchvision, which verifies them."""
     from torchvision.datasets import MNIST
 
-    def load(train: bool) -> MNIST:
-        return MNIST(cache_folder() / "torchvision", train=train, download=True)
+    def load(train: bool, download: bool) -> MNIST:
+        return MNIST(cache_folder() / "torchvision", train=train, download=download)
 
     train, test = _fetch("mnist", load)
     parts: Parts = [("train", train.data[:, None], train.targets), ("test", test.data[:, None], test.targets)]
@@ -43,8 +45,8 @@ def cifar10() -> ArrayDataset:
     """CIFAR-10 (Krizhevsky 2009): 60,000 colour images of 32 x 32 pixels, downloaded once by torchvision, which verifies them."""
     from torchvision.datasets import CIFAR10
 
-    def load(train: bool) -> CIFAR10:
-        return CIFAR10(cache_folder() / "torchvision", train=train, download=True)
+    def load(train: bool, download: bool) -> CIFAR10:
+        return CIFAR10(cache_folder() / "torchvision", train=train, download=download)
 
     train, test = _fetch("cifar10", load)
     parts: Parts = [
@@ -57,13 +59,17 @@ def cifar10() -> ArrayDataset:
 NAMED: dict[str, Callable[[], ArrayDataset]] = {"fashion-mnist": fashion_mnist, "cifar10": cifar10, "mnist": mnist, "digits": digits}
 
 
-def _fetch(name: str, load: Callable[[bool], Part]) -> tuple[Part, Part]:
+def _fetch(name: str, load: Callable[[bool, bool], Part]) -> tuple[Part, Part]:
+    """The train and the test part by load(train, download), which torchvision verifies; of several processes at once, one downloads."""
+    with suppress(OSError, RuntimeError):  # torchvision's for files that are missing or damaged
+        return load(True, False), load(False, False)
+    folder = cache_folder() / "torchvision"
     try:
-        with impatient():
-            return load(True), load(False)
+        with locked(folder), impatient():
+            return load(True, True), load(False, True)
     except (OSError, RuntimeError) as problem:
         reason = " ".join(str(problem).split())
         raise BadDataset(
-            f"{name} is not in {cache_folder() / 'torchvision'} and cannot be downloaded ({reason}). Connect to the internet once, "
+            f"{name} is not in {folder} and cannot be downloaded ({reason}). Connect to the internet once, "
             "copy that folder from another machine, or give a folder or zip of its pictures in class folders."
         ) from None

@@ -9,6 +9,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alexnet.data.dataset import Dataset, Traits
 from alexnet.data.fingerprints import Fingerprints, Survey
@@ -21,6 +22,8 @@ from alexnet.errors import BadDataset, UnreadableImage
 class PackedDataset(Dataset):
     """A pack opened by `open_packed`; can be copied into worker processes, which map the file themselves."""
 
+    items: ItemTable
+
     def __init__(self, path: Path, mapped: mmap, index: Index) -> None:
         self.path, self.mapped, self.index = path, mapped, index
         self.name, self.classes = str(path), index.facts.classes
@@ -31,6 +34,11 @@ class PackedDataset(Dataset):
     def traits(self) -> Traits:
         """Those of the data set that was packed."""
         return self.index.facts.traits
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """int64 (N,), straight from the columns."""
+        return self.items.labels.astype(np.int64)
 
     @property
     def folders(self) -> tuple[str, ...]:

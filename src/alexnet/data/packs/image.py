@@ -6,7 +6,6 @@ Everything is told from the bytes that are kept, so that a reader of the pack wo
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from alexnet.data.images.decode import decode
 from alexnet.data.images.encode import jpeg_bytes
 from alexnet.data.images.headers import Header, plain_header
 from alexnet.data.images.resize import fit_short_side, fit_square
+from alexnet.data.pipeline.colour_statistics import pixel_sums
 from alexnet.errors import UnreadableImage
 
 LONGEST_SIDE = 65_500  # pixels that libjpeg writes in a row
@@ -69,9 +69,7 @@ def packed_image(dataset: Dataset, index: int, *, size: int, quality: int) -> Pa
 
 def colour_sums(square: Tensor) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Whole-number sums over the pixels of a uint8 (3, H, W) image: of its colours (3,), and of their products (6,)."""
-    values = square.reshape(3, -1).to(torch.float64)  # holds whole numbers exactly to 9e15, and multiplies them fast
-    colours = values.sum(dim=1).numpy().astype(np.int64)
-    products = (values @ values.T).numpy().astype(np.int64)
+    colours, products = (sums.numpy().astype(np.int64) for sums in pixel_sums(square))
     return colours, np.array([products[place] for place in PRODUCTS], np.int64)
 
 

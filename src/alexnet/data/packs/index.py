@@ -21,7 +21,7 @@ from alexnet.data.dataset import SPLIT_NAMES, Traits
 from alexnet.data.item_table import UNSPLIT
 from alexnet.data.packs.image import PRODUCTS
 from alexnet.data.packs.zip_records import Contents, is_end_of
-from alexnet.data.pipeline.colour_statistics import ColourPCA
+from alexnet.data.pipeline.colour_statistics import ColourPCA, principal_colours
 from alexnet.data.sources.base import MAX_FILE_BYTES
 from alexnet.errors import BadDataset, UnsafeArchive
 from alexnet.storage.records import convert, parse_json
@@ -60,15 +60,13 @@ class ColourSums:
     products: tuple[int, ...]
 
     def pca(self) -> ColourPCA | None:
-        """Mean and principal colours, as augment.colour_pca finds them; None without pixels."""
+        """Mean and principal colours, as `colour_pca` finds them; None without pixels."""
         if not self.pixels:
             return None
-        mean = torch.tensor(self.colours, dtype=torch.float64) / self.pixels
         products = torch.zeros(3, 3, dtype=torch.float64)
         for (row, column), value in zip(PRODUCTS, self.products, strict=True):
             products[row, column] = products[column, row] = value
-        eigenvalues, eigenvectors = torch.linalg.eigh(products / self.pixels - torch.outer(mean, mean))
-        return ColourPCA(mean.float(), eigenvalues.flip(0).clamp(min=0).float(), eigenvectors.flip(1).float())
+        return principal_colours(torch.tensor(self.colours, dtype=torch.float64), products, self.pixels)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

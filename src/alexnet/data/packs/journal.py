@@ -129,7 +129,7 @@ class Journal:
             old, new = (f" ({begun[other]} then, {job[other]} now)" if len(str(value[other])) < 200 else "" for value in (begun, job))
             raise BadDataset(
                 f"{self.folder} is a packing that was begun with another {other}{old or new}. "
-                "Give the same command to go on with it, or delete it to begin anew."
+                "Rerun the same command to resume it, or delete it to start again."
             )
 
     def _read(self, start: int, count: int) -> Records:

@@ -8,9 +8,7 @@ import csv
 import errno
 import hashlib
 import shutil
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,10 +28,10 @@ from alexnet.data.packs.journal import COPIED, ENCODED, RECORD, Journal, Records
 from alexnet.data.packs.names import PackedNames
 from alexnet.errors import BadDataset, UnreadableImage
 from alexnet.runtime.device import one_torch_thread
+from alexnet.runtime.thread_pool import map_in_order
 
 SIZE, QUALITY = 256, 90  # px of the short side (paper section 2); of the JPEGs that have to be made
 SMALLEST, LARGEST = 16, 4096  # px
-AHEAD = 4  # images a thread may be ahead of the one that is written
 STEP = 32  # images between two words of progress
 
 Answer = PackedImage | UnreadableImage
@@ -133,8 +131,9 @@ class _Packing:
     def write_images(self, workers: int, on_progress: Progress | None, should_stop: Callable[[], bool]) -> None:
         """Append all images that the journal does not know yet."""
         items, total = self.dataset.items, len(self.dataset.items)
-        with one_torch_thread(), closing(_in_order(self._answer, range(self.journal.count, total), workers)) as answers:
-            for index, answer in answers:
+        indices = range(self.journal.count, total)
+        with one_torch_thread(), closing(map_in_order(self._answer, indices, threads=workers)) as answers:
+            for index, answer in zip(indices, answers, strict=True):
                 self._append(index, items[index], answer)
                 if on_progress is not None and (self.journal.count % STEP == 0 or self.journal.count == total):
                     on_progress(self.journal.count, total)
@@ -174,24 +173,6 @@ def _record(item: Item, answer: Answer) -> Records:
         record["digest"], record["thumbnail"] = answer.digest, answer.thumbnail
         record["colours"], record["products"] = answer.colours, answer.products
     return record
-
-
-def _in_order(work: Callable[[int], Answer], indices: Iterable[int], workers: int) -> Generator[tuple[int, Answer]]:
-    """The answers in order; threads are never more than a few ahead."""
-    if workers < 1:
-        yield from ((index, work(index)) for index in indices)
-        return
-    waiting: deque[tuple[int, Future[Answer]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for index in indices:
-                waiting.append((index, pool.submit(work, index)))
-                if len(waiting) > AHEAD * workers:
-                    first, answer = waiting.popleft()
-                    yield first, answer.result()
-            yield from ((first, answer.result()) for first, answer in waiting)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _job(dataset: Dataset, size: int, quality: int) -> dict[str, Any]:

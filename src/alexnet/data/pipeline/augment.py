@@ -1,7 +1,7 @@
 """Random changes of training images that keep their class: crop, mirror, brightness, colour temperature, PCA colour noise, cutout.
 
 Whole uint8 batches in, whole uint8 batches out, on the batch's own device and without a loop over images. Every draw is counted
-(see `counted`): an image gets the same change in an epoch, whatever batch, worker or machine it falls to. Which changes keep a class
+(see `counter_rng`): an image gets the same change in an epoch, whatever batch, worker or machine it falls to. Which changes keep a class
 is the data set's to say (no mirrors for digits); this module only obeys.
 """
 
@@ -16,7 +16,7 @@ from alexnet.data.pipeline.colour_statistics import ColourPCA
 from alexnet.data.pipeline.counter_rng import normal, uniform
 from alexnet.errors import BadRecipe
 
-_PIECE = 1 << 20  # colours are worked in pieces of this many values on a processor, so that the float copy stays in its cache
+_PIECE = 1 << 20  # colours are worked in pieces of this many values on a CPU, so that the float copy stays in its cache
 _GRAY = 128.0
 
 
@@ -43,7 +43,7 @@ class AugmentConfig:
 def augment(images: Tensor, size: int, config: AugmentConfig, pca: ColourPCA | None, *, seed: int, epoch: int, indices: Tensor) -> Tensor:
     """uint8 (N, 3, H, W) -> uint8 (N, 3, size, size) on the same device: crop, mirror, colours, cutout, in this order.
 
-    images: int64 (N,), the images' numbers in their data set; best left on the processor, where the few draws are cheap.
+    indices: int64 (N,), the images' numbers in their data set; best left on the CPU, where the few draws are cheap.
     pca: needed for `pca_noise`; its mean also paints the cutout (mid-gray without it). Raises BadRecipe when the crop, the padding or the
     cutout does not fit the images.
     """
@@ -122,7 +122,7 @@ def _colours(config: AugmentConfig, pca: ColourPCA | None, seed: int, epoch: int
 
 
 def _recolour(images: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-    """round(pixel * gain + offset), halves up, held in 0..255. One float pass over cache-sized pieces; one piece on an accelerator."""
+    """round(pixel * gain + offset), halves up, held in 0..255. One float pass over cache-sized pieces; one piece on a GPU."""
     count, values = len(images), images[0].numel()
     piece = max(1, _PIECE // values) if images.device.type == "cpu" else count
     gain = gain.to(images.device)[:, :, None, None]
@@ -148,7 +148,7 @@ def _cut_out(images: Tensor, side: int, pca: ColourPCA | None, draws: Tensor) ->
 
 
 def _either_side(draws: Tensor) -> Tensor:
-    """[0, 1) -> [-1, 1), on the processor."""
+    """[0, 1) -> [-1, 1), on the CPU."""
     return 2 * draws.cpu() - 1
 
 

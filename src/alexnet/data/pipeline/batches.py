@@ -4,7 +4,7 @@ Everything random is a function of (seed, epoch, image), so neither an interrupt
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,9 +12,9 @@ from torch import Tensor
 from alexnet.data.pipeline.augment import AugmentConfig, augment, centre_crop
 from alexnet.data.pipeline.colour_statistics import ColourPCA
 from alexnet.data.pipeline.counter_rng import permutation
-from alexnet.data.pipeline.image_store import ImageStore
+from alexnet.data.pipeline.image_store import ImageStore, sent
+from alexnet.data.pipeline.prefetch import Batches, BatchStream, batch_stream, staged
 
-Batch = tuple[Tensor, Tensor]
 Rows = Callable[[int], range]  # which of a batch's images are this worker's; those past its end repeat the last, and get no labels
 
 
@@ -29,9 +29,12 @@ def _shared(part: Tensor, rows: range) -> tuple[Tensor, int]:
 
 
 class AugmentedBatches:
-    """The training images, each once an epoch in a new order, augmented to `size` px on `device`."""
+    """The training images, each once an epoch in a new order, augmented to `size` px on `device`.
 
-    def __init__(  # noqa: PLR0913 - what is drawn from (3), what is made of it (5), whose share (1)
+    stream: where batches are made one ahead of the training; None: the device's own (see `batch_stream`).
+    """
+
+    def __init__(  # noqa: PLR0913 - what is drawn from (3), what is made of it (5), whose share (1), made where (1)
         self,
         store: ImageStore,
         indices: Sequence[int],
@@ -43,8 +46,9 @@ class AugmentedBatches:
         seed: int,
         device: torch.device,
         rows: Rows = _all,
+        stream: BatchStream | None = None,
     ) -> None:
-        self.rows = rows
+        self.rows, self.stream = rows, stream or batch_stream(device)
         self.store, self.indices = store, torch.as_tensor(indices, dtype=torch.int64)
         self.size, self.batch_size, self.config, self.pca, self.seed, self.device = size, batch_size, config, pca, seed, device
         self.images = len(indices)
@@ -57,25 +61,33 @@ class AugmentedBatches:
         shares = counts[counts > 0] / counts.sum()
         return float(-(shares * shares.log()).sum())
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, first_step: int = 0) -> Batches:
         """The batches of one epoch, from `first_step` on; the last one may be smaller."""
+        return staged(self._made(epoch, first_step), self.stream)
+
+    def _made(self, epoch: int, first_step: int) -> Batches:
         order = self.indices[permutation(self.images, self.seed, epoch)]
         parts = [_shared(part, self.rows(len(part))) for part in order.split(self.batch_size)[first_step:]]
-        for (part, count), images in zip(parts, self.store.stream(part.tolist() for part, _ in parts), strict=True):
-            on_device = sent(images, self.device)
-            augmented = augment(on_device, self.size, self.config, self.pca, seed=self.seed, epoch=epoch, indices=part)
-            yield augmented, self.store.labels[part[:count]].to(self.device)
+        for (part, count), images in zip(parts, self.store.stream((part.tolist() for part, _ in parts), self.device), strict=True):
+            augmented = augment(images, self.size, self.config, self.pca, seed=self.seed, epoch=epoch, indices=part)
+            yield augmented, sent(self.store.labels[part[:count]], self.device)
 
 
 def plain_batches(
-    store: ImageStore, indices: Sequence[int], *, size: int, batch_size: int, device: torch.device, rows: Rows = _all
-) -> Iterator[Batch]:
-    """The centres of the images in order, without changes: for validation. batch_size: of the whole batch."""
-    parts = [_shared(part, rows(len(part))) for part in torch.as_tensor(indices, dtype=torch.int64).split(batch_size)]
-    for (part, count), images in zip(parts, store.stream(part.tolist() for part, _ in parts), strict=True):
-        yield centre_crop(sent(images, device), size), store.labels[part[:count]].to(device)
+    store: ImageStore,
+    indices: Sequence[int],
+    *,
+    size: int,
+    batch_size: int,
+    device: torch.device,
+    rows: Rows = _all,
+    stream: BatchStream | None = None,
+) -> Batches:
+    """The centres of the images in order, without changes: for validation. batch_size: of the whole batch; stream: as for training."""
 
+    def made() -> Batches:
+        parts = [_shared(part, rows(len(part))) for part in torch.as_tensor(indices, dtype=torch.int64).split(batch_size)]
+        for (part, count), images in zip(parts, store.stream((part.tolist() for part, _ in parts), device), strict=True):
+            yield centre_crop(images, size), sent(store.labels[part[:count]], device)
 
-def sent(images: Tensor, device: torch.device) -> Tensor:
-    """The images on the device; on their way to a card while the processor goes on."""
-    return images.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else images.to(device)
+    return staged(made(), stream or batch_stream(device))

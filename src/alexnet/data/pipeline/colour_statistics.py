@@ -30,12 +30,26 @@ def colour_pca(images: Iterable[Tensor]) -> ColourPCA:
     total, products, pixels = torch.zeros(3, dtype=torch.float64), torch.zeros(3, 3, dtype=torch.float64), 0
     for batch in images:
         for image in batch.reshape(-1, 3, batch.shape[-2] * batch.shape[-1]).cpu():
-            values = image.to(torch.float64)
-            total += values.sum(dim=1)
-            products += values @ values.T
-            pixels += values.shape[1]
+            of_colours, of_products = pixel_sums(image)
+            total += of_colours
+            products += of_products
+            pixels += image.shape[1]
     if not pixels:
         raise ValueError("no pictures to take colours from")
+    return principal_colours(total, products, pixels)
+
+
+def pixel_sums(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Over the pixels of a uint8 image (3, ...): the sums of its colours (3,), and of their products (3, 3).
+
+    float64, which holds whole numbers exactly to 9e15 and multiplies them fast.
+    """
+    values = image.reshape(3, -1).to(torch.float64)
+    return values.sum(dim=1), values @ values.T
+
+
+def principal_colours(total: Tensor, products: Tensor, pixels: int) -> ColourPCA:
+    """Mean and principal colours from the sums of `pixel_sums` over `pixels` pixels, one or more."""
     mean = total / pixels
     covariance = products / pixels - torch.outer(mean, mean)
     eigenvalues, eigenvectors = torch.linalg.eigh(covariance)  # rising; rounding may leave -1e-12 for a gray set

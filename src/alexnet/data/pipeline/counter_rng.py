@@ -1,7 +1,7 @@
 """Random numbers that are counted, not drawn: each is a pure function of (seed, epoch, image, stream, position).
 
 Nothing here has a state, so neither the number of workers, nor how images fall into batches, nor an interruption changes a number.
-It doesn't know what the numbers are for.
+Independent of what the numbers are for.
 
 The hash: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014; the finaliser's constants are
 David Stafford's "variant 13"). The finaliser `mix` is a bijection of 64-bit words in which each input bit flips each output bit with
@@ -27,7 +27,7 @@ _UNIT = 2.0**-24  # a float32 holds 24 bits exactly
 def uniform(seed: int, epoch: int, indices: Tensor, stream: str, count: int) -> Tensor:
     """`count` numbers in [0, 1) for each image: float32 (N, count), multiples of 2**-24, on the images' device.
 
-    images: int64 (N,), the images' numbers in their data set. `stream` names the purpose ("crop"); different streams are independent.
+    indices: int64 (N,), the images' numbers in their data set. `stream` names the purpose ("crop"); different streams are independent.
     The same bits on every machine and device. Raises ValueError for other shapes or types.
     """
     words = _words(seed, epoch, indices, stream, count)
@@ -58,7 +58,7 @@ def permutation(count: int, seed: int, epoch: int) -> Tensor:
 def _words(seed: int, epoch: int, indices: Tensor, stream: str, count: int) -> Tensor:
     """int64 (N, count): the first `count` SplitMix64 words of each image's generator."""
     if indices.dtype != torch.int64 or indices.ndim != 1:
-        raise ValueError(f"picture numbers must be int64 of shape (N,), not {indices.dtype} of shape {tuple(indices.shape)}")
+        raise ValueError(f"image numbers must be int64 of shape (N,), not {indices.dtype} of shape {tuple(indices.shape)}")
     starts = _mix(indices + _signed(_key(seed, epoch, stream)))
     steps = torch.arange(1, count + 1, device=indices.device) * _signed(_GOLDEN)
     return _mix(starts[:, None] + steps)

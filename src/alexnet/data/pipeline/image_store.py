@@ -1,34 +1,39 @@
-"""The fitted squares of a data set, ready to train on: in memory if they fit, decoded anew by worker processes if they don't.
+"""The fitted squares of a data set, ready to train on: in memory if they fit, decoded again by worker processes if they don't.
 
 Fitted means at the size training asks for, before augmentation. Whatever the number of workers, the same bytes come in the same order.
-Knows nothing of splits, epochs and augmentation.
+Squares in memory are copied to the GPU that asks for them, once, if they leave enough of it to the training.
+Independent of splits, epochs and augmentation.
 """
 
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from alexnet.data.array_dataset import ArrayDataset
 from alexnet.data.curation.scan import UNREADABLE_SHARE, Progress, survey
 from alexnet.data.dataset import Dataset
 from alexnet.data.fingerprints import Fingerprints, Skipped, Survey
-from alexnet.data.item_table import ItemTable
 from alexnet.data.pipeline.shared_memory import can_share, together
 from alexnet.data.preprocess import Fit
 from alexnet.data.sources.folder import LAYOUT
 from alexnet.errors import BadDataset, UnreadableImage
-from alexnet.runtime.device import one_torch_thread
+from alexnet.runtime.device import free_device_memory, one_torch_thread
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.machine import available_bytes
 
 MEMORY_SHARE = 0.4  # of the memory that is free, for squares kept decoded
+DEVICE_SHARE = 1 / 3  # of a GPU's memory that is free, for the same squares there
+FreeMemory = Callable[[torch.device], int | None]  # bytes that are free on a device; None: not one with memory of its own
+CPU = torch.device("cpu")
 
 
 class ImageStore:
@@ -41,13 +46,16 @@ class ImageStore:
     def __init__(self, dataset: Dataset, size: int, how: Fit, *, workers: int, squares: Tensor | None, survey: Survey) -> None:
         self.dataset, self.size, self.how, self.workers = dataset, size, how, workers
         self.squares = squares
-        items = dataset.items
-        labels = items.labels if isinstance(items, ItemTable) else [item.label for item in items]
-        self.labels = torch.as_tensor(labels, dtype=torch.int64)
+        self.labels = torch.as_tensor(dataset.labels, dtype=torch.int64)
+        self._on_devices: dict[torch.device, Tensor | None] = {}
         self.readable: tuple[int, ...] = survey.readable
         self.skipped: tuple[Skipped, ...] = survey.skipped
         self.fingerprints: Fingerprints = survey.fingerprints
         self.native: Tensor = torch.from_numpy(survey.native)
+
+    def labels_of(self, indices: Sequence[int]) -> NDArray[np.int64]:
+        """int64 (n,), the class numbers of images."""
+        return np.asarray(self.labels[torch.tensor(indices, dtype=torch.int64)].numpy(), dtype=np.int64)
 
     @property
     def in_memory(self) -> bool:
@@ -58,12 +66,29 @@ class ImageStore:
         """One image, uint8 (3, size, size)."""
         return next(self.stream([[index]]))[0]
 
-    def stream(self, batches: Iterable[Sequence[int]]) -> Iterator[Tensor]:
-        """For each batch of indices, its images, uint8 (n, 3, size, size), in order.
+    def squares_on(self, device: torch.device, free_memory: FreeMemory = free_device_memory) -> Tensor | None:
+        """All squares on a device with memory of its own, copied when first asked for; None where they take too much of what is free."""
+        if device not in self._on_devices:
+            free = free_memory(device)
+            fits = self.squares is not None and free is not None and self.squares.nbytes < DEVICE_SHARE * free
+            self._on_devices[device] = self.squares.to(device) if fits and self.squares is not None else None
+        return self._on_devices[device]
 
-        Out of memory, or decoded ahead by `workers` processes, which start with each call: one call per run or epoch, not per batch.
+    def stream(self, batches: Iterable[Sequence[int]], device: torch.device = CPU) -> Iterator[Tensor]:
+        """For each batch of indices, its images, uint8 (n, 3, size, size) on `device`, in order.
+
+        Out of memory, the device's own where `squares_on` has room, or decoded ahead by `workers` processes, which start with each call:
+        one call per run or epoch, not per batch.
         Raises UnreadableImage for an image that cannot be read, or no longer.
         """
+        resident = self.squares_on(device)
+        if resident is None:
+            yield from (sent(images, device) for images in self._stream_on_host(batches))
+            return
+        for batch in batches:
+            yield resident[sent(torch.as_tensor(batch, dtype=torch.int64), device)]
+
+    def _stream_on_host(self, batches: Iterable[Sequence[int]]) -> Iterator[Tensor]:
         if self.squares is not None:
             for batch in batches:
                 yield self.squares[torch.as_tensor(batch, dtype=torch.int64)]
@@ -72,6 +97,11 @@ class ImageStore:
             if isinstance(squares, UnreadableImage):
                 raise squares
             yield squares
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; a GPU copies it from pinned memory while the CPU works on."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def open_images(
@@ -120,7 +150,7 @@ def check_readable(dataset: Dataset, skipped: Sequence[Skipped]) -> None:
         figures = "; ".join(f"'{name}': {broken[name]:,} of {counts[name]:,}" for name in bad[:5]) + ("; ..." if len(bad) > 5 else "")
         raise BadDataset(
             f"Over {UNREADABLE_SHARE:.0%} of the pictures of a class cannot be read ({figures}). "
-            f"For example, {example.name} {example.reason}. `alexnet inspect {dataset.name}` lists them all; mend or delete them."
+            f"For example, {example.name} {example.reason}. `alexnet inspect {dataset.name}` lists them all; fix or delete them."
         )
     alive = [name for name in dataset.classes if counts[name] > broken[name]]
     if len(alive) < 2:
@@ -137,11 +167,9 @@ class _Squares(TorchDataset[Tensor]):
         self.dataset, self.size, self.how = dataset, size, how
 
     def __getitems__(self, indices: list[int]) -> Tensor | UnreadableImage:
-        if isinstance(self.dataset, ArrayDataset):
-            return self.dataset.squares(indices, self.size, self.how).contiguous()
         try:
-            with one_torch_thread():
-                return torch.stack([self.dataset.fitted(index, self.size, self.how)[0] for index in indices])
+            with nullcontext() if self.dataset.is_decoded else one_torch_thread():
+                return self.dataset.squares(indices, self.size, self.how).contiguous()
         except UnreadableImage as problem:
             return problem  # returned, since torch cannot carry an error with two arguments over to us
 

@@ -177,5 +177,5 @@ def _linear(layer: Layer) -> nn.Linear:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Trainable numbers of a network."""
-    return sum(parameter.numel() for parameter in network.parameters())
+    """Trainable numbers of a network: frozen ones, as whitening filters, are not among them."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

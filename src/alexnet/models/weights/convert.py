@@ -10,6 +10,7 @@ from alexnet.models.weights.base import Form
 from alexnet.models.weights.files import check_place, read_file, write_file
 from alexnet.models.weights.load import State
 from alexnet.models.weights.registry import find_forms, form_with_names
+from alexnet.runtime.arguments import path_from
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,13 +22,14 @@ class Conversion:
     lines: tuple[str, ...]
 
 
-def convert_file(source: Path, *, from_form: str, to_form: str, out: Path) -> Conversion:
-    """Write the weights of `source`, a file or a run folder of the form `from_form`, to `out` in the form `to_form`.
+def convert_file(file: str | Path, *, from_form: str, to_form: str, out: str | Path) -> Conversion:
+    """Write the weights of `file`, a file or a run folder of the form `from_form`, to `out` in the form `to_form`.
 
     Raises BadModel for unknown forms and for two that are not the same function; BadWeights for a file that is not of its form, for one
     that cannot be converted exactly, and for an `out` that exists or whose suffix the form does not have. `out` is written whole or not at
     all.
     """
+    source, out = path_from(file, "The file of weights", BadWeights), path_from(out, "out", BadWeights)
     form, target = find_forms(from_form, to_form)
     check_place(out, target)
     choices = _choices_of_run(source, form)

@@ -54,7 +54,7 @@ def _check_apart(name: str, weight: Tensor) -> None:
     if across:
         raise BadWeights(
             f"{name} connects the two towers, with weights up to {across:.6g}; in two groups they would be lost, and the function changed. "
-            "Only a network whose weights between the towers are all exactly 0 can be converted; go on with --model alexnet-one-tower."
+            "Only a network whose weights between the towers are all exactly 0 can be converted; use --model alexnet-one-tower."
         )
 
 

@@ -24,7 +24,7 @@ def find_forms(source: str, target: str) -> tuple[Form, Form]:
     """Both forms by name; raises BadModel for an unknown name, and with the reason for two that are not the same function."""
     pair = f"'{source}' cannot be converted to '{target}'"
     for name in (source, target):
-        if name not in FORMS and name not in ARCHITECTURES:
+        if str(name) not in FORMS and str(name) not in ARCHITECTURES:
             raise BadModel(f"No form is called '{name}'. {did_you_mean(name, FORMS)}")
     for name in (source, target):
         if name not in FORMS:

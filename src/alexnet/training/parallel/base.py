@@ -5,6 +5,7 @@ from inspect import signature
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -19,7 +20,7 @@ TABLE = "table.json"  # in the folder of a divided checkpoint; written last
 class Layout:
     """The weights that this worker holds, and its part of every batch.
 
-    model: holds the weights, by the names that one process gives them; forward: what is called on a batch;
+    model: holds the weights, by the names that they have in one process; forward: what is called on a batch;
     dims: the parameters of which each worker holds an equal part, and the dimension that is divided. They may be DTensors.
     """
 
@@ -53,13 +54,22 @@ class Layout:
         return Window(count, self.rows(count))
 
     def scorer(self, model: nn.Module) -> nn.Module:
-        """What gives this worker's scores with the weights of `model`, the layout's own or their average, outside training."""
+        """The module that computes this worker's scores by the weights of `model`, the layout's own or their average."""
         return model
 
     def totals(self, *values: float) -> tuple[float, ...]:
         """Sums over all images of a batch, from each worker's sums over its own."""
         counts = self.shares_images or self.world.first
         return self.world.sum(*(value if counts else 0.0 for value in values))
+
+    def step_totals(self, loss: Tensor, wrong: Tensor) -> tuple[Tensor, Tensor]:
+        """A training step's loss and errors, 0-d, summed over the workers in float64 where they lie: the CPU does not wait for a GPU."""
+        if self.world.size == 1:
+            return loss, wrong
+        counts = self.shares_images or self.world.first
+        total = torch.stack([loss.double(), wrong.double()]) if counts else torch.zeros(2, dtype=torch.float64, device=loss.device)
+        dist.all_reduce(total)
+        return total[0], total[1]
 
     def whole_state(self, model: nn.Module) -> dict[str, Tensor]:
         """The whole network's tensors, gathered from all workers, which must all ask; `model` has the layout's own names."""

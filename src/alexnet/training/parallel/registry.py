@@ -17,7 +17,7 @@ def layouts() -> dict[str, type[Layout]]:
     return {layout.name: layout for layout in (DataParallel, Towers, Hybrid)}
 
 
-def chosen(name: str | None, world: Workers) -> str:
+def choose_layout(name: str | None, world: Workers) -> str:
     """The layout to use: `data` for several workers if none is named. Raises AlexNetError for an unknown one, or one worker alone."""
     if name is not None and name not in layouts():
         raise AlexNetError(f"No layout is called '{name}'. {did_you_mean(name, layouts())}")

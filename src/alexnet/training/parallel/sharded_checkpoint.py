@@ -57,7 +57,9 @@ def read_parts(folder: Path, dims: Mapping[str, int], world: Workers) -> tuple[d
             warnings.simplefilter("ignore")  # that no workers are asked
             load(parts, storage_reader=reader, no_dist=True)
     except (CheckpointException, SafetensorError, OSError, RuntimeError, ValueError, KeyError, AssertionError) as problem:
-        raise BadRun(f"{folder} cannot be read ({_first_line(problem)}). Delete it to go on without it, or copy the run again.") from None
+        raise BadRun(
+            f"{folder} cannot be read ({_first_line(problem)}). Delete it to continue without it, or copy the run again."
+        ) from None
     return {name: local(part) for name, part in parts.items()}, state
 
 
@@ -83,9 +85,9 @@ def _checked_table(folder: Path) -> dict[str, Any]:
         wrong = [name for name, size in table["files"].items() if not _has_size(folder / Path(name).name, size)]
         table["state"] = str(table["state"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise BadRun(f"{folder / TABLE} is damaged. Delete {folder} to go on without it, or copy the run again.") from None
+        raise BadRun(f"{folder / TABLE} is damaged. Delete {folder} to continue without it, or copy the run again.") from None
     if wrong:
-        raise BadRun(f"{folder} is not whole: {wrong[0]} is missing or cut short. Copy the run again, or delete the folder to start anew.")
+        raise BadRun(f"{folder} is not whole: {wrong[0]} is missing or cut short. Copy the run again, or delete the folder to start again.")
     return table
 
 

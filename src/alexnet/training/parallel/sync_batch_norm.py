@@ -1,6 +1,6 @@
 """Batch normalisation over the images of all workers, as one process would normalise the whole batch.
 
-PyTorch's own SyncBatchNorm is for cards only, and counts the images that merely fill up a worker's share.
+PyTorch's own SyncBatchNorm is for GPUs only, and counts the images that merely fill up a worker's share.
 """
 
 from typing import Any

@@ -27,7 +27,7 @@ def average(problem: Problem, *, passes: int, batch_size: int, seed: int) -> tup
 
     A column gets the same weights alone and among others.
     """
-    course = _AveragedSGD(problem, batch_size, np.random.default_rng(seed))
+    course = AveragedSGD(problem, batch_size, np.random.default_rng(seed))
     steps = passes * course.batches
     for number, which in enumerate(which for _ in range(passes) for which in course.order()):
         problem.interruption()
@@ -37,7 +37,7 @@ def average(problem: Problem, *, passes: int, batch_size: int, seed: int) -> tup
     return found, certify(problem, found), passes
 
 
-class _AveragedSGD:
+class AveragedSGD:
     """Weights (K, D + 1) that minimise |w|^2 / (2 C n) + the mean squared hinge, the objective divided by C n.
 
     The weights lie column by column: products of few rows with many values are twice as fast so.

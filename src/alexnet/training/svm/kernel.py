@@ -1,5 +1,6 @@
 """Exact kernel machines: libsvm on a kernel matrix that is computed once for all values of C. Knows no validation."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +17,13 @@ from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.rows import FeatureSet
 
 ROWS_AT_A_TIME = 1_024
+VALUES_AT_A_TIME = 8_000_000  # of the matrix, while kernels and margins are computed
 MOST_IMAGES = 50_000  # libsvm needs hours for more
-MEMORY_MARGIN = 1.25  # of the matrix: libsvm's cache, and the columns of the support vectors
-CACHE_MB = 500
+CACHE_SHARE = 0.125  # of the matrix's bytes, for libsvm's own copies of its columns
+CACHE_BYTES = 500_000_000  # at most
+MARGIN_BYTES = 40  # for each image and pair of classes: margins and coefficients, with copies while objectives are summed
+VECTOR_BYTES = 16  # for each value of a feature vector: all, and the support vectors of the machine now fitted, the best, and the next
+WORKING_BYTES = 160_000_000  # slices of kernels and margins; what NumPy and libsvm hold besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +42,30 @@ class KernelFit:
         return max(0.0, self.primal - self.dual) / self.primal
 
 
-def check_kernel_size(n: int, config: SolverConfig) -> None:
-    """Raise BadDataset where an exact kernel machine was asked for and n training images are too many for it."""
+def cache_bytes(n: int) -> float:
+    """Of libsvm's cache, for a matrix of n images."""
+    return min(CACHE_BYTES, CACHE_SHARE * 8 * n * n)
+
+
+def peak_bytes(n: int, *, classes: int = 2, inputs: int = 0) -> float:
+    """The most memory that fitting an exact kernel machine on n images takes, beside their features: measured in tests/training/svm.
+
+    classes: of the images; each pair of them has a machine. inputs: numbers of a feature vector, 0 while that is not known.
+    """
+    pairs = classes * (classes - 1) // 2
+    return 8 * n * n + cache_bytes(n) + MARGIN_BYTES * n * pairs + VECTOR_BYTES * n * inputs + WORKING_BYTES
+
+
+def check_kernel_size(n: int, config: SolverConfig, *, classes: int = 2, inputs: int = 0) -> None:
+    """Raise BadDataset where an exact kernel machine was asked for and n training images are too many for it; see `peak_bytes`."""
     if config.map != "exact":
         return
-    needed, free = MEMORY_MARGIN * 8 * n * n, available_bytes()
+    needed, free = peak_bytes(n, classes=classes, inputs=inputs), available_bytes()
     instead = "Use --solver.map explicit, or --model fisher-svm, whose linear machine takes any number."
     if needed > free:
         raise BadDataset(
-            f"An exact kernel machine on {n:,} training pictures needs {needed / 1e9:,.1f} GB for its kernel matrix, "
-            f"and {free / 1e9:,.1f} GB are free. {instead}"
+            f"An exact kernel machine on {n:,} training pictures needs {needed / 1e9:,.1f} GB ({8e-9 * n * n:,.1f} GB of them for its "
+            f"kernel matrix), and {free / 1e9:,.1f} GB are free. {instead}"
         )
     if n > MOST_IMAGES:
         raise BadDataset(
@@ -66,15 +85,15 @@ class KernelProblem:
         self.vectors = torch.from_numpy(np.array(training.vectors, dtype=np.float32)).to(device)
         n = len(self.vectors)
         self.matrix = np.empty((n, n))
-        for start in range(0, n, ROWS_AT_A_TIME):
-            part = self.vectors[start : start + ROWS_AT_A_TIME]
-            self.matrix[start : start + len(part)] = kernel_matrix(kernel, part, self.vectors, gamma).cpu().numpy()
+        for rows in slices(n, min(ROWS_AT_A_TIME, 2 * VALUES_AT_A_TIME // n)):
+            self.matrix[rows] = kernel_matrix(kernel, self.vectors[rows], self.vectors, gamma).cpu().numpy()
 
     def solve(self, strength: float) -> KernelFit:
         """The machine for this C, holding its support vectors alone."""
-        svc = SVC(C=strength, kernel="precomputed", cache_size=CACHE_MB).fit(self.matrix, self.owners)
+        svc = SVC(C=strength, kernel="precomputed", cache_size=cache_bytes(len(self.owners)) / (1 << 20)).fit(self.matrix, self.owners)
         coefficients, intercepts = pair_coefficients(svc, self.owners)
-        margins = self.matrix[:, svc.support_] @ coefficients + intercepts
+        margins = self.margins(svc.support_, coefficients)
+        margins += intercepts
         primal, dual = pair_objectives(margins, self.owners, svc.support_, coefficients, intercepts, strength)
         tensors = (
             torch.from_numpy(coefficients).float(),
@@ -86,6 +105,20 @@ class KernelProblem:
         machine = KernelMachine(support, *tensors, kernel=self.kernel, gamma=self.gamma, classes=self.classes).to(support.device)
         scores = machine.votes(torch.from_numpy(margins).float().to(support.device))
         return KernelFit(strength, machine, primal, dual, scores)
+
+    def margins(self, support: NDArray[np.int32], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Float64 (n, pairs) without the intercepts. By slices: the columns of all support vectors would be a second matrix."""
+        n = len(self.owners)
+        margins = np.empty((n, coefficients.shape[1]))
+        for rows in slices(n, VALUES_AT_A_TIME // n):
+            np.matmul(self.matrix[rows][:, support], coefficients, out=margins[rows])
+        return margins
+
+
+def slices(n: int, length: int) -> Iterator[slice]:
+    """0 to n in slices of that length, or of 1."""
+    length = max(1, length)
+    return (slice(start, min(start + length, n)) for start in range(0, n, length))
 
 
 def pair_coefficients(svc: SVC, owners: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

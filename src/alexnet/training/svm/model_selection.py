@@ -68,7 +68,7 @@ def choose(  # noqa: PLR0913  # whatever decides the machine
     exact = is_exact(kernel, len(training), config)
     whole = together if config.refit and together is not None else None
     if exact:
-        check_kernel_size(len(whole or training), config)
+        check_kernel_size(len(whole or training), config, classes=classes, inputs=training.vectors.shape[1])
     task = Task(
         training=training,
         validation=validation,

@@ -1,0 +1,51 @@
+"""What is done with a whole data set, from the user's word for it: looked at, and packed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alexnet.data.curation.inspection import Inspection
+from alexnet.data.curation.inspection import inspect as inspect_dataset
+from alexnet.data.curation.scan import Progress
+from alexnet.data.dataset import Dataset
+from alexnet.data.open import open_dataset
+from alexnet.data.packs.writer import QUALITY, SIZE, PackSummary
+from alexnet.data.packs.writer import pack as pack_dataset
+from alexnet.errors import BadDataset
+from alexnet.runtime.arguments import path_from, whole_number
+from alexnet.runtime.machine import available_cpus
+
+
+def inspect(data: str | Path | Dataset, *, workers: int | None = None, on_progress: Progress | None = None) -> Inspection:
+    """What a data set holds: classes, sizes, unreadable files, duplicates, imbalance, and what it means.
+
+    data: a folder, an archive, a name, or a data set that is open. workers: decoding threads, as many as there are CPUs if None;
+    on_progress is told (images done, images in all). Every image is decoded once; single files that are broken are reported.
+    Raises BadDataset for what is no data set.
+    """
+    return inspect_dataset(open_dataset(data), workers=_threads(workers), on_progress=on_progress)
+
+
+def pack(
+    data: str | Path | Dataset,
+    out: str | Path,
+    *,
+    size: int = SIZE,
+    quality: int = QUALITY,
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> PackSummary:
+    """Make of a data set one zip, `out`, that opens at once: images with their short side at `size` px, read by position.
+
+    data, workers and on_progress as for `inspect`; quality: of the JPEGs, 1 to 100. Run again, it resumes what was stopped, and the file is
+    the same byte for byte for any number of workers. Raises BadDataset for a place, size or quality that cannot be used, when the disk is
+    full, and when no image can be read; KeyboardInterrupt when should_stop says so.
+    """
+    place = path_from(out, "The zip to write", BadDataset)
+    chosen = {"size": whole_number(size, "size", mistake=BadDataset), "quality": whole_number(quality, "quality", mistake=BadDataset)}
+    threads = _threads(workers)
+    return pack_dataset(open_dataset(data), place, **chosen, workers=threads, on_progress=on_progress, should_stop=should_stop)
+
+
+def _threads(workers: int | None) -> int:
+    return available_cpus() if workers is None else whole_number(workers, "workers", least=0)

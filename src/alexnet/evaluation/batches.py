@@ -1,0 +1,35 @@
+"""Batches of images of one shape, made of images of any shapes."""
+
+from collections.abc import Generator, Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+WAITING = 4  # batches' worth of images that wait for others of their shape, at most
+
+Batches = Iterator[tuple[list[int], Tensor]]  # numbers of images, and the images, uint8 (n, 3, H, W)
+
+
+def batches_by_shape(images: Iterable[tuple[int, Tensor]], batch_size: int) -> Generator[tuple[list[int], Tensor]]:
+    """Batches of up to `batch_size` of the numbered images (3, H, W): equal shapes share a batch, whatever stands between them.
+
+    Memory does not grow with the number of images: where too many shapes wait, the most frequent one goes first.
+    """
+    waiting: dict[torch.Size, tuple[list[int], list[Tensor]]] = {}
+    count = 0
+    for number, image in images:
+        numbers, of_shape = waiting.setdefault(image.shape, ([], []))
+        numbers.append(number)
+        of_shape.append(image)
+        count += 1
+        full = image.shape if len(numbers) == batch_size else _most_frequent(waiting) if count >= WAITING * batch_size else None
+        if full is not None:
+            numbers, of_shape = waiting.pop(full)
+            count -= len(numbers)
+            yield numbers, torch.stack(of_shape)
+    for numbers, of_shape in waiting.values():
+        yield numbers, torch.stack(of_shape)
+
+
+def _most_frequent(waiting: dict[torch.Size, tuple[list[int], list[Tensor]]]) -> torch.Size:
+    return max(waiting, key=lambda shape: len(waiting[shape][0]))

@@ -1,0 +1,56 @@
+"""Arrays and tensors of pixels as images: one or several, gray, RGB or RGBA, channels first or last.
+
+How a shape is read, in this order:
+    2 axes: one gray image (H, W).
+    3 axes, one of the outer two of which counts channels: one image, (C, H, W) or (H, W, C). RGB (3) is looked for before gray (1) and
+    RGBA (4), and of each, channels first before channels last: (3, H, 3) is (C, H, W), (4, H, 3) is (H, W, C).
+    3 axes otherwise: several gray images (N, H, W). Three gray images are a list, or (3, H, W, 1): (3, H, W) alone is one of RGB.
+    4 axes: several images, each as above.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alexnet.errors import UnreadableImage
+
+CHANNELS = (3, 1, 4)  # RGB, gray, RGBA: in this order they are looked for
+SHAPES = "a picture is (H, W), (H, W, C) or (C, H, W), C = 1, 3 or 4"
+
+Pixels = NDArray[Any] | Tensor
+
+
+def each_of(pixels: Pixels) -> Iterator[Pixels]:
+    """The images of an array, one by one: itself, if it is one."""
+    several = pixels.ndim == 4 or (pixels.ndim == 3 and _channel_axis(pixels.shape) is None)
+    yield from pixels if several else (pixels,)
+
+
+def rgb_pixels(pixels: Pixels, name: str) -> Tensor:
+    """A copy of one image as uint8 (3, H, W), transparency on white; raises UnreadableImage, which calls the image `name`."""
+    kind = str(pixels.dtype).removeprefix("torch.")
+    if kind != "uint8":
+        raise UnreadableImage(name, f"is {kind}; pictures are uint8, 0 to 255")
+    axis = 0 if pixels.ndim == 2 else _channel_axis(pixels.shape) if pixels.ndim == 3 else None
+    if axis is None or 0 in pixels.shape:
+        raise UnreadableImage(name, f"has shape {tuple(pixels.shape)}; {SHAPES}")
+    image = torch.from_numpy(np.array(pixels)) if isinstance(pixels, np.ndarray) else pixels.detach().cpu().clone()
+    image = image[None] if image.dim() == 2 else image.movedim(axis, 0)
+    return _on_white(image).expand(3, -1, -1).contiguous()
+
+
+def _channel_axis(shape: Sequence[int]) -> int | None:
+    """Which of three axes counts channels, 0 or 2; None where neither can."""
+    return next((axis for channels in CHANNELS for axis in (0, 2) if shape[axis] == channels), None)
+
+
+def _on_white(image: Tensor) -> Tensor:
+    """RGBA (4, H, W) laid on white, rounded to the nearest; what has no alpha as it is."""
+    if image.shape[0] != 4:
+        return image
+    colours, alpha = image[:3].int(), image[3:].int()
+    return ((colours * alpha + 255 * (255 - alpha) + 127) // 255).to(torch.uint8)

@@ -1,0 +1,74 @@
+"""The rules of networks: their named recipes, what fits their images, their rates over several workers."""
+
+import torch
+
+from alexnet.data.dataset import Dataset
+from alexnet.data.preprocess import Preprocess
+from alexnet.inference.build import build_model, last_layer
+from alexnet.models.networks.architecture import vary
+from alexnet.models.networks.model import NetworkModel
+from alexnet.models.networks.shapes import Layer, trace
+from alexnet.models.registry import find_architecture
+from alexnet.models.weights.load import fitting, read_weights
+from alexnet.recipes.named import Subject, find_recipe
+from alexnet.recipes.overrides import with_overrides
+from alexnet.recipes.recipe import Recipe
+from alexnet.runtime.distributed import Workers
+from alexnet.training.parallel.registry import check_layout
+
+PUBLISHED_BATCH = 128  # images a worker, in One weird trick
+
+
+class NetworkRecipes:
+    """The rules of networks; see `recipes.kinds.RecipeKind`."""
+
+    def named(self, recipe: str, model: str, data: str, dataset: Dataset) -> Recipe:
+        """The named recipe for the network and these images."""
+        subject = Subject(data, find_architecture(model), dataset.traits, dataset.native_side(), len(dataset.items))
+        return find_recipe(recipe)(subject)
+
+    def check(self, recipe: Recipe, dataset: Dataset) -> None:
+        """Raise ImageSizeTooSmall, BadModel or BadWeights."""
+        classes = len(dataset.classes)
+        layers_of(recipe, classes)
+        if recipe.weights:
+            model = shapes_only(recipe, classes)
+            fitting(model.network, read_weights(recipe.weights), last_layer(model))
+
+    def adapted_to_workers(self, recipe: Recipe, layout: str, classes: int, world: Workers, *, rates_are_given: bool) -> Recipe:
+        """With One weird trick's rates in the hybrid, unless rates are given."""
+        if world.size == 1:
+            return recipe
+        check_layout(layout, shapes_only(recipe, classes).network, world, recipe.training)
+        if layout != "hybrid" or rates_are_given or recipe.training.batch_size <= PUBLISHED_BATCH:
+            return recipe
+        return with_overrides(recipe, {"training.conv_learning_rate": recipe.training.batch_size / PUBLISHED_BATCH})
+
+
+def layers_of(recipe: Recipe, classes: int) -> tuple[Layer, ...]:
+    """The layer table of the recipe's network; raises ImageSizeTooSmall and BadModel before anything runs."""
+    architecture = vary(find_architecture(recipe.model), recipe.network)
+    return trace(architecture, classes=classes, channels=recipe.preprocess.channels, image_size=recipe.preprocess.image_size)
+
+
+def shapes_only(recipe: Recipe, classes: int) -> NetworkModel:
+    """The recipe's network with shapes and without memory."""
+    sizes, channels = recipe.preprocess, recipe.preprocess.channels
+    preprocess = Preprocess(
+        image_size=sizes.image_size, stored_size=sizes.stored_size, fit=sizes.fit, mean=(0.0,) * channels, std=(1.0,) * channels
+    )
+    with torch.device("meta"):
+        return build_model(recipe.model, recipe.network, classes, channels, preprocess)
+
+
+def macs_of(recipe: Recipe, classes: int) -> int:
+    """Multiply-accumulates of one image."""
+    return sum(layer.macs for layer in layers_of(recipe, classes))
+
+
+def resized(recipe: Recipe, image_size: int) -> Recipe:
+    """The recipe on images of another size in pixels; the margin for crops grows in step."""
+    old = recipe.preprocess
+    stored = image_size if old.stored_size == old.image_size else image_size * 8 // 7
+    sizes = {"preprocess.stored_size": max(stored, old.stored_size), "preprocess.image_size": image_size}
+    return with_overrides(with_overrides(recipe, sizes), {"preprocess.stored_size": stored})

@@ -1,0 +1,73 @@
+"""What Python callers hand to `train`, `compare` and `study`, held against the kinds that the command line reads.
+
+Only kinds are looked at here: what a name or a number may be is said where it is used.
+"""
+
+import math
+import os
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
+
+from alexnet.errors import AlexNetError
+from alexnet.runtime.arguments import path_from
+
+Check = Callable[[object], bool]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are(check: Check) -> Check:
+    """Whether a value is text (the words of the command line) or several values that pass the check."""
+
+    def checked(value: object) -> bool:
+        return isinstance(value, str) or (isinstance(value, Sequence) and not isinstance(value, bytes) and all(map(check, value)))
+
+    return checked
+
+
+KINDS: dict[str, tuple[Check, str]] = {  # argument -> whether a value is of its kind, what the kind is called
+    **dict.fromkeys(("model", "layout", "on"), (_is_text, "a name")),
+    **dict.fromkeys(("seed", "seeds", "image_size"), (_is_count, "a whole number")),
+    **dict.fromkeys(("workers", "processes"), (lambda value: isinstance(value, int) and _is_count(value) and value >= 0, "0 or more")),
+    "epochs": (_is_number, "a number"),
+    "budget": (lambda value: _is_text(value) or _is_number(value), "a time as 90s, 10m or 2h, or a number of seconds"),
+    "overrides": (lambda value: isinstance(value, Mapping) and all(map(_is_text, value)), "a mapping of field names to values"),
+    **dict.fromkeys(("models", "claims"), (_are(_is_text), "names")),
+    "fractions": (_are(_is_number), "numbers"),
+}
+PATHS = ("out", "splits", "weights", "recipe")  # of a recipe and of weights, names are texts too
+
+
+def check_kinds(**arguments: object) -> None:
+    """Raise AlexNetError, naming the argument and its value, for one that is not of its kind; None is always left out."""
+    for name, value in arguments.items():
+        if value is None:
+            continue
+        if name in PATHS:
+            path_from(value, name)
+            continue
+        is_right, kind = KINDS[name]
+        if not is_right(value):
+            raise AlexNetError(f"{name} is {reprlib.repr(value)}; it is {kind}.")
+
+
+def as_text(value: str | os.PathLike[str] | None) -> str | None:
+    """A name or a path as recipes keep it."""
+    return None if value is None else os.fspath(value)
+
+
+def as_duration(budget: str | float | None) -> str | None:
+    """A budget as recipes and requests keep it: 30 is "30s"."""
+    if budget is None or isinstance(budget, str):
+        return budget
+    return f"{budget:f}".rstrip("0").rstrip(".") + "s"

@@ -1,0 +1,20 @@
+"""What a run learns from: images, splits, colours, and the system to compare with."""
+
+from dataclasses import dataclass
+
+from alexnet.data.curation.splits import Splits
+from alexnet.data.pipeline.colour_statistics import ColourPCA
+from alexnet.data.pipeline.image_store import ImageStore
+from alexnet.data.preprocess import Preprocess
+from alexnet.runs.baseline import Baseline
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """preprocess: as measured on the training images. colours: of a network's training images; None for a hand-crafted system."""
+
+    images: ImageStore
+    splits: Splits
+    preprocess: Preprocess
+    colours: ColourPCA | None = None
+    baseline: Baseline | None = None

@@ -1,0 +1,92 @@
+"""One step of gradient descent, and the measurement of a model on held-out images. Independent of epochs, checkpoints and the screen.
+
+Losses and errors are returned on the device that computed them: reading one makes the CPU wait for a GPU, so the caller says when.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alexnet.runtime.device import Precision, autocast
+from alexnet.training.optimizer import Descent
+from alexnet.training.parallel.base import Layout
+
+Batch = tuple[Tensor, Tensor]  # uint8 images (N, 3, S, S), int64 labels (at most N,): images behind the last label only fill up a share
+Totals = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # loss and errors of one worker -> of all workers, on the same device
+
+
+def _of_one_worker(loss: Tensor, wrong: Tensor) -> tuple[Tensor, Tensor]:
+    return loss, wrong
+
+
+def training_step(
+    model: nn.Module,
+    optimizer: Descent,
+    images: Tensor,
+    labels: Tensor,
+    smoothing: float,
+    precision: Precision,
+    count: int | None = None,
+    totals: Totals = _of_one_worker,
+) -> tuple[Tensor, Tensor]:
+    """One step of gradient descent; returns the mean cross-entropy (nats, without smoothing) and the number of errors, 0-d on the device.
+
+    count: images of the whole batch, where the labels are one worker's share of it: the loss is then these images' part of the batch's
+    mean, and the workers' losses and gradients add up to the batch's. totals: sums the workers' losses and errors.
+    A loss that is not finite moves neither weights nor momentum nor running statistics, on any worker; see `Descent.step`.
+    """
+    optimizer.statistics.save()
+    model.train()
+    with autocast(precision, images.device):
+        scores = model(images)[: len(labels)]
+    objective = _cross_entropy(scores, labels, count, smoothing)
+    optimizer.zero_grad()
+    objective.backward()
+    with torch.no_grad():
+        loss, wrong = totals(_plain_loss(scores, labels, count, objective, smoothing), (scores.argmax(1) != labels).sum())
+    optimizer.step(loss)
+    return loss, wrong
+
+
+def _plain_loss(scores: Tensor, labels: Tensor, count: int | None, objective: Tensor, smoothing: float) -> Tensor:
+    """The loss without smoothing; where only the smoothed one is not finite, that one: a step is judged by what it descends."""
+    objective = objective.detach()
+    return torch.where(objective.isfinite(), _cross_entropy(scores, labels, count, 0.0), objective) if smoothing else objective
+
+
+def _cross_entropy(scores: Tensor, labels: Tensor, count: int | None, smoothing: float) -> Tensor:
+    if count in (None, len(labels)):
+        return functional.cross_entropy(scores, labels, label_smoothing=smoothing)
+    return functional.cross_entropy(scores, labels, label_smoothing=smoothing, reduction="sum") / count
+
+
+@torch.no_grad()
+def measure(model: nn.Module, batches: Iterable[Batch], precision: Precision, layout: Layout | None = None) -> tuple[float, float]:
+    """Mean cross-entropy (nats) and error (0 to 1) of the model over the batches, which `layout` may share among workers.
+
+    A GPU is waited for once, at the end.
+    """
+    model.eval()
+    losses: list[Tensor] = []
+    errors: list[Tensor] = []
+    images_seen = 0
+    for images, labels in batches:
+        with autocast(precision, images.device):
+            scores = model(images)[: len(labels)]
+        losses.append(functional.cross_entropy(scores, labels, reduction="sum"))
+        errors.append((scores.argmax(1) != labels).sum())
+        images_seen += len(labels)
+    loss, wrong, seen = _sum(losses), _sum(errors), float(images_seen)
+    if layout is not None:
+        loss, wrong, seen = layout.totals(loss, wrong, seen)
+    return loss / max(1, seen), wrong / max(1, seen)
+
+
+def _sum(parts: list[Tensor]) -> float:
+    """The sum in float64, one part after the other: the same bits on every device, and not compensated as Python's own `sum` may be."""
+    total = 0.0
+    for part in torch.stack(parts).tolist() if parts else ():
+        total += part
+    return total

@@ -1,0 +1,43 @@
+"""Batches of equal shapes: nothing lost, nothing twice, and only so many images waiting."""
+
+from collections.abc import Iterator
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from alexnet.evaluation.batches import WAITING, batches_by_shape
+
+
+@given(st.lists(st.integers(1, 6), max_size=80), st.integers(1, 5))
+def test_every_image_is_in_one_batch_of_its_shape(widths: list[int], batch_size: int) -> None:
+    images = [(number, torch.full((3, 2, width), number, dtype=torch.uint8)) for number, width in enumerate(widths)]
+    seen: list[int] = []
+    for numbers, batch in batches_by_shape(images, batch_size):
+        assert 1 <= len(numbers) == len(batch) <= batch_size
+        assert numbers == sorted(numbers)
+        assert all(torch.equal(image, images[number][1]) for number, image in zip(numbers, batch, strict=True))
+        seen += numbers
+    assert sorted(seen) == list(range(len(widths)))
+
+
+def test_images_of_one_shape_fill_their_batches() -> None:
+    sizes = [len(numbers) for numbers, _ in batches_by_shape(((n, torch.zeros(3, 2, 2)) for n in range(10)), 4)]
+    assert sizes == [4, 4, 2]
+
+
+def test_only_a_few_batches_wait_whatever_the_shapes() -> None:
+    taken = 0
+
+    def images() -> Iterator[tuple[int, Tensor]]:
+        nonlocal taken
+        for number in range(100):
+            taken += 1
+            yield number, torch.zeros(3, 1, number + 1)
+
+    done = 0
+    for numbers, _ in batches_by_shape(images(), 5):
+        done += len(numbers)
+        assert taken - done < WAITING * 5
+    assert done == 100
