@@ -68,9 +68,7 @@ class Trainings:
         self.made: list[str] = []
         self.budgets: dict[str, str | None] = {}
 
-    def train(
-        self, data: str, *, model: str, out: Path, seed: int, budget: str | None, overrides: dict[str, float], **words: Any
-    ) -> Result:
+    def train(self, data: str, *, model: str, out: Path, seed: int, budget: str | None, overrides: dict[str, float], **words: Any) -> Result:
         """Stands for experiments.train.train."""
         assert words["resume"] is True
         assert words["baseline"] is False

@@ -199,11 +199,7 @@ def test_the_machine_has_learned_the_digits(tmp_path: Path) -> None:
         ({"model": "fisher-svm", "overrides": {"features.gaussians": 0}}, BadRecipe, "features.gaussians is 0; it must be at least 1"),
         ({"model": "hog-svm", "overrides": {"features.encoding": "fisher"}}, BadModel, "describes whole pictures and takes no encoding"),
         ({"model": "fisher-svm", "overrides": {"features.encoding": "none"}}, BadModel, "gives many vectors a picture"),
-        (
-            {"model": "raw-svm", "overrides": {"solver.method": "newton"}},
-            BadRecipe,
-            "solver.method is 'newton'; it can be 'auto', 'descent'",
-        ),
+        ({"model": "raw-svm", "overrides": {"solver.method": "newton"}}, BadRecipe, "solver.method is 'newton'; it can be 'auto', 'descent'"),
         ({"model": "raw-svm", "overrides": {"fraction": 0.0}}, BadRecipe, "fraction is 0; it is a share of the training pictures"),
         ({"model": "raw-svm", "overrides": {"preprocess.image_size": 4}}, BadRecipe, "sees whole pictures"),
     ],
