@@ -1,10 +1,11 @@
 """The images that a user names: files, folders, patterns, standard input."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -73,8 +74,22 @@ def test_paths_on_standard_input(album: Path) -> None:
     assert names(found, album) == ["b.jpg", "deep/er/c [1].webp", "gone.png"]
 
 
+def test_a_folder_that_vanishes_while_it_is_read(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of /proc do: the others are still found."""
+    scan = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "er":
+            raise FileNotFoundError(path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert names(find_images([str(album)], NOTHING), album) == ["a.PNG", "b.jpg"]
+
+
 @given(st.binary(max_size=200))
 def test_any_standard_input(content: bytes) -> None:
+    assume(not any(os.path.isdir(line) for line in content.split(b"\n")))  # noqa: PTH112 - the whole disk, for "/"
     try:
         found = find_images(["-"], io.BytesIO(content))
     except AlexNetError:

@@ -40,7 +40,8 @@ def find_images(words: Iterable[str], standard_input: BinaryIO) -> list[tuple[st
 def _paths(word: str) -> list[Path]:
     path = Path(word)
     if word and path.is_dir():
-        return sorted(file for file in path.rglob("*") if is_image(file.relative_to(path).as_posix()) and file.is_file())
+        files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)  # passes over folders that cannot be read
+        return sorted(file for file in files if is_image(file.relative_to(path).as_posix()) and os.path.isfile(file))  # noqa: PTH113 (never raises)
     if word and path.exists():
         return [path]
     matches = _matches(path) if word else []
