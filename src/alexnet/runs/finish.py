@@ -64,6 +64,7 @@ def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitte
         flip=context.dataset.traits.flip,
         scores={"validation_error": fitted.validation_error, **scores},
         versions=versions(),
+        precision=choose_precision(resolved.recipe.training.precision, context.device),
     )
     Classifier(fitted.model, card, device=str(context.device)).save(context.folder.model)
     result = _result(resolved, context, prepared, fitted, first if prepared.splits.test else None)
