@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from alexnet.runtime.machine import processor_name
+from alexnet.runtime.machine import device_name
 from bench.handcrafted import encodings
 from bench.loading import loading
 from bench.measure import Row
@@ -21,7 +21,7 @@ SHARED = Path(os.environ.get("ALEXNET_SHARED_DATA", Path(__file__).resolve().par
 def main(out: Path) -> int:
     """Run all; the exit status is 1 when a must is missed."""
     torch.manual_seed(0)
-    print(f"{processor_name()}, torch {torch.__version__}", file=sys.stderr)
+    print(f"{device_name(torch.device('cpu'))}, torch {torch.__version__}", file=sys.stderr)
     rows = training_steps() | loading(SHARED) | packed(SHARED) | encodings(SHARED)
     for name, row in rows.items():
         print(_line(name, row))

@@ -19,7 +19,9 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from alexnet.runtime.machine import processor_name
+import torch
+
+from alexnet.runtime.machine import device_name
 from bench.namespaces import WIRE, NoNetwork, address, check_possible, limit, network, only_one, start
 
 PORT, TRANSFER_SECONDS, MB = 29_500, 2.0, 1e6
@@ -81,7 +83,7 @@ def main(words: Sequence[str]) -> int:
     try:
         check_possible()
         with only_one(), _ended_by_sigterm():
-            print(f"{processor_name()}; one thread a worker, {asked.batch} pictures each", file=sys.stderr)
+            print(f"{device_name(torch.device('cpu'))}; one thread a worker, {asked.batch} pictures each", file=sys.stderr)
             results = list(_results(asked))
     except NoNetwork as problem:
         print(problem, file=sys.stderr)

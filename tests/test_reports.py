@@ -3,15 +3,16 @@
 import base64
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from tests.runs.report.report_values import altered, report_of, value_of
 from tests.runs.report.test_page import HOSTILE, Page, digits_report
 
 from alexnet.errors import BadRun
@@ -19,8 +20,9 @@ from alexnet.evaluation.metrics import ReliabilityBin
 from alexnet.reports import report_runs
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.report.page import page_of, write_report
-from alexnet.runs.report.record import Mistake, RunReport
+from alexnet.runs.report.part import RunReport
 from alexnet.runs.report.record_json import read_report, report_text
+from alexnet.runs.report.sections.mistakes import Mistake
 from alexnet.storage.files import write_atomically
 
 SCALES = [(index / 7) ** 2 - 0.3 for index in range(54)]
@@ -31,7 +33,7 @@ def small_report(title: str = "a run") -> RunReport:
     image = torch.arange(3 * 20 * 30, dtype=torch.int64).remainder(251).to(torch.uint8).reshape(3, 20, 30)
     rows = [{"class": name, "n": 4, "error": 0.25, "precision": None, "recall": 0.75} for name in ("cat", "dog")]
     tested = {"n": 8, "top1_error": 0.25, "interval": [0.1, 0.5], "classes": ["cat", "dog"], "per_class": rows}
-    return RunReport(
+    return report_of(
         title=title,
         model="lenet",
         model_reason="This model because it was asked for.",
@@ -82,26 +84,26 @@ def test_the_page_of_a_real_run_is_made_anew_byte_for_byte(digits_run: Path, tmp
 
 
 def test_every_part_comes_back(tmp_path: Path) -> None:
-    report = replace(
+    report = altered(
         digits_report(HOSTILE),
         baseline={"model": "hog-svm", "interval": (0.1, 0.25), "deep": {"test error": None}},
         solver=None,
         parameters=7,
     )
-    report = replace(report, mistakes=report.mistakes[:24], history=[*report.history, {"epoch": 21, "training_loss": float("nan")}])
+    history = [*value_of(report, "history"), {"epoch": 21, "training_loss": float("nan")}]
+    report = altered(report, mistakes=value_of(report, "mistakes")[:24], history=history)
     write_atomically(tmp_path / "report.json", report_text(report))
     read = read_report(tmp_path / "report.json")
     assert report_text(read) == report_text(report)
     assert page_of([read]) == page_of([report])
-    assert report.filters is not None
-    assert read.filters is not None
-    assert torch.equal(read.filters, report.filters)
-    assert all(torch.equal(one.image, other.image) for one, other in zip(read.mistakes, report.mistakes, strict=True))
+    assert torch.equal(value_of(read, "filters"), value_of(report, "filters"))
+    mistakes = zip(value_of(read, "mistakes"), value_of(report, "mistakes"), strict=True)
+    assert all(torch.equal(one.image, other.image) for one, other in mistakes)
 
 
 def test_numbers_of_numpy_and_half_precision_become_plain(tmp_path: Path) -> None:
     history = [{"epoch": 1, "training_loss": torch.tensor(2.5).numpy()[()], "seconds": 3}]
-    report = replace(small_report(), history=history, filters=torch.tensor(SCALES).reshape(2, 3, 3, 3).half())
+    report = altered(small_report(), history=history, filters=torch.tensor(SCALES).reshape(2, 3, 3, 3).half())
     write_atomically(tmp_path / "report.json", report_text(report))
     assert page_of([read_report(tmp_path / "report.json")]) == page_of([report])
     assert json.loads(report_text(report))["history"][0]["training_loss"] == 2.5
@@ -205,12 +207,7 @@ DAMAGE: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda v: v["filters"].update(shape=[-2, -3, 3, 3]), "must be above 0"),
     (lambda v: v["filters"].update(shape=[2, 3, 9]), "must be 4 values"),
     (lambda v: v["filters"].update(float32=7), "must be text"),
-    (lambda v: v.update(title=3), "title is 3, and must be text"),
-    (lambda v: v.pop("model"), "lacks model"),
-    (lambda v: v.update(classes=["cat", 3]), r"classes\[1\] is 3"),
-    (lambda v: v.update(classes="cat"), "must be a list"),
     (lambda v: v.update(counts={"test": True}), "must be a whole number"),
-    (lambda v: v.update(seconds="long"), "must be a finite number"),
     (lambda v: v.update(history=[3]), "must be an object"),
     (lambda v: v["history"][0].update(epoch=1e308), "too many epochs"),
     (lambda v: v.update(recipe=[]), "must be an object"),
@@ -228,7 +225,6 @@ DAMAGE: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda v: evaluation(v).update(interval=["a", "b"]), "must be a finite number"),
     (lambda v: evaluation(v).update(per_class=[{"class": -9}]), "names a class -9"),
     (lambda v: evaluation(v).update(per_class=5), "must be a list"),
-    (lambda v: evaluation(v).update(n=10**30), "number that is too large"),
     (lambda v: v.update(baseline=deep(40)), "nested too deeply"),
     (lambda v: v.update(baseline=[1]), "must be an object"),
 ]
@@ -238,14 +234,47 @@ def deep(levels: int) -> dict[str, Any]:
     return {"a": deep(levels - 1)} if levels else {}
 
 
-@pytest.mark.parametrize(("damage", "said"), DAMAGE, ids=[said for _, said in DAMAGE])
-def test_damaged_and_hostile_values_are_found_where_they_are_read(tmp_path: Path, damage: Callable[[Any], object], said: str) -> None:
+HEAD_DAMAGE: list[tuple[Callable[[dict[str, Any]], object], str]] = [
+    (lambda v: v.update(title=3), "title is 3, and must be text"),
+    (lambda v: v.pop("model"), "lacks model"),
+    (lambda v: v.update(classes=["cat", 3]), r"classes\[1\] is 3"),
+    (lambda v: v.update(classes="cat"), "must be a list"),
+    (lambda v: v.update(seconds="long"), "must be a finite number"),
+    (lambda v: evaluation(v).update(n=10**30), "number that is too large"),
+]
+
+
+def damaged(folder: Path, damage: Callable[[Any], object]) -> Path:
+    """The file of a report in which something is not as it was written."""
     values = json.loads(report_text(small_report()))
     damage(values)
-    (tmp_path / "report.json").write_text(json.dumps(values), "utf-8")
+    (folder / "report.json").write_text(json.dumps(values), "utf-8")
+    return folder / "report.json"
+
+
+@pytest.mark.parametrize(("damage", "said"), HEAD_DAMAGE, ids=[said for _, said in HEAD_DAMAGE])
+def test_without_what_the_head_of_the_page_needs_there_is_none(tmp_path: Path, damage: Callable[[Any], object], said: str) -> None:
     with pytest.raises(BadRun, match=said) as error:
-        read_report(tmp_path / "report.json")
-    assert str(error.value).endswith(f"Copy the run again; its numbers can be measured anew: alexnet evaluate {tmp_path}")
+        read_report(damaged(tmp_path, damage))
+    assert str(error.value).endswith(f"Copy the run again; its numbers can be measured again: alexnet evaluate {tmp_path}")
+
+
+@pytest.mark.parametrize(("damage", "said"), DAMAGE, ids=[said for _, said in DAMAGE])
+def test_damaged_and_hostile_values_are_found_where_they_are_read(tmp_path: Path, damage: Callable[[Any], object], said: str) -> None:
+    """They cost one section, in whose place a sentence says what is wrong; the others are shown."""
+    report = read_report(damaged(tmp_path, damage))
+    (wrong,) = report.damaged.values()
+    assert re.search(said, wrong)
+    text = " ".join(Page(page_of([report])).text.split())
+    assert text.count("This section is left out: what the run folder keeps for it is damaged (") == 1
+    assert wrong in text
+    assert "alexnet train pets" in text
+
+
+def test_a_part_that_is_missing_costs_its_section_alone(tmp_path: Path) -> None:
+    text = Page(page_of([read_report(damaged(tmp_path, lambda v: v.pop("command")))])).text
+    assert "is damaged (the report lacks command)" in text
+    assert "Every setting of this run" in text
 
 
 @pytest.mark.parametrize(
@@ -316,7 +345,7 @@ def put(values: Any, place: tuple[Any, ...], odd: object) -> Any:
 @pytest.mark.parametrize("odd", [None, -1, "x", {"n": []}], ids=str)
 def test_whatever_stands_anywhere_is_refused_or_shown(tmp_path: Path, odd: object) -> None:
     """Each value of the file is replaced in turn. Without plots, which take most of a page's time."""
-    values = json.loads(report_text(replace(small_report(), reliability=(), history=())))
+    values = json.loads(report_text(altered(small_report(), reliability=(), history=())))
     del evaluation(values)["confusion"]
     places = [place for place in leaves(values) if place]
     shown = 0

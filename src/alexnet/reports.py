@@ -14,7 +14,7 @@ from alexnet.i18n.translate import Lang, language_of
 from alexnet.pages.html import write_page
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.report.page import page_of
-from alexnet.runs.report.record import RunReport
+from alexnet.runs.report.part import RunReport
 from alexnet.runs.report.record_json import read_report
 from alexnet.runtime.arguments import path_from
 from alexnet.storage.records import read_json

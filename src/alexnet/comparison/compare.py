@@ -150,7 +150,7 @@ def _finish(state: ComparisonState) -> Comparison:
         choice=found.choice,
         remarks=remarks_on(state.request, cells, found.pairs, state.answers, seconds),
         seconds=seconds,
-        environment=environment(choose_device(state.device)),
+        environment=environment(choose_device(state.device), "auto"),
     )
     write_comparison(comparison, state.folder.report)
     write_atomically(state.folder.result, json.dumps(placed_in(comparison, Path()).to_json(), ensure_ascii=False, allow_nan=False))

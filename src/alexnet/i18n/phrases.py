@@ -26,8 +26,8 @@ VIEWS = (
 KEYS = (
     "report.key_sentence", "report.key_model", "report.key_kernel", "report.key_n_train", "report.key_n_test",
     "report.key_validation_error", "report.key_test_error", "report.key_test_interval", "report.key_seconds", "report.key_relative_gap",
-    "report.key_primal", "report.key_dual", "report.key_gap", "report.key_passes", "report.key_tried", "report.key_processor",
-    "report.key_precision", "report.key_system",
+    "report.key_primal", "report.key_dual", "report.key_gap", "report.key_passes", "report.key_tried", "report.key_device",
+    "report.key_processor", "report.key_precision", "report.key_system",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from alexnet.errors import BadRun
 from alexnet.i18n.phrases import PageWords, share, size
 from alexnet.i18n.translate import Lang, say
 from alexnet.i18n.units import MISSING, count, percent, readable, short
+from alexnet.pages.palette import COLOURS
 from alexnet.pages.plots import bar
 
 HTML_LANGUAGES: dict[Lang, str] = {"en": "en", "zh": "zh-Hans"}
@@ -54,15 +55,17 @@ def rendered(template: str, lang: Lang, **values: object) -> str:
     for stand_in, name in (("COPY;", "report.copy"), ("COPIED;", "report.copied")):
         script = script.replace(stand_in, f"{json.dumps(say(name, lang), ensure_ascii=False)};")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment_of(lang).get_template(template).render(script=Markup(script), script_digest=digest, **values).lstrip()
+    return environment_of(lang).get_template(template).render(script=Markup(script), script_digest=digest, **values).strip()
 
 
 @cache
 def environment_of(lang: Lang) -> Environment:
     """The templates, compiled once, with the filters that all pages share."""
     words = PageWords(lang)
-    environment = Environment(loader=PackageLoader("alexnet.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("alexnet.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
     environment.filters.update(percent=percent, count=count, readable=readable, short=short, bar=bar, size=size, share=share)
     environment.filters.update(certainty=words.certainty, duration=words.duration, number=words.number)
-    environment.globals.update(missing=MISSING, say=words.say, words=words, html_lang=HTML_LANGUAGES[lang])
+    environment.globals.update(colours=COLOURS, missing=MISSING, say=words.say, words=words, html_lang=HTML_LANGUAGES[lang])
     return environment

@@ -1,13 +1,12 @@
 """Plots as SVG text and images as data: URIs, ready to stand inside an HTML page.
 
-Colours are CSS variables of the page (--ink, --muted, --line, --accent, --on-accent), so one plot serves light and dark.
-Text stays text, ids carry the plot's name (several plots in one page do not clash), and the same input gives the same bytes.
-Knows nothing of runs or of the page around it. Matplotlib's settings are process-wide: draw from one thread at a time.
+All plots share one style, Matplotlib's own rcParams in STYLE. Text stays text, colours become the page's variables (palette.py, svg.py),
+ids carry the plot's name (several plots in one page do not clash), and the same input makes the same bytes.
+Independent of runs and of the page around. Matplotlib's settings are process-wide: draw from one thread at a time.
 """
 
 import base64
 import io
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,11 +27,34 @@ from torch import Tensor
 
 from alexnet.evaluation.metrics import ReliabilityBin
 from alexnet.i18n.phrases import ENGLISH, PageWords
-from alexnet.i18n.units import finite, readable, short
+from alexnet.i18n.units import finite, short
+from alexnet.pages.palette import ACCENT, INK, LINE, MUTED, ON_ACCENT
+from alexnet.pages.svg import inline
 
-# Stand-ins that Matplotlib can parse, replaced by the page's variables afterwards. Not #000000: Matplotlib leaves black out.
-INK, MUTED, LINE, ACCENT, ON_ACCENT = "#010101", "#020202", "#030303", "#040404", "#050505"
-VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", ACCENT: "--accent", ON_ACCENT: "--on-accent"}
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # the reader's fonts draw the text
+    "text.parse_math": False,  # a class may be called "$5"
+    "font.size": 10,
+    "text.color": INK,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.axisbelow": True,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "legend.borderpad": 0,
+    "legend.frameon": False,
+    "xtick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.color": LINE,
+    "ytick.labelcolor": MUTED,
+}
 COUNTED_CLASSES = 20  # more classes than this, and the numbers in the cells can't be read
 MOST_POINTS = 400  # of one curve: more than a screen shows
 THUMBNAIL_SIDE = 176  # pixels, the longer side
@@ -47,58 +69,20 @@ Series = tuple[list[float], list[float]]
 
 
 @contextmanager
-def _settings(name: str) -> Iterator[None]:
-    with (
-        matplotlib.rc_context(
-            {
-                "svg.fonttype": "none",
-                "svg.hashsalt": name,
-                "text.parse_math": False,  # a class may be called "$5"
-                "font.size": 10,
-                "text.color": INK,
-                "axes.labelcolor": MUTED,
-                "axes.edgecolor": LINE,
-                "xtick.color": LINE,
-                "ytick.color": LINE,
-                "xtick.labelcolor": MUTED,
-                "ytick.labelcolor": MUTED,
-                "axes.spines.top": False,
-                "axes.spines.right": False,
-            }
-        ),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", message="Glyph")  # the reader's fonts draw the text, not Matplotlib's
+def _style(name: str) -> Iterator[None]:
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # missing from Matplotlib's fonts, which draw nothing here
         yield
 
 
-def drawn(name: str, label: str, width: float, height: float, draw: Callable[[Figure], None]) -> Markup:
-    """A figure of width x height inches, drawn by `draw`, as an <svg> element with an accessible label."""
-    with _settings(name):
+def drawn(name: str, label: str, width: float, height: float, draw: Callable[[Figure], None], *, title: str | None = None) -> Markup:
+    """A figure of width x height inches, drawn by `draw`, as an <svg> element; `label` is read aloud, `title` shown under the mouse."""
+    with _style(name):
         figure = Figure(figsize=(width, height))
-        figure.patch.set_visible(False)
         draw(figure)
-        for axes in figure.axes:
-            axes.patch.set_visible(False)
         out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return _inline(out.getvalue(), name, label, width * 72, height * 72)
-
-
-def _inline(svg: str, name: str, label: str, width: float, height: float) -> Markup:
-    body = svg[svg.index("<svg") :]
-    body = body[body.index(">") + 1 :]
-    body = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
-    body = re.sub(r"<[^<>]*>", lambda tag: _page_tag(tag[0], name), body)  # text is escaped: only real tags match
-    head = Markup('<svg viewBox="0 0 {:.1f} {:.1f}" role="img" aria-label="{}" style="--natural:{:.0f}px">')
-    return head.format(width, height, readable(label), width) + Markup(body.strip())
-
-
-def _page_tag(tag: str, name: str) -> str:
-    """The tag with the page's colours, and with ids of its own."""
-    tag = re.sub(r'\bid="', f'id="{name}-', tag)
-    tag = re.sub(r'(?:xlink:)?href="#', f'href="#{name}-', tag).replace("url(#", f"url(#{name}-")
-    return re.sub(r"(fill|stroke): (#0[1-5]0[1-5]0[1-5])", lambda m: f"{m[1]}: var({VARIABLES.get(m[2], '--ink')})", tag)
+        figure.savefig(out, format="svg")
+    return inline(out.getvalue(), name, label, width * 72, height * 72, title=title)
 
 
 def finite_points(x: Sequence[Any], y: Sequence[Any]) -> Series:
@@ -134,17 +118,16 @@ def _said(value: float, percent: bool) -> str:
 
 
 def _dress_curves(axes: Axes, title: str, unit: str, percent: bool, legend: bool) -> None:
-    axes.set_title(title, loc="left", pad=24, fontweight="bold", fontsize=11)
+    axes.set_title(title, pad=24)
     axes.set_xlabel(unit)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.grid(axis="y", color=LINE, linewidth=0.6)
-    axes.set_axisbelow(True)
+    axes.grid(axis="y")
     if percent:
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol="%"))
     if legend:
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=2, frameon=False, borderpad=0, handlelength=1.8)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=2, handlelength=1.8)
 
 
 def heat_map(name: str, confusion: NDArray[np.int64], classes: Sequence[str], words: PageWords = ENGLISH) -> Markup:
@@ -212,7 +195,7 @@ def reliability(name: str, bins: Sequence[ReliabilityBin], words: PageWords = EN
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=words.plain("report.axis_sure"), ylabel=words.plain("report.axis_right"))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.grid(color=LINE, linewidth=0.6)
+        axes.grid()
 
     each = [words.plain("report.reliability_bin", sure=f"{100 * sure:.0f}%", right=f"{100 * right:.0f}%") for sure, right, _ in filled]
     said = words.plain("report.reliability_said", bins=words.plain("report.semicolon").join(each))
@@ -246,9 +229,3 @@ def bar(share: object, longest: object = 1.0) -> Markup:
     """A bar, empty if the share is unknown; `longest` fills its box. An HTML element, so that it reads well on a phone."""
     filled = min(1.0, (finite(share) or 0.0) / (finite(longest) or 1.0))
     return Markup('<span class="bar" aria-hidden="true"><i style="width:{}%"></i></span>').format(f"{100 * filled:.1f}")
-
-
-COLOURS = ("#060606", "#070707", "#080808", "#090909", "#0a0a0a", "#0b0b0b")  # stand-ins for the page's --series-1 to --series-6
-
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")

@@ -1,12 +1,12 @@
-"""What a figure depends on besides the recipe: versions, processor, threads."""
+"""What a figure depends on besides the recipe: versions, device, precision, threads."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from alexnet.runtime.device import choose_precision
-from alexnet.runtime.machine import processor_name
+from alexnet.runtime.device import Precision, choose_precision, peak_device_memory, reset_peak_device_memory
+from alexnet.runtime.machine import device_name, forget_peak_memory, peak_memory
 
 PACKAGES = ("alexnet", "torch", "torchvision", "numpy", "scikit-learn", "pillow")
 
@@ -22,6 +22,17 @@ def versions() -> dict[str, str]:
     return found
 
 
-def environment(device: torch.device) -> dict[str, str]:
-    """`versions` and the processor that did the work."""
-    return {"processor": processor_name(), "precision": choose_precision("auto", device), **versions()}
+def environment(device: torch.device, precision: Precision) -> dict[str, str]:
+    """`versions`, the device that did the work, and the precision that it worked in."""
+    return {"device": device_name(device), "precision": choose_precision(precision, device), **versions()}
+
+
+def start_measuring_memory(device: torch.device) -> None:
+    """Let `memory_used` count from now on."""
+    forget_peak_memory()
+    reset_peak_device_memory(device)
+
+
+def memory_used(device: torch.device) -> int | None:
+    """The most bytes held at once: of a GPU's memory where it did the work, else of this process; None where the system does not tell."""
+    return peak_device_memory(device) or peak_memory()

@@ -3,40 +3,30 @@
 import json
 import shlex
 import time
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import Any
 
 import torch
 
-from alexnet.data.dataset import Dataset
 from alexnet.data.pipeline.augment import centre_crop
-from alexnet.data.pipeline.image_store import ImageStore
-from alexnet.evaluation.evaluate import Evaluation, evaluate, worst_mistakes
-from alexnet.i18n.phrases import beside
+from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.inference.classifier import Classifier
 from alexnet.inference.model_card import ModelCard
 from alexnet.models.base import ImageModel
 from alexnet.models.kinds import HANDCRAFTED, kind_of
 from alexnet.recipes.recipe import views_of
 from alexnet.recipes.resolve import ResolvedRun
-from alexnet.recipes.toml import fields_of
-from alexnet.runs.baseline import Baseline
 from alexnet.runs.context import RunContext
-from alexnet.runs.environment import environment, versions
+from alexnet.runs.environment import environment, memory_used, versions
 from alexnet.runs.predictions import predictions_csv
 from alexnet.runs.prepared import Prepared
-from alexnet.runs.report.page import write_report
-from alexnet.runs.report.published import published_numbers
-from alexnet.runs.report.record import Mistake, RunReport
+from alexnet.runs.report.page import collect_report, write_report
+from alexnet.runs.report.part import FinishedRun, RunReport
 from alexnet.runs.report.record_json import report_text
 from alexnet.runs.result import FitResult, Result, read_result
-from alexnet.runtime.device import autocast, choose_precision
-from alexnet.runtime.machine import peak_memory
+from alexnet.runtime.device import Precision, autocast, choose_precision
 from alexnet.storage.files import write_atomically
 
-WORST = 24  # mistakes that the report shows
 TIMED_IMAGES = 64  # for the time that one image takes
 
 
@@ -64,7 +54,7 @@ def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitte
         flip=context.dataset.traits.flip,
         scores={"validation_error": fitted.validation_error, **scores},
         versions=versions(),
-        precision=choose_precision(resolved.recipe.training.precision, context.device),
+        precision=choose_precision(precision_of(resolved), context.device),
     )
     Classifier(fitted.model, card, device=str(context.device)).save(context.folder.model)
     result = _result(resolved, context, prepared, fitted, first if prepared.splits.test else None)
@@ -97,7 +87,12 @@ def _evaluations(resolved: ResolvedRun, context: RunContext, prepared: Prepared,
 
 def _as_trained(resolved: ResolvedRun, context: RunContext) -> AbstractContextManager[object]:
     """The precision in which the model was trained and validated."""
-    return autocast(choose_precision(resolved.recipe.training.precision, context.device), context.device)
+    return autocast(choose_precision(precision_of(resolved), context.device), context.device)
+
+
+def precision_of(resolved: ResolvedRun) -> Precision:
+    """The precision of the model: a hand-crafted system is always computed in full."""
+    return "fp32" if kind_of(resolved.recipe.model) is HANDCRAFTED else resolved.recipe.training.precision
 
 
 def _result(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, test: Evaluation | None) -> Result:
@@ -120,7 +115,7 @@ def _result(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitt
         macs=fitted.macs,
         bytes=sum(file.stat().st_size for file in context.folder.model.iterdir()),
         predict_milliseconds=_milliseconds(resolved, context, prepared, fitted.model),
-        peak_memory_bytes=peak_memory(),
+        peak_memory_bytes=memory_used(context.device),
         baseline=asdict(prepared.baseline) if prepared.baseline else None,
     )
 
@@ -141,46 +136,20 @@ def _milliseconds(resolved: ResolvedRun, context: RunContext, prepared: Prepared
 def _report(
     resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, evaluations: dict[str, Evaluation]
 ) -> RunReport:
-    first = next(iter(evaluations.values()))
-    return RunReport(
-        title=f"{resolved.recipe.model} on {context.dataset.name}",
-        model=resolved.recipe.model,
-        model_reason=f"This model because {resolved.model_reason}.",
-        recipe=fields_of(resolved.recipe),
-        recipe_name=resolved.recipe.name,
-        command=shlex.join(
-            ["alexnet", "train", resolved.recipe.data, "--recipe", str(context.folder.recipe), "--out", f"{context.folder.path}-again"]
-        ),
-        dataset=context.dataset.name,
-        counts={"training": len(prepared.splits.train), "validation": len(prepared.splits.validation), "test": len(prepared.splits.test)},
-        classes=context.dataset.classes,
-        history=fitted.history,
-        evaluations={title: evaluation.to_json() for title, evaluation in evaluations.items()},
-        reliability=first.reliability,
-        mistakes=_mistakes(context.dataset, prepared.images, first),
-        filters=fitted.filters,
-        skipped=[asdict(skip) for skip in prepared.images.skipped],
-        environment=environment(context.device)
-        | ({"workers": f"{context.world.size}, layout {resolved.layout}"} if context.world.size > 1 else {}),
-        layers=fitted.layers,
-        baseline=_beside(prepared.baseline, first.top1_error) if prepared.baseline else None,
-        solver=fitted.solver or None,
-        published=published_numbers(context.dataset.name),
-        seconds=fitted.seconds,
-        parameters=fitted.parameters,
-        macs=fitted.macs,
+    folder, recipe, world = context.folder, resolved.recipe, context.world
+    again = ["alexnet", "train", recipe.data, "--recipe", str(folder.recipe), "--out", f"{folder.path}-again"]
+    workers = {"workers": f"{world.size}, layout {resolved.layout}"} if world.size > 1 else {}
+    return collect_report(
+        FinishedRun(
+            recipe=recipe,
+            reason=resolved.model_reason,
+            dataset=context.dataset,
+            store=prepared.images,
+            splits=prepared.splits,
+            fitted=fitted,
+            evaluations=evaluations,
+            baseline=prepared.baseline,
+            command=shlex.join(again),
+            environment=environment(context.device, precision_of(resolved)) | workers,
+        )
     )
-
-
-def _beside(baseline: Baseline, error: float) -> dict[str, Any]:
-    return {"in a sentence": beside(asdict(baseline), error), **asdict(baseline)}
-
-
-def _mistakes(dataset: Dataset, store: ImageStore, evaluation: Evaluation) -> Sequence[Mistake]:
-    worst = worst_mistakes(evaluation, WORST)
-    shown = store.stream([[mistake.index] for mistake in worst])
-    names = [dataset.items[mistake.index].name for mistake in worst]
-    return [
-        Mistake(image=image[0], name=name, true=mistake.true, predicted=mistake.predicted, probability=mistake.probability)
-        for image, name, mistake in zip(shown, names, worst, strict=True)
-    ]

@@ -15,6 +15,7 @@ from alexnet.i18n.units import seconds_of
 from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, recipe_to_resume, resolve
 from alexnet.runs.arguments import check_kinds
 from alexnet.runs.context import RunContext
+from alexnet.runs.environment import start_measuring_memory
 from alexnet.runs.finish import finish
 from alexnet.runs.fit import fit
 from alexnet.runs.folder import RunFolder
@@ -30,7 +31,6 @@ from alexnet.runs.workers import (
 )
 from alexnet.runtime.distributed import join_workers
 from alexnet.runtime.events import Event, Listener, Message, log_messages, silent
-from alexnet.runtime.machine import forget_peak_memory
 from alexnet.storage.files import free_folder
 
 
@@ -79,12 +79,12 @@ def train(
         layout=layout,
     )
     started = time.monotonic()
-    forget_peak_memory()
     with join_workers(device) as world:
         listen = _both(notice, listen) if world.first else notice
         require_out(out, world)
         resume = should_resume(out, world, asked=resume)
         dataset, chosen_device = open_dataset(data), device_of(device, world)
+        start_measuring_memory(chosen_device)
         request = TrainingRequest(
             data=str(data),
             model=model,

@@ -63,10 +63,10 @@ def peak_memory() -> int | None:
     return None
 
 
-def processor_name() -> str:
-    """The GPU or CPU that the figures of a report were measured on."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+def device_name(device: torch.device) -> str:
+    """The GPU or CPU that figures were measured on."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     return f"{_cpu_model()}, {torch.get_num_threads()} threads"
 
 

@@ -129,7 +129,7 @@ def _conclude(course: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[st
         n_train=max((one.n_train for one in outcomes.values()), default=0),
         n_judged=max((len(one.wrong) for one in outcomes.values()), default=0),
         recipe=fields_of(common),
-        environment=environment(choose_device(course.device)),
+        environment=environment(choose_device(course.device), common.training.precision),
     )
     write_study(report, folder.report, lang)
     write_atomically(folder.result, json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))

@@ -25,6 +25,7 @@ from alexnet.recipes.recipe import Recipe, views_of
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.recipes.toml import to_toml
 from alexnet.runs.context import RunContext
+from alexnet.runs.environment import memory_used, start_measuring_memory
 from alexnet.runs.fit import fit
 from alexnet.runs.fit_network import new_model
 from alexnet.runs.folder import RunFolder
@@ -32,7 +33,7 @@ from alexnet.runs.prepare import colour_statistics, plain_preprocess, some_image
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runtime.device import autocast, choose_device, choose_precision
-from alexnet.runtime.machine import available_bytes, available_cpus, forget_peak_memory, peak_memory
+from alexnet.runtime.machine import available_bytes, available_cpus
 from alexnet.studies.layer_signals import Signals, signals_of
 from alexnet.studies.outcome import Outcome, read_outcome, write_outcome
 
@@ -69,7 +70,7 @@ def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
     if trial.outcome.exists():
         return read_outcome(trial.outcome)
     key, started = digest(trial.recipe), time.monotonic()
-    forget_peak_memory()
+    start_measuring_memory(choose_device(trial.device))
     try:
         outcome = _made(trial, key, started, should_stop)
     except Interrupted:
@@ -101,7 +102,7 @@ def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool
         evaluation_seconds=time.monotonic() - fitted_at + signals.seconds,
         overhead_seconds=prepared_at - started - signals.seconds,
         n_train=len(splits.train),
-        memory_bytes=peak_memory(),
+        memory_bytes=memory_used(context.device),
         gradients=signals.gradients,
         outputs=signals.outputs,
         **_of_the_fit(fitted),

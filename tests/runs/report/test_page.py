@@ -5,7 +5,7 @@ import hashlib
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,14 +19,20 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
+from tests.runs.report.report_values import altered, report_of, value_of
 
 from alexnet.errors import BadRun
 from alexnet.evaluation.metrics import reliability_bins
 from alexnet.i18n.phrases import PageWords, beside
 from alexnet.i18n.translate import Lang, say, table
+from alexnet.runs.report.head import Head
 from alexnet.runs.report.page import page_of, write_report
-from alexnet.runs.report.record import Mistake, RunReport
-from alexnet.runs.report.view import RunView
+from alexnet.runs.report.part import RunReport
+from alexnet.runs.report.section import RunPage
+from alexnet.runs.report.sections import SECTIONS as ROWS
+from alexnet.runs.report.sections import baseline as baseline_section
+from alexnet.runs.report.sections.evaluation import Evaluations
+from alexnet.runs.report.sections.mistakes import Mistake
 
 SECTIONS = ["headline", "figures", "trained", "curves", "evaluation", "classes", "confusion", "calibration", "mistakes", "filters"]
 SECTIONS += ["layers", "published", "skipped", "recipe", "repeat", "environment"]
@@ -112,7 +118,7 @@ def digits_report(names: list[str] | None = None) -> RunReport:
         {"epoch": e, "step": 10 * e, "images_per_second": 1234.0, "seconds": 3.0 * e} | {key: start / e for key, start in falling.items()}
         for e in range(1, 21)
     ]
-    return RunReport(
+    return report_of(
         title="digits, linear",
         model="lenet",
         model_reason="The pictures are small: lenet takes 28 px.",
@@ -175,26 +181,47 @@ def test_every_section_is_there_once_and_every_link_arrives(written: Written) ->
     assert len(page.all("main")) == len(page.all("h1")) == 1
 
 
+def test_sections_stand_in_the_order_of_their_rows_and_share_no_value() -> None:
+    ids = Page(page_of([altered(digits_report(), baseline={"model": "hog-svm"})])).ids
+    names = [row.name for row in ROWS if row.name != "solver"]
+    assert [identity for identity in ids if identity in names] == names
+    kept = [field.name for row in ROWS if row.part is not None for field in fields(row.part.kind)]
+    assert len(set(kept)) == len(kept)
+
+
+def test_a_damaged_evaluation_is_not_called_a_missing_test() -> None:
+    text = Page(page_of([unreadable(digits_report(), Evaluations, "it is torn")])).text
+    assert "This section is left out: what the run folder keeps for it is damaged (it is torn)." in text
+    assert "No test set was opened" not in text
+    assert "not yet tested" not in text
+    assert "not yet tested" not in Page(page_of([unreadable(altered(digits_report(), history=()), Evaluations, "torn")])).text
+
+
 def test_headline_says_the_result_in_plain_words() -> None:
     probabilities, labels, _ = digits()
     report = digits_report()
-    given = {**evaluation(probabilities, labels, list(report.classes)), "n": 10_000, "top1_error": 0.087, "interval": [0.082, 0.093]}
-    view = RunView(replace(report, model="alexnet-cifar", evaluations={"test, centre crop": given}))
-    assert view.headline.striptags() == (
+    given = {
+        **evaluation(probabilities, labels, list(value_of(report, "classes"))),
+        "n": 10_000,
+        "top1_error": 0.087,
+        "interval": [0.082, 0.093],
+    }
+    head = Head(RunPage(altered(report, model="alexnet-cifar", evaluations={"test, centre crop": given})))
+    assert head.headline.striptags() == (
         "alexnet-cifar names 91.3% of 10,000 unseen pictures correctly (between 90.7% and 91.8%, 95% interval)"
     )
 
 
 def test_frozen_parameters_are_not_called_trainable(written: Written) -> None:
     trained = Page(written(digits_report()))
-    frozen = Page(written(replace(digits_report(), parameters=61_550)))
+    frozen = Page(written(altered(digits_report(), parameters=61_550)))
     assert "61,550" in frozen.text
     assert "trainable, of 61,706 in all" in frozen.text
     assert "trainable" not in trained.text
 
 
 def test_nothing_is_loaded_from_anywhere(written: Written) -> None:
-    html = written(replace(digits_report(), published=[("LeNet", 0.8, "https://d2l.ai")]))
+    html = written(altered(digits_report(), published=[("LeNet", 0.8, "https://d2l.ai")]))
     page = Page(html)
     for tag, attributes in page.elements:
         for name in ("src", "srcset", "data", "poster", "xlink:href"):
@@ -224,18 +251,18 @@ def test_plots_are_well_formed_keep_their_text_and_never_share_ids(written: Writ
         assert "<text" in text
         assert "var(--accent)" in text
         assert set(re.findall(r'(?:url\(|href=")#([^")]+)', text)) <= own
-        assert not re.search(r"#0[1-5]0[1-5]0[1-5]", text)
+        assert not [style for e in svg.iter() if "#" in (style := e.attrib.get("style", ""))]  # the page's variables alone
 
 
 HOSTILE = [
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "]]></text></svg><b>", "$\\frac{1}", "a & b", "café 猫 🐈",
-    "nul\x00line\nbreak", "{{ 7 * 7 }}", "caf\udce9", "fill: #040404 " + "very long " * 30,
+    "nul\x00line\nbreak", "{{ 7 * 7 }}", "caf\udce9", "fill: #b3401f " + "very long " * 30,
 ]  # fmt: skip
 
 
 def test_hostile_names_stay_text(written: Written) -> None:
-    report = replace(digits_report(HOSTILE), title="</title><script>x</script>", dataset="</style><script>y</script>")
-    report = replace(
+    report = altered(digits_report(HOSTILE), title="</title><script>x</script>", dataset="</style><script>y</script>")
+    report = altered(
         report, command="echo '</code><script>z</script>'", skipped=[{"name": h, "class_name": h, "reason": h} for h in HOSTILE]
     )
     html = written(report)
@@ -248,11 +275,11 @@ def test_hostile_names_stay_text(written: Written) -> None:
     labels = "".join(text for svg in svgs(html) for text in svg.itertext())
     assert "<script>alert(1)</" in labels
     assert "$\\frac{1}" in labels
-    assert "fill: #040404 ver" in labels
+    assert "fill: #b3401f ver" in labels
 
 
 def test_no_test_set_is_said_instead_of_an_empty_table(written: Written) -> None:
-    text = Page(written(replace(digits_report(), evaluations={}, reliability=(), counts={"train": 9, "validation": 1}))).text
+    text = Page(written(altered(digits_report(), evaluations={}, reliability=(), counts={"train": 9, "validation": 1}))).text
     assert "lenet names 95.5% of its validation pictures correctly" in " ".join(text.split())
     assert "No test set was opened." in text
     assert "This run has no test set" in text
@@ -261,12 +288,12 @@ def test_no_test_set_is_said_instead_of_an_empty_table(written: Written) -> None
 
 def test_validation_images_are_not_called_unseen() -> None:
     report = digits_report()
-    view = RunView(replace(report, evaluations={"validation, centre crop": report.evaluations["test, centre crop"]}))
-    assert "597 validation pictures" in view.headline
+    judged = value_of(report, "evaluations")["test, centre crop"]
+    assert "597 validation pictures" in Head(RunPage(altered(report, evaluations={"validation, centre crop": judged}))).headline
 
 
 def test_only_the_necessary_parts_make_a_page(written: Written) -> None:
-    report = RunReport(
+    report = report_of(
         title="", model="lenet", model_reason="", recipe={}, recipe_name="", command="", dataset="digits", counts={}, classes=["a", "b"]
     )  # fmt: skip
     page = Page(written(report))
@@ -285,12 +312,12 @@ def test_only_the_necessary_parts_make_a_page(written: Written) -> None:
     ],
 )
 def test_history_may_have_holes(written: Written, history: list[dict[str, Any]]) -> None:
-    assert len(written(replace(digits_report(), history=history))) < 400_000
+    assert len(written(altered(digits_report(), history=history))) < 400_000
 
 
 def test_evaluation_may_have_holes(written: Written) -> None:
     bare = {"n": 5, "top1_error": 0.2, "interval": {"low": 0.1, "high": 0.4}, "per_class": [{"class": 1, "n": 0, "error": None}]}
-    text = Page(written(replace(digits_report(), evaluations={"test": bare, "other": {"n": 0, "top1_error": float("nan")}}))).text
+    text = Page(written(altered(digits_report(), evaluations={"test": bare, "other": {"n": 0, "top1_error": float("nan")}}))).text
     assert "10.0% to 40.0%" in text
     assert "digit 1" in text
     assert "nan" not in text
@@ -300,7 +327,7 @@ def test_two_classes(written: Written) -> None:
     probabilities, labels, _ = digits()
     two = np.stack([probabilities[:, :5].sum(axis=1), probabilities[:, 5:].sum(axis=1)], axis=1)
     results = {"test": evaluation(two, labels // 5, ["low", "high"])}
-    html = written(replace(digits_report(["low", "high"] + ["x"] * 8), classes=["low", "high"], evaluations=results))
+    html = written(altered(digits_report(["low", "high"] + ["x"] * 8), classes=["low", "high"], evaluations=results))
     text = Page(html).text
     assert "Top-5 error means nothing with 2 classes" in text
     assert "0.40%" not in text
@@ -313,7 +340,7 @@ def test_a_thousand_classes_list_the_most_confused_pairs(written: Written) -> No
     probabilities = random.random((5000, 1000))
     probabilities[np.arange(5000), labels] += 0.3
     names = [f"class {i}" for i in range(1000)]
-    html = written(replace(digits_report(), classes=names, evaluations={"test": evaluation(probabilities, labels, names)}))
+    html = written(altered(digits_report(), classes=names, evaluations={"test": evaluation(probabilities, labels, names)}))
     page = Page(html)
     assert len(svgs(html)) == 4
     assert "The most confused pairs" in page.text
@@ -326,7 +353,7 @@ def test_large_images_are_shrunk_and_the_file_stays_small(written: Written) -> N
     noise = torch.randint(0, 256, (3, 900, 600), generator=random, dtype=torch.uint8)
     mistakes = [Mistake(image=noise, name=f"{i}.jpg", true="a", predicted="b", probability=0.999) for i in range(100)]
     filters = torch.randn(96, 3, 11, 11, generator=random)
-    html = written(replace(digits_report(), mistakes=mistakes, filters=filters))
+    html = written(altered(digits_report(), mistakes=mistakes, filters=filters))
     assert len(html) < 2_000_000
     assert html.count('src="data:image/jpeg') == 24
     assert "with over 99%" in Page(html).text
@@ -336,18 +363,18 @@ def test_large_images_are_shrunk_and_the_file_stays_small(written: Written) -> N
 def test_filters_of_any_shape(written: Written, shape: tuple[int, ...]) -> None:
     filters = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     filters[0] = float("nan")
-    assert written(replace(digits_report(), filters=filters, mistakes=())).count('src="data:image/png') == min(shape[0], 256)
+    assert written(altered(digits_report(), filters=filters, mistakes=())).count('src="data:image/png') == min(shape[0], 256)
 
 
 def test_baseline_section_only_with_a_baseline(written: Written) -> None:
-    page = Page(written(replace(digits_report(), baseline={"model": "hog-svm", "result": {"test error": "9.1%"}})))
+    page = Page(written(altered(digits_report(), baseline={"model": "hog-svm", "result": {"test error": "9.1%"}})))
     assert "baseline" in page.ids
     assert "hog-svm" in page.text
     assert "9.1%" in page.text
 
 
 def test_several_runs_share_a_page_without_sharing_ids() -> None:
-    page = Page(page_of([digits_report(), replace(digits_report(), title="another")]))
+    page = Page(page_of([digits_report(), altered(digits_report(), title="another")]))
     assert len(set(page.ids)) == len(page.ids)
     assert {"run1-confusion", "run2-confusion"} <= set(page.ids)
 
@@ -369,7 +396,7 @@ def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Path, "write_bytes", full_disk)
     with pytest.raises(OSError, match="No space"):
-        write_report(replace(digits_report(), title="another"), out)
+        write_report(altered(digits_report(), title="another"), out)
     assert out.read_bytes() == before
     assert list(out.parent.iterdir()) == [out]
 
@@ -387,11 +414,14 @@ def chinese_reports() -> list[RunReport]:
         "validation_error": 0.2, "test_error": None, "test_interval": None, "seconds": 3.0, "relative_duality_gap": 0.1,
     }  # fmt: skip
     solver = dict.fromkeys(("kernel", "C", "primal objective", "dual objective", "relative duality gap", "passes", "tried"), 0.1)
-    full = replace(
+    full = altered(
         full,
         title="lenet on digits",
         model_reason="",
-        evaluations={"test, centre": full.evaluations["test, centre crop"], "test, ten": full.evaluations["test, 10 views"]},
+        evaluations={
+            "test, centre": value_of(full, "evaluations")["test, centre crop"],
+            "test, ten": value_of(full, "evaluations")["test, 10 views"],
+        },
         skipped=[{"name": "1.png", "class_name": "三", "reason": "不完整"}] * 201,
         environment={"processor": "2", "precision": "32", "system": "3"},
         published=[("甲", "乙", "丙")],
@@ -404,29 +434,35 @@ def chinese_reports() -> list[RunReport]:
     random = np.random.default_rng(1)
     many = evaluation(random.random((80, 40)), np.repeat(np.arange(40), 2), names)
     right = evaluation(np.eye(2)[[0, 1]], np.array([0, 1]), ["甲", "乙"])
-    validated = {"validation, any": full.evaluations["test, centre"]}
-    records = [{**row, "epoch": 1, "step": 1} for row in full.history]
-    sure = [replace(full.mistakes[0], probability=0.999)]
-    binned = {"reliability": (), "skipped": full.skipped[:1]}
+    validated = {"validation, any": value_of(full, "evaluations")["test, centre"]}
+    records = [{**row, "epoch": 1, "step": 1} for row in value_of(full, "history")]
+    sure = [replace(value_of(full, "mistakes")[0], probability=0.999)]
+    binned = {"reliability": (), "skipped": value_of(full, "skipped")[:1]}
     counts = {"validation": 1, "training": 2}
     steps = [{"step": i, "validation_error": 1 / i} for i in (1, 2)]
     return [
         full,
-        beside_own(replace(full, classes=names, evaluations={"test": many}, **binned), 0.999),  # type: ignore[arg-type]  # of two types
-        replace(full, classes=["甲", "乙"], evaluations={"train": right}, skipped=(), filters=torch.randn(300, 3, 2, 2), mistakes=sure),
-        beside_own(replace(full, evaluations=validated, history=records, solver={**solver, "seconds": 42}), 0.001),
-        replace(full, evaluations={"training": right}, history=steps),
-        replace(full, evaluations={}, reliability=(), history=[{"epoch": 1.0, "validation_error": 0.5}], macs=7_203_517_760),
-        replace(full, evaluations={}, reliability=(), history=[{"validation_error": 0.5}], counts=counts),
-        replace(full, evaluations={}, reliability=(), history=(), parameters=61_550),  # conv1 frozen
+        beside_own(altered(full, classes=names, evaluations={"test": many}, **binned), 0.999),
+        altered(full, classes=["甲", "乙"], evaluations={"train": right}, skipped=(), filters=torch.randn(300, 3, 2, 2), mistakes=sure),
+        beside_own(altered(full, evaluations=validated, history=records, solver={**solver, "seconds": 42}), 0.001),
+        altered(full, evaluations={"training": right}, history=steps),
+        altered(full, evaluations={}, reliability=(), history=[{"epoch": 1.0, "validation_error": 0.5}], macs=7_203_517_760),
+        altered(full, evaluations={}, reliability=(), history=[{"validation_error": 0.5}], counts=counts),
+        altered(full, evaluations={}, reliability=(), history=(), parameters=61_550),  # conv1 frozen
+        unreadable(altered(full, history=()), Evaluations, "坏"),
     ]
+
+
+def unreadable(report: RunReport, kind: type, reason: str) -> RunReport:
+    """The report as it is read from a file in which that part is damaged."""
+    return replace(report, parts=[part for part in report.parts if not isinstance(part, kind)], damaged={kind: reason})
 
 
 def beside_own(report: RunReport, test_error: float) -> RunReport:
     """The report with a baseline of that error, and the sentence that a run would keep of it."""
-    baseline = {**(report.baseline or {}), "test_error": test_error}
-    own = next(iter(report.evaluations.values()))["top1_error"]
-    return replace(report, baseline={**baseline, "in a sentence": beside(baseline, own)})
+    baseline = {**(value_of(report, "baseline") or {}), "test_error": test_error}
+    own = next(iter(value_of(report, "evaluations").values()))["top1_error"]
+    return altered(report, baseline={**baseline, "in a sentence": beside(baseline, own)})
 
 
 COMMA = "\uff0c"  # as Chinese has it
@@ -465,7 +501,7 @@ def test_the_copy_button_speaks_the_language_and_is_the_only_script_allowed() ->
 
 
 def test_hostile_names_stay_text_in_chinese() -> None:
-    html = page_of([replace(digits_report(HOSTILE), title="</title><script>x</script>", dataset="{0.__class__}")], "zh")
+    html = page_of([altered(digits_report(HOSTILE), title="</title><script>x</script>", dataset="{0.__class__}")], "zh")
     page = Page(html)
     assert len(page.all("script")) == 1
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
@@ -498,11 +534,10 @@ def test_figures_and_names_in_both_languages(said: str, expected: str) -> None:
 
 def test_a_sentence_that_was_said_otherwise_stays_as_it_was() -> None:
     report = chinese_reports()[0]
-    assert report.baseline is not None
-    other = RunView(replace(report, title="My run", baseline={**report.baseline, "in a sentence": "Other words."}), words=PageWords("zh"))
-    assert other.title == "My run"
-    assert other.baseline is not None
-    assert other.baseline["in a sentence"] == "Other words."
+    baseline = {**value_of(report, "baseline"), "in a sentence": "Other words."}
+    page = RunPage(altered(report, title="My run", baseline=baseline), words=PageWords("zh"))
+    assert Head(page).title == "My run"
+    assert baseline_section.view(page) == baseline
 
 
 @pytest.mark.parametrize(

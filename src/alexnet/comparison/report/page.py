@@ -1,11 +1,12 @@
 """The page of a comparison: one HTML file that opens anywhere, offline.
 
-What it says is view.py, the layout is pages/templates/comparison.html.j2, the words are messages/compare.toml. Starts no run and computes
-nothing.
+Its sections are SECTIONS, what they say is view.py, the layout is pages/templates/comparison.html.j2 and comparison/, the words are
+messages/compare.toml. Starts no run and computes nothing.
 """
 
 from pathlib import Path
 
+from alexnet.comparison.report.sections import sections_of
 from alexnet.comparison.report.view import CompareView
 from alexnet.comparison.results import Comparison
 from alexnet.i18n.phrases import PageWords
@@ -20,4 +21,5 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
 
 def comparison_page(comparison: Comparison, lang: Lang = "en") -> str:
     """The whole page as HTML."""
-    return rendered("comparison.html.j2", lang, view=CompareView(comparison, PageWords(lang)), comparison=comparison)
+    view = CompareView(comparison, PageWords(lang))
+    return rendered("comparison.html.j2", lang, view=view, sections=sections_of(view))

@@ -1,11 +1,10 @@
 """The plots of a comparison: error against images per class, and error against training time. Numbers in, SVG out.
 
 A system keeps its colour and marker in all plots of a page; hand-crafted systems are dashed, frozen features dotted, networks drawn
-through, so that nothing is told by colour alone. Colours are the page's variables --series-1 to --series-6.
+through, so that nothing is told by colour alone.
 """
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import percent
-from alexnet.pages.plots import COLOURS, LINE, MARKERS, drawn
+from alexnet.pages.palette import SeriesStyle
+from alexnet.pages.plots import drawn
 
 STYLES = {"hand-crafted": "--", "network": "-", "frozen": ":"}
 DODGE = 0.025  # of an amount: lines are drawn so far apart that their intervals do not hide each other
@@ -43,9 +43,9 @@ class Line:
     dots: Sequence[Dot]
 
     @property
-    def colour(self) -> str:
-        """The stand-in of its colour."""
-        return COLOURS[self.place % len(COLOURS)]
+    def style(self) -> SeriesStyle:
+        """Its colour and marker."""
+        return SeriesStyle(self.place)
 
 
 def learning_curves(name: str, lines: Sequence[Line], words: PageWords = ENGLISH) -> Markup:
@@ -100,25 +100,24 @@ def _plot(name: str, title: str, lines: Sequence[Line], dress: Callable[[Axes], 
         dress(axes)
         axes.xaxis.set_minor_locator(NullLocator())
 
-    return _coloured(drawn(name, said, 4.6, height, draw))
+    return drawn(name, said, 4.6, height, draw)
 
 
 def _draw_line(axes: Axes, line: Line, shift: float, whiskers: bool) -> None:
     x, y = [dot.x * shift for dot in line.dots], [dot.error for dot in line.dots]
-    style = {"color": line.colour, "linestyle": STYLES[line.kind], "marker": MARKERS[line.place % len(MARKERS)]}
-    axes.plot(x, y, label=line.name, linewidth=1.6, markersize=5, clip_on=False, **style)  # type: ignore[arg-type]  # of several types
+    colour, marker, stroke = line.style.colour, line.style.marker, STYLES[line.kind]
+    axes.plot(x, y, color=colour, marker=marker, linestyle=stroke, label=line.name, linewidth=1.6, markersize=5, clip_on=False)
     if whiskers:
-        axes.vlines(x, [dot.low for dot in line.dots], [dot.high for dot in line.dots], color=line.colour, linewidth=1.2)
+        axes.vlines(x, [dot.low for dot in line.dots], [dot.high for dot in line.dots], color=colour, linewidth=1.2)
 
 
 def _dress(axes: Axes, title: str, rows: int) -> None:
-    axes.set_title(title, loc="left", pad=12 + 15.5 * rows, fontweight="bold", fontsize=11)
+    axes.set_title(title, pad=12 + 15.5 * rows)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol="%"))
-    axes.grid(axis="y", color=LINE, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.13, 1.0), ncols=2, frameon=False, borderpad=0, handlelength=2.6, columnspacing=1.2)
+    axes.grid(axis="y")
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.13, 1.0), ncols=2, handlelength=2.6, columnspacing=1.2)
 
 
 def _apart(places: Sequence[float], span: float, share: float) -> list[float]:
@@ -128,12 +127,3 @@ def _apart(places: Sequence[float], span: float, share: float) -> list[float]:
         if not kept or math.log(place / kept[-1]) >= share * span:
             kept.append(place)
     return kept
-
-
-def _coloured(svg: Markup) -> Markup:
-    """The plot with the page's series colours for their stand-ins."""
-
-    def variable(match: re.Match[str]) -> str:
-        return f"{match[1]}: var(--series-{COLOURS.index(match[2]) + 1})"
-
-    return Markup(re.sub(r"(fill|stroke): (#0[6-9ab]0[6-9ab]0[6-9ab])", variable, svg))  # noqa: S704  # SVG of our own making

@@ -138,21 +138,6 @@ class CompareView:
             return None
         return quote(str(PurePosixPath(Path(cell.report).relative_to(self.comparison.run))))
 
-    @cached_property
-    def contents(self) -> list[tuple[str, str]]:
-        """Anchor and short title of every section, in the page's order."""
-        shown = (
-            ("choice", "compare.contents_choice", True),
-            ("systems", "compare.contents_systems", True),
-            ("amounts", "compare.contents_amounts", True),
-            ("arms", "compare.contents_arms", self.arms),
-            ("pairs", "compare.contents_pairs", self.pairs),
-            ("cells", "compare.contents_cells", True),
-            ("repeat", "report.contents_repeat", True),
-            ("environment", "report.contents_environment", self.comparison.environment),
-        )
-        return [(anchor, self.words.plain(title)) for anchor, title, there in shown if there]
-
     def _per_class(self, fraction: float) -> str:
         """Images per class at that amount, as a number."""
         amount = next(system.images_per_class for system in self.comparison.systems if system.fraction == fraction)

@@ -1,17 +1,36 @@
 """The report of a run: one HTML file that opens anywhere, offline, and shows what was learned.
 
-What the page says is view.py, the layout is pages/templates/run.html.j2, the words are messages/report.toml.
-Reads no run folder and computes no metric: whoever trained or evaluated fills the RunReport.
+Its head is head.py, its sections are SECTIONS, the layout is pages/templates/run.html.j2 and run/, the words are messages/report.toml.
+Computes no metric: whoever trained or evaluated has collected the RunReport.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.i18n.phrases import PageWords
 from alexnet.i18n.translate import Lang
+from alexnet.pages.article import ShownSection
 from alexnet.pages.html import rendered, write_page
-from alexnet.runs.report.record import RunReport
-from alexnet.runs.report.view import RunView
+from alexnet.runs.report.head import Head
+from alexnet.runs.report.part import FinishedRun, RunReport
+from alexnet.runs.report.section import RunPage
+from alexnet.runs.report.sections import PARTS, SECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class RunArticle:
+    """What the template shows of one run."""
+
+    prefix: str
+    head: Head
+    sections: Sequence[ShownSection]
+
+
+def collect_report(finished: FinishedRun) -> RunReport:
+    """Everything that the page of a finished run shows."""
+    about, *parts = (part.collect(finished) for part in PARTS)
+    return RunReport(about=about, parts=parts)
 
 
 def write_report(report: RunReport, out: Path) -> None:
@@ -22,5 +41,21 @@ def write_report(report: RunReport, out: Path) -> None:
 def page_of(reports: Sequence[RunReport], lang: Lang = "en") -> str:
     """The whole page as HTML; several runs stand one under the other, their anchors prefixed run1-, run2-."""
     words = PageWords(lang)
-    runs = [RunView(report, f"run{i}-" if len(reports) > 1 else "", words) for i, report in enumerate(reports, 1)]
-    return rendered("run.html.j2", lang, runs=runs)
+    pages = [RunPage(report, f"run{i}-" if len(reports) > 1 else "", words) for i, report in enumerate(reports, 1)]
+    return rendered("run.html.j2", lang, runs=[RunArticle(page.prefix, Head(page), list(_shown(page))) for page in pages])
+
+
+def _shown(page: RunPage) -> Iterator[ShownSection]:
+    """The sections that have something to show, and those whose part of the report is damaged, with what is wrong."""
+    for section in SECTIONS:
+        damage = page.report.damaged.get(section.part.kind) if section.part else None
+        view = section.view(page) if damage is None else None
+        if damage is not None or view is not None:
+            yield ShownSection(
+                anchor=f"{page.prefix}{section.name}",
+                title=page.words.plain(f"report.title_{section.name}"),
+                short_title=page.words.plain(f"report.contents_{section.name}"),
+                template=f"run/{section.name}.html.j2",
+                view=view,
+                damage=damage,
+            )

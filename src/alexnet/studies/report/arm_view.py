@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from alexnet.i18n.units import MISSING, percent
+from alexnet.pages.palette import SeriesStyle
 from alexnet.studies.findings import ArmFound
 from alexnet.studies.report.phrases import StudyWords, bare
-from alexnet.studies.report.plots import colour_of, symbol_of
 
 MOST_CLASSES = 3  # that an arm helps, and that it hurts
 
@@ -22,14 +22,9 @@ class ArmView:
     words: StudyWords
 
     @property
-    def colour(self) -> str:
-        """The page's variable."""
-        return colour_of(self.place)
-
-    @property
-    def symbol(self) -> str:
-        """A character that looks like the marker."""
-        return symbol_of(self.place)
+    def style(self) -> SeriesStyle:
+        """Its colour and mark in text and plots."""
+        return SeriesStyle(self.place)
 
     @property
     def seeds(self) -> list[str]:

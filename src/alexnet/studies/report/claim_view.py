@@ -220,6 +220,11 @@ class ClaimView:
         ]
 
     @property
+    def target(self) -> str:
+        """The training error that studies of epochs wait for."""
+        return TARGET
+
+    @property
     def target_rows(self) -> list[ArmView]:
         """The arms of a study of epochs."""
         return self.arms if self.finding.measure == "epochs" else []

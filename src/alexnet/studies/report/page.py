@@ -1,7 +1,7 @@
 """The page of a study: one HTML file that opens anywhere, offline.
 
-Its text is in view.py and claim_view.py, its layout in pages/templates/study.html.j2, its words in messages/study.toml, claims.toml. Starts
-no run and computes no statistics.
+Its sections are SECTIONS, its text is in view.py and claim_view.py, its layout in pages/templates/study.html.j2 and study/, its words in
+messages/study.toml, claims.toml. Starts no run and computes no statistics.
 """
 
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from alexnet.i18n.translate import Lang
 from alexnet.pages.html import rendered, write_page
 from alexnet.studies.findings import StudyReport
+from alexnet.studies.report.sections import sections_of
 from alexnet.studies.report.view import StudyView
 
 
@@ -19,4 +20,5 @@ def write_study(report: StudyReport, out: Path, lang: Lang = "en") -> None:
 
 def study_page(report: StudyReport, lang: Lang = "en") -> str:
     """The whole page as HTML."""
-    return rendered("study.html.j2", lang, view=StudyView(report, lang), report=report)
+    view = StudyView(report, lang)
+    return rendered("study.html.j2", lang, view=view, sections=sections_of(view))

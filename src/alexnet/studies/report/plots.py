@@ -1,28 +1,26 @@
 """The plots of a study: intervals in a row, training curves with bands, cost against error, a number of each layer. Numbers in, SVG out.
 
-An arm keeps its colour and marker in all plots of its claim. Colours are the page's variables --series-1 to --series-6.
+An arm keeps its colour and marker in all plots of its claim.
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from alexnet.evaluation.seed_statistics import LARGEST_RATIO
 from alexnet.i18n.units import finite, percent, readable
-from alexnet.pages.plots import COLOURS, LINE, MARKERS, drawn
+from alexnet.pages.palette import SeriesStyle
+from alexnet.pages.plots import drawn
 from alexnet.studies.findings import Effect
 from alexnet.studies.report.phrases import StudyWords, factor
 
-SYMBOLS = ("●", "■", "▲", "◆", "▼", "✚", "✖", "★")  # as the page writes MARKERS
 WIDTH = 4.6  # inches of a plot
-LONG_PATH = 800  # characters: a curve, in which a tenth of a point is fine enough
 MOST_PLACES = 40  # of one curve: more than a screen shows
 WIDE_COST = 20.0  # times the seconds of the quickest arm, from which on the axis is logarithmic
 OPEN = 0.999 * math.log(LARGEST_RATIO)  # an end that is open does not stretch the axis
@@ -60,16 +58,6 @@ class LayerLine:
     name: str
     place: int
     values: Mapping[str, float]
-
-
-def colour_of(place: int) -> str:
-    """The page's variable for an arm's colour."""
-    return f"--series-{place % len(COLOURS) + 1}"
-
-
-def symbol_of(place: int) -> str:
-    """The character that looks like an arm's marker."""
-    return SYMBOLS[place % len(SYMBOLS)]
 
 
 def band(name: str, place: int, curves: Sequence[Sequence[Mapping[str, Any]]], *, validation: bool) -> Band | None:
@@ -113,13 +101,13 @@ def _ends(bands: Sequence[Band], words: StudyWords) -> list[str]:
 
 
 def _draw_band(axes: Axes, one: Band) -> None:
-    colour = COLOURS[one.place % len(COLOURS)]
-    marker = "" if one.validation else MARKERS[one.place % len(MARKERS)]
+    series = SeriesStyle(one.place)
+    marker = "" if one.validation else series.marker
     style: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.1} if one.validation else {"linewidth": 1.7}
     if any(low < high for low, high in zip(one.low, one.high, strict=True)):
-        axes.fill_between(one.epochs, one.low, one.high, color=colour, alpha=0.1 if one.validation else 0.2, linewidth=0)
+        axes.fill_between(one.epochs, one.low, one.high, color=series.colour, alpha=0.1 if one.validation else 0.2, linewidth=0)
     every = max(1, len(one.epochs) // 6)
-    axes.plot(one.epochs, one.mean, color=colour, marker=marker, markersize=4.5, markevery=(one.place % every, every), **style)
+    axes.plot(one.epochs, one.mean, color=series.colour, marker=marker, markersize=4.5, markevery=(one.place % every, every), **style)
 
 
 def cost_against_error(name: str, dots: Sequence[CostDot], words: StudyWords) -> Markup:
@@ -128,10 +116,10 @@ def cost_against_error(name: str, dots: Sequence[CostDot], words: StudyWords) ->
 
     def dress(axes: Axes) -> None:
         for dot in dots:
-            colour = COLOURS[dot.place % len(COLOURS)]
+            series = SeriesStyle(dot.place)
             if dot.interval is not None:
-                axes.vlines([dot.seconds], *dot.interval, color=colour, linewidth=1.4)
-            axes.plot([dot.seconds], [dot.error], color=colour, marker=MARKERS[dot.place % len(MARKERS)], markersize=7, linestyle="")
+                axes.vlines([dot.seconds], *dot.interval, color=series.colour, linewidth=1.4)
+            axes.plot([dot.seconds], [dot.error], color=series.colour, marker=series.marker, markersize=7, linestyle="")
         _dress_cost(axes, [dot.seconds for dot in dots])
         axes.set_xlabel(words.plain("study.axis_seconds"))
         axes.margins(y=0.15)
@@ -156,7 +144,7 @@ def _dress_log(axes: Axes) -> None:
     least, most = axes.get_xlim()
     narrow = most < 50 * least
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,), numticks=9 if narrow else 6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: re.sub(r"e([+-])0", r"e\1", f"{value:g}")))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("e-0", "e-").replace("e+0", "e+")))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -166,9 +154,9 @@ def layer_numbers(name: str, title: str, lines: Sequence[LayerLine], words: Stud
 
     def dress(axes: Axes) -> None:
         for line in lines:
-            colour, marker = COLOURS[line.place % len(COLOURS)], MARKERS[line.place % len(MARKERS)]
+            series = SeriesStyle(line.place)
             places = [layers.index(layer) for layer in line.values]
-            axes.plot(list(line.values.values()), places, color=colour, marker=marker, markersize=5, linewidth=1)
+            axes.plot(list(line.values.values()), places, color=series.colour, marker=series.marker, markersize=5, linewidth=1)
         _dress_log(axes)
         axes.set_ylim(len(layers) - 0.5, -0.5)
         axes.set_yticks(range(len(layers)), [readable(layer) for layer in layers])
@@ -185,32 +173,14 @@ def layer_numbers(name: str, title: str, lines: Sequence[LayerLine], words: Stud
 def _plot(name: str, title: str, said: str, height: float, dress: Callable[[Axes], None], *, percents: bool = True) -> Markup:
     def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.13, 0.5 / height, 0.84, 1 - 0.85 / height))
-        axes.set_title(title, loc="left", pad=8, fontweight="bold", fontsize=11)
+        axes.set_title(title, pad=8)
         dress(axes)
-        axes.set_axisbelow(True)
         if percents:
             axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
-        axes.grid(axis="y" if percents else "both", color=LINE, linewidth=0.6)
+        axes.grid(axis="y" if percents else "both")
 
-    return _finished(drawn(name, said, WIDTH, height, draw), title)
-
-
-def _finished(svg: Markup, title: str) -> Markup:
-    """The plot with a title, the page's series colours for their stand-ins, and without what no one sees: a page has many plots."""
-    head, body = str(svg).split(">", 1)
-    body = re.sub(r"<[^<>]*>", lambda tag: _shorter(tag[0]), body)
-    body = re.sub(r">\s+<", "><", body)
-    return Markup(f"{head}><title>{escape(readable(title))}</title>{body}")  # noqa: S704  # SVG of our own making
-
-
-def _shorter(tag: str) -> str:
-    """The tag in the page's colours and fonts; figures to a hundredth of a point (a curve's to a tenth), no names of groups."""
-    tag = re.sub(r"(fill|stroke): (#0[6-9ab]0[6-9ab]0[6-9ab])", lambda m: f"{m[1]}: var(--series-{COLOURS.index(m[2]) + 1})", tag)
-    digits = 1 if len(tag) > LONG_PATH else 2
-    tag = re.sub(r"-?\d+\.\d{3,}", lambda figure: f"{float(figure[0]):.{digits}f}".rstrip("0").rstrip("."), tag)
-    tag = re.sub(r'<g id="[^"]*"', "<g", tag)
-    return " ".join(re.sub(r"font-family: [^;\"]*; ?| transform=\"rotate\(-?0 [^\"]*\"", "", tag).split())
+    return drawn(name, said, WIDTH, height, draw, title=title)
 
 
 def reach(effects: Sequence[Effect]) -> float:

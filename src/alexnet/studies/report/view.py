@@ -155,14 +155,3 @@ class StudyView:
     def recipe(self) -> str:
         """The common recipe as TOML."""
         return toml_text(self.report.recipe)
-
-    @cached_property
-    def contents(self) -> list[tuple[str, str]]:
-        """Anchor and title of the page's parts."""
-        shown = (
-            ("verdicts", "study.contents_verdicts", self.claims),
-            (self.claims[0].anchor if self.claims else "", "study.contents_claims", self.claims),
-            ("not-applicable", "study.contents_not_applicable", self.report.not_applicable),
-            ("made", "study.contents_made", True),
-        )
-        return [(anchor, self.words.plain(title)) for anchor, title, there in shown if there]

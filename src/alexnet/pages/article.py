@@ -1,0 +1,19 @@
+"""The sections of a page's article, as its template shows them. Independent of what they say."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownSection:
+    """A section: its anchor, its title, a shorter one for the list at the top, and the template that shows `view`.
+
+    damage: what is wrong with what it would show; a sentence stands in its place. listed: whether it stands in the list at the top.
+    """
+
+    anchor: str
+    title: str
+    short_title: str
+    template: str
+    view: object = None
+    damage: str | None = None
+    listed: bool = True

@@ -1,0 +1,98 @@
+"""The head of a run's page: the result in one sentence, the key figures, what to beware of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from markupsafe import Markup
+
+from alexnet.i18n.phrases import PageWords
+from alexnet.i18n.units import MISSING, count, finite, percent, readable
+from alexnet.runs.report.section import RunPage
+from alexnet.runs.report.sections import solver
+from alexnet.runs.report.sections.curves import best_of, history_of
+from alexnet.runs.report.sections.evaluation import Evaluations, first_of, interval_of, interval_text, seen_as
+from alexnet.runs.report.sections.layers import macs_of, parameters_of, trainable_of
+
+IMAGES = {"unseen": "report.pictures_unseen", "validation": "report.pictures_validation", "training": "report.pictures_training"}
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the head of the page says."""
+
+    page: RunPage
+
+    @property
+    def title(self) -> str:
+        """What was trained on what."""
+        about = self.page.about
+        names = [
+            PageWords(lang).plain("report.run_title", model=about.model, dataset=about.dataset) for lang in ("en", self.page.words.lang)
+        ]
+        return names[1] if about.title == names[0] else about.title
+
+    @cached_property
+    def headline(self) -> Markup:
+        """The result in one plain sentence; the number is <strong>, the interval <small>."""
+        model, words, judged = readable(self.page.about.model), self.page.words, first_of(self.page)
+        if judged:
+            images = words.plain(IMAGES[seen_as(self.page)], n=count(judged["n"]))
+            sentence = words.say("report.headline", model=model, right=percent(1 - judged["top1_error"]), images=images)
+            if (interval := interval_of(judged)) is None:
+                return sentence
+            return sentence + words.say("report.headline_interval", low=percent(1 - interval[1]), high=percent(1 - interval[0]))
+        return self._headline_untested(model, words)
+
+    def _headline_untested(self, model: str, words: PageWords) -> Markup:
+        if errors := history_of(self.page).column("validation_error")[1]:
+            return words.say("report.headline", model=model, right=percent(1 - errors[-1]), images=words.plain("report.its_validation"))
+        name = "report.headline_unreadable" if self._unreadable else "report.headline_untested"
+        return words.say(name, model=model, dataset=readable(self.page.about.dataset))
+
+    @property
+    def _unreadable(self) -> bool:
+        return Evaluations in self.page.report.damaged
+
+    @property
+    def note(self) -> Markup | None:
+        """What to beware of: nothing was tested, or the images took part in training. Nothing where the evaluations cannot be read."""
+        if self._unreadable or (first_of(self.page) and seen_as(self.page) == "unseen"):
+            return None
+        if first_of(self.page):
+            return self.page.words.say("report.seen_before")
+        return self.page.words.say("report.untested_chosen" if best_of(self.page) else "report.untested")
+
+    @cached_property
+    def figures(self) -> Sequence[tuple[str, str, str]]:
+        """The key figures: name, value, and a note under it."""
+        page, judged, say, number = self.page, first_of(self.page), self.page.words.plain, self.page.words.number
+        speeds = sorted(history_of(page).column("images_per_second")[1])
+        shown = [
+            (say("report.figure_error"), percent(judged.get("top1_error")), interval_text(page, judged)),
+            (say("report.figure_judged"), count(judged.get("n")), say("report.note_classes", n=f"{len(page.about.classes):,}")),
+            (say("report.figure_time"), page.words.duration(self._seconds), self._epochs),
+            (say("report.figure_speed"), number(speeds[len(speeds) // 2] if speeds else None), say("report.note_median")),
+            self._parameters,
+            (say("report.figure_macs"), number(macs_of(page)), say("report.note_per_picture")),
+        ]
+        return [figure for figure in shown if figure[1] != MISSING]
+
+    @property
+    def _parameters(self) -> tuple[str, str, str]:
+        say, number = self.page.words.plain, self.page.words.number
+        trainable, total = trainable_of(self.page), parameters_of(self.page)
+        note = say("report.note_fitted" if solver.view(self.page) else "report.note_weights")
+        if (trainable or 0) < (total or 0):
+            note = say("report.note_trainable", n=number(total))
+        return say("report.figure_parameters"), number(trainable), note
+
+    @property
+    def _seconds(self) -> float | None:
+        elapsed = history_of(self.page).column("seconds")[1]
+        return self.page.about.seconds if self.page.about.seconds is not None else max(elapsed, default=None)
+
+    @property
+    def _epochs(self) -> str:
+        epochs = [e for row in history_of(self.page).history if (e := finite(row.get("epoch"))) is not None]
+        return self.page.words.plain("report.note_epochs", n=self.page.words.number(max(epochs))) if epochs else ""

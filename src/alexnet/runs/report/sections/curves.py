@@ -1,0 +1,104 @@
+"""The learning curves: loss, error and learning rate over epochs or steps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from markupsafe import Markup
+
+from alexnet.i18n.units import finite, percent
+from alexnet.pages.plots import Series, curves, finite_points
+from alexnet.runs.report.part import WHOLE, FinishedRun, Part
+from alexnet.runs.report.section import RunPage, Section
+from alexnet.runs.report.sections import solver
+from alexnet.storage.records import convert
+
+MOST_COUNTED = 10**12  # epochs and steps
+BEST = {"epoch": "report.best_epoch", "step": "report.best_step", "record": "report.best_record"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """One dict per epoch (or step) with any of epoch, step, training_loss, training_error, validation_loss, validation_error,
+    learning_rate, images_per_second, seconds (since the start of training). Errors are shares, 0 to 1.
+    """  # noqa: D205  # a list of keys
+
+    history: Sequence[Mapping[str, Any]] = ()
+
+    @cached_property
+    def axis(self) -> tuple[str, list[Any]]:
+        """The unit under the curves, and each row's place: the first of epoch and step that always grows."""
+        for unit in ("epoch", "step"):
+            places = [finite(row.get(unit)) for row in self.history]
+            known = [p for p in places if p is not None]
+            if len(known) == len(places) and all(a < b for a, b in pairwise(known)):
+                return unit, places
+        return "record", list(range(1, len(self.history) + 1))
+
+    def column(self, key: str) -> Series:
+        """The places and values of one key, where it is known."""
+        return finite_points(self.axis[1], [row.get(key) for row in self.history])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CurvesView:
+    """plots: each if the history has it. best: the lowest validation error and where, as a sentence; empty without one."""
+
+    plots: Sequence[Markup]
+    best: str
+
+
+def collect(finished: FinishedRun) -> History:
+    """The rows that training wrote."""
+    return History(history=finished.fitted.history)
+
+
+def read(values: Mapping[str, Any]) -> History:
+    """The rows, none of which counts further than a plot can show."""
+    kept = convert(History, values, WHOLE)
+    if any(abs(finite(row.get(unit)) or 0.0) > MOST_COUNTED for row in kept.history for unit in ("epoch", "step")):
+        raise ValueError("a row of history counts too many epochs or steps")
+    return kept
+
+
+def history_of(page: RunPage) -> History:
+    """The page's history, empty where there is none."""
+    return page.part(History) or History()
+
+
+def view(page: RunPage) -> CurvesView | None:
+    """The curves of a network; a convex problem has its solver's words instead."""
+    if solver.view(page):
+        return None
+    return CurvesView(plots=_plots(page), best=best_of(page))
+
+
+def best_of(page: RunPage) -> str:
+    """The lowest validation error and where, as a sentence; empty without one."""
+    history = history_of(page)
+    places, errors = history.column("validation_error")
+    if not errors:
+        return ""
+    place = f"{places[errors.index(min(errors))]:g}"
+    return page.words.plain(BEST[history.axis[0]], place=place, error=percent(min(errors)))
+
+
+def _plots(page: RunPage) -> list[Markup]:
+    history, say = history_of(page), page.words.plain
+    training, validation = say("report.line_training"), say("report.line_validation")
+    plots = (
+        ("loss", say("report.curve_loss"), {training: "training_loss", validation: "validation_loss"}),
+        ("error", say("report.curve_error"), {training: "training_error", validation: "validation_error"}),
+        ("rate", say("report.curve_rate"), {say("report.line_rate"): "learning_rate"}),
+    )
+    drawn = []
+    for name, title, keys in plots:
+        lines = {label: line for label, key in keys.items() if (line := history.column(key))[0]}
+        if lines:
+            drawn.append(curves(f"{page.prefix}{name}", title, lines, unit=history.axis[0], percent=name == "error", words=page.words))
+    return drawn
+
+
+SECTION = Section(name="curves", view=view, part=Part(kind=History, collect=collect, read=read))

@@ -1,0 +1,42 @@
+"""Numbers that others published, beside this run's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alexnet.runs.report.part import FinishedRun, Part
+from alexnet.runs.report.published import published_numbers
+from alexnet.runs.report.section import RunPage, Section
+from alexnet.runs.report.sections.evaluation import rows_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """published: (what, number, source)."""
+
+    published: Sequence[tuple[str, Any, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedView:
+    """ours: title and row of each evaluation. numbers: (what, number, source)."""
+
+    model: str
+    ours: Sequence[tuple[str, Mapping[str, Any]]]
+    numbers: Sequence[tuple[str, Any, str]]
+
+
+def collect(finished: FinishedRun) -> Published:
+    """What is known of the data set, by its name."""
+    return Published(published=published_numbers(finished.dataset.name))
+
+
+def view(page: RunPage) -> PublishedView | None:
+    """Our evaluations and the published numbers, if there are any."""
+    kept = page.part(Published)
+    if kept is None or not kept.published:
+        return None
+    return PublishedView(model=page.about.model, ours=rows_of(page), numbers=kept.published)
+
+
+SECTION = Section(name="published", view=view, part=Part(kind=Published, collect=collect))

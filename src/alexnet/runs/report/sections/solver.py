@@ -1,0 +1,29 @@
+"""What the solver of a convex problem proved, instead of learning curves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alexnet.runs.report.part import FinishedRun, Part
+from alexnet.runs.report.section import RunPage, Section
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Solver:
+    """solver: any names and values, possibly nested; None for a network."""
+
+    solver: Mapping[str, Any] | None = None
+
+
+def collect(finished: FinishedRun) -> Solver:
+    """What the fit said of itself."""
+    return Solver(solver=finished.fitted.solver or None)
+
+
+def view(page: RunPage) -> Mapping[str, Any] | None:
+    """The values, if there are any."""
+    kept = page.part(Solver)
+    return (kept.solver or None) if kept else None
+
+
+SECTION = Section(name="solver", view=view, part=Part(kind=Solver, collect=collect))
