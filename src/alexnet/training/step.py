@@ -17,6 +17,17 @@ Batch = tuple[Tensor, Tensor]  # uint8 images (N, 3, S, S), int64 labels (at mos
 Totals = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # loss and errors of one worker -> of all workers, on the same device
 
 
+def seed_dropout(seed: int, device: torch.device) -> None:
+    """Seed PyTorch's generators as `torch.manual_seed` does, those that a step on `device` draws from.
+
+    `torch.manual_seed` also writes down the whole call stack for each kind of device that was never used here.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 def _of_one_worker(loss: Tensor, wrong: Tensor) -> tuple[Tensor, Tensor]:
     return loss, wrong
 
