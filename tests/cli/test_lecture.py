@@ -105,7 +105,7 @@ def test_a_report_is_made_anew_in_another_language(capsys: pytest.CaptureFixture
     page = tmp_path / "zh.html"
     assert str(page) in said_by(capsys, "report", digits_run, "--out", page, "--lang", "zh")
     assert CHINESE.search(page.read_text(encoding="utf-8"))
-    assert "Name at least one run" in refusal(capsys, "report")
+    assert "No run folder given" in refusal(capsys, "report")
     assert "nowhere" in refusal(capsys, "report", tmp_path / "nowhere")
 
 

@@ -104,7 +104,7 @@ def test_a_study_that_has_not_ended_or_is_damaged_says_how_to_go_on(finished: tu
     with pytest.raises(BadRun, match=r"is damaged .* makes no finished run again: alexnet study"):
         report_runs([out])
     (out / "result.json").unlink()
-    with pytest.raises(BadRun, match=r"has not ended, and has no report yet\. Resume with: alexnet study"):
+    with pytest.raises(BadRun, match=r"has not finished and has no report yet\. Resume with: alexnet study"):
         report_runs([out])
 
 
