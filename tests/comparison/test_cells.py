@@ -61,7 +61,7 @@ def test_frozen_features_bring_their_network() -> None:
         ({"fractions": ""}, BadRecipe, "--fractions has ''"),
         ({"fractions": []}, BadRecipe, "--fractions is empty"),
         ({"seeds": 0}, BadRecipe, "--seeds is 0; each system needs 1 seed or more"),
-        ({"budget": "soon"}, BadRecipe, "'soon' is no duration"),
+        ({"budget": "soon"}, BadRecipe, "'soon' is not a duration"),
         (
             {"models": "lenet,hog-svm", "seeds": 2, "budget": "50s"},
             BudgetTooSmall,

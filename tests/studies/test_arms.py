@@ -171,7 +171,7 @@ def test_studies_are_found_by_name() -> None:
     assert len(find_studies(None)) == len(STUDIES)
     with pytest.raises(BadRecipe, match=r"No study is called 'drop-out'\. Did you mean 'dropout'"):
         find_studies("drop-out")
-    with pytest.raises(BadRecipe, match="No claim is named"):
+    with pytest.raises(BadRecipe, match="--claims is empty"):
         find_studies(" , ")
 
 

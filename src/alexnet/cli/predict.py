@@ -7,9 +7,7 @@ from alexnet.cli.output import show
 from alexnet.errors import AlexNetError
 
 
-def predict(
-    run: str, /, *images: ImageArgument, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False
-) -> None:
+def predict(run: str, /, *images: ImageArgument, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False) -> None:
     """Classify images with a trained run.
 
     For an image that cannot be read, the reason is printed instead of classes; the exit status is 2 only if no image can be read.

@@ -84,7 +84,7 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arms:
-    """The lecture's question: fixed features, learned features with the same kind of classifier, or features and classifier trained jointly.
+    """The lecture's question: fixed features, learned features with the same kind of classifier, or both trained jointly.
 
     learned: the hand-crafted system against the network's frozen features, both with an SVM: the effect of learning the features.
     together: the frozen features with an SVM against the network itself: the effect of training features and classifier jointly.
