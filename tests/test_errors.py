@@ -60,7 +60,7 @@ def run_copy(digits_run: Path, tmp_path: Path) -> Path:
         ("--seed -1", ["seed is -1", "from 0"]),
         ("--seed 99999999999", ["seed is 99999999999", "4,294,967,295"]),
         ("--budget soon", ["'soon' is not a duration", "90s, 10m, 2h"]),
-        ("--budget 0s", ["'0s' is nothing"]),
+        ("--budget 0s", ["'0s' is not above zero"]),
         ("--budget 10", ["'10' is not a duration"]),
         ("--workers -1", ["-1", "--workers"]),
         ("--device gpu", ["No device is called 'gpu'", "cpu"]),

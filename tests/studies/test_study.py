@@ -101,7 +101,7 @@ def test_a_study_that_has_not_ended_or_is_damaged_says_how_to_go_on(finished: tu
     out = tmp_path / "copy"
     _copy(finished[1], out)
     (out / "result.json").write_text('{"studies": 3}')
-    with pytest.raises(BadRun, match=r"is damaged .* makes no finished run again: alexnet study"):
+    with pytest.raises(BadRun, match=r"is damaged .* without repeating any finished run: alexnet study"):
         report_runs([out])
     (out / "result.json").unlink()
     with pytest.raises(BadRun, match=r"has not finished and has no report yet\. Resume with: alexnet study"):

@@ -19,10 +19,11 @@ from alexnet.comparison.run_cells import ComparisonFolder, ComparisonState, Trai
 from alexnet.data.dataset import Dataset
 from alexnet.data.open import open_dataset
 from alexnet.errors import BadRun, Interrupted
+from alexnet.runs.arguments import as_duration, check_kinds
 from alexnet.runs.environment import environment
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
-from alexnet.runtime.events import Listener, silent
+from alexnet.runtime.events import Listener, log_messages, silent
 from alexnet.storage.files import free_folder, write_atomically
 
 
@@ -32,11 +33,11 @@ def compare(
     models: str | Sequence[str] | None = None,
     fractions: str | Sequence[float] | None = None,
     seeds: int | None = None,
-    budget: str | None = None,
+    budget: str | float | None = None,
     out: str | Path | None = None,
     workers: int | None = None,
     device: str = "auto",
-    listen: Listener = silent,
+    listen: Listener = log_messages,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
     """Train every system on every share of the training images with every seed, and recommend one.
@@ -45,7 +46,8 @@ def compare(
     again, omitted arguments are taken from it, and arguments that differ raise BadRun. A cell that raises an AlexNetError records the
     message, and the other cells still run; if every cell fails, BadRun is raised.
     """
-    arguments = {"models": models, "fractions": fractions, "seeds": seeds, "budget": budget}
+    check_kinds(models=models, fractions=fractions, seeds=seeds, budget=budget, out=out, workers=workers)
+    arguments = {"models": models, "fractions": fractions, "seeds": seeds, "budget": as_duration(budget)}
     return compare_with(Trainers(), data, arguments, out=out, workers=workers, device=device, listen=listen, should_stop=should_stop)
 
 

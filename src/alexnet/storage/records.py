@@ -22,7 +22,7 @@ import msgspec
 
 LARGEST_FILE = 256_000_000  # bytes
 LARGEST_NUMBER = 2**63 - 1
-DEEPEST = 24  # objects and lists inside each other; the curves of a study are 9 deep
+DEEPEST = 12  # objects and lists inside each other, where any value may stand
 FORMER_NAMES = {  # of fields, in files that earlier versions wrote
     "images": "pictures",
     "image": "picture",
@@ -65,7 +65,6 @@ def parse_json(text: bytes | str, *, largest: int = LARGEST_NUMBER) -> dict[str,
         raise ValueError("it is nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError("it holds no JSON object")
-    _check_depth(value, DEEPEST)
     return value
 
 
@@ -77,16 +76,22 @@ def convert(kind: type[T], value: object, name: str = "", *, finite: bool = True
     """
     try:
         return msgspec.convert(_current(kind, value, finite), kind)
+    except _TooDeepError:
+        raise ValueError(f"{name or 'it'} holds a value that is nested too deeply") from None
     except msgspec.ValidationError as error:
         raise ValueError(_sentence(str(error), kind, value, name)) from None
 
 
-def _check_depth(value: object, left: int) -> None:
-    if not isinstance(value, dict | list):
+class _TooDeepError(Exception):
+    pass
+
+
+def _check_depth(value: object, left: int = DEEPEST) -> None:
+    if not isinstance(value, Mapping | list | tuple):
         return
     if left == 0:
-        raise ValueError("it is nested too deeply")
-    for part in value.values() if isinstance(value, dict) else value:
+        raise _TooDeepError
+    for part in value.values() if isinstance(value, Mapping) else value:
         _check_depth(part, left - 1)
 
 
@@ -105,6 +110,8 @@ def _current(kind: Any, value: Any, finite: bool) -> Any:
         return FORMER_WORDS.get(value, value)
     if kind is float and isinstance(value, float) and finite and not math.isfinite(value):
         return repr(value)
+    if kind in (Any, dict):
+        _check_depth(value)
     return value
 
 

@@ -10,12 +10,13 @@ from typing import Any
 from alexnet.data.curation.splits import read_split_names
 from alexnet.data.open import open_dataset
 from alexnet.errors import BadRun, Interrupted
-from alexnet.i18n.translate import Lang
+from alexnet.i18n.translate import Lang, language_of
 from alexnet.recipes.toml import fields_of
+from alexnet.runs.arguments import as_duration, check_kinds
 from alexnet.runs.environment import environment
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
-from alexnet.runtime.events import Listener, silent
+from alexnet.runtime.events import Listener, log_messages
 from alexnet.runtime.machine import available_cpus
 from alexnet.storage.files import free_folder, write_atomically
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, common_recipe, resolve
@@ -34,14 +35,14 @@ def study(
     *,
     claims: str | Sequence[str] | None = None,
     seeds: int | None = None,
-    budget: str | None = None,
+    budget: str | float | None = None,
     out: str | Path | None = None,
     on: str = "local",
     processes: int | None = None,
     device: str = "auto",
     overrides: Mapping[str, Any] | None = None,
     lang: Lang = "en",
-    listen: Listener = silent,
+    listen: Listener = log_messages,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> StudyReport:
     """Measure the lecture's claims on these images: every arm with every seed, and a verdict for each claim.
@@ -50,16 +51,18 @@ def study(
     is resumed: finished runs are not repeated, and new claims and seeds are added. Raises BadRecipe, BadRun, BudgetTooSmall or BadDataset
     before anything runs; a run that raises an AlexNetError is reported with its message, and the others continue.
     """
+    check_kinds(claims=claims, seeds=seeds, budget=budget, out=out, on=on, processes=processes, overrides=overrides)
+    lang, duration = language_of(lang), as_duration(budget)
     require_one_process("study")
     dataset = open_dataset(data)
     names = claims if claims is None or isinstance(claims, str) else tuple(claims)
-    request = study_request(str(data), claims=names, seeds=seeds, budget=budget, overrides=overrides, on=on)
+    request = study_request(str(data), claims=names, seeds=seeds, budget=duration, overrides=overrides, on=on)
     common_recipe(str(data), dataset, scales(dataset, len(dataset.items))[-1], request.overrides)  # finds images that are too small
     chosen = choose_device(device)
     folder = StudyFolder(Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-study"))
     state = StudyState(
         folder=folder,
-        request=_start(folder, request, {"claims": claims, "seeds": seeds, "budget": budget, "overrides": overrides}),
+        request=_start(folder, request, {"claims": claims, "seeds": seeds, "budget": duration, "overrides": overrides}),
         dataset=dataset,
         device=str(chosen),
         processes=processes or (1 if chosen.type == "cuda" else available_cpus()),
