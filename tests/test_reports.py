@@ -263,7 +263,7 @@ def test_damaged_and_hostile_values_are_found_where_they_are_read(tmp_path: Path
     (wrong,) = report.damaged.values()
     assert re.search(said, wrong)
     text = " ".join(Page(page_of([report])).text.split())
-    assert text.count("This section is left out: what the run folder keeps for it is damaged (") == 1
+    assert text.count("This section is left out because its values in the run folder are damaged (") == 1
     assert wrong in text
     assert "alexnet train pets" in text
 

@@ -90,7 +90,7 @@ def test_every_section_is_there_once_and_every_link_arrives(html: str, compariso
 def test_headline_and_choice(html: str, comparison: Comparison) -> None:
     headline = CompareView(comparison).headline.striptags()
     assert re.fullmatch(
-        r"For digits, take lenet: it names 9\d\.\d% of \d{3} test pictures correctly \(between [\d.]+% and [\d.]+%, 95% interval\)",
+        r"For digits, use lenet: it classifies 9\d\.\d% of \d{3} test pictures correctly \(between [\d.]+% and [\d.]+%, 95% interval\)",
         headline,
     )
     text = Page(html).text
@@ -193,7 +193,7 @@ def test_terminal_table_fits_80_columns(comparison: Comparison) -> None:
     assert table[0].split()[-2:] == ["61.7k", "417k"]
     page = " ".join(" ".join(lines).split())
     assert all(crossing.sentence in page for crossing in comparison.crossings)
-    assert f"Take lenet: {comparison.choice.reason}" in page
+    assert f"Use lenet: {comparison.choice.reason}" in page
     assert "No result: raw-svm, 100% of the pictures, seed 0: the loss of raw-svm is <not> finite" in page
     assert comparison.report in "".join(lines[-2:])
 
