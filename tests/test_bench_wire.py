@@ -2,9 +2,12 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from alexnet.storage.files import locked
 from bench.namespaces import NoNetwork, address, check_possible, limit, namespace, network, only_one, shaper
 from bench.wire import Result, added_seconds, main, musts, table
 from bench.wire_worker import traffic
@@ -99,6 +102,14 @@ def test_only_root_makes_networks(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "root" in capsys.readouterr().err
 
 
+@pytest.fixture
+def no_other(session_folder: Path) -> Iterator[None]:
+    """No test in another process makes namespaces meanwhile."""
+    with locked(session_folder / "namespaces"):
+        yield
+
+
+@pytest.mark.usefixtures("no_other")
 def test_a_network_is_limited_and_leaves_nothing_behind() -> None:
     try:
         check_possible()
@@ -113,6 +124,7 @@ def test_a_network_is_limited_and_leaves_nothing_behind() -> None:
     assert namespace(1) not in output("ip", "netns", "list")
 
 
+@pytest.mark.usefixtures("no_other")
 def test_two_at_once_are_one_too_many() -> None:
     try:
         check_possible()

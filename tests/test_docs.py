@@ -110,7 +110,7 @@ def json_objects(digits_folder: Path) -> dict[str, set[str]]:
     ).to_json()
     network = summarise_networks(["lenet"], classes=None, image_size=None, channels=None)[0].to_json()
     comparison = Comparison(
-        words=ComparisonRequest(data="x", models=("lenet",)),
+        request=ComparisonRequest(data="x", models=("lenet",)),
         dataset="x",
         classes=2,
         run="",

@@ -1,6 +1,7 @@
 """The library: the same words as the command line, and an import that costs nothing."""
 
 import inspect
+import logging
 import re
 import subprocess
 import sys
@@ -115,8 +116,12 @@ def test_train_takes_the_words_of_the_command_line() -> None:
     assert {"top", "views"} <= set(inspect.signature(alexnet.Classifier.predict).parameters)
 
 
-def test_train_load_evaluate_predict(tmp_path: Path, digits_folder: Path) -> None:
-    result = alexnet.train(digits_folder, model="lenet", epochs=1, out=tmp_path / "run")
+def test_train_load_evaluate_predict(tmp_path: Path, digits_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Without a listener, the messages of a training go to the logger."""
+    with caplog.at_level(logging.INFO, logger="alexnet"):
+        result = alexnet.train(digits_folder, model="lenet", epochs=1, out=tmp_path / "run")
+    assert "Reading 300 pictures of 10 classes" in caplog.text
+    assert alexnet.load(tmp_path / "run").model_card.precision is not None
     assert isinstance(result, alexnet.Result)
     assert alexnet.evaluate(tmp_path / "run").top1_error == result.test_error
     (answer,) = alexnet.load(tmp_path / "run").predict(digits_folder / "0" / "0000.png", top=3)
@@ -223,9 +228,37 @@ def takes_number() -> dict[str, Call]:
     }
 
 
+def takes_anything_else() -> dict[str, Call]:
+    """Options of the long verbs: nothing that is handed in here is of the kind of any of them."""
+    options = {
+        "train": "model recipe out epochs budget seed image_size workers weights device splits overrides layout",
+        "compare": "models fractions seeds budget out workers",
+        "study": "claims seeds budget out on processes overrides lang",
+    }
+    return {f"{verb} {name}": handed(getattr(alexnet, verb), name) for verb, names in options.items() for name in names.split()}
+
+
+def handed(verb: Call, name: str) -> Call:
+    """A call of one option."""
+    return lambda value: verb("digits", **{name: value})
+
+
+@pytest.mark.parametrize("verb", ["train", "compare", "study"])
+def test_data_that_is_none(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for value in [*NO_PLACES, "nowhere", tmp_path]:
+        assert outcome(getattr(alexnet, verb), value).startswith("a message: "), value
+
+
 @pytest.mark.parametrize(
     ("calls", "values"),
-    [(takes_place, NO_PLACES + MISSING), (takes_out, [*NO_PLACES, "empty", "file.txt"]), (takes_word, WORDS), (takes_number, NUMBERS)],
+    [
+        (takes_anything_else, [b"x", object(), np.zeros(3), float("nan")]),
+        (takes_place, NO_PLACES + MISSING),
+        (takes_out, [*NO_PLACES, "empty", "file.txt"]),
+        (takes_word, WORDS),
+        (takes_number, NUMBERS),
+    ],
 )
 def test_a_mistake_of_the_caller_s_is_one_message(
     calls: Callable[[], dict[str, Call]], values: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

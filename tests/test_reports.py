@@ -126,17 +126,17 @@ def test_two_runs_share_a_page(run: Path, tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_file_that_is_no_report_stays(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     monkeypatch.chdir(tmp_path)
     Path("report.html").write_text(content, "utf-8")
-    with pytest.raises(BadRun, match=r"report.html exists and is no report of alexnet; choose another --out"):
+    with pytest.raises(BadRun, match=r"report.html exists and is not an alexnet report; choose another --out"):
         report_runs([run, run])
     Path("notes.html").write_text(content, "utf-8")
-    with pytest.raises(BadRun, match=r"notes.html exists and is no report"):
+    with pytest.raises(BadRun, match=r"notes.html exists and is not an alexnet report"):
         report_runs([run], out=Path("notes.html"))
     assert Path("report.html").read_text("utf-8") == content
 
 
 def test_a_run_keeps_its_own_page_when_several_are_put_together_inside_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(run)
-    with pytest.raises(BadRun, match=r"The current folder is a run's.*say --out FILE"):
+    with pytest.raises(BadRun, match=r"The current folder is a run folder.*set --out FILE"):
         report_runs([run, run])
 
 
@@ -147,19 +147,16 @@ def refused(run: Path, **options: Any) -> str:
 
 
 def test_what_is_no_finished_run_is_refused_with_what_to_do(run: Path, tmp_path: Path) -> None:
-    assert "does not exist; name the folder that alexnet train or alexnet compare wrote" in refused(tmp_path / "nowhere")
-    assert "is a file; name the folder" in refused(run / "result.json")
-    assert (
-        "is no folder of alexnet's: it holds no comparison.json (a comparison) or study.json (a study) or recipe.toml (a run)"
-        in refused(tmp_path)
-    )
+    assert "does not exist; pass a folder that alexnet train, compare or study wrote" in refused(tmp_path / "nowhere")
+    assert "is a file; pass a folder" in refused(run / "result.json")
+    assert "has no page: it holds no comparison.json (a comparison) or study.json (a study) or recipe.toml (a run)" in refused(tmp_path)
     (run / "report.json").unlink()
     message = refused(run)
-    assert "an earlier version made it, and kept no report.json" in message
-    assert f"measured anew: alexnet evaluate '{run}'" in message
+    assert "is a run of an earlier version, without the report.json" in message
+    assert f"measure the run again: alexnet evaluate '{run}'" in message
     (run / "result.json").unlink()
-    assert f"has not ended, and has no report yet. Resume with: alexnet train --out '{run}' --resume" in refused(run)
-    with pytest.raises(BadRun, match="Name at least one run"):
+    assert f"has not finished and has no report yet. Resume with: alexnet train --out '{run}' --resume" in refused(run)
+    with pytest.raises(BadRun, match="No run folder given"):
         report_runs([])
 
 
@@ -172,9 +169,9 @@ def test_a_comparison_shares_no_page_and_one_that_has_not_ended_is_gone_on_with(
         report_runs([run, comparison])
     assert f"Resume with: alexnet compare 'my pets' --out {comparison}" in refused(comparison)
     (comparison / "result.json").write_text('{"data": "my pets"}', "utf-8")
-    assert "was made by an earlier version, which kept less" in refused(comparison)
+    assert "was made by an earlier version, which saved less" in refused(comparison)
     (comparison / "result.json").write_text('{"environment": {}, "pairs": 3}', "utf-8")
-    assert "result.json is damaged (pairs is 3, and must be a list). This makes it anew" in refused(comparison)
+    assert "result.json is damaged (pairs is 3, and must be a list). To rebuild it" in refused(comparison)
 
 
 def test_a_page_that_cannot_be_written_is_said(run: Path) -> None:
@@ -266,7 +263,7 @@ def test_damaged_and_hostile_values_are_found_where_they_are_read(tmp_path: Path
     (wrong,) = report.damaged.values()
     assert re.search(said, wrong)
     text = " ".join(Page(page_of([report])).text.split())
-    assert text.count("This section is left out: what the run folder keeps for it is damaged (") == 1
+    assert text.count("This section is left out because its values in the run folder are damaged (") == 1
     assert wrong in text
     assert "alexnet train pets" in text
 

@@ -1,4 +1,4 @@
-"""The words of the project: one table, held over the code, its messages and its documents. Who writes a word of the right column rewrites it.
+"""The words of the project: one table, held over the code, its messages and its documents.
 
 In code, comments and documents of code it is an image; `picture` and `photo` are for people who bring photos: READMEs, messages on the
 screen, pages.
@@ -59,11 +59,13 @@ def prose_of(source: str) -> str:
 
 
 def docstrings(source: str) -> Iterator[tuple[str, int]]:
+    """Each docstring with the line that it begins on."""
     for node in ast.walk(ast.parse(source)):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(first := body[0], ast.Expr) and isinstance(first.value, ast.Constant):
-            if isinstance(first.value.value, str):
-                yield first.value.value, first.lineno
+        match node:
+            case ast.Module(body=body) | ast.ClassDef(body=body) | ast.FunctionDef(body=body):
+                match body:
+                    case [ast.Expr(value=ast.Constant(value=str(text))) as first, *_]:
+                        yield text, first.lineno
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT / "src")))

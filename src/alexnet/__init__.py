@@ -1,17 +1,17 @@
 """Train AlexNet, LeNet and the systems before them on your own images, and measure what the 2012 paper claims.
 
-The library says the same words as the command line:
+The functions take the same arguments as the command line:
 
 >>> result = alexnet.train("photos", model="alexnet", out="runs/photos")  # doctest: +SKIP
 >>> alexnet.load("runs/photos").predict(["cat.jpg"])  # doctest: +SKIP
 
-What is told on the way goes to `listen`, or without one to the logger "alexnet":
+Progress and messages go to `listen`; without a listener, messages go to the logger "alexnet":
 
 >>> logging.basicConfig(level=logging.INFO)  # doctest: +SKIP
 
-A mistake of the caller's is an `AlexNetError`, whose message says what to do next; see alexnet.errors for the tree.
+A mistake by the caller raises an `AlexNetError`, whose message says what to do next; see alexnet.errors for the tree.
 
-What is public is in `__all__`; it is imported when it is first asked for, so that importing this package costs nothing.
+The public names are in `__all__`; each is imported when it is first used, so importing this package costs almost nothing.
 """
 
 from importlib import import_module
@@ -93,7 +93,7 @@ __all__ = [
     "train",
 ]
 
-_PLACES = {  # where a public name lives; one that is not here is an error
+_MODULES = {  # public name: (module, name there); the names that are missing here are the exceptions of alexnet.errors
     "Classifier": ("alexnet.inference.classifier", "Classifier"),
     "Comparison": ("alexnet.comparison.results", "Comparison"),
     "Conversion": ("alexnet.models.weights.convert", "Conversion"),
@@ -120,15 +120,15 @@ _PLACES = {  # where a public name lives; one that is not here is an error
 
 
 def __getattr__(name: str) -> object:
-    """A public name, imported now (PEP 562)."""
+    """Import a public name when it is first used (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module 'alexnet' has no attribute '{name}'")
-    module, attribute = _PLACES.get(name, ("alexnet.errors", name))
+    module, attribute = _MODULES.get(name, ("alexnet.errors", name))
     found = getattr(import_module(module), attribute)
     globals()[name] = found
     return found
 
 
 def __dir__() -> list[str]:
-    """The public names, imported or not."""
+    """The public names, whether imported yet or not."""
     return sorted({*globals(), *__all__})

@@ -2,20 +2,20 @@
 
     AlexNetError
     ├── UnreadableImage      one image cannot be used
-    ├── BadDataset           a data set cannot be opened, or not be trained on
-    │   └── UnsafeArchive    an archive whose names climb out of it
+    ├── BadDataset           a data set cannot be opened, or cannot be trained on
+    │   └── UnsafeArchive    an archive whose member names point outside it
     ├── BadModel             a model cannot be built or used
     │   └── ImageSizeTooSmall
     ├── BadRecipe            an unknown recipe or field, or a wrong value
     ├── BadRun               a run folder is missing, incomplete or in the way
     ├── BadWeights           a weights file does not fit the network
     ├── TrainingFailed       the loss is not finite or does not move
-    ├── WorkerLost           another worker of the same training is gone
-    ├── BudgetTooSmall       a time that does not hold one pass over the images
-    └── Interrupted          stopped on request, and can be resumed
+    ├── WorkerLost           another worker of the same training has died or stalled
+    ├── BudgetTooSmall       a time budget too short for one pass over the images
+    └── Interrupted          stopped on request; can be resumed
 
-The command line prints the message and exits with status 2 (130 where it was stopped); a server answers 4xx. Independent of who shows the
-message. Defects of ours are ordinary exceptions and keep their traceback.
+The command line prints the message and exits with status 2 (130 when it was stopped); a server answers 4xx. Independent of where the
+message is shown. Our own defects are ordinary exceptions and keep their traceback.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from difflib import get_close_matches
 
 
 class AlexNetError(Exception):
-    """A mistake the user can fix; `str(error)` is the whole message. `reported`: another worker has shown it already."""
+    """A mistake the user can fix; `str(error)` is the whole message. `reported`: another worker has already shown it."""
 
     reported: bool = False
 
@@ -37,7 +37,7 @@ class UnreadableImage(AlexNetError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[type["UnreadableImage"], tuple[str, str]]:
-        return type(self), (self.name, self.reason)  # crosses the border of a loader's worker process
+        return type(self), (self.name, self.reason)  # it is pickled when a loader's worker process raises it
 
 
 class BadDataset(AlexNetError):
@@ -45,7 +45,7 @@ class BadDataset(AlexNetError):
 
 
 class UnsafeArchive(BadDataset):
-    """An archive whose member names climb out of it."""
+    """An archive whose member names point outside it (`../x`, `/etc/x`)."""
 
 
 class BadModel(AlexNetError):
@@ -73,19 +73,19 @@ class TrainingFailed(AlexNetError):
 
 
 class WorkerLost(AlexNetError):
-    """Another worker of the same training is gone or does not answer; the message names it."""
+    """Another worker of the same training has died or does not answer; the message identifies it."""
 
 
 class BudgetTooSmall(AlexNetError):
-    """A time budget that does not hold one useful pass over the images."""
+    """A time budget too short for one useful pass over the images."""
 
 
 class Interrupted(AlexNetError):
-    """The run was asked to stop; its last checkpoint is whole."""
+    """The run was stopped on request; its last checkpoint is complete."""
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """The sentence that ends every 'unknown name' message: the nearest known name, then all of them."""
+    """The end of every 'unknown name' message: the nearest known name, then all known names."""
     names = sorted(known)
     near = get_close_matches(str(word), names, n=1)
     guess = f"Did you mean '{near[0]}'? " if near else ""

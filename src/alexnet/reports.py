@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alexnet.comparison.report.page import comparison_page
 from alexnet.comparison.request import load_comparison_request
-from alexnet.comparison.results import Comparison, placed_in
+from alexnet.comparison.results import Comparison, relocated
 from alexnet.comparison.run_cells import ComparisonFolder
 from alexnet.errors import BadRun
 from alexnet.i18n.translate import Lang, language_of
@@ -23,13 +23,18 @@ from alexnet.studies.report.page import study_page
 from alexnet.studies.request import StudyFolder, load_study_request
 
 PAGE = "report.html"
-OUR_PAGES = ('<meta name="generator" content="alexnet">', '<section id="trained"', '<section id="run1-trained"', '<header id="headline">')
-LOOKED_AT = 100_000  # bytes of a page, in which one of these stands
+MARKS_OF_OUR_PAGES = (
+    '<meta name="generator" content="alexnet">',
+    '<section id="trained"',
+    '<section id="run1-trained"',
+    '<header id="headline">',
+)
+SEARCHED_BYTES = 100_000  # of a page, from its start, in which one of these occurs
 
 
 @dataclass(frozen=True, slots=True)
 class FolderKind:
-    """A kind of folder with a page: what it is called, the file that tells it, and what gives its page in a language."""
+    """A kind of folder with a page. name: for messages. mark: the file that identifies it. page: renders its page in a language."""
 
     name: str
     mark: str
@@ -37,48 +42,50 @@ class FolderKind:
 
 
 def run_report(path: Path) -> RunReport:
-    """What the page of a finished run shows; raises BadRun for a run that has not ended, or that kept nothing for its page."""
+    """The content of a finished run's page; raises BadRun for a run that has not finished, or whose version saved no report values."""
     folder = RunFolder(path)
     if folder.finished() is None:
-        raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {_command('train', '--out', path, '--resume')}")
+        raise BadRun(f"{path} has not finished and has no report yet. Resume with: {_command('train', '--out', path, '--resume')}")
     if not folder.report_json.exists():
         raise BadRun(
-            f"{path} has ended, but an earlier version made it, and kept no {folder.report_json.name} to make the page from. "
-            f"Its numbers can be measured anew: {_command('evaluate', path)}"
+            f"{path} is a run of an earlier version, without the {folder.report_json.name} that the page is built from. "
+            f"To measure the run again: {_command('evaluate', path)}"
         )
     return read_report(folder.report_json)
 
 
 def read_comparison(path: Path) -> Comparison:
-    """What a finished comparison has found; raises BadRun for one that has not ended, is damaged, or of an earlier version."""
+    """The result of a finished comparison; raises BadRun if it has not finished, is damaged, or is of a version that saved less."""
     folder = ComparisonFolder(path)
-    words = load_comparison_request(folder.words)
-    again = _command("compare", words.data if words else "DATA", "--out", path)
+    request = load_comparison_request(folder.request)
+    again = _command("compare", request.data if request else "DATA", "--out", path)
     if not folder.result.exists():
-        raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {again}")
+        raise BadRun(f"{path} has not finished and has no report yet. Resume with: {again}")
     try:
         values = read_json(folder.result)
         if "environment" not in values:
-            raise BadRun(f"{path} was made by an earlier version, which kept less. This makes its page, and runs no cell again: {again}")
-        return placed_in(Comparison.from_json(values), path)
+            raise BadRun(
+                f"{path} was made by an earlier version, which saved less. To build its page without running any cell again: {again}"
+            )
+        return relocated(Comparison.from_json(values), path)
     except (OSError, ValueError) as error:
-        raise BadRun(f"{folder.result} is damaged ({error}). This makes it anew, and runs no finished cell again: {again}") from None
+        raise BadRun(f"{folder.result} is damaged ({error}). To rebuild it without running any finished cell again: {again}") from None
 
 
 def read_study(path: Path) -> StudyReport:
-    """What a finished study has found; raises BadRun for one that has not ended, or is damaged."""
+    """The result of a finished study; raises BadRun if it has not finished or is damaged."""
     folder = StudyFolder(path)
     request = load_study_request(folder.request)
     again = _command("study", request.data if request else "DATA", "--out", path)
     if not folder.result.exists():
-        raise BadRun(f"{path} has not ended, and has no report yet. Resume with: {again}")
+        raise BadRun(f"{path} has not finished and has no report yet. Resume with: {again}")
     try:
         return StudyReport.from_json(read_json(folder.result))
     except (OSError, ValueError) as error:
-        raise BadRun(f"{folder.result} is damaged ({error}). This makes it anew, and makes no finished run again: {again}") from None
+        raise BadRun(f"{folder.result} is damaged ({error}). To rebuild it without repeating any finished run: {again}") from None
 
 
-KINDS = (  # another kind of folder is another row
+KINDS = (  # to add a kind of folder, add a row
     FolderKind("comparison", "comparison.json", lambda path, lang: comparison_page(read_comparison(path), lang)),
     FolderKind("study", "study.json", lambda path, lang: study_page(read_study(path), lang)),
     FolderKind("run", "recipe.toml", lambda path, lang: page_of([run_report(path)], lang)),
@@ -86,7 +93,7 @@ KINDS = (  # another kind of folder is another row
 
 
 def report(*runs: str | Path, out: str | Path | None = None, lang: Lang = "en") -> Path:
-    """Rebuild the page of a run, a comparison or a study from what its folder holds, or put several runs on one page; returns its file.
+    """Rebuild the page of a run, a comparison or a study from its folder, or put several runs on one page; returns the page's file.
 
     Raises what `report_runs` raises, and AlexNetError for an unknown language.
     """
@@ -97,11 +104,11 @@ def report(*runs: str | Path, out: str | Path | None = None, lang: Lang = "en") 
 def report_runs(runs: Sequence[Path], *, out: Path | None = None, lang: Lang = "en") -> Path:
     """Rebuild the page of one folder, or write one page of several runs; returns the page's file.
 
-    Without `out`, one folder's page is its own report.html; several runs' is report.html in the current folder. Raises BadRun for a folder
-    that has no page to give, and for a file in the way that is no report.
+    Without `out`, the page of one folder is its own report.html; the page of several runs is report.html in the current folder. Raises
+    BadRun for a folder that has no page, and if the file to write exists and is not a report.
     """
     if not runs:
-        raise BadRun("Name at least one run: alexnet report RUN.")
+        raise BadRun("No run folder given. Usage: alexnet report RUN...")
     kinds = [_kind_of(path) for path in runs]
     if len(runs) == 1:
         page, own = kinds[0].page(runs[0], lang), runs[0] / PAGE
@@ -120,11 +127,11 @@ def report_runs(runs: Sequence[Path], *, out: Path | None = None, lang: Lang = "
 def _kind_of(path: Path) -> FolderKind:
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
-        raise BadRun(f"{path} {what}; name the folder that alexnet train or alexnet compare wrote.")
+        raise BadRun(f"{path} {what}; pass a folder that alexnet train, compare or study wrote.")
     kind = next((kind for kind in KINDS if (path / kind.mark).is_file()), None)
     if kind is None:
         marks = " or ".join(f"{one.mark} (a {one.name})" for one in KINDS)
-        raise BadRun(f"{path} is no folder of alexnet's: it holds no {marks}. Name the folder that alexnet train or alexnet compare wrote.")
+        raise BadRun(f"{path} has no page: it holds no {marks}. Pass a folder that alexnet train, compare or study wrote.")
     return kind
 
 
@@ -135,16 +142,16 @@ def _one_of_several(path: Path, kind: FolderKind) -> RunReport:
 
 
 def _check_free(out: Path, *, several: bool) -> None:
-    """That nothing is lost: what is there is a report, and, of a page that nobody named, not the one of a run."""
+    """Raise BadRun rather than overwrite a file that is not a report, or, without --out, the page of the run in the current folder."""
     if several and any(Path(kind.mark).exists() for kind in KINDS):
-        raise BadRun(f"The current folder is a run's, and its own page is {out}; say --out FILE, for example --out runs.html.")
+        raise BadRun(f"The current folder is a run folder, and {out} is its own page; set --out FILE, for example --out runs.html.")
     if not out.is_file():
         return
     with out.open("rb") as file:
-        start = file.read(LOOKED_AT).decode("utf-8", "replace")
-    if not (start.startswith("<!doctype html>") and any(mark in start for mark in OUR_PAGES)):
-        raise BadRun(f"{out} exists and is no report of alexnet; choose another --out.")
+        start = file.read(SEARCHED_BYTES).decode("utf-8", "replace")
+    if not (start.startswith("<!doctype html>") and any(mark in start for mark in MARKS_OF_OUR_PAGES)):
+        raise BadRun(f"{out} exists and is not an alexnet report; choose another --out.")
 
 
-def _command(*words: object) -> str:
-    return shlex.join(["alexnet", *map(str, words)])
+def _command(*arguments: object) -> str:
+    return shlex.join(["alexnet", *map(str, arguments)])

@@ -82,7 +82,7 @@ def test_weights_are_converted_and_the_next_step_is_said(capsys: pytest.CaptureF
     [
         (["--claims", "dropuot"], "No study is called 'dropuot'. Did you mean 'dropout'"),
         (["--seeds", "1"], "--seeds is 1; a study compares paired runs"),
-        (["--budget", "1 parsec"], "is no duration"),
+        (["--budget", "1 parsec"], "is not a duration"),
         (["--training.epohcs", "3"], "Did you mean 'training.epochs'"),
         (["--set", "fraction=2"], "fraction is 2"),
         (["--on", "mars"], "mars"),
@@ -105,7 +105,7 @@ def test_a_report_is_made_anew_in_another_language(capsys: pytest.CaptureFixture
     page = tmp_path / "zh.html"
     assert str(page) in said_by(capsys, "report", digits_run, "--out", page, "--lang", "zh")
     assert CHINESE.search(page.read_text(encoding="utf-8"))
-    assert "Name at least one run" in refusal(capsys, "report")
+    assert "No run folder given" in refusal(capsys, "report")
     assert "nowhere" in refusal(capsys, "report", tmp_path / "nowhere")
 
 

@@ -53,19 +53,19 @@ def test_frozen_features_bring_their_network() -> None:
     [
         ({"models": "hog-svn"}, BadModel, "No model is called 'hog-svn'. Did you mean 'hog-svm'?"),
         ({"models": "raw-svm+svm"}, BadModel, "No model is called 'raw-svm+svm'"),
-        ({"models": " , "}, BadModel, "--models takes names joined by commas"),
+        ({"models": " , "}, BadModel, "--models is empty; list model names"),
         ({"fractions": "0.1,2"}, BadRecipe, "--fractions has '2'; a fraction is a share of the training pictures"),
         ({"fractions": "0,1"}, BadRecipe, "--fractions has '0'"),
         ({"fractions": "half"}, BadRecipe, "--fractions has 'half'"),
         ({"fractions": "nan"}, BadRecipe, "--fractions has 'nan'"),
         ({"fractions": ""}, BadRecipe, "--fractions has ''"),
         ({"fractions": []}, BadRecipe, "--fractions is empty"),
-        ({"seeds": 0}, BadRecipe, "--seeds is 0; it is how many seeds"),
-        ({"budget": "soon"}, BadRecipe, "'soon' is no duration"),
+        ({"seeds": 0}, BadRecipe, "--seeds is 0; each system needs 1 seed or more"),
+        ({"budget": "soon"}, BadRecipe, "'soon' is not a duration"),
         (
             {"models": "lenet,hog-svm", "seeds": 2, "budget": "50s"},
             BudgetTooSmall,
-            "A budget of 50 s is 8.3 s for each of 6 trainings of a network, and 10 s are the least. Give --budget 60s or more",
+            "A budget of 50 s leaves 8.3 s for each of the 6 networks to train; each needs at least 10 s. Set --budget to 60s or more",
         ),
     ],
 )

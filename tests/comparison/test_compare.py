@@ -133,14 +133,14 @@ def test_a_failed_cell_is_kept_with_its_reason_and_the_others_go_on(tmp_path: Pa
     assert "alexnet-cifar-fast has no result" in str(failed["alexnet-cifar-fast+svm"])
     assert [system.model for system in found.largest] == sorted(("raw-svm", "hog-svm", "lenet"), key=[s.model for s in found.largest].index)
     assert any("2 of 5 cells have no result" in remark for remark in found.remarks)
-    assert any("no result, and the others go on" in line for line in said)
+    assert any("no result; the other cells still run" in line for line in said)
     again = Trainings()
     assert not [cell for cell in compared(tmp_path / "out", again, fractions="1", seeds=1).cells if cell.error]
     assert again.made == ["alexnet-cifar-fast-1-0", "alexnet-cifar-fast+svm-1-0"]
 
 
 def test_all_cells_failing_is_the_users_mistake(tmp_path: Path) -> None:
-    with pytest.raises(BadRun, match=r"None of the 2 cells has a result:\n  raw-svm: the loss of raw-svm"):
+    with pytest.raises(BadRun, match=r"None of the 2 cells has a result. Their errors:\n  raw-svm: the loss of raw-svm"):
         compared(tmp_path / "out", Trainings(failing=("raw-svm",)), models="raw-svm", fractions="1")
 
 
@@ -195,7 +195,7 @@ def test_another_comparison_in_the_way_is_refused_with_the_difference(tmp_path: 
 def test_words_that_are_not_said_are_the_comparisons_own(tmp_path: Path) -> None:
     trainings = Trainings()
     trainings.compare(out=tmp_path / "out", models="lenet", fractions="1", budget="15s")
-    assert trainings.compare(out=tmp_path / "out", budget="15s").words.models == ("lenet",)
+    assert trainings.compare(out=tmp_path / "out", budget="15s").request.models == ("lenet",)
     assert trainings.made == ["lenet-1-0"]
 
 
@@ -206,7 +206,7 @@ def test_the_command_repeats_it_and_goes_on(comparison: Comparison) -> None:
 def test_other_things_in_the_way_are_refused(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"")
     for out in (tmp_path, tmp_path / "holiday.jpg"):
-        with pytest.raises(BadRun, match="exists and is no comparison; choose another --out"):
+        with pytest.raises(BadRun, match="exists and is not a comparison; choose another --out"):
             compared(out)
 
 
@@ -279,7 +279,7 @@ def test_plan_and_progress_are_said(tmp_path: Path) -> None:
     ]
     said.clear()
     compared(tmp_path / "out", models="hog-svm,lenet", fractions="0.1,1", seeds=1, budget="10m", listen=listen)
-    assert "4 of them are finished already." in said[0]
+    assert "4 of them are already finished." in said[0]
 
 
 def test_unequal_images_are_paired_where_they_are_common_and_it_is_said(tmp_path: Path) -> None:

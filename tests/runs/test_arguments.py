@@ -55,7 +55,7 @@ def test_a_number_of_seconds_is_a_duration(budget: str | float, seconds: float) 
 def test_a_budget_below_nothing() -> None:
     text = as_duration(-3)
     assert text is not None
-    with pytest.raises(BadRecipe, match="'-3s' is no duration"):
+    with pytest.raises(BadRecipe, match="'-3s' is not a duration"):
         seconds_of(text)
 
 

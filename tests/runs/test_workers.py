@@ -186,7 +186,7 @@ def test_workers_with_different_recipes_are_refused(tmp_path: Path) -> None:
     assert answers[0][0] == answers[1][0]
     assert answers[0][0].startswith("Workers differ in recipe: worker 0 has checksum ")
     assert ", worker 1 (process " in answers[0][0]
-    assert answers[0][0].endswith("Give every machine the same, and start again.")
+    assert answers[0][0].endswith("Make them the same on every machine, and start all workers again.")
 
 
 def started(world: Workers, folder: Path, data: list[Path]) -> str:
@@ -215,7 +215,7 @@ def test_workers_with_different_images_are_refused(copies: tuple[Path, Path], tm
     one, other = together(started, 2, tmp_path / "run", list(copies))
     assert one == other
     assert one.startswith("Workers differ in pictures: worker 0 has 300 pictures of 10 classes, worker 1 (process ")
-    assert "has 299 pictures of 10 classes. Give every machine the same" in one
+    assert "has 299 pictures of 10 classes. Make them the same on every machine" in one
 
 
 def test_the_first_worker_makes_the_folder_for_all(digits_folder: Path, tmp_path: Path) -> None:

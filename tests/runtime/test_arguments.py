@@ -28,7 +28,7 @@ def test_whole_numbers() -> None:
 
 @pytest.mark.parametrize("value", [None, "3", 2.0, float("nan"), True, [3], np.zeros(3), -1])
 def test_what_is_no_whole_number(value: object) -> None:
-    with pytest.raises(AlexNetError, match=r"^top is .*; it is a whole number, at least 0\.$"):
+    with pytest.raises(AlexNetError, match=r"^top is .*; it must be a whole number, at least 0\.$"):
         whole_number(value, "top", least=0)
 
 

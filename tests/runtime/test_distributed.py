@@ -118,7 +118,7 @@ def test_a_patience_that_is_no_time_is_refused(word: str, monkeypatch: pytest.Mo
         monkeypatch.setenv(name, value)
     with pytest.raises(AlexNetError) as refusal, join_workers("cpu"):
         pytest.fail("joined")
-    assert str(refusal.value) == f"ALEXNET_STALL_SECONDS is '{word}'; it is how long a worker is waited for, in seconds, at least 1."
+    assert str(refusal.value) == f"ALEXNET_STALL_SECONDS is '{word}'; it must be the seconds to wait for a worker, at least 1."
 
 
 def test_the_patience_is_ten_minutes_unless_something_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,8 +156,8 @@ def test_a_port_that_is_in_use_is_named_with_the_way_to_another() -> None:
     with port(listening=True) as number:
         [said] = each(meet, [{"RANK": "0", "WORLD_SIZE": "2"}], "5", number)
     assert said == (
-        f"The workers cannot meet at 127.0.0.1:{number}: the port is in use. "
-        "Choose another, as MASTER_PORT=29501 or torchrun --master-port 29501."
+        f"The workers cannot connect to 127.0.0.1:{number}: the port is in use. "
+        "Choose another: MASTER_PORT=29501 or torchrun --master-port 29501."
     )
 
 
@@ -165,8 +165,8 @@ def test_a_port_that_is_in_use_is_named_with_the_way_to_another() -> None:
 def test_workers_that_do_not_come_are_not_waited_for_without_end(rank: str) -> None:
     with port(listening=False) as number:
         [said] = each(meet, [{"RANK": rank, "WORLD_SIZE": "2"}], "1", number)
-    assert said.startswith(f"The workers cannot meet at 127.0.0.1:{number} (")
-    assert said.endswith("Start all of them, and let MASTER_ADDR name the first one's machine.")
+    assert said.startswith(f"The workers cannot connect to 127.0.0.1:{number} (")
+    assert said.endswith("Start all of them, and set MASTER_ADDR to the machine of worker 0.")
 
 
 def other_version() -> tuple[str, bool]:
@@ -186,7 +186,7 @@ def test_workers_of_different_versions_are_refused_once() -> None:
     assert ", worker 1 (process " in said
     assert f" on {socket.gethostname()}) has " in said
     assert '"torch": "1.0"' in said
-    assert said.endswith("Give every machine the same, and start again.")
+    assert said.endswith("Make them the same on every machine, and start all workers again.")
     assert [answer for answer, _ in answers] == [said] * 3
     assert [told for _, told in answers] == [False, True, True], "one worker tells it for all"
 
@@ -232,7 +232,7 @@ def test_a_worker_that_dies_is_named_with_its_process(workers: int, dies: int) -
     for said, number in answers.values():
         assert f"worker {dies} (process {number} on {socket.gethostname()})" in said
         assert said.startswith("No answer from worker ")
-        assert said.endswith(": killed, stopped, or waiting for one that is. Start all workers again with --resume.")
+        assert said.endswith(": killed, stopped, or waiting for a worker that is. Start all workers again with --resume.")
 
 
 def test_the_loss_of_the_worker_that_kept_the_list_is_told() -> None:
@@ -241,7 +241,7 @@ def test_the_loss_of_the_worker_that_kept_the_list_is_told() -> None:
     with pytest.raises(WorkerFailed, match="worker 0: ended without an answer") as failure:
         each(lost, [{}, {}], 0, free)
     assert failure.value.answers[1][0] == (
-        "No answer from worker 0, which kept the list of workers: killed, stopped, or waiting for one that is. "
+        "No answer from worker 0, which held the list of workers: killed, stopped, or waiting for a worker that is. "
         "Start all workers again with --resume."
     )
 

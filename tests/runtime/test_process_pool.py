@@ -59,5 +59,5 @@ def test_a_stop_reaches_every_process() -> None:
 
 @pytest.mark.slow
 def test_a_killed_process_is_told_with_what_to_do() -> None:
-    with pytest.raises(AlexNetError, match=r"was killed, most likely because memory ran out\. Give --processes 1"):
+    with pytest.raises(AlexNetError, match=r"was killed, most likely because memory ran out\. Rerun the same command with --processes 1"):
         list(in_pool(killed, [0, 1], processes=2, should_stop=lambda: False))

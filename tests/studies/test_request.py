@@ -25,7 +25,7 @@ def test_what_is_not_said_has_its_default() -> None:
     [
         ({"claims": "dropuot"}, BadRecipe, "No study is called 'dropuot'. Did you mean 'dropout'"),
         ({"seeds": 1}, BadRecipe, "--seeds is 1; a study compares paired runs and needs 2 seeds or more"),
-        ({"budget": "soon"}, BadRecipe, "'soon' is no duration"),
+        ({"budget": "soon"}, BadRecipe, "'soon' is not a duration"),
         ({"on": "rya"}, BadRecipe, "--on is 'rya'; it can be local or ray"),
         ({"overrides": {"training.epohcs": "3"}}, BadRecipe, "Did you mean 'training.epochs'"),
         ({"overrides": {"training.epochs": "many"}}, BadRecipe, "training.epochs is 'many'"),

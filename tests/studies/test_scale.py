@@ -82,10 +82,10 @@ def test_a_larger_network_waits_until_its_epochs_are_enough(dataset: Dataset) ->
 
 def test_epochs_that_are_asked_for_are_kept(dataset: Dataset) -> None:
     ladder = [replace(one, epochs=2.0) for one in scales(dataset, 10_000)]
-    scale, _ = choose_scale(ladder, workload(dataset), speed, 3_000, asked_epochs=2.0)
+    scale, _ = choose_scale(ladder, workload(dataset), speed, 3_000, fixed_epochs=2.0)
     assert scale.epochs == 2.0
     with pytest.raises(BudgetTooSmall, match="runs of 2 epochs"):
-        choose_scale(ladder, workload(dataset), speed, 1.0, asked_epochs=2.0)
+        choose_scale(ladder, workload(dataset), speed, 1.0, fixed_epochs=2.0)
 
 
 def test_too_little_time_is_refused_with_what_is_needed(dataset: Dataset) -> None:

@@ -101,10 +101,10 @@ def test_a_study_that_has_not_ended_or_is_damaged_says_how_to_go_on(finished: tu
     out = tmp_path / "copy"
     _copy(finished[1], out)
     (out / "result.json").write_text('{"studies": 3}')
-    with pytest.raises(BadRun, match=r"is damaged .* makes no finished run again: alexnet study"):
+    with pytest.raises(BadRun, match=r"is damaged .* without repeating any finished run: alexnet study"):
         report_runs([out])
     (out / "result.json").unlink()
-    with pytest.raises(BadRun, match=r"has not ended, and has no report yet\. Resume with: alexnet study"):
+    with pytest.raises(BadRun, match=r"has not finished and has no report yet\. Resume with: alexnet study"):
         report_runs([out])
 
 
@@ -200,7 +200,7 @@ def test_a_plan_is_told_before_anything_runs(letters: Path, tmp_path: Path) -> N
         )
     plan = next(line for line in said if line.startswith("Plan:"))
     assert "6 runs (1 claim, 2 seeds)" in plan
-    assert "Expect differences to be known within ±" in plan
+    assert "Expected precision of a difference: ±" in plan
 
 
 @pytest.mark.slow
@@ -213,7 +213,7 @@ def test_too_short_a_budget_is_refused_and_nothing_is_run(letters: Path, tmp_pat
 
 def test_other_folders_are_not_written_into(letters: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(BadRun, match="exists and is no study"):
+    with pytest.raises(BadRun, match="exists and is not a study"):
         run(letters, tmp_path)
 
 

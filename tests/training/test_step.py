@@ -14,7 +14,7 @@ from torch.nn import functional
 from alexnet.runtime.device import Precision
 from alexnet.training.config import TrainingConfig
 from alexnet.training.optimizer import Descent
-from alexnet.training.step import measure, training_step
+from alexnet.training.step import measure, seed_dropout, training_step
 from alexnet.training.weight_average import WeightAverage
 
 CONFIGS = {
@@ -140,6 +140,15 @@ def test_a_step_returns_what_plain_pytorch_computes() -> None:
     assert loss.item() == pytest.approx(functional.cross_entropy(scores, labels).item(), rel=1e-12)
     assert wrong.item() == (scores.argmax(1) != labels).sum().item()
     assert loss.shape == wrong.shape == ()
+
+
+@pytest.mark.parametrize("seed", [0, 7_000_021, 2**63 + 5])
+def test_dropout_draws_what_torchs_own_seed_makes_it_draw(seed: int) -> None:
+    torch.manual_seed(seed)
+    expected = functional.dropout(torch.ones(1_000), 0.5)
+    torch.rand(3)
+    seed_dropout(seed, torch.device("cpu"))
+    assert torch.equal(functional.dropout(torch.ones(1_000), 0.5), expected)
 
 
 def test_a_measurement_adds_its_batches_one_after_the_other_in_float64() -> None:

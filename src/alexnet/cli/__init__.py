@@ -1,6 +1,6 @@
 """The command line: one file per verb. Names, options and JSON keys are a contract; see docs/commands.md.
 
-Heavy imports wait inside the verbs, so that `alexnet --help` answers at once. A new verb is a file here and a row of `VERBS`.
+Heavy imports are inside the verbs, so that `alexnet --help` is fast. To add a verb, add a file here and a row in `VERBS`.
 """
 
 import io
@@ -25,7 +25,7 @@ from alexnet.cli.summary import summary
 from alexnet.cli.train import train
 from alexnet.errors import AlexNetError, Interrupted
 
-# Beside `app` and `main`, the verbs that are functions of the library too: their words are held to be the same.
+# Besides `app` and `main`, the verbs that are library functions too; a test checks that their arguments agree.
 __all__ = ["VERBS", "app", "compare", "convert", "evaluate", "inspect", "main", "pack", "report", "study", "summary", "train"]
 
 USER_MISTAKE, DEFECT, CTRL_C = 2, 1, 130
@@ -48,17 +48,17 @@ app = App(
     version=__version__,
     help="Train AlexNet, LeNet and the systems before them on your own pictures, and measure what the 2012 paper claims.",
     result_action="return_value",
-    suppress_keyboard_interrupt=False,  # `main` tells how to resume
+    suppress_keyboard_interrupt=False,  # `main` prints how to resume
 )
 for verb in VERBS:
     app.command(verb)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 2 the user's mistake, 130 stopped, 1 a defect of ours."""
+    """Run one command and return its exit status: 0 done, 2 the user's mistake, 130 interrupted, 1 a defect in the program."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
+            stream.reconfigure(errors="backslashreplace")  # names that the terminal cannot show must not stop the program
     status = _run(sys.argv[1:] if words is None else words)
     if words is None and os.environ.get("WORLD_SIZE", "1") != "1":
         end_at_once(status)
@@ -74,6 +74,6 @@ def _run(words: Sequence[str]) -> int:
         return fail(error, CTRL_C if isinstance(error, Interrupted) else USER_MISTAKE)
     except KeyboardInterrupt as error:
         return fail(error, CTRL_C)
-    except BrokenPipeError:  # the reader of a pipe has left, as `head` does
+    except BrokenPipeError:  # the reader of the pipe has closed it, as `head` does
         leave_the_pipe()
     return 0

@@ -20,25 +20,25 @@ def compare(
     device: str = "auto",
     json: Json = False,
 ) -> None:
-    """Put systems of all three generations side by side on the same images, and say which to take.
+    """Compare systems of all three generations on the same images, and recommend one.
 
-    A folder in --out that holds the same comparison is gone on with: what is finished is not run again.
+    If the folder in --out holds the same comparison, it is resumed: finished cells are not run again.
 
     Parameters
     ----------
     data
         A folder, an archive, or a named data set.
     models
-        Names with commas, as fisher-svm,lenet,alexnet; NETWORK+svm is a network's frozen features under an SVM. Without it, a choice for
-        these images.
+        Names separated by commas, such as fisher-svm,lenet,alexnet; NETWORK+svm is an SVM on a network's frozen features. Default: a
+        selection suited to the images.
     fractions
-        Shares of the training images with commas; 0.1,0.3,1 if none are given.
+        Shares of the training images, separated by commas. Default: 0.1,0.3,1.
     seeds
-        How many seeds; 1 if none is given.
+        How many seeds. Default: 1.
     budget
-        A time for the whole comparison, as 20m; without it, networks train their recipe's epochs.
+        A time limit for the whole comparison, such as 20m; without it, networks train for the epochs of their recipe.
     out
-        The comparison's folder; without it, a new one under runs/.
+        The folder of the comparison. Default: a new one under runs/.
     workers
         Threads and processes that decode images.
     device

@@ -13,20 +13,20 @@ def convert(
     to_form: Annotated[str, Parameter(name="--to")],
     out: str,
 ) -> None:
-    """Write trained weights in another form of the same function.
+    """Convert trained weights to another format of the same network.
 
-    Forms of alexnet: alexnet, two-towers, dense, caffe, program-2012. Forms of alexnet-owt: alexnet-owt, torchvision.
+    Formats of alexnet: alexnet, two-towers, dense, caffe, program-2012. Formats of alexnet-owt: alexnet-owt, torchvision.
 
     Parameters
     ----------
     file
-        A file of weights, or the run folder of such a network.
+        A weights file, or the run folder of such a network.
     from_form
-        The form that it has.
+        The format of the file.
     to_form
-        The form to write.
+        The format to write.
     out
-        The file to write; its suffix says what kind: .safetensors or .pth, and .npz for caffe and program-2012.
+        The file to write: .safetensors or .pth, or .npz for caffe and program-2012.
     """
     from alexnet.models.weights.convert import convert_file
 

@@ -22,11 +22,11 @@ def evaluate(
     run
         A run folder.
     data
-        Other images than the run's own.
+        A data set to measure on instead of the run's own.
     split
         train, validation or test.
     views
-        centre; ten: corners, centre and mirrors, probabilities averaged; any: whole images, nothing cropped.
+        centre; ten: corners, centre and their mirror images, probabilities averaged; any: whole images, uncropped.
     workers
         Processes that decode images.
     device

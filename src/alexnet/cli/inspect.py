@@ -5,7 +5,7 @@ from alexnet.cli.output import show
 
 
 def inspect(data: str, /, *, json: Json = False) -> None:
-    """What a data set holds: classes, sizes, unreadable files, duplicates, imbalance, and what it means.
+    """Describe a data set: classes, sizes, unreadable files, duplicates, imbalance, and what follows from them.
 
     Parameters
     ----------

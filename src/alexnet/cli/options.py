@@ -1,4 +1,4 @@
-"""Types of the options that verbs share, as cyclopts reads them."""
+"""Option types that several verbs share, as cyclopts reads them."""
 
 from typing import Annotated, Literal
 
@@ -9,6 +9,6 @@ Flag = Annotated[bool, Parameter(negative="")]
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Fields = Annotated[tuple[str, ...], Parameter(name="--set", show=False, negative="", consume_multiple=False)]
 Workers = Annotated[int | None, Parameter(validator=Number(gte=0))]
-ComparisonRequest = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is one
+ImageArgument = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is standard input
 View = Literal["centre", "ten", "any"]
 Lang = Literal["en", "zh"]

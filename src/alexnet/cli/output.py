@@ -1,4 +1,4 @@
-"""How verbs show their results, pass on news of their work, and tell mistakes."""
+"""How verbs print results, pass on events and report errors."""
 
 import json
 import os
@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 
 def show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -> None:
-    """Print `value` as one JSON object, or what `readable` returns: a text, a table of rich, or several of them."""
-    if os.environ.get("RANK", "0") != "0":  # the first of several workers speaks for all
+    """Print `value` as one JSON object, or what `readable` returns: a string, a rich table, or a list of them."""
+    if os.environ.get("RANK", "0") != "0":  # only the first of several workers prints
         return
     if as_json:
         print(json.dumps(value, allow_nan=False), flush=True)
@@ -18,34 +18,34 @@ def show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -
 
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     shown = readable()
-    with console.capture() as text:  # rich itself would end the program when the reader of a pipe leaves
+    with console.capture() as text:  # rich itself would end the program when the reader closes the pipe
         for part in shown if isinstance(shown, (list, tuple)) else [shown]:
             console.print(part, markup=False) if isinstance(part, str) else console.print(part)
     print(text.get(), end="", flush=True)
 
 
 def tell(listeners: list[Callable[[Any], None]], event: object) -> None:
-    """Hand an event of the work to all who listen: the screen, the signals, TensorBoard."""
+    """Pass an event to every listener: the screen, the signal handler, TensorBoard."""
     for listener in listeners:
         listener(event)
 
 
 def fail(error: BaseException, status: int) -> int:
-    """Print the whole message, with what was added to it on its way, unless another worker has; returns the exit status."""
+    """Print the message of an error with its notes, unless another worker has, and return the exit status."""
     if getattr(error, "reported", False):
         return status
-    said = str(error) or ("Stopped." if isinstance(error, KeyboardInterrupt) else type(error).__name__)
-    print(said, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+    message = str(error) or ("Stopped." if isinstance(error, KeyboardInterrupt) else type(error).__name__)
+    print(message, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
     return status
 
 
 def leave_the_pipe() -> None:
-    """Python flushes standard output at its end, and would complain there a second time."""
+    """Redirect standard output to the null device, so that Python's flush at exit does not fail a second time."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def end_at_once(status: int) -> NoReturn:
-    """End one worker of several without Python's tidying up: gloo's threads may still be letting go of it, and abort the process."""
+    """Exit one of several workers without Python's cleanup, during which threads of gloo may abort the process."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(status)

@@ -8,7 +8,7 @@ from alexnet.cli.output import show, tell
 
 
 def pack(data: str, out: str, /, *, size: int = 256, quality: int = 90, workers: Workers = None, json: Json = False) -> None:
-    """Make of a data set one zip that opens at once: images of one size, read by position. Rerun the same command to resume.
+    """Pack a data set into one zip that opens quickly: images of one size, read by position. Rerun the same command to resume.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ def pack(data: str, out: str, /, *, size: int = 256, quality: int = 90, workers:
     size
         Short side of the images in pixels; smaller ones are not enlarged.
     quality
-        Of the JPEGs, 1 to 100; a JPEG that is small enough is copied byte for byte.
+        JPEG quality, 1 to 100; a JPEG that is small enough already is copied byte for byte.
     workers
-        Threads that decode; as many as there are CPUs if none are named. The file is the same for any number.
+        Threads that decode images. Default: one per CPU. The file is the same for any number.
     json
         Print one JSON object and nothing else.
     """

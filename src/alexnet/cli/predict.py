@@ -2,17 +2,15 @@
 
 import sys
 
-from alexnet.cli.options import ComparisonRequest, Json, View
+from alexnet.cli.options import ImageArgument, Json, View
 from alexnet.cli.output import show
 from alexnet.errors import AlexNetError
 
 
-def predict(
-    run: str, /, *images: ComparisonRequest, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False
-) -> None:
+def predict(run: str, /, *images: ImageArgument, top: int = 3, views: View = "centre", device: str = "auto", json: Json = False) -> None:
     """Classify images with a trained run.
 
-    An image that cannot be read gets its reason instead of classes; the exit status is 2 only if that is so for all of them.
+    For an image that cannot be read, the reason is printed instead of classes; the exit status is 2 only if no image can be read.
 
     Parameters
     ----------
@@ -21,7 +19,7 @@ def predict(
     images
         Files, folders, patterns such as 'photos/*.jpg', or - for standard input.
     top
-        How many classes to show of each image.
+        How many classes to print per image.
     views
         centre, ten or any.
     device

@@ -1,4 +1,4 @@
-"""What a person sees of long work, on standard error: a live line with the time left, or one line per epoch in a log."""
+"""Progress on standard error: a live line with the time left, or one line per epoch in a log."""
 
 import math
 from types import TracebackType
@@ -11,7 +11,7 @@ from alexnet.runtime.events import EpochDone, Event, Extracting, Message, Planne
 
 
 class Screen:
-    """Listens to a training and shows it; used as a context so that the live line is always cleared."""
+    """Shows the events of a run; a context manager, so that the live line is always cleared."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)

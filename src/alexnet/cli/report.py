@@ -4,14 +4,14 @@ from alexnet.cli.options import Lang
 
 
 def report(*runs: str, out: str | None = None, lang: Lang = "en") -> None:
-    """Rebuild the page of a run, a comparison or a study from what its folder holds, or put several runs on one page.
+    """Rebuild the page of a run, a comparison or a study from its folder, or put several runs on one page.
 
     Parameters
     ----------
     runs
         Run folders, or the folder of one comparison or study.
     out
-        The page's file; without it, the folder's own report.html, or of several runs report.html in the current folder.
+        The file to write. Default: the folder's own report.html; for several runs, report.html in the current folder.
     lang
         en or zh: the language of the page.
     """

@@ -26,27 +26,27 @@ def study(
     json: Json = False,
     overrides: Fields = (),
 ) -> None:
-    """Measure the lecture's claims on your images: for each, arms that differ in one thing, paired seeds, and a verdict.
+    """Measure the lecture's claims on your images: for each claim, arms that differ in one thing, paired seeds and a verdict.
 
-    Any field of the recipe that all arms share can be set by its dotted name, as --training.epochs 8 or --set fraction=0.2. A folder in
-    --out that holds a study is gone on with: finished runs are not made again, and more claims or seeds are added.
+    Any field of the recipe that all arms share can be set by its dotted name, such as --training.epochs 8 or --set fraction=0.2. If the
+    folder in --out holds a study, it is resumed: finished runs are not repeated, and new claims and seeds are added.
 
     Parameters
     ----------
     data
         A folder, an archive, or a named data set.
     claims
-        Names with commas, as activation,dropout; all if none are given.
+        Names separated by commas, such as activation,dropout. Default: all.
     seeds
-        Pairs of runs for each arm; 3 if none is given.
+        Pairs of runs per arm. Default: 3.
     budget
-        A time for all of it, as 30m (the default): image size, width, share of the images and epochs are planned to fit.
+        A time limit for the whole study, such as 30m (the default): image size, width, share of the images and epochs are planned to fit.
     out
-        The study's folder; without it, a new one under runs/.
+        The folder of the study. Default: a new one under runs/.
     on
-        local: processes of this machine. ray: a Ray cluster, or one of this machine (pip install 'alexnet[ray]').
+        local: processes on this machine. ray: a Ray cluster, or one started on this machine (pip install 'alexnet[ray]').
     processes
-        Runs made at once; as many as there are processors, one on a card.
+        Runs at the same time. Default: one per CPU, or one on a GPU.
     device
         auto, cpu, cuda or cuda:1.
     lang
@@ -54,7 +54,7 @@ def study(
     json
         Print one JSON object and nothing else.
     overrides
-        NAME=VALUE of a recipe's field.
+        NAME=VALUE of a recipe field.
     """
     from alexnet.cli.progress import Screen
     from alexnet.runtime.interrupts import stop_on_signals

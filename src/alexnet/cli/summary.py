@@ -16,20 +16,20 @@ def summary(
     lang: Lang = "en",
     json: Json = False,
 ) -> None:
-    """The layers of networks: shapes, parameters, multiply-accumulates, memory; several side by side.
+    """Print the layers of networks: shapes, parameters, multiply-accumulates and memory; several networks side by side.
 
     Parameters
     ----------
     models
-        Names; without any, all of the catalogue in one line each.
+        Names of networks. Default: all of them, one line each.
     classes
-        How many classes the last layer scores; without it, what the network was made for.
+        How many classes the last layer scores. Default: what the network was designed for.
     image_size
-        Side of the images in pixels; without it, what the network was made for.
+        Side of the images in pixels. Default: what the network was designed for.
     channels
-        1 (gray) or 3; without it, what the network was made for.
+        1 (gray) or 3. Default: what the network was designed for.
     lecture
-        The lecture's comparison of LeNet and AlexNet, counted from the networks, and where its figures are wrong.
+        The lecture's comparison of LeNet and AlexNet, recounted from the networks, and where its figures are wrong.
     variants
         Where the paper, the 2012 program, Caffe, torchvision and D2L differ.
     lang

@@ -1,4 +1,4 @@
-"""Results as tables for a terminal. Knows how things look, not how they are found."""
+"""Results as tables for a terminal. Independent of how they are computed."""
 
 import shlex
 from collections.abc import Collection, Iterable, Sequence
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from alexnet.runs.result import Result
 
 MEGA = 1e6
-LONGEST_LIST = 20  # files or pairs that are shown; --json has them all
+LONGEST_LIST = 20  # files or pairs shown; --json has all of them
 
 
 def result_lines(result: "Result") -> str:
-    """What a finished run has reached, and what to do with it."""
+    """The errors of a finished run, and how to use it."""
     test = "no test set" if result.test_error is None else f"test error {result.test_error:.2%}"
     return (
         f"{result.model}: validation error {result.validation_error:.2%}, {test}, "
@@ -32,7 +32,7 @@ def result_lines(result: "Result") -> str:
 
 
 def prediction_table(answers: "Iterable[Prediction]") -> Table:
-    """One row an image: its classes with probabilities, or why there are none."""
+    """One row per image: its classes with probabilities, or the reason it cannot be read."""
     table = _table("picture", "class", "probability", "then", numbers=["probability"])
     for answer in answers:
         if answer.error is not None:
@@ -45,7 +45,7 @@ def prediction_table(answers: "Iterable[Prediction]") -> Table:
 
 
 def comparison_tables(comparison: "Comparison") -> list[Table | str]:
-    """One row a system at the largest amount of images, in 80 columns; where curves cross; the choice; where the report is."""
+    """One row per system at the largest share of the images, in 80 columns; crossings; the recommendation; the path of the report."""
     systems = comparison.largest
     figures = ["error", "95%", "training", "ms", "size\nMB", "param.", "MACs"]
     table = _table("system", *figures, numbers=figures)
@@ -58,9 +58,9 @@ def comparison_tables(comparison: "Comparison") -> list[Table | str]:
     failed = [cell for cell in comparison.cells if cell.error is not None]
     reasons = [f"No result: {cell.model}, {100 * cell.fraction:.3g}% of the pictures, seed {cell.seed}: {cell.error}" for cell in failed]
     head = f"{comparison.dataset}, {systems[0].images_per_class:,.0f} training pictures per class, {comparison.split} error:"
-    said = [*reasons, *(crossing.sentence for crossing in comparison.crossings)]
-    choice = f"Take {comparison.choice.model}: {comparison.choice.reason}"
-    return [head, "", table, "", *said, *([""] if said else []), choice, f"Report: {comparison.report}"]
+    notes = [*reasons, *(crossing.sentence for crossing in comparison.crossings)]
+    choice = f"Use {comparison.choice.model}: {comparison.choice.reason}"
+    return [head, "", table, "", *notes, *([""] if notes else []), choice, f"Report: {comparison.report}"]
 
 
 def _brief(number: int | None) -> str:
@@ -78,7 +78,7 @@ def _brief_time(seconds: float) -> str:
 
 
 def evaluation_table(evaluation: "Evaluation") -> Table:
-    """One row a class, worst first."""
+    """One row per class, highest error first."""
     measures = ("error", "precision", "recall")
     table = _table("class", "pictures", *measures, numbers=["pictures", *measures])
     for row in sorted(evaluation.per_class, key=lambda row: -(row["error"] or 0.0)):
@@ -86,17 +86,17 @@ def evaluation_table(evaluation: "Evaluation") -> Table:
     return table
 
 
-def summary_tables(summaries: "Sequence[Summary]", differing: Sequence[tuple[str, list[str]]], asked: bool) -> list[Table | str]:
-    """The catalogue in lines when none was asked for; else each network's layers, then what differs between them."""
+def summary_tables(summaries: "Sequence[Summary]", differing: Sequence[tuple[str, list[str]]], detailed: bool) -> list[Table | str]:
+    """One line per network and their titles; or, in detail, the layers of each network and what differs between them."""
     overview = _overview(summaries)
-    if not asked:
+    if not detailed:
         return [overview, "", _titles(summaries)]
     parts: list[Table | str] = [part for one in summaries for part in (_layers(one), "")]
     return [*parts, overview, "", _differences(summaries, differing)] if differing else [*parts, overview]
 
 
 def lecture_tables(check: "SlideCheck") -> list[Table | str]:
-    """LeNet beside AlexNet layer by layer, in 80 columns; then what the slides say, each with its verdict and what is right."""
+    """LeNet and AlexNet layer by layer, in 80 columns; then the claims of the slides, each with its verdict and the correct value."""
     from alexnet.lecture.networks import comparison_title, layer_head, layer_lines, network_lines
     from alexnet.lecture.slides import claim_lines, claims_title
 
@@ -112,7 +112,7 @@ def lecture_tables(check: "SlideCheck") -> list[Table | str]:
 
 
 def variant_tables(compared: "tuple[ComparedVariants, ...]", lang: "Lang") -> list[Table | str]:
-    """Difference by difference, the variants that share a text on one line; then the sources."""
+    """The differences one by one, with the variants that agree on one line; then the sources."""
     from alexnet.lecture.variants import source_lines, variant_lines, variants_title
 
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -126,13 +126,13 @@ def variant_tables(compared: "tuple[ComparedVariants, ...]", lang: "Lang") -> li
 
 
 def inspection_tables(found: "Inspection") -> list[Table | str]:
-    """Counts per class and split, then unreadable files, duplicates and suspects where there are any, and what it all means."""
+    """Counts per class and split; then unreadable files, duplicates and suspects, if any; then advice."""
     total = sum(found.splits.values())
     head = f"{found.name}: {total:,} pictures in {len(found.classes):,} classes"
     sizes = [f"{name} {_range(of['min'], of['median'], of['max'])} px" for name, of in found.sizes.items()]
     modes = [f"{count:,} {mode}" for mode, count in found.modes.items()]
     facts = [f"{name}: {'; '.join(values)}" for name, values in (("Sizes", sizes), ("Modes", modes)) if values]
-    parts: list[Table | str] = [head, *facts, "", _counts(found), *_troubles(found)]
+    parts: list[Table | str] = [head, *facts, "", _counts(found), *_problems(found)]
     return [*parts, "", *found.advice] if found.advice else parts
 
 
@@ -154,8 +154,8 @@ def _counts(found: "Inspection") -> Table:
     return table
 
 
-def _troubles(found: "Inspection") -> list[Table | str]:
-    """A table of each kind of trouble that was found."""
+def _problems(found: "Inspection") -> list[Table | str]:
+    """A table for each kind of problem that was found."""
     suspects = [(one.problem, one.first, one.second) for one in found.suspects]
     unreadable = [(skip.name, skip.reason) for skip in found.unreadable]
     return [
@@ -190,7 +190,7 @@ def _layers(summary: "Summary") -> Table:
 
 
 def _overview(summaries: "Sequence[Summary]") -> Table:
-    """One line a network, in 80 columns."""
+    """One line per network, in 80 columns."""
     figures = ["classes", "parameters", "MACs / image", "weights\nMB", "training\nMB"]
     table = _table("model", "input", *figures, numbers=figures)
     for one in summaries:
@@ -215,18 +215,18 @@ def _differences(summaries: "Sequence[Summary]", differing: Sequence[tuple[str, 
 
 
 def _table(*columns: str, numbers: Collection[str] = (), title: str | None = None) -> Table:
-    """An empty table; the columns of `numbers` are set to the right."""
+    """An empty table; the columns in `numbers` are right-aligned."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(_text(column), justify="right" if column in numbers else "left", overflow="fold")
     return table
 
 
-def _text(words: str) -> str:
-    """User text: file and class names are not markup."""
+def _text(text: str) -> str:
+    """Text with rich's markup escaped: file and class names are not markup."""
     from rich.markup import escape
 
-    return escape(words)
+    return escape(text)
 
 
 def _count(number: int) -> str:

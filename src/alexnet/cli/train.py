@@ -31,45 +31,45 @@ def train(
 ) -> None:
     """Train a classifier on your images and write a run folder with its report.
 
-    Any field of the recipe can be set by its dotted name, as --training.learning-rate 0.02 or --network.activation tanh.
+    Any field of the recipe can be set by its dotted name, such as --training.learning-rate 0.02 or --network.activation tanh.
 
     Parameters
     ----------
     data
         A folder, zip or tar of class folders, or fashion-mnist, cifar10, mnist, digits, imagenet:DIR. Not needed with --recipe FILE.toml.
     model
-        A name from `alexnet summary`; without it, alexnet, or alexnet-cifar for images under 64 px.
+        A name from `alexnet summary`. Default: alexnet, or alexnet-cifar for images under 64 px.
     recipe
-        quick (if none is named), paper, lecture, or the recipe.toml of a run.
+        quick (the default), paper, lecture, or the recipe.toml of a run.
     out
-        The run folder; without it, a new one under runs/.
+        The run folder. Default: a new one under runs/.
     epochs
-        Passes over the training images; the recipe has its own number.
+        Passes over the training images. Default: set by the recipe.
     budget
-        A time instead of epochs, as 90s, 10m or 2h: reading, testing and report included.
+        A time limit instead of epochs, such as 90s, 10m or 2h; it includes reading, testing and the report.
     seed
-        Of the weights, the order, the augmentation and our own splits; 0 if none is given.
+        Seed of the initial weights, the order of the images, the augmentation and the splits. Default: 0.
     image_size
-        Side in pixels that the model sees.
+        Side of the model's input in pixels.
     workers
-        Threads of the first reading, and processes that decode images which memory cannot hold; the result is the same for any number.
+        Threads that read the images first, and processes that decode images too large for memory; the result is the same for any number.
     weights
         Trained weights to start from: a file, a run folder, or imagenet.
     device
         auto, cpu, cuda or cuda:1.
     layout
-        How the workers that torchrun has started share the network: data (each its images), towers (each a tower of 2012's two), hybrid
-        (convolutions by images, fully connected layers by units).
+        How the workers that torchrun started divide the work: data (each its own images), towers (each one of the two towers of 2012),
+        hybrid (convolutions by images, fully connected layers by units).
     resume
-        Go on with the run in --out from its last checkpoint; nothing else need be said again.
+        Resume the run in --out from its last checkpoint; no other argument is needed.
     tensorboard
         Write TensorBoard files into the run folder as well.
     no_baseline
-        Leave out the fast hand-crafted system that is fitted beside a network.
+        Skip the fast hand-crafted baseline that is otherwise trained along with a network.
     json
         Print one JSON object and nothing else.
     overrides
-        NAME=VALUE of a recipe's field.
+        NAME=VALUE of a recipe field.
     """
     from contextlib import ExitStack
     from dataclasses import asdict

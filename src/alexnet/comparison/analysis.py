@@ -15,7 +15,7 @@ from alexnet.i18n.phrases import ENGLISH, PageWords
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What follows from the cells: the computed part of a Comparison."""
+    """The part of a Comparison that is computed from its cells."""
 
     systems: list[SystemResult]
     pairs: list[Pair]
@@ -24,12 +24,15 @@ class Findings:
     choice: Choice
 
 
-def find(cells: Iterable[CellResult], answers: Mapping[tuple[str, float, int], Wrong], classes: int) -> Findings:
-    """All that follows from the finished cells and their answers, by (model, fraction, seed); at least one cell has finished."""
+def analyse(cells: Iterable[CellResult], wrong: Mapping[tuple[str, float, int], Wrong], classes: int) -> Findings:
+    """Means, tests, crossings, arms and the choice.
+
+    wrong: of each finished cell, by (model, fraction, seed), which judged images it misclassified. At least one cell has finished.
+    """
     done = [cell for cell in cells if cell.error is None and cell.judged_error is not None]
     judged: dict[tuple[str, float], dict[int, Wrong]] = {}
     for cell in done:
-        judged.setdefault((cell.model, cell.fraction), {})[cell.seed] = answers[cell.model, cell.fraction, cell.seed]
+        judged.setdefault((cell.model, cell.fraction), {})[cell.seed] = wrong[cell.model, cell.fraction, cell.seed]
     systems = [_system([c for c in done if (c.model, c.fraction) == key], judged[key], classes) for key in judged]
     pairs = _pairs(systems, judged)
     arms = [one for system in systems if system.kind == "frozen" and (one := _arms(system, systems, pairs))]
@@ -37,18 +40,18 @@ def find(cells: Iterable[CellResult], answers: Mapping[tuple[str, float, int], W
 
 
 def choice_of(systems: Sequence[SystemResult], pairs: Sequence[Pair], words: PageWords = ENGLISH) -> Choice:
-    """Which of the systems at the largest amount to take."""
+    """The system to use, among those at the largest share of the training images."""
     most = systems_at(systems, max(system.fraction for system in systems))
     return choose([_candidate(one, most[0].fraction, pairs, most) for one in most], words)
 
 
 def crossings_of(systems: Sequence[SystemResult], pairs: Sequence[Pair], words: PageWords = ENGLISH) -> list[Crossing]:
-    """Where the curves of hand-crafted systems and networks cross."""
+    """The crossings of hand-crafted systems and networks."""
     return [_crossing(hand, network, systems, pairs, words) for hand, network in _rivals(systems)]
 
 
 def find_test(pairs: Iterable[Pair], first: str, second: str, fraction: float) -> Paired | None:
-    """The paired test of two systems in this order; None if they judged no image in common."""
+    """The paired test of two systems in this order; None if they have no judged image in common."""
     for pair in pairs:
         if pair.fraction == fraction and {pair.first, pair.second} == {first, second}:
             return pair.test if pair.first == first else pair.test.reversed()
@@ -97,7 +100,7 @@ def _pairs(systems: Sequence[SystemResult], judged: Mapping[tuple[str, float], J
 
 
 def _rivals(systems: Sequence[SystemResult]) -> list[tuple[str, str]]:
-    """Each network with the best hand-crafted system at the largest amount, and with the best at the smallest where that is another."""
+    """Each network paired with the hand-crafted systems that are best at the largest and at the smallest share."""
     hand_crafted = [system for system in systems if system.kind == "hand-crafted"]
     if not hand_crafted:
         return []
@@ -108,12 +111,12 @@ def _rivals(systems: Sequence[SystemResult]) -> list[tuple[str, str]]:
 
 
 def _best(systems: Sequence[SystemResult], fraction: float) -> SystemResult:
-    """The lowest validation error at that amount."""
+    """The system with the lowest validation error at that share."""
     return min((system for system in systems if system.fraction == fraction), key=lambda system: system.validation_error)
 
 
 def _common(systems: Sequence[SystemResult], first: str, second: str) -> list[tuple[SystemResult, SystemResult]]:
-    """Both systems at the amounts that both have."""
+    """Both systems at each share that both have."""
     return [(a, b) for a in systems for b in systems if (a.model, b.model) == (first, second) and a.fraction == b.fraction]
 
 
@@ -129,7 +132,7 @@ def _crossing(hand: str, network: str, systems: Sequence[SystemResult], pairs: S
 
 
 def _arms(frozen: SystemResult, systems: Sequence[SystemResult], pairs: Sequence[Pair]) -> Arms | None:
-    """The three arms at one amount; None where one of them has not finished."""
+    """The three arms at one share; None if one of them has no result."""
     name = network_of(frozen.model)
     network = next((one for one in systems if (one.model, one.fraction) == (name, frozen.fraction)), None)
     hands = [one for one in systems if one.kind == "hand-crafted" and one.fraction == frozen.fraction]

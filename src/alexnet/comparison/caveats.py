@@ -1,4 +1,4 @@
-"""What a reader must know before believing a comparison: seeds, many tests, unequal images, failed cells, time. Sentences only."""
+"""The caveats of a comparison in sentences: seeds, multiple tests, unequal images, failed cells, time."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,34 +9,34 @@ from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import count
 from alexnet.models.kinds import HANDCRAFTED, kind_of
 
-MANY_TESTS = 10  # from here on, the tests that chance alone lets come out are worth a word
-OVERRUN = 1.05  # of the budget, from which it is said
+MANY_TESTS = 10  # from this many on, the reader is warned of differences by chance
+OVERRUN = 1.05  # times the budget, from which the overrun is mentioned
 
-Answers = Mapping[tuple[str, float, int], Wrong]  # by model, fraction and seed
+WrongByCell = Mapping[tuple[str, float, int], Wrong]  # images misclassified, by model, fraction and seed
 
 
 def remarks_on(
-    asked: ComparisonRequest,
+    request: ComparisonRequest,
     cells: Sequence[CellResult],
     pairs: Sequence[Pair],
-    answers: Answers,
+    wrong: WrongByCell,
     seconds: float,
     words: PageWords = ENGLISH,
 ) -> list[str]:
-    """The remarks that apply to what was asked for and what it gave, each one or two plain sentences."""
+    """The remarks that apply to this request and its result, each of one or two plain sentences."""
     found = (
-        _seeds(asked, words),
+        _seeds(request, words),
         _many_tests(pairs, words),
-        _unequal(answers, words),
+        _unequal(wrong, words),
         _failed(cells, words),
-        _passes(asked, words),
-        _overrun(asked, seconds, words),
+        _passes(request, words),
+        _overrun(request, seconds, words),
     )
     return [remark for remark in found if remark]
 
 
-def _seeds(asked: ComparisonRequest, words: PageWords) -> str:
-    return words.plain("compare.one_seed") if asked.seeds == 1 else words.plain("compare.several_seeds", n=asked.seeds)
+def _seeds(request: ComparisonRequest, words: PageWords) -> str:
+    return words.plain("compare.one_seed") if request.seeds == 1 else words.plain("compare.several_seeds", n=request.seeds)
 
 
 def _many_tests(pairs: Sequence[Pair], words: PageWords) -> str:
@@ -45,11 +45,11 @@ def _many_tests(pairs: Sequence[Pair], words: PageWords) -> str:
     return words.plain("compare.many_tests", n=count(len(pairs)), expected=max(1, round(CHANCE * len(pairs))))
 
 
-def _unequal(answers: Answers, words: PageWords) -> str:
-    """Splits of one seed are equal for all systems, unless near copies are told apart at one image size and not at another."""
+def _unequal(wrong: WrongByCell, words: PageWords) -> str:
+    """Systems share the split of a seed; their images can still differ, as near duplicates may be found at one image size only."""
     by_seed: dict[int, list[frozenset[str]]] = {}
-    for (_, _, seed), wrong in answers.items():
-        by_seed.setdefault(seed, []).append(frozenset(wrong))
+    for (_, _, seed), of_cell in wrong.items():
+        by_seed.setdefault(seed, []).append(frozenset(of_cell))
     unequal = [seed for seed, sets in by_seed.items() if len(set(sets)) > 1]
     if not unequal:
         return ""
@@ -65,14 +65,14 @@ def _failed(cells: Sequence[CellResult], words: PageWords) -> str:
     return words.plain("compare.failed_cells", failed=len(failed), n=len(cells), models=models)
 
 
-def _passes(asked: ComparisonRequest, words: PageWords) -> str:
-    if asked.budget is None or all(kind_of(model) is HANDCRAFTED for model in asked.models):
+def _passes(request: ComparisonRequest, words: PageWords) -> str:
+    if request.budget is None or all(kind_of(model) is HANDCRAFTED for model in request.models):
         return ""
-    return words.plain("compare.budget_passes", budget=asked.budget)
+    return words.plain("compare.budget_passes", budget=request.budget)
 
 
-def _overrun(asked: ComparisonRequest, seconds: float, words: PageWords) -> str:
-    budget = asked.budget_seconds
+def _overrun(request: ComparisonRequest, seconds: float, words: PageWords) -> str:
+    budget = request.budget_seconds
     if budget is None or seconds <= OVERRUN * budget:
         return ""
     return words.plain("compare.budget_overrun", seconds=words.duration(seconds), budget=words.duration(budget))

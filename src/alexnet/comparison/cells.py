@@ -1,19 +1,16 @@
-"""What a comparison is made of: systems, amounts of images and seeds as the user's words, and the cells that follow from them.
-
-All mistakes in the words are found here, before anything runs. Trains nothing and reads no images.
-"""
+"""A cell of a comparison: one system, one share of the training images, one seed; and how a time budget is divided over cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alexnet.models.kinds import FROZEN, FROZEN_NETWORK, NETWORK, kind_of
 
-LEAST_SECONDS = 10.0  # of a network's training
-FROZEN_SHARE = 0.15  # of a network's time: features of all images once, and one convex problem
+LEAST_SECONDS = 10.0  # to train a network in
+FROZEN_SHARE = 0.15  # of its network's time: extract the features of all images once, then solve one convex problem
 
 
 def network_of(model: str) -> str:
-    """The network that a frozen model's features come from; any other model itself."""
+    """The network that a frozen model takes its features from; for any other model, the model itself."""
     return model.removesuffix(FROZEN) if kind_of(model) is FROZEN_NETWORK else model
 
 
@@ -36,16 +33,16 @@ class Cell:
         return Cell(network_of(self.model), self.fraction, self.seed)
 
     @property
-    def words(self) -> str:
-        """As a line of progress says it."""
+    def label(self) -> str:
+        """The cell in a line of progress."""
         return f"{self.model}, {100 * self.fraction:g}% of the pictures, seed {self.seed}"
 
 
 def seconds_for(cell: Cell, left: float, remaining: Sequence[Cell]) -> float:
-    """The time of a network's cell, `left` seconds being there for it and the `remaining` cells after it.
+    """Seconds for a network's cell, when `left` seconds remain for it and for the `remaining` cells after it.
 
-    Shares are in proportion to the fraction of the images, at least LEAST_SECONDS each; a frozen cell counts as FROZEN_SHARE of its
-    network. Where the least is more than what is left, it is given all the same.
+    Time is divided in proportion to the fraction of the images, at least LEAST_SECONDS each; a frozen cell counts as FROZEN_SHARE of its
+    network. A cell has LEAST_SECONDS even if less than that is left.
     """
     networks = [one for one in (cell, *remaining) if kind_of(one.model) is NETWORK]
     weights = {one: one.fraction * (1 + FROZEN_SHARE * _has_frozen(one, remaining)) for one in networks}

@@ -1,4 +1,4 @@
-"""Where two learning curves cross, and how sure that is. Pure: numbers in, a number and a sentence out."""
+"""Where two learning curves cross, and how certain that is. Pure functions: numbers in, a number and a sentence out."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from alexnet.i18n.units import percent
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Amount:
-    """Two systems after the same amount of images: their errors, and whether a paired test shows a difference."""
+    """The errors of two systems trained on the same number of images, and whether a paired test shows a difference."""
 
     images_per_class: float
     first_error: float
@@ -20,16 +20,16 @@ class Amount:
 
     @property
     def difference(self) -> float:
-        """Below zero, the first is ahead."""
+        """First error minus second; negative if the first system is better."""
         return self.first_error - self.second_error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Crossing:
-    """What the curves of a hand-crafted system and a network say about each other.
+    """Where the learning curves of a hand-crafted system and a network cross.
 
-    pictures_per_class: where they cross for the last time, None if they do not. below, above: who is ahead on either side of it.
-    between: the nearest amounts on either side at which that lead is shown by a paired test, None where it is not on both sides.
+    images_per_class: the last crossing, None if there is none. below, above: the better system on either side of it.
+    between: the nearest amounts on either side at which a paired test shows that lead, None unless both sides have one.
     """
 
     hand_crafted: str
@@ -42,10 +42,10 @@ class Crossing:
 
 
 def crossing_point(first: Mapping[float, float], second: Mapping[float, float]) -> float | None:
-    """The images per class at which two curves {images per class: error} cross, for the last time if they do so several times.
+    """The images per class at which two curves {images per class: error} cross; the last crossing if there are several.
 
-    The difference of the errors is taken as linear over the logarithm of the amount, between the amounts that both curves have. None if
-    one is nowhere behind the other. Curves that touch without crossing do not cross.
+    Between the amounts that both curves have, the difference of the errors is interpolated linearly in the logarithm of the amount. None
+    if neither curve overtakes the other; curves that only touch do not cross.
     """
     signed = [(n, first[n] - second[n]) for n in sorted(first.keys() & second.keys())]
     places = [place for place, (_, difference) in enumerate(signed) if difference != 0]
@@ -61,7 +61,7 @@ def crossing_point(first: Mapping[float, float], second: Mapping[float, float]) 
 
 
 def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount], words: PageWords = ENGLISH) -> Crossing:
-    """Where a hand-crafted system (first) and a network (second) cross over at least one amount, with the sentence that says it."""
+    """The crossing of a hand-crafted system (first) and a network (second), measured at one amount or more, with a sentence about it."""
     ordered = sorted(amounts, key=lambda amount: amount.images_per_class)
     first = {amount.images_per_class: amount.first_error for amount in ordered}
     second = {amount.images_per_class: amount.second_error for amount in ordered}
@@ -86,12 +86,12 @@ def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount], wo
 
 
 def about(images: float, words: PageWords = ENGLISH) -> str:
-    """An amount as one says it: two digits, 117 -> "120"."""
+    """An amount rounded to two digits, for prose: 117 -> "120"."""
     return words.number(float(f"{images:.2g}"))
 
 
 def _nearest_shown(ordered: Sequence[Amount], point: float, last: float) -> tuple[float | None, float | None]:
-    """The largest amount below and the smallest above the crossing at which the lead of that side is shown."""
+    """The largest amount below and the smallest above the crossing at which a test shows the lead on that side."""
     shown = [amount for amount in ordered if amount.shown]
     below = [one.images_per_class for one in shown if one.images_per_class <= point and one.difference * last < 0]
     above = [one.images_per_class for one in shown if one.images_per_class >= point and one.difference * last > 0]
@@ -111,7 +111,7 @@ def _crossed(below: str, above: str, point: float, sides: tuple[float | None, fl
 
 
 def _uncrossed(first: str, second: str, ordered: Sequence[Amount], words: PageWords) -> str:
-    """One amount, or one system ahead at all amounts."""
+    """The sentence for curves that do not cross: one amount only, or one system ahead at all amounts."""
     if len(ordered) == 1:
         return _one_amount(first, second, ordered[0], words)
     unsure = [words.number(amount.images_per_class) for amount in ordered if not amount.shown]

@@ -1,4 +1,4 @@
-"""Which system to take, and why: the best one, or a much cheaper one that is not shown to be worse. Knows figures, not their origin."""
+"""Which system to use, and why: the best one, or a much cheaper one that is not shown to be worse."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from alexnet.evaluation.paired_test import Paired
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import count, percent
 
-CLEARLY_CHEAPER = 0.5  # of the time to train, and of the time per image, at most
-MOST_WORSE = 0.01  # of error, at most, that a cheaper system may lie behind: few test images show no difference, however large it is
+CLEARLY_CHEAPER = 0.5  # at most this share of the training time and of the time per image
+MOST_WORSE = 0.01  # the most error that a cheaper system may add: a small test set shows no difference, however large it is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """A system that may be chosen. against: its paired test against each other system, this one being the first."""
+    """A system to choose from. against: its paired test against each other system, with this one first."""
 
     model: str
     error: float
@@ -26,16 +26,16 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """The system to take for this data, and why, in plain sentences."""
+    """The system to use for this data, and the reason in plain sentences."""
 
     model: str
     reason: str
 
 
 def choose(candidates: Sequence[Candidate], words: PageWords = ENGLISH) -> Choice:
-    """The lowest validation error, or a clearly cheaper system that is not shown to be worse than that one and at most MOST_WORSE behind.
+    """The system with the lowest validation error, or the cheapest one that is clearly cheaper and not shown to be worse than it.
 
-    Clearly cheaper: at most CLEARLY_CHEAPER of the time to train and of the time per image. Of several the cheapest is taken.
+    Clearly cheaper: at most CLEARLY_CHEAPER of its training time and of its time per image, with at most MOST_WORSE more error.
     """
     best = min(candidates, key=lambda one: (one.validation_error, _cost(one)))
     cheaper = [one for one in candidates if _is_cheaper(one, best) and _is_no_worse(one, best)]
@@ -46,7 +46,7 @@ def choose(candidates: Sequence[Candidate], words: PageWords = ENGLISH) -> Choic
 
 
 def _cost(one: Candidate) -> float:
-    """Time to train times time per image: no weights to argue about."""
+    """Training time multiplied by time per image: a product needs no weights to argue about."""
     return one.train_seconds * (one.predict_milliseconds or 0.0)
 
 
@@ -103,5 +103,5 @@ def _cheaper_reason(chosen: Candidate, best: Candidate, words: PageWords) -> str
 
 
 def probability(p: float, words: PageWords = ENGLISH) -> str:
-    """A p value as one reads it: 0.31, 0.0042, "under 0.001"."""
+    """A p value for a reader: 0.31, 0.0042, "under 0.001"."""
     return words.plain("compare.p_tiny") if p < 0.001 else f"{p:.2f}" if p >= 0.1 else f"{p:.2g}"

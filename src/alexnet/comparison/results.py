@@ -1,6 +1,6 @@
-"""What a comparison has found, as values: cells, means over seeds, paired tests, crossings, the three arms, the choice.
+"""The result of a comparison as values: cells, means over seeds, paired tests, crossings, the three arms, the choice.
 
-Computed from the cells' figures and answers alone; starts no run, draws nothing and writes nothing.
+Reads and writes JSON values; runs nothing, draws nothing and writes no file.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,10 +21,10 @@ from alexnet.storage.records import convert
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CellResult:
-    """One run of the comparison, or why there is none (`error`). Errors are shares; times in seconds or milliseconds per image.
+    """One run of the comparison, or the reason it failed (`error`). Error rates are shares; times in seconds or milliseconds per image.
 
-    judged_error: of the test images, or of the validation images where there is no test set; interval is its 95%.
-    train_seconds: reading, training, test and report; of a frozen cell its network's too, without which it cannot be had.
+    judged_error: on the test images, or on the validation images if there is no test set. interval: its 95% interval.
+    train_seconds: reading, training, testing and the report; for a frozen cell also those of its network, which it needs.
     """
 
     model: str
@@ -49,9 +49,9 @@ class CellResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SystemResult:
-    """A system at one amount of images: means over its seeds. errors: the judged error of each seed. spread: their standard deviation.
+    """A system at one share of the training images: means over its seeds. errors: one per seed. spread: their standard deviation.
 
-    interval: 95% of `error`, as wide as the number of different images judged makes it; what another seed changes is in `spread`.
+    interval: 95% interval of `error` from the number of distinct images judged; it does not include the variation over seeds (`spread`).
     """
 
     model: str
@@ -74,7 +74,7 @@ class SystemResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """The paired test of two systems at one amount of images."""
+    """The paired test of two systems at one share of the training images."""
 
     first: str
     second: str
@@ -84,10 +84,10 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arms:
-    """The lecture's question: fixed features, learned features under the same kind of machine, or all learned together.
+    """The lecture's question: fixed features, learned features with the same kind of classifier, or both trained jointly.
 
-    learned: the hand-crafted system against the network's frozen features, both under an SVM: what learning the features gives.
-    together: the frozen features under an SVM against the network itself: what training features and classifier together gives.
+    learned: the hand-crafted system against the network's frozen features, both with an SVM: the effect of learning the features.
+    together: the frozen features with an SVM against the network itself: the effect of training features and classifier jointly.
     """
 
     hand_crafted: str
@@ -102,15 +102,15 @@ class Arms:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Everything that a comparison says; `to_json` is what the command line prints."""
+    """The whole result of a comparison; `to_json` is what `alexnet compare --json` prints."""
 
-    words: ComparisonRequest
+    request: ComparisonRequest
     dataset: str
     classes: int
     run: str
     report: str
     command: str
-    split: Literal["test", "validation"]  # whose images were judged; validation where there is no test set
+    split: Literal["test", "validation"]  # the images judged; validation if there is no test set
     cells: Sequence[CellResult]
     systems: Sequence[SystemResult]
     pairs: Sequence[Pair]
@@ -123,30 +123,30 @@ class Comparison:
 
     @property
     def largest(self) -> list[SystemResult]:
-        """The systems at the largest amount of images, lowest error first."""
+        """The systems at the largest share of the training images, lowest error first."""
         return systems_at(self.systems, max(system.fraction for system in self.systems))
 
     @property
     def caution(self) -> str:
-        """How far the error of the system chosen can be believed."""
+        """How far to trust the error of the recommended system."""
         return self.caution_in(ENGLISH)
 
     def caution_in(self, words: PageWords) -> str:
-        """The same in another language."""
+        """The caution in another language."""
         return words.plain("compare.caution" if self.split == "test" else "compare.caution_untested")
 
     def to_json(self) -> dict[str, Any]:
-        """The whole of it for a program: plain values, undefined ones None."""
+        """All of it as plain values; undefined ones are None."""
         return {
-            "data": self.words.data,
+            "data": self.request.data,
             "dataset": self.dataset,
             "run": self.run,
             "report": self.report,
             "command": self.command,
-            "models": list(self.words.models),
-            "fractions": list(self.words.fractions),
-            "seeds": self.words.seeds,
-            "budget": self.words.budget,
+            "models": list(self.request.models),
+            "fractions": list(self.request.fractions),
+            "seeds": self.request.seeds,
+            "budget": self.request.budget,
             "classes": self.classes,
             "split": self.split,
             "seconds": self.seconds,
@@ -165,10 +165,10 @@ class Comparison:
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Comparison":
-        """The comparison that `to_json` gave; raises ValueError, which says what is wrong, for values that none could have given."""
+        """The inverse of `to_json`; raises ValueError, with what is wrong, for values that no comparison has."""
         pairs = convert(tuple[Mapping[str, Any], ...], values.get("pairs"), "pairs")
         parts = {
-            "words": {name: values.get(name) for name in ("models", "fractions", "seeds", "budget")} | {"data": values.get("data")},
+            "request": {name: values.get(name) for name in ("models", "fractions", "seeds", "budget")} | {"data": values.get("data")},
             "pairs": [{**pair, "test": pair} for pair in pairs],
         }
         read = convert(Comparison, {**values, **parts})
@@ -177,35 +177,35 @@ class Comparison:
 
 
 def _check(read: Comparison) -> None:
-    """That the parts of a comparison belong together, as those of one that was found here do; raises ValueError."""
+    """Raise ValueError unless the parts of a comparison are consistent."""
     if not read.systems or read.choice.model not in {system.model for system in read.largest}:
-        raise ValueError("the system chosen is not among those with the most pictures")
-    if not {system.model for system in read.systems} <= set(read.words.models):
-        raise ValueError("a system was not asked for")
+        raise ValueError("the recommended system is not among those with the most training pictures")
+    if not {system.model for system in read.systems} <= set(read.request.models):
+        raise ValueError("it has a system that is not among its models")
     try:
-        if read.words.budget is not None:
-            seconds_of(read.words.budget)
+        if read.request.budget is not None:
+            seconds_of(read.request.budget)
     except BadRecipe as error:
         raise ValueError(f"the budget: {error}") from None
     for one in read.systems:
         if not all(0 <= share <= 1 for share in (one.error, *one.interval)) or min(one.fraction, one.images_per_class) <= 0:
-            raise ValueError(f"a share of {one.model} is not between 0 and 1, or an amount is not above 0")
+            raise ValueError(f"an error of {one.model} is not between 0 and 1, or its amount is not above 0")
 
 
-def placed_in(comparison: Comparison, folder: Path) -> Comparison:
-    """The same with its paths as they are when its folder is `folder`; Path() makes them relative to it, as result.json keeps them.
+def relocated(comparison: Comparison, folder: Path) -> Comparison:
+    """The comparison with the paths it has in `folder`; with Path() they are relative to its folder, as in result.json.
 
-    Files of earlier versions hold the paths of the place where the comparison was made; those within its folder are moved along.
+    Files of earlier versions hold the paths of the place where the comparison was made; those inside its folder are rewritten too.
     """
 
-    def placed(path: str | None) -> str | None:
+    def moved(path: str | None) -> str | None:
         inside = path is not None and Path(path).is_relative_to(comparison.run)
         return str(folder / Path(path).relative_to(comparison.run)) if path is not None and inside else path
 
-    cells = [replace(cell, run=placed(cell.run), report=placed(cell.report)) for cell in comparison.cells]
-    return replace(comparison, run=str(folder), report=placed(comparison.report) or comparison.report, cells=cells)
+    cells = [replace(cell, run=moved(cell.run), report=moved(cell.report)) for cell in comparison.cells]
+    return replace(comparison, run=str(folder), report=moved(comparison.report) or comparison.report, cells=cells)
 
 
 def systems_at(systems: Iterable[SystemResult], fraction: float) -> list[SystemResult]:
-    """The systems at that amount, lowest error first."""
+    """The systems at that share of the training images, lowest error first."""
     return sorted((system for system in systems if system.fraction == fraction), key=lambda system: system.error)

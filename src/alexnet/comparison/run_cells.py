@@ -1,4 +1,7 @@
-"""The cells of a comparison, one after the other: found again, or run with their share of the time. Knows neither models nor pages."""
+"""Runs the cells of a comparison one after the other, each within its share of the budget; finished cells are read back.
+
+Independent of models and pages.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +26,12 @@ from alexnet.runs.train import train
 from alexnet.runtime.events import Listener, Message
 from alexnet.runtime.machine import available_cpus
 
-CLOSING_SECONDS = 3.0  # the page and the last files, kept free in a budget
+CLOSING_SECONDS = 3.0  # reserved in a budget for the page and the last files
 
 
 @dataclass(frozen=True, slots=True)
 class Trainers:
-    """Who makes the cells: trainings of systems, and SVMs on the frozen features of a finished run. Called as these two are."""
+    """The functions that run a cell: train a system, or fit an SVM on the frozen features of a finished run."""
 
     train: Callable[..., Result] = train
     fit_linear_probe: Callable[..., Result] = fit_linear_probe
@@ -39,8 +42,8 @@ class ComparisonFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.words = path / "comparison.json"  # what it was asked for
-        self.cells = path / "cells"  # a run folder each
+        self.request = path / "comparison.json"
+        self.cells = path / "cells"  # one run folder per cell
         self.result = path / "result.json"  # what `alexnet compare --json` prints
         self.report = path / "report.html"
 
@@ -55,7 +58,7 @@ class ComparisonFolder:
 
 @dataclass(slots=True)
 class ComparisonState:
-    """A comparison in progress: what its steps hand to each other."""
+    """A comparison in progress: what its steps share."""
 
     folder: ComparisonFolder
     request: ComparisonRequest
@@ -66,46 +69,49 @@ class ComparisonState:
     should_stop: Callable[[], bool]
     trainers: Trainers = field(default_factory=Trainers)
     started: float = field(default_factory=time.monotonic)
-    spent_before: float = 0.0  # seconds of the cells that an earlier start has finished
+    spent_before: float = 0.0  # seconds of the cells that were finished before this start
     results: dict[Cell, CellResult] = field(default_factory=dict)
-    answers: dict[tuple[str, float, int], Wrong] = field(default_factory=dict)  # by model, fraction and seed
+    wrong: dict[tuple[str, float, int], Wrong] = field(default_factory=dict)  # images misclassified, by model, fraction and seed
 
 
 def run_cells(state: ComparisonState) -> None:
-    """Run or find again every cell, in order, into `state.results` and `state.answers`; raises Interrupted when asked to stop."""
+    """Run every cell in order, or read it back if it has finished, and fill `state.results` and `state.wrong`.
+
+    Raises Interrupted when `should_stop` returns true.
+    """
     cells = state.request.cells()
     finished = {cell: done for cell in cells if (done := RunFolder(state.folder.run_of(cell)).finished()) is not None}
     state.spent_before = sum(_seconds_alone(cell, finished) for cell in finished)
-    state.listen(Message(_plan_words(state.request, cells, len(finished))))
+    state.listen(Message(_plan(state.request, cells, len(finished))))
     for number, cell in enumerate(cells, 1):
         if state.should_stop():
             raise Interrupted(f"Stopped before cell {number} of {len(cells)}; nothing is lost.")
         if cell in finished:
             state.results[cell] = _cell_result(state, cell, finished[cell])
             continue
-        state.listen(Message(f"Cell {number} of {len(cells)}: {cell.words}{_expected(state, cell)}"))
+        state.listen(Message(f"Cell {number} of {len(cells)}: {cell.label}{_expected(state, cell)}"))
         remaining = [one for one in cells[number:] if one not in finished]
         state.results[cell] = _run_cell(state, cell, remaining)
 
 
-def _plan_words(words: ComparisonRequest, cells: Sequence[Cell], finished: int) -> str:
-    """How much there is to do, and how long it will take as far as that is known."""
+def _plan(request: ComparisonRequest, cells: Sequence[Cell], finished: int) -> str:
+    """How much there is to do, and how long it is expected to take."""
     trained = sum(kind_of(cell.model) is NETWORK for cell in cells)
-    counts = ((len(words.models), "system"), (len(words.fractions), "amount"), (words.seeds, "seed"))
+    counts = ((len(request.models), "system"), (len(request.fractions), "amount"), (request.seeds, "seed"))
     shape = ", ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in counts)
-    done = f" {finished} of them are finished already." if finished else ""
-    if words.budget_seconds is None:
-        time_words = "How long it takes shows after the first ones; --budget 20m would hold the networks to a time."
+    done = f" {finished} of them are already finished." if finished else ""
+    if request.budget_seconds is None:
+        expected = "The first cells show how long it takes; --budget 20m would limit the time of the networks."
     else:
-        time_words = (
-            f"Expected time: {duration(words.budget_seconds)}. Hand-crafted systems take what they take; {trained} trainings of networks "
-            f"share the rest, {duration(LEAST_SECONDS)} each at least."
+        expected = (
+            f"Expected time: {duration(request.budget_seconds)}. Hand-crafted systems run to their end; the {trained} networks to train "
+            f"share the rest, at least {duration(LEAST_SECONDS)} each."
         )
-    return f"{len(cells)} cells ({shape}).{done} {time_words}"
+    return f"{len(cells)} cells ({shape}).{done} {expected}"
 
 
 def _expected(state: ComparisonState, cell: Cell) -> str:
-    """The time that a smaller amount of images lets one expect, in proportion; with a budget, a network has a time of its own."""
+    """The time expected in proportion to the same model on fewer images; empty for a network with a budget, which sets its time."""
     if kind_of(cell.model) is NETWORK and state.request.budget is not None:
         return ""
     before = [one for one, result in state.results.items() if one.model == cell.model and one.fraction < cell.fraction and not result.error]
@@ -113,13 +119,13 @@ def _expected(state: ComparisonState, cell: Cell) -> str:
 
 
 def _own_seconds(state: ComparisonState, cell: Cell) -> float:
-    """What a finished cell itself has taken: of a frozen one, without its network."""
+    """Seconds of a finished cell; those of a frozen cell exclude its network."""
     seconds = state.results[cell].train_seconds or 0.0
     return seconds - (state.results[cell.network].train_seconds or 0.0) if kind_of(cell.model) is FROZEN_NETWORK else seconds
 
 
 def _seconds_alone(cell: Cell, finished: Mapping[Cell, Result]) -> float:
-    """The same of a cell that an earlier start has finished."""
+    """The same for a cell that was finished before this start."""
     network = finished.get(cell.network) if kind_of(cell.model) is FROZEN_NETWORK else None
     return finished[cell].seconds - (network.seconds if network else 0.0)
 
@@ -130,14 +136,14 @@ def _run_cell(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> 
     except Interrupted:
         raise
     except AlexNetError as error:
-        state.listen(Message(f"{cell.words}: no result, and the others go on. {error}"))
+        state.listen(Message(f"{cell.label}: no result; the other cells still run. {error}"))
         return CellResult(model=cell.model, kind=kind_of(cell.model).name, fraction=cell.fraction, seed=cell.seed, error=str(error))
     return _cell_result(state, cell, result)
 
 
 def _trained(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> Result:
     run = state.folder.run_of(cell)
-    begun = RunFolder(run).recipe.exists()  # goes on with its own recipe, budget included
+    begun = RunFolder(run).recipe.exists()  # resumes with its saved recipe, which includes the budget
     return state.trainers.train(
         state.request.data,
         model=cell.model,
@@ -163,7 +169,7 @@ def _shared_splits(state: ComparisonState, seed: int) -> Path:
 
 
 def _budget(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> str | None:
-    """The duration that a network's cell may take; None for a hand-crafted system and without a budget."""
+    """The duration for a network's cell; None for a hand-crafted system, or if there is no budget."""
     total = state.request.budget_seconds
     if total is None or kind_of(cell.model) is not NETWORK:
         return None
@@ -174,7 +180,7 @@ def _budget(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> st
 def _frozen(state: ComparisonState, cell: Cell) -> Result:
     network = state.results.get(cell.network)
     if network is None or network.error is not None:
-        raise BadRun(f"{cell.network.model} has no result with these pictures and this seed, and {cell.model} takes its features from it.")
+        raise BadRun(f"{cell.network.model} has no result with these pictures and this seed, and {cell.model} needs its features.")
     return state.trainers.fit_linear_probe(
         state.folder.run_of(cell.network),
         state.folder.run_of(cell),
@@ -188,9 +194,9 @@ def _frozen(state: ComparisonState, cell: Cell) -> Result:
 def _cell_result(state: ComparisonState, cell: Cell, result: Result) -> CellResult:
     folder = RunFolder(state.folder.run_of(cell))
     judged = result.test_error if result.test_error is not None else result.validation_error
-    answers = read_predictions(folder.predictions)
-    state.answers[cell.model, cell.fraction, cell.seed] = answers
-    interval = result.test_interval or error_interval(sum(answers.values()), len(answers))
+    wrong = read_predictions(folder.predictions)
+    state.wrong[cell.model, cell.fraction, cell.seed] = wrong
+    interval = result.test_interval or error_interval(sum(wrong.values()), len(wrong))
     return CellResult(
         model=cell.model,
         kind=kind_of(cell.model).name,
@@ -208,5 +214,5 @@ def _cell_result(state: ComparisonState, cell: Cell, result: Result) -> CellResu
         macs=result.macs,
         memory_bytes=result.peak_memory_bytes,
         run=str(folder.path),
-        report=str(folder.report) if folder.report.is_file() else None,  # not the result's: the folder may have been moved
+        report=str(folder.report) if folder.report.is_file() else None,  # not the path in the result: the folder may have been moved
     )

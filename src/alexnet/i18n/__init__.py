@@ -1,1 +1,1 @@
-"""What pages and verdicts say, in English and Chinese."""
+"""Messages, numbers and units for readers, in English and Chinese."""

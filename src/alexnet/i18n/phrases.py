@@ -1,6 +1,6 @@
-"""What the pages say, in the reader's language: messages with their emphasis, figures with their units, names of values.
+"""The text of pages in the reader's language: messages with their emphasis, figures with their units, names of values.
 
-Words that a run or a user chose (names of classes, files, layers) are shown as they are. Knows no page.
+Names that come from a run or a user (classes, files, layers) are shown unchanged. Independent of any page.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from alexnet.i18n.units import MISSING, certainty, counted_in, duration, finite,
 
 BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 UNITS = {"h": "report.hours", "min": "report.minutes", "s": "report.seconds"}
-COUNTED_IN: dict[Lang, tuple[tuple[float, float, str], ...]] = {  # from this number on: the unit, and its message
+COUNTED_IN: dict[Lang, tuple[tuple[float, float, str], ...]] = {  # (least value, unit, message)
     "en": ((1e9, 1e9, "report.number_large"), (1e6, 1e6, "report.number_medium")),
     "zh": ((1e8, 1e8, "report.number_large"), (1e6, 1e4, "report.number_medium")),
 }
@@ -33,7 +33,7 @@ KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class PageWords:
-    """The words of a page in one language."""
+    """The text of a page in one language."""
 
     lang: Lang = "en"
 
@@ -42,23 +42,23 @@ class PageWords:
         return say(name, self.lang, **values)
 
     def say(self, name: str, **values: object) -> Markup:
-        """A message as HTML: its own emphasis stays, what it is filled in with is escaped."""
+        """A message as HTML: its own emphasis stays, the values filled in are escaped."""
         return Markup(say(name, self.lang, **{key: escape(value) for key, value in values.items()}))  # noqa: S704  # our own text
 
     def known(self, word: str, names: Iterable[str]) -> str:
-        """The word, if it is the English text of one of these messages, in this language; any other word as it is."""
+        """The word in this language if it is the English text of one of these messages; any other word unchanged."""
         return next((say(name, self.lang) for name in names if say(name, "en") == word), word)
 
     def key(self, name: object) -> str:
-        """The name of a value that a run keeps, as "relative duality gap"."""
+        """The name of a value in a run's record, such as "relative duality gap"."""
         return self.known(str(name), KEYS)
 
     def value(self, value: object) -> str:
-        """A value that a run keeps; a list and a tuple, which JSON does not tell apart, look the same."""
+        """A value in a run's record; lists look like tuples, since JSON does not distinguish them."""
         return MISSING if value is None else str(tuple(value) if isinstance(value, list) else value)
 
     def view(self, title: str) -> str:
-        """The title of an evaluation, as "test, centre", part by part."""
+        """The title of an evaluation such as "test, centre", translated part by part."""
         return self.plain("report.counted_comma").join(self.known(part, VIEWS) for part in title.split(", "))
 
     def between(self, low: object, high: object) -> str:
@@ -66,7 +66,7 @@ class PageWords:
         return self.plain("report.between", low=percent(low), high=percent(high))
 
     def certainty(self, probability: object) -> str:
-        """0.984 -> "98%"; never "100%", which no model can mean."""
+        """0.984 -> "98%"; never "100%", since no model is certain."""
         value = finite(probability)
         return self.plain("report.over_99") if value is not None and value >= 0.995 else certainty(probability)
 
@@ -75,7 +75,7 @@ class PageWords:
         return " ".join(self.plain(UNITS[part]) if part in UNITS else part for part in duration(seconds).split(" "))
 
     def number(self, value: object) -> str:
-        """720351776 -> "720 million", in Chinese "7.20 亿": three digits for a figure at a glance."""
+        """720351776 -> "720 million", in Chinese "7.20 亿": rounded to three digits."""
         large = None if (known := finite(value)) is None else counted_in(known, COUNTED_IN[self.lang])
         return number(value) if large is None else self.plain(large[1], n=large[0])
 
@@ -87,7 +87,7 @@ def size(n_bytes: object) -> str:
     """12345678 -> "12.3 MB"."""
     if (known := finite(n_bytes)) is None:
         return MISSING
-    shown = float(f"{known:.3g}")  # what rounds up to a unit is counted in it: 1 MB, not 1000 kB
+    shown = float(f"{known:.3g}")  # a value that rounds up to a unit is shown in it: 1 MB, not 1000 kB
     return next((f"{known / unit:.3g} {word}" for unit, word in BYTES if shown >= unit), f"{known:.0f} B")
 
 
@@ -97,7 +97,7 @@ def share(fraction: float) -> str:
 
 
 def beside(baseline: Mapping[str, Any], error: float | None, words: PageWords = ENGLISH) -> str:
-    """Whether a network is worth it: its test error beside that of the fast hand-crafted system (a Baseline's values)."""
+    """Whether a network is worth it: its test error compared with that of the fast hand-crafted baseline (the values of a Baseline)."""
     test_error, model, seconds = finite(baseline["test_error"]), baseline["model"], finite(baseline["seconds"]) or 0.0
     if test_error is None or error is None:
         return words.plain("report.beside_validation", model=model, error=_tenths(baseline["validation_error"]))

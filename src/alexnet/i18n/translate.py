@@ -1,7 +1,7 @@
-"""What the program's pages and verdicts say, in English and Chinese: one table, `messages/*.toml`. Knows no page.
+"""The messages of pages and verdicts in English and Chinese, read from `messages/*.toml`. Independent of any page.
 
-A message is named by its file and its name in it, as `slides.parameters`; each has a text for every language. Adding a language is
-its code here and a text beside each; a message that lacks one is a defect that the tests find.
+A message's full name is its file and its key in it, such as `slides.parameters`; every message has a text in every language. To add a
+language, add its code here and a text to each message; the tests find messages that lack one.
 """
 
 import tomllib
@@ -17,7 +17,7 @@ LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 
 
 def language_of(word: object) -> Lang:
-    """The language of a user's word; raises AlexNetError for one that there are no messages in."""
+    """The language with that code; raises AlexNetError if there are no messages in it."""
     if not isinstance(word, str) or word not in LANGUAGES:
         raise AlexNetError(f"There are no messages in '{word}'; --lang can be {', '.join(LANGUAGES)}.")
     return word
@@ -40,5 +40,5 @@ def table() -> dict[str, dict[str, str]]:
 
 
 def fields_of(text: str) -> set[str]:
-    """The names in braces that a text is filled in with."""
+    """The names of the {fields} in a text."""
     return {name for _, name, _, _ in Formatter().parse(text) if name}

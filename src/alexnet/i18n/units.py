@@ -1,4 +1,4 @@
-"""Numbers and names as a reader wants them: 8.7%, 720 million, 4 min 20 s, a recipe as TOML. Knows nothing of pages or runs."""
+"""Numbers and names formatted for a reader: 8.7%, 720 million, 4 min 20 s, a recipe as TOML. Independent of pages and runs."""
 
 import math
 import re
@@ -11,37 +11,37 @@ import tomli_w
 
 from alexnet.errors import BadRecipe
 
-LONGEST_LABEL = 20  # characters of a class name beside an axis
-MISSING = "–"  # stands for a number that is not there
-LARGE = ((1e9, 1e9, "billion"), (1e6, 1e6, "million"))  # as `counted_in` takes them
+LONGEST_LABEL = 20  # characters of a class name along an axis
+MISSING = "–"  # shown for a missing number
+LARGE = ((1e9, 1e9, "billion"), (1e6, 1e6, "million"))  # the scale of `counted_in`
 
 
 def finite(value: object) -> float | None:
-    """The value as a float; None for what is no finite number (None, NaN, text)."""
+    """The value as a float; None for anything that is not a finite number (None, NaN, text)."""
     return float(value) if isinstance(value, Real) and math.isfinite(value) else None
 
 
 def readable(text: object) -> str:
-    """The text without what no page can hold: control characters and undecodable bytes become U+FFFD, white space one blank."""
+    """The text with control characters and undecodable bytes replaced by U+FFFD, and each run of white space by one space."""
     shown = "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cs"} and not c.isspace() else c for c in str(text))
     return " ".join(shown.split())
 
 
 def short(text: object, longest: int = LONGEST_LABEL) -> str:
-    """The text on one line of at most `longest` characters."""
+    """The text on one line, cut to at most `longest` characters."""
     line = readable(text)
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def percent(share: object) -> str:
-    """0.087 -> "8.7%"; a second digit near 0 and 1, where one would round the difference away."""
+    """0.087 -> "8.7%"; two decimals near 0 and 1, where one would hide differences."""
     if (value := finite(share)) is None:
         return MISSING
     return f"{100 * value:.{2 if 0 < value < 0.01 or 0.99 < value < 1 else 1}f}%"
 
 
 def certainty(probability: object) -> str:
-    """0.984 -> "98%"; never "100%", which no model can mean."""
+    """0.984 -> "98%"; never "100%", since no model is certain."""
     value = finite(probability)
     return MISSING if value is None else "over 99%" if value >= 0.995 else f"{100 * value:.0f}%"
 
@@ -52,7 +52,7 @@ def count(value: object) -> str:
 
 
 def number(value: object) -> str:
-    """720351776 -> "720 million": three digits, in words, for a figure at a glance."""
+    """720351776 -> "720 million": rounded to three digits, with the unit as a word."""
     if (known := finite(value)) is None:
         return MISSING
     if (large := counted_in(known, LARGE)) is not None:
@@ -61,10 +61,10 @@ def number(value: object) -> str:
 
 
 def counted_in(value: float, scale: Sequence[tuple[float, float, str]]) -> tuple[str, str] | None:
-    """The value to three digits and the name of its unit, as ("720", "million"); None where it is below every unit.
+    """The value to three digits and the name of its unit, such as ("720", "million"); None if it is below every unit.
 
-    scale: (the least value, the unit, its name), the largest unit first. The smaller unit counts as reaching the larger one's least value
-    where it would be rounded to it: 999.95e6 is 1.00 billion, not 1000 million.
+    scale: (least value, unit, name), the largest unit first. A value that rounds up to the next unit's least value is shown in that unit:
+    999.95e6 is 1.00 billion, not 1000 million.
     """
     smaller = [unit for _, unit, _ in scale[1:]] + [1.0]
     for (least, unit, name), below in zip(scale, smaller, strict=True):
@@ -74,7 +74,7 @@ def counted_in(value: float, scale: Sequence[tuple[float, float, str]]) -> tuple
 
 
 def _decimals(value: float) -> int:
-    """Digits behind the point so that three are shown in all: 9.996 is shown as 10.0."""
+    """The number of decimals that makes three digits in all: 9.996 is shown as 10.0."""
     return max(0, 2 - int(math.log10(float(f"{value:.2e}"))))
 
 
@@ -92,7 +92,7 @@ def duration(seconds: object) -> str:
 
 
 def toml_text(recipe: Mapping[str, Any]) -> str:
-    """A nested dict as TOML, to be read or copied; None, which TOML lacks, is left out, and what TOML cannot say becomes text."""
+    """A nested dict as TOML. None, which TOML lacks, is omitted; other values that TOML cannot express become text."""
     return tomli_w.dumps({str(key): _plain(value) for key, value in recipe.items() if value is not None})
 
 
@@ -114,13 +114,13 @@ SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def seconds_of(duration: str | float) -> float:
-    """Seconds of a duration written as 90s, 10m or 1h30m, or of a number of them; raises BadRecipe."""
+    """Seconds of a duration such as 90s, 10m or 1h30m; a number is in seconds. Raises BadRecipe for anything else."""
     if not isinstance(duration, str):
         duration = f"{duration:f}s"
     parts = DURATION.findall(duration)
     if not parts or DURATION.sub("", duration).strip():
-        raise BadRecipe(f"'{duration}' is no duration; write 90s, 10m, 2h or 1h30m.")
+        raise BadRecipe(f"'{duration}' is not a duration; write 90s, 10m, 2h or 1h30m.")
     total = sum(float(number) * SECONDS[unit] for number, unit in parts)
     if total <= 0:
-        raise BadRecipe(f"The duration '{duration}' is nothing; write 90s, 10m or 2h.")
+        raise BadRecipe(f"The duration '{duration}' is not above zero; write 90s, 10m or 2h.")
     return total

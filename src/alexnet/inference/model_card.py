@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,22 @@ def read_card(path: Path) -> ModelCard:
     try:
         values = read_json(path)
         written = convert(int, values.get("format"), "format")
+        _check_fields(values)
         model_card = _checked(convert(ModelCard, values)) if written == FORMAT else None
     except (OSError, ValueError) as error:
         raise damaged_card(path, error) from None
     if model_card is None:
         raise BadRun(f"{path} was written by another version of alexnet. Train again, or use that version.")
     return model_card
+
+
+def _check_fields(values: Mapping[str, Any]) -> None:
+    """Raise ValueError for a setting that this version does not have: without it, another model would be built."""
+    for name, kind in (("network", NetworkChoices), ("features", FeatureConfig)):
+        section = values.get(name)
+        unknown = sorted(set(section) - {field.name for field in fields(kind)}) if isinstance(section, dict) else []
+        if unknown:
+            raise ValueError(f"{name}.{unknown[0]} is not known to this version")
 
 
 def _checked(model_card: ModelCard) -> ModelCard:

@@ -13,6 +13,7 @@ from alexnet.data.open import open_dataset
 from alexnet.errors import Interrupted
 from alexnet.i18n.units import seconds_of
 from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, recipe_to_resume, resolve
+from alexnet.runs.arguments import check_kinds
 from alexnet.runs.context import RunContext
 from alexnet.runs.environment import start_measuring_memory
 from alexnet.runs.finish import finish
@@ -29,7 +30,7 @@ from alexnet.runs.workers import (
     start_together,
 )
 from alexnet.runtime.distributed import join_workers
-from alexnet.runtime.events import Event, Listener, Message, silent
+from alexnet.runtime.events import Event, Listener, Message, log_messages, silent
 from alexnet.storage.files import free_folder
 
 
@@ -51,7 +52,7 @@ def train(
     splits: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     layout: str | None = None,
-    listen: Listener = silent,
+    listen: Listener = log_messages,
     notice: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
@@ -63,6 +64,20 @@ def train(
     several workers: `layout` is how they share the network (data, towers, hybrid), and the first one reports and writes.
     Raises AlexNetError for every mistake of the user, before the long work wherever possible.
     """
+    check_kinds(
+        model=model,
+        recipe=recipe,
+        out=out,
+        epochs=epochs,
+        budget=budget,
+        seed=seed,
+        image_size=image_size,
+        workers=workers,
+        weights=weights,
+        splits=splits,
+        overrides=overrides,
+        layout=layout,
+    )
     started = time.monotonic()
     with join_workers(device) as world:
         listen = _both(notice, listen) if world.first else notice

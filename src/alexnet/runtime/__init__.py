@@ -1,1 +1,1 @@
-"""Device, machine, workers, interrupts, events, pools of processes."""
+"""Devices, the machine, workers, interrupts, events, pools of threads and processes."""

@@ -1,6 +1,6 @@
-"""What a caller hands to a public function: a value of the kind that it needs, or the message that says what to hand in.
+"""Checks of the arguments of public functions: a value of the expected kind, or an error that says what to pass.
 
-The command line has its own reader of words; these checks are for Python, where any object can be handed in.
+The command line parses its own arguments; these checks are for Python callers, who can pass any object.
 """
 
 import os
@@ -11,44 +11,44 @@ from typing import SupportsIndex, TypeVar
 
 from alexnet.errors import AlexNetError
 
-Word = TypeVar("Word", bound=str)
+Choice = TypeVar("Choice", bound=str)
 
 
 def path_from(value: object, what: str, mistake: type[AlexNetError] = AlexNetError) -> Path:
-    """The path that `value`, a text or a Path, names; raises `mistake` for everything else. `what` begins the message: "The run folder".
+    """`value`, a string or a path, as a Path; raises `mistake` for anything else. `what` begins the message: "The run folder".
 
-    What is not there is a path all the same; what the system cannot look for, as a name that is too long, is none.
+    The path need not exist; one that the system cannot look up, such as a name that is too long, is refused.
     """
     path = any_path(value, what, mistake)
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         pass
-    except (OSError, ValueError) as error:  # also a zero byte, or half a character
+    except (OSError, ValueError) as error:  # too long, forbidden, or with a null byte or a lone surrogate
         reason = getattr(error, "strerror", None) or error
-        raise mistake(f"{what} is {reprlib.repr(str(path))}, which is no path here ({reason}).") from None
+        raise mistake(f"{what} is {reprlib.repr(str(path))}, which cannot be used as a path ({reason}).") from None
     return path
 
 
 def any_path(value: object, what: str, mistake: type[AlexNetError] = AlexNetError) -> Path:
-    """The same, for a caller that looks at the path itself."""
+    """The same without looking the path up, for callers that do so themselves."""
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
     if not isinstance(path, str) or not path:
-        raise mistake(f"{what} is {reprlib.repr(value)}; give a path, as text or as a Path.")
+        raise mistake(f"{what} is {reprlib.repr(value)}; pass a path, as a string or a Path.")
     return Path(path)
 
 
 def whole_number(value: object, what: str, *, least: int | None = None, mistake: type[AlexNetError] = AlexNetError) -> int:
-    """`value` as an int, not below `least`; raises `mistake` for everything else. Numbers of NumPy and PyTorch are numbers."""
+    """`value` as an int, at least `least`; raises `mistake` for anything else. Whole numbers of NumPy and PyTorch are accepted."""
     number = _index(value)
     if number is None or (least is not None and number < least):
-        raise mistake(f"{what} is {reprlib.repr(value)}; it is a whole number{'' if least is None else f', at least {least:,}'}.")
+        raise mistake(f"{what} is {reprlib.repr(value)}; it must be a whole number{'' if least is None else f', at least {least:,}'}.")
     return number
 
 
-def one_of(value: object, kind: str, known: Collection[Word], mistake: type[AlexNetError] = AlexNetError) -> Word:
-    """`value` if it is one of the `known` words; raises `mistake` for everything else. `kind` names what the words are: "view"."""
-    found = next((word for word in known if isinstance(value, str) and word == value), None)
+def one_of(value: object, kind: str, known: Collection[Choice], mistake: type[AlexNetError] = AlexNetError) -> Choice:
+    """`value` if it is one of `known`; raises `mistake` for anything else. `kind` is what they are, in the message: "view"."""
+    found = next((choice for choice in known if isinstance(value, str) and choice == value), None)
     if found is None:
         shown = f"'{value}'" if isinstance(value, str) else reprlib.repr(value)
         raise mistake(f"There is no {kind} {shown}; use {', '.join(known)}.")

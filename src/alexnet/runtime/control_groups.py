@@ -1,9 +1,9 @@
-"""What Linux control groups, and so containers, leave to this process: processor time and memory. Independent of what is run.
+"""The CPU time and memory that Linux control groups, and so containers, leave to this process. Independent of what runs.
 
 A group's limits hold for all groups in it, so the tightest among a group and its ancestors counts. Version 2 has one tree; version 1 has
-one for each controller, such as `cpu,cpuacct` and `memory`, and may keep version 2's beside them in `unified`. A container often sees its
-own group as the root of the tree, while /proc/self/cgroup still names the path outside: places that are not there are passed over. On
-other systems than Linux nothing is limited.
+one for each controller, such as `cpu,cpuacct` and `memory`, and may mount version 2's next to them as `unified`. A container often sees
+its own group as the root of the tree, while /proc/self/cgroup still shows the path outside: folders that do not exist are skipped. On
+systems other than Linux nothing is limited.
 """
 
 import math
@@ -16,7 +16,7 @@ MEMBERSHIP = Path("/proc/self/cgroup")  # lines of ID:CONTROLLERS:PATH; 0::PATH 
 
 
 def cpu_limit(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float:
-    """CPUs' worth of time that the groups allow; inf without a quota. root: where the control groups are mounted."""
+    """The number of CPUs, possibly fractional, that the groups allow; inf without a quota. root: where control groups are mounted."""
     shares = [_share(_words(group / "cpu.max")) for group in _ancestors("", root, membership)]
     older = [
         _share(_words(group / "cpu.cfs_quota_us") + _words(group / "cpu.cfs_period_us")) for group in _ancestors("cpu", root, membership)
@@ -25,7 +25,7 @@ def cpu_limit(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float:
 
 
 def memory_left(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float:
-    """Bytes that the groups' limits leave; inf without a limit. Cached file contents count as free: they go when memory is wanted."""
+    """Bytes that the groups' limits leave; inf without a limit. Cached file contents count as free: the kernel evicts them on demand."""
     left = [_left(group, "memory.max", "memory.current", "inactive_file") for group in _ancestors("", root, membership)]
     older = [
         _left(group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
@@ -35,7 +35,7 @@ def memory_left(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float:
 
 
 def _ancestors(controller: str, root: Path, membership: Path) -> Iterator[Path]:
-    """The folder of this process's group for a controller ("" is version 2), and of all groups around it, up to the root."""
+    """The folder of this process's group for a controller ("" is version 2), then those of its ancestors, up to the root."""
     for line in _text(membership).splitlines():
         fields = line.split(":", 2)
         if len(fields) < 3 or controller not in fields[1].split(","):
@@ -48,7 +48,7 @@ def _ancestors(controller: str, root: Path, membership: Path) -> Iterator[Path]:
 
 
 def _share(words: list[str]) -> float:
-    """CPUs of ["200000", "100000"], microseconds in each period; "max" and -1 are no quota."""
+    """CPUs of a quota and its period in microseconds (["200000", "100000"] is 2 CPUs); "max" and -1 mean no quota."""
     with suppress(ValueError):
         quota, period = map(int, words)
         if quota > 0 and period > 0:
@@ -60,8 +60,8 @@ def _left(group: Path, limit: str, usage: str, cached: str) -> float:
     with suppress(ValueError):
         of_limit, of_usage = int(_text(group / limit)), int(_text(group / usage))
         words = _words(group / "memory.stat")
-        facts = dict(zip(words[::2], words[1::2], strict=False))
-        return max(0, of_limit - max(0, of_usage - int(facts.get(cached, 0))))
+        statistics = dict(zip(words[::2], words[1::2], strict=False))
+        return max(0, of_limit - max(0, of_usage - int(statistics.get(cached, 0))))
     return math.inf
 
 
@@ -70,7 +70,7 @@ def _words(path: Path) -> list[str]:
 
 
 def _text(path: Path) -> str:
-    """The file's text; "" for one that is not there or cannot be read."""
+    """The file's text; "" if it does not exist or cannot be read."""
     with suppress(OSError, UnicodeDecodeError):
         return path.read_text()
     return ""

@@ -1,4 +1,4 @@
-"""Where and how exactly we compute: device, its memory, precision, threads. Independent of models and data."""
+"""Where we compute, and how precisely: the device, its memory, precision, threads. Independent of models and data."""
 
 import reprlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ Precision = Literal["auto", "bf16", "fp32", "fp64"]
 
 
 def choose_device(name: str | torch.device = "auto") -> torch.device:
-    """`auto` is CUDA where there is one, else the CPU; raises AlexNetError for a device that is not there."""
+    """The device; `auto` is CUDA where available, else the CPU. Raises AlexNetError for a device that does not exist."""
     if not isinstance(name, (str, torch.device)):
         raise AlexNetError(f"The device is {reprlib.repr(name)}; use auto, cpu, cuda or cuda:0.")
     if name == "auto":
@@ -23,16 +23,16 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
     except RuntimeError:
         raise AlexNetError(f"No device is called '{name}'; use auto, cpu, cuda or cuda:0.") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise AlexNetError(f"Device '{name}' was asked for, but PyTorch sees no CUDA GPU; use --device cpu.")
+        raise AlexNetError(f"The device is '{name}', but PyTorch sees no CUDA GPU; use --device cpu.")
     try:
-        torch.zeros(1, device=device).item()  # cuda:7 of two GPUs, mps where there is none, meta
+        torch.zeros(1, device=device).item()  # fails for cuda:7 of two GPUs, for mps where there is none, and for meta
     except (RuntimeError, AssertionError, NotImplementedError):
         raise AlexNetError(f"Device '{name}' cannot be used here; use auto, cpu, cuda or cuda:0.") from None
     return device
 
 
 def choose_precision(precision: Precision, device: torch.device) -> Precision:
-    """`auto` is bf16 where the device multiplies bf16 in hardware, else fp32."""
+    """The precision; `auto` is bf16 where the device multiplies bf16 in hardware, else fp32."""
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -42,37 +42,37 @@ def choose_precision(precision: Precision, device: torch.device) -> Precision:
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """The context in which products of matrices run in bf16; a no-op for fp32 and fp64."""
+    """The context in which matrix products and convolutions run in bf16; a no-op for fp32 and fp64."""
     if precision != "bf16":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until a GPU has done its work; on a CPU it is done already."""
+    """Wait until a GPU has finished its work; a CPU already has."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def free_device_memory(device: torch.device) -> int | None:
-    """Bytes of a GPU's memory that no program holds now; None for other devices."""
+    """Bytes of a GPU's memory that are free now; None for other devices."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
 
 
 def peak_device_memory(device: torch.device) -> int | None:
-    """The most bytes of a GPU's memory that tensors of this process took at once since the last reset; None for other devices."""
+    """The most bytes of a GPU's memory that this process's tensors have occupied since the last reset; None for other devices."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
 def reset_peak_device_memory(device: torch.device) -> None:
-    """Let `peak_device_memory` start from the memory in use now."""
+    """Restart `peak_device_memory` from the memory in use now."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """For work on one image after the other: torch's own threads would spend longer waiting for each other than working."""
+    """Torch on one thread until the end of the block: for single images, its threads would spend longer waiting than working."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""What a training tells whoever listens: the screen, a log, a test. The loop knows none of them."""
+"""The events that a training sends to its listener: the screen, a log, a test. The loop is independent of which."""
 
 import logging
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class EpochDone:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A time budget was turned into a number of steps."""
+    """A time budget was converted to a number of steps."""
 
     steps: int
     epochs: float
@@ -43,7 +43,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Images read so far, before the training."""
+    """Images read so far, before training starts."""
 
     done: int
     total: int
@@ -51,7 +51,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Extracting:
-    """Images whose features are computed so far."""
+    """Images whose features have been computed so far."""
 
     done: int
     total: int
@@ -60,7 +60,7 @@ class Extracting:
 
 @dataclass(frozen=True, slots=True)
 class RunsDone:
-    """Runs of a study that have ended so far; `seconds_left` is None before the first has."""
+    """Runs of a study that have ended so far; `seconds_left` is None until the first has."""
 
     done: int
     total: int
@@ -70,7 +70,7 @@ class RunsDone:
 Event = StepDone | EpochDone | Planned | Message | Reading | Extracting | RunsDone
 Listener = Callable[[Event], None]
 
-LOG = logging.getLogger("alexnet")  # the library's one logger; the program that uses the library says where its lines go
+LOG = logging.getLogger("alexnet")  # the library's only logger; the program that uses the library configures its handlers
 LOG.addHandler(logging.NullHandler())
 
 
@@ -79,6 +79,6 @@ def silent(event: Event) -> None:
 
 
 def log_messages(event: Event) -> None:
-    """The listener where the caller names none: messages go to the logger "alexnet", as INFO."""
+    """The default listener: messages go to the logger "alexnet", as INFO."""
     if isinstance(event, Message):
         LOG.info(event.text)

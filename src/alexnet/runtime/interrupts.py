@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a training ends after its step with nothing lost, other work is broken off."""
+"""Ctrl-C and SIGTERM: a training stops after its current step with nothing lost, other work stops at once."""
 
 import os
 import signal
@@ -10,32 +10,32 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Remembers a wish to stop. A second wish, or one while no steps are made, raises KeyboardInterrupt at once."""
+    """A request to stop. A second one, or one outside the training steps, raises KeyboardInterrupt at once."""
 
     def __init__(self) -> None:
-        self.wished = self.stepping = False
+        self.requested = self.stepping = False
         self.process = os.getpid()
 
     def asked(self) -> bool:
-        """Whether the training should end after its step."""
-        return self.wished
+        """Whether the training should stop after its current step."""
+        return self.requested
 
     def notice(self, event: object) -> None:
-        """Listen to a training: between its steps it can be broken off, in them it is asked."""
+        """Listen to a training: during its steps a signal requests a stop, at other times it interrupts at once."""
         self.stepping = type(event).__name__ in ("StepDone", "Extracting", "RunsDone")
 
     def signalled(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         if os.getpid() != self.process:
             _in_a_worker(number)
-        elif self.wished or not self.stepping:
+        elif self.requested or not self.stepping:
             raise KeyboardInterrupt
         else:
-            self.wished = True
+            self.requested = True
 
 
 def _in_a_worker(number: int) -> None:
-    """A terminal sends Ctrl-C to the loader's worker processes too: our own process tells them when to end, with SIGTERM if need be."""
+    """Ignore Ctrl-C, which a terminal sends to the loader's worker processes too: our process ends them, with SIGTERM if need be."""
     if number == signal.SIGTERM:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
@@ -43,7 +43,7 @@ def _in_a_worker(number: int) -> None:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Signals go to the Stop that this gives, until the end of the block."""
+    """Yield a Stop that receives the signals until the end of the block."""
     stop = Stop()
     before = {number: signal.signal(number, stop.signalled) for number in SIGNALS}
     try:

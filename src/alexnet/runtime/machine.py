@@ -1,4 +1,4 @@
-"""The machine: CPUs, memory, and malloc's habits."""
+"""The machine: CPUs, memory, and how malloc returns it."""
 
 import ctypes
 import os
@@ -12,16 +12,16 @@ from alexnet.runtime import control_groups
 
 
 def available_cpus(groups: Path = control_groups.ROOT, membership: Path = control_groups.MEMBERSHIP) -> int:
-    """CPUs that this process can keep busy: those it may run on, or the whole ones in its control groups' quota, if fewer; 1 at least.
+    """CPUs that this process can use: those it may run on, or the whole ones in its control groups' quota, if fewer; at least 1.
 
-    groups: where the control groups are mounted; membership: the file that names this process's own.
+    groups: where the control groups are mounted; membership: the file that lists this process's groups.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, int(min(allowed, control_groups.cpu_limit(groups, membership))))
 
 
 def available_bytes(groups: Path = control_groups.ROOT, membership: Path = control_groups.MEMBERSHIP) -> int:
-    """Memory that can be used now: what the system calls available, or what its control groups' limits leave, if that is less."""
+    """Bytes of memory available now: what the system reports as available, or what the control groups' limits leave, if less."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
@@ -35,9 +35,9 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 
 
 def keep_freed_memory() -> None:
-    """Let malloc reuse freed memory instead of giving every large block back to the kernel.
+    """Let malloc reuse freed memory instead of returning every large block to the kernel.
 
-    A training step frees and takes the same gigabyte each time; on Linux its page faults cost a fifth of the step
+    A training step frees and allocates the same gigabyte each time; on Linux the page faults cost a fifth of the step
     (measured in docs/results.md). Elsewhere this does nothing. Peak memory is unchanged.
     """
     if platform.libc_ver()[0] != "glibc":
@@ -49,13 +49,13 @@ def keep_freed_memory() -> None:
 
 
 def forget_peak_memory() -> None:
-    """Let `peak_memory` count from now on; where the system cannot, it counts from the start of the process."""
+    """Restart `peak_memory` from now; where the system cannot, it keeps counting from the start of the process."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # Linux: resets the high-water mark (proc(5))
 
 
 def peak_memory() -> int | None:
-    """The most bytes of memory that this process has held since `forget_peak_memory`; None where the system does not say."""
+    """The most bytes of memory that this process has used since `forget_peak_memory`; None where the system does not report it."""
     with suppress(OSError), Path("/proc/self/status").open() as lines:
         for line in lines:
             if line.startswith("VmHWM:"):
@@ -64,7 +64,7 @@ def peak_memory() -> int | None:
 
 
 def device_name(device: torch.device) -> str:
-    """The GPU or CPU that figures were measured on."""
+    """The model of the GPU or CPU, as reports show it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_cpu_model()}, {torch.get_num_threads()} threads"

@@ -1,4 +1,4 @@
-"""Independent work on all processors of this machine: processes of one thread each. Knows nothing of what the work is."""
+"""Independent tasks on all CPUs of this machine, in processes of one thread each. Independent of what the tasks do."""
 
 import multiprocessing
 import os
@@ -12,21 +12,21 @@ from typing import TypeVar
 
 from alexnet.errors import AlexNetError, Interrupted
 
-POLL_SECONDS = 0.2  # between looks at whether to stop
+POLL_SECONDS = 0.2  # between checks of should_stop
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 Stop = Callable[[], bool]
 Task = TypeVar("Task")
 Done = TypeVar("Done")
 
-_stop: Event | None = None  # of a worker process
+_stop: Event | None = None  # set in worker processes
 
 
 def in_pool(work: Callable[[Task, Stop], Done], tasks: Sequence[Task], *, processes: int, should_stop: Stop) -> Iterator[tuple[int, Done]]:
-    """The number of each task and what came of it, as they end; with one process, here and in order.
+    """Yield the number and the result of each task as it ends; with one process, the tasks run here and in order.
 
-    work: a function of a module, which another process finds by its name; it raises Interrupted when the second argument answers true.
-    Raises Interrupted once `should_stop` answers true and all processes have put down their work.
+    work: a module-level function, which other processes import; it raises Interrupted when its second argument returns true.
+    Raises Interrupted once `should_stop` returns true and all processes have stopped.
     """
     if processes == 1 or len(tasks) <= 1:
         for number, task in enumerate(tasks):
@@ -61,14 +61,14 @@ def _result(future: Future[Done]) -> Done:
         return future.result()
     except BrokenProcessPool:
         raise AlexNetError(
-            "A process of the study was killed, most likely because memory ran out. Give --processes 1, and start the same command "
-            "again: finished runs are kept."
+            "A process of the study was killed, most likely because memory ran out. Rerun the same command with --processes 1: "
+            "finished runs are kept."
         ) from None
 
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """The environment of processes that are started within: one thread for every library."""
+    """Environment variables for processes started in the block: one thread for every library."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
@@ -82,8 +82,8 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _begin(stop: Event) -> None:
-    """In a new process: one thread; Ctrl-C is the parent's to handle."""
-    global _stop  # noqa: PLW0603 - a process of the pool has one, from its start on
+    """Set up a new process: one thread; Ctrl-C is left to the parent."""
+    global _stop  # noqa: PLW0603 - set once, when a process of the pool starts
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

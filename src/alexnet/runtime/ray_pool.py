@@ -1,7 +1,7 @@
-"""The same independent work on a Ray cluster, or on a Ray of this machine alone. Ray is an extra: pip install 'alexnet[ray]'.
+"""The same independent tasks on a Ray cluster, or on Ray on this machine alone. Ray is an extra: pip install 'alexnet[ray]'.
 
-Each task takes one processor (or a card, where the cluster has some). Images and the study's folder must lie under the same path on all
-machines. Where RAY_ADDRESS is not set, a Ray is started here.
+Each task takes one CPU (and one GPU, where the cluster has any). The images and the study folder must have the same path on all
+machines. If RAY_ADDRESS is not set, Ray is started on this machine.
 """
 
 import os
@@ -11,21 +11,21 @@ from typing import Any
 from alexnet.errors import AlexNetError, BadRun, Interrupted
 from alexnet.runtime.process_pool import Done, Stop, Task
 
-POLL_SECONDS = 0.5  # between looks at whether to stop
+POLL_SECONDS = 0.5  # between checks of should_stop
 
 
 def on_ray(work: Callable[[Task, Stop], Done], tasks: Sequence[Task], *, processes: int, should_stop: Stop) -> Iterator[tuple[int, Done]]:
-    """The number of each task and what came of it, as they end; `processes` is how many processors a Ray that is started here may use.
+    """Yield the number and the result of each task as it ends; `processes` is how many CPUs Ray may use if it is started here.
 
-    Raises BadRun where Ray is not installed or cannot be reached, and Interrupted once `should_stop` answers true: running tasks are
-    cancelled, and go on from their checkpoints when the study is started again.
+    Raises BadRun if Ray is not installed or cannot be reached, and Interrupted once `should_stop` returns true: running tasks are
+    cancelled, and resume from their checkpoints when the study is rerun.
     """
     ray = _ray()
     started_here = not ray.is_initialized()
     if started_here:
         _start(ray, processes)
-    cards = min(1.0, ray.cluster_resources().get("GPU", 0.0))
-    remote = ray.remote(num_cpus=1, num_gpus=cards, max_retries=1)(_alone)
+    gpus = min(1.0, ray.cluster_resources().get("GPU", 0.0))
+    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=1)(_on_one_thread)
     numbers = {remote.remote(work, task): number for number, task in enumerate(tasks)}
     try:
         yield from _as_they_end(ray, numbers, should_stop)
@@ -40,7 +40,7 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise BadRun("--on ray needs Ray, which is not installed: pip install 'alexnet[ray]'. Or leave out --on ray.") from None
+        raise BadRun("--on ray needs Ray, which is not installed: run pip install 'alexnet[ray]', or leave out --on ray.") from None
     return ray
 
 
@@ -49,12 +49,13 @@ def _start(ray: Any, processes: int) -> None:
     here: dict[str, Any] = {} if address else {"num_cpus": processes, "include_dashboard": False}
     try:
         ray.init(address=address, log_to_driver=False, logging_level="error", **here)
-    except Exception as error:  # a cluster that is not there fails in as many ways as there are networks
-        raise BadRun(f"Ray cannot be started or reached ({str(error).splitlines()[0][:200]}); see RAY_ADDRESS.") from None
+    except Exception as error:  # Ray and the network raise errors of many classes
+        reason = str(error).splitlines()[0][:200]
+        raise BadRun(f"Ray cannot be started or reached ({reason}); RAY_ADDRESS must be a running cluster, or not set.") from None
 
 
-def _alone(work: Callable[[Task, Stop], Done], task: Task) -> Done | AlexNetError:
-    """On a worker: one thread, as the local pool's processes have, so that both give the same numbers."""
+def _on_one_thread(work: Callable[[Task, Stop], Done], task: Task) -> Done | AlexNetError:
+    """Do a task on one thread, as the local pool's processes do, so that both return the same numbers."""
     import torch
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Work done by threads, its results in the order of the work: for decoding, which lets go of Python's lock."""
+"""Work on several threads with results in order: for decoding, which releases Python's global interpreter lock."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -7,18 +7,18 @@ from typing import TypeVar
 
 import torch
 
-AHEAD = 4  # items a thread may be ahead of the one whose result is taken
+AHEAD = 4  # items per thread that are begun before the caller needs them
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 
 def map_in_order(work: Callable[[Item], Found], items: Iterable[Item], *, threads: int) -> Generator[Found]:
-    """The result of `work` for each item, in the order of the items, which the calling thread reads a few at a time.
+    """Yield `work(item)` for each item, in the order of the items; the calling thread reads the items a few at a time.
 
-    0 threads do all work in the calling one. However many there are, at most AHEAD items a thread are begun and not taken, so that memory
-    does not grow with the number of items. The caller closes the generator; what has not begun by then is dropped. Inside the threads
-    torch computes with one thread of its own: they would spend longer waiting for each other than working.
+    With 0 threads, all work runs in the calling thread. Otherwise at most AHEAD items per thread are waiting, running or done and not yet
+    yielded, so memory does not grow with the number of items. Closing the generator drops what has not begun. In the pool's threads torch
+    computes on one thread: its own threads would spend longer waiting for each other than working.
     """
     if threads < 1:
         yield from map(work, items)
@@ -35,4 +35,4 @@ def map_in_order(work: Callable[[Item], Found], items: Iterable[Item], *, thread
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-            torch.set_num_threads(own_threads)  # threads that start later would take over the last number that was set
+            torch.set_num_threads(own_threads)  # otherwise threads that start later would inherit the pool's setting

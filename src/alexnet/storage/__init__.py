@@ -1,1 +1,1 @@
-"""Files, records, tensors, the cache."""
+"""Files, records, tensors and the cache."""

@@ -1,4 +1,4 @@
-"""Where downloads and indices are kept between runs."""
+"""Where downloads and indices are stored between runs."""
 
 import os
 from pathlib import Path
@@ -7,8 +7,8 @@ import platformdirs
 
 
 def cache_folder() -> Path:
-    """$ALEXNET_CACHE, or the platform's place for caches: ~/.cache/alexnet, or under $XDG_CACHE_HOME, ~/Library/Caches, %LOCALAPPDATA%."""
+    """$ALEXNET_CACHE, or the platform's cache folder: ~/.cache/alexnet, or alexnet in $XDG_CACHE_HOME, ~/Library/Caches, %LOCALAPPDATA%."""
     if chosen := os.environ.get("ALEXNET_CACHE"):
         return Path(chosen).expanduser()
-    # No "Cache" below it on Windows, and no author's folder: where earlier versions kept theirs.
+    # On Windows without a "Cache" subfolder or an author's folder, as in earlier versions.
     return Path(platformdirs.PlatformDirs("alexnet", appauthor=False, opinion=False).user_cache_dir)

@@ -1,4 +1,4 @@
-"""Text and JSON files that are whole or not there, and folders that are free."""
+"""Text and JSON files that are complete or absent, locked folders, and names for new folders."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def read_object(path: Path, keys: Iterable[str]) -> dict[str, Any]:
-    """The JSON object in one of the run's files; raises BadRun when it is damaged or lacks a key."""
+    """The JSON object in a file of a run folder; raises BadRun when it is damaged or lacks a key."""
     try:
         values = read_json(path)
         missing = [key for key in keys if key not in values]
@@ -27,7 +27,7 @@ def read_object(path: Path, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def read_record(path: Path, kind: type[T], remedy: str = "copy the run again, or delete the file and add --resume.") -> T:
-    """The dataclass that was written to one of our JSON files; raises BadRun when it is damaged, which ends with the remedy."""
+    """The dataclass in a JSON file of a run folder; raises BadRun, whose message ends with `remedy`, when the file is damaged."""
     try:
         return convert(kind, read_json(path))
     except (OSError, ValueError) as error:
@@ -35,7 +35,7 @@ def read_record(path: Path, kind: type[T], remedy: str = "copy the run again, or
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file beside its place, then move it there in one step, so that nobody ever reads half of it. Text is UTF-8."""
+    """Write a temporary file in the same folder, then rename it to `path`: a reader never sees half a file. Text is UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False) as file:
         file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
@@ -44,9 +44,9 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder, made if it is missing, until the end of the block; other threads and processes wait for it here.
+    """Lock a folder, made if it is missing, until the end of the block; other threads and processes that lock it wait.
 
-    The lock is the system's, on FOLDER/.lock: it ends with the process that holds it, however that ends.
+    It is an operating system lock on FOLDER/.lock, released when the process that holds it ends, however that happens.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):

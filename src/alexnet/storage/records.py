@@ -1,11 +1,11 @@
-"""JSON read back as the types it was written from, so that a damaged or hostile file is found where it is read, not where it is used.
+"""JSON read back as the types it was written from, so that a damaged or hostile file is detected when it is read, not when it is used.
 
     values = read_json(path)           # the JSON object in a file, within the limits below
     result = convert(Result, values)   # as a dataclass, checked by msgspec
 
 Both raise ValueError with one clause that says what is wrong and where ("baseline.seconds is 'x', and must be a finite number"); the
-caller, who knows what the file is for, makes it the user's message. The types of a dataclass's fields are the whole description of what a
-file may hold: fields that are not known are ignored, missing ones take their defaults, names of earlier versions are accepted.
+caller, who knows what the file is for, turns it into the user's message. The types of a dataclass's fields fully describe what a file
+may hold: unknown fields are ignored, missing ones take their defaults, names of earlier versions are accepted.
 """
 
 import json
@@ -22,22 +22,22 @@ import msgspec
 
 LARGEST_FILE = 256_000_000  # bytes
 LARGEST_NUMBER = 2**63 - 1
-DEEPEST = 24  # objects and lists inside each other; the curves of a study are 9 deep
-FORMER_NAMES = {  # of fields, in files that earlier versions wrote
+DEEPEST = 12  # levels of nested objects and lists, where any value may stand
+FORMER_NAMES = {  # of fields in files that earlier versions wrote
     "images": "pictures",
     "image": "picture",
     "images_per_class": "pictures_per_class",
     "images_judged": "pictures_judged",
     "overrides": "fields",
 }
-FORMER_WORDS = {"pictures": "images"}  # where a field is one of several words
+FORMER_WORDS = {"pictures": "images"}  # values of Literal fields
 MEANINGS = {str: "text", int: "a whole number", float: "a finite number", bool: "true or false", NoneType: "null"}
 
 T = TypeVar("T")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises OSError, and ValueError for what is no object, too large or nested too deeply."""
+    """The JSON object in a file. Raises OSError, and ValueError for content that is not an object, too large or nested too deeply."""
     with path.open("rb") as file:
         content = file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
@@ -46,9 +46,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def parse_json(text: bytes | str, *, largest: int = LARGEST_NUMBER) -> dict[str, Any]:
-    """The JSON object in a text; a byte order mark is skipped, and of a key that stands twice the last counts. Raises ValueError.
+    """The JSON object in a text; a byte order mark is skipped, and the last of duplicate keys counts. Raises ValueError.
 
-    largest: the largest whole number, either way. NaN and Infinity are read, as Python writes them; `convert` refuses them.
+    largest: the largest magnitude of a whole number. NaN and Infinity are read, because Python writes them; `convert` refuses them.
     """
 
     def whole_number(digits: str) -> int:
@@ -57,7 +57,7 @@ def parse_json(text: bytes | str, *, largest: int = LARGEST_NUMBER) -> dict[str,
         return number
 
     try:
-        # Not msgspec's own decoder: names of files that are not UTF-8 are kept as lone surrogates, which it refuses.
+        # Not msgspec's own decoder: file names that are not UTF-8 are stored with lone surrogates, which it refuses.
         value = json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text, parse_int=whole_number)
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start:,} cannot be decoded as UTF-8") from None
@@ -65,33 +65,38 @@ def parse_json(text: bytes | str, *, largest: int = LARGEST_NUMBER) -> dict[str,
         raise ValueError("it is nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError("it holds no JSON object")
-    _check_depth(value, DEEPEST)
     return value
 
 
 def convert(kind: type[T], value: object, name: str = "", *, finite: bool = True) -> T:
-    """The value as `kind`: a dataclass, a plain type, Any, a Literal, or tuple, Sequence, Mapping, `X | None` of such; raises ValueError.
+    """The value as `kind`: a dataclass, a plain type, Any, a Literal, or tuple, Sequence, Mapping, `X | None` of these; raises ValueError.
 
-    name: of the value, before the names of its fields in the message; the value of a whole file needs none.
-    finite: whether NaN and infinity are refused where a float belongs.
+    name: the value's name, put before the names of its fields in messages; empty for the value of a whole file.
+    finite: whether NaN and infinity are refused as floats.
     """
     try:
         return msgspec.convert(_current(kind, value, finite), kind)
+    except _TooDeepError:
+        raise ValueError(f"{name or 'it'} holds a value that is nested too deeply") from None
     except msgspec.ValidationError as error:
         raise ValueError(_sentence(str(error), kind, value, name)) from None
 
 
-def _check_depth(value: object, left: int) -> None:
-    if not isinstance(value, dict | list):
+class _TooDeepError(Exception):
+    pass
+
+
+def _check_depth(value: object, left: int = DEEPEST) -> None:
+    if not isinstance(value, Mapping | list | tuple):
         return
     if left == 0:
-        raise ValueError("it is nested too deeply")
-    for part in value.values() if isinstance(value, dict) else value:
+        raise _TooDeepError
+    for part in value.values() if isinstance(value, Mapping) else value:
         _check_depth(part, left - 1)
 
 
 def _current(kind: Any, value: Any, finite: bool) -> Any:
-    """The value under this version's names and words, and with numbers that are not finite as text, which msgspec refuses as a number."""
+    """The value with this version's field names and Literal values, and non-finite numbers as text, which msgspec refuses as numbers."""
     kind = _not_none(kind)
     origin, inner, record = get_origin(kind), get_args(kind), is_dataclass(kind)
     if record and isinstance(value, Mapping):
@@ -105,63 +110,65 @@ def _current(kind: Any, value: Any, finite: bool) -> Any:
         return FORMER_WORDS.get(value, value)
     if kind is float and isinstance(value, float) and finite and not math.isfinite(value):
         return repr(value)
+    if kind in (Any, dict):
+        _check_depth(value)
     return value
 
 
 @cache
 def _types(kind: Any) -> dict[str, Any]:
-    """The types of a dataclass's fields, by name."""
+    """The types of a dataclass's fields by name."""
     return get_type_hints(kind)
 
 
 def _key(name: str, values: Mapping[str, Any]) -> str:
-    """The key under which an object has the field."""
+    """The key that an object uses for a field: its present name or its former one."""
     return name if name in values else FORMER_NAMES.get(name, name)
 
 
 def _not_none(kind: Any) -> Any:
-    """X of `X | None`, the only union that records have."""
+    """X of `X | None`, the only union in records."""
     return next(one for one in get_args(kind) if one is not NoneType) if get_origin(kind) in (UnionType, Union) else kind
 
 
 def _element(kind: Any, place: int) -> Any:
-    """The type at that place of a list; Any behind the end of a list of fixed length, which is refused for its length."""
+    """The type of a list's element at `place`; Any past the end of a tuple of fixed length, which is refused for its length."""
     inner = get_args(kind)
     fixed = get_origin(kind) is tuple and inner[-1] is not Ellipsis
     return inner[0] if not fixed else inner[place] if place < len(inner) else Any
 
 
 def _sentence(problem: str, kind: Any, value: Any, name: str) -> str:
-    """msgspec's "Expected `int`, got `str` - at `$.counts[...]`" with the place's own name, the value, and what it must be."""
+    """msgspec's "Expected `int`, got `str` - at `$.counts[...]`" as a sentence with the full name, the value, and what it must be."""
     problem, _, path = problem.partition(" - at ")
     for step in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", path):
         kind, value, name = _inside(_not_none(kind), value, name, *step)
     if problem.startswith("Object missing"):
         return f"{name or 'it'} lacks {', '.join(_missing(_not_none(kind), value))}"
     if not re.match(r"Expected|Invalid|Number|Integer", problem):
-        return f"{name or 'it'}: {problem}"  # what a dataclass says of its own values
+        return f"{name or 'it'}: {problem}"  # raised by a dataclass's own __post_init__
     return f"{name or 'it'} is {shown(value)}, and must be {_meaning(_not_none(kind))}"
 
 
 def _inside(kind: Any, value: Any, name: str, field: str, place: str) -> tuple[Any, Any, str]:
-    """One step into a record's field, a list's element, or a mapping, of which msgspec does not say which value it refused."""
+    """One step into a record's field, a list's element, or a mapping, for which msgspec does not report which value it refused."""
     if field:
         key = _key(field, value)
         return _types(kind)[field], value[key], f"{name}.{key}".lstrip(".")
     if get_origin(kind) in (dict, Mapping):
         inner = get_args(kind)[1]
-        refused = next(key for key, part in value.items() if not (isinstance(key, str) and _is(inner, part)))
+        refused = next(key for key, part in value.items() if not (isinstance(key, str) and _fits(inner, part)))
         return inner, value[refused], f"{name}.{refused[:40]}".lstrip(".")
     return _element(kind, int(place)), value[int(place)], f"{name}[{place}]"
 
 
 def _missing(kind: Any, value: Mapping[str, Any]) -> list[str]:
-    """The fields without defaults that an object lacks."""
+    """The required fields that an object lacks."""
     required = [field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING]
     return [name for name in required if _key(name, value) not in value]
 
 
-def _is(kind: Any, value: object) -> bool:
+def _fits(kind: Any, value: object) -> bool:
     try:
         convert(kind, value)
     except ValueError:
@@ -181,9 +188,9 @@ def _meaning(kind: Any) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: 40 characters at most."""
+    """A value as messages show it: 40 characters at most."""
     try:
         text = repr(value)
-    except ValueError:  # Python writes no whole number of more than 4,300 digits
+    except ValueError:  # Python does not convert whole numbers of more than 4,300 digits
         text = "a number of thousands of digits"
     return text if len(text) <= 40 else text[:39] + "…"

@@ -1,4 +1,4 @@
-"""Tensors as safetensors files, whole or not there."""
+"""Tensors as safetensors files that are complete or absent."""
 
 import os
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from alexnet.errors import BadRun
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file beside its place, flush it to the disk, then move it there in one step."""
+    """Write a temporary safetensors file in the same folder, flush it to the disk, then rename it to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata)
@@ -22,7 +22,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file; raises BadRun when it is damaged."""
+    """The tensors and metadata of a safetensors file; raises BadRun when it is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118 (not a dict)

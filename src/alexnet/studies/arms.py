@@ -1,4 +1,4 @@
-"""The recipe that all arms share, and what an arm makes of it. Knows no runs and no results."""
+"""The recipe that all arms share, and the recipe of each arm. Independent of how runs are executed and judged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +17,16 @@ from alexnet.studies.outcome import Outcome
 from alexnet.studies.trial import digest
 
 COMMON_NETWORK = "alexnet"
-SMALL = 64  # px: smaller images are seen at their own size, through 5x5 windows instead of 11x11 ones with stride 4
-BATCH = 32  # images a step: in few epochs on few images it is steps that move the weights
+SMALL = 64  # px: smaller images are used at their own size, with first windows of 5x5 windows instead of 11x11 ones with stride 4
+BATCH = 32  # images per step: a few epochs on few images need many steps to move the weights
 SMALLEST = 15  # px: 15, 7, 3 and 1 after three poolings
 SETS_THE_SCALE: dict[str, tuple[str, type]] = {
     "network.width": ("width", float),
     "fraction": ("fraction", float),
     "training.epochs": ("epochs", float),
     "preprocess.image_size": ("size", int),
-}  # fields of a recipe that are a study's scale
-LARGEST_MATCH = 1 << 17  # hidden units that a search for equal parameters goes up to
+}  # the fields of a recipe that make up a study's scale
+LARGEST_MATCH = 1 << 17  # the most hidden units in the search for equal parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """A change to the whole number that gives as many parameters (or macs) as the network before this arm's other changes has."""
+    """A change to the whole number at which the network has as many parameters (or macs) as before the arm's other changes."""
 
     total: str  # "parameters" or "macs"
 
@@ -47,21 +47,21 @@ class Matching:
 class Scale:
     """How large the runs of a study are."""
 
-    size: int  # px a side that the network sees
-    width: float  # of the network's maps and units
+    size: int  # side of the network's input in px
+    width: float  # factor on the network's channels and units
     fraction: float  # of the training images
     epochs: float
 
 
 def seen_side(side: int) -> int:
-    """The largest side up to `side` px that three poolings by 2 halve alike whether their windows overlap or not: 31 of 32, 23 of 28."""
+    """The largest side up to `side` px with the same sizes after three poolings by 2, overlapping or not: 31 of 32, 23 of 28."""
     return (side + 1) // 8 * 8 - 1
 
 
 def common_recipe(data: str, dataset: Dataset, scale: Scale, overrides: Mapping[str, Any]) -> Recipe:
-    """The 2012 network in the quick recipe, at a study's scale; `overrides` are the user's own and go before all.
+    """The 2012 network in the quick recipe, at a study's scale; `overrides` are the user's and take precedence.
 
-    Raises BadDataset for images that three poolings leave nothing of.
+    Raises BadDataset for images too small for three poolings.
     """
     side = dataset.native_side()
     if seen_side(side) < SMALLEST:
@@ -85,7 +85,7 @@ def _small_sizes(side: int) -> dict[str, Any]:
 
 
 def arm_recipe(study: Study, arm: Arm, common: Recipe, dataset: Dataset, *, seed: int) -> Recipe:
-    """The resolved recipe of one run; raises BadRecipe, BadModel or ImageSizeTooSmall for an arm that these images do not allow."""
+    """The recipe of one run; raises BadRecipe, BadModel or ImageSizeTooSmall for an arm that is impossible with these images."""
     small = dataset.native_side() < SMALL
     shared = with_overrides(common, _numbers(dict(study.changes) | (dict(study.small) if small else {}), common))
     if small and study.small_model:
@@ -99,18 +99,18 @@ def arm_recipe(study: Study, arm: Arm, common: Recipe, dataset: Dataset, *, seed
 
 
 def _without_windows(choices: NetworkChoices) -> NetworkChoices:
-    """The common choices without the first layer's window, which is AlexNet's at a small size."""
+    """The choices without the first layer's window, which applies to AlexNet on small images only."""
     return replace(choices, first_kernel=None, first_stride=None, first_padding=None)
 
 
 def plain_changes(arm: Arm, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """What the arm changes, with the values that its resolved recipe has."""
+    """The fields that the arm changes, with their values in its resolved recipe."""
     names = dict(arm.changes) | (dict(arm.small) if dataset.native_side() < SMALL else {})
     return {name: value_of(recipe, name) for name in names}
 
 
 def _of_another_model(model: str, shared: Recipe, dataset: Dataset) -> Recipe:
-    """A system has a recipe of its own; another network trains as the common one does."""
+    """The recipe of another model: a hand-crafted system has its own, a network is trained like the common one."""
     if kind_of(model) is HANDCRAFTED:
         own, _ = recipe_of(TrainingRequest(data=shared.data, model=model), dataset)
         return replace(own, name="study", fraction=shared.fraction)
@@ -119,13 +119,13 @@ def _of_another_model(model: str, shared: Recipe, dataset: Dataset) -> Recipe:
 
 
 def _numbers(changes: Changes, recipe: Recipe) -> dict[str, Any]:
-    """The changes with relative ones worked out; whole numbers stay whole."""
+    """The changes with relative values computed; integers stay integers."""
     return {name: _times(recipe, name, value.factor) if isinstance(value, Times) else value for name, value in changes.items()}
 
 
 def _times(recipe: Recipe, dotted: str, factor: float) -> float:
     value = value_of(recipe, dotted)
-    if value is None:  # a network's own width is 1
+    if value is None:  # the default width of a network is 1
         return factor
     return round(factor * value) if isinstance(value, int) else float(f"{factor * value:.6g}")
 
@@ -144,7 +144,7 @@ def _total(recipe: Recipe, classes: int, what: str) -> int:
 
 
 def _matching(recipe: Recipe, field: str, what: str, wanted: int, classes: int) -> int:
-    """The largest whole number with which the network has at most `wanted` of them, by bisection."""
+    """The largest value of `field`, by bisection, at which the network has at most `wanted` parameters or macs (`what`)."""
     low, high = 1, LARGEST_MATCH
     while low < high:
         middle = (low + high + 1) // 2
@@ -155,12 +155,12 @@ def _matching(recipe: Recipe, field: str, what: str, wanted: int, classes: int) 
 
 def _check_flips(recipe: Recipe, dataset: Dataset) -> None:
     if recipe.augment.flip and not dataset.traits.flip and kind_of(recipe.model) is NETWORK:
-        raise BadRecipe(f"Mirrored pictures change their class in {dataset.name}, so this arm means nothing here.")
+        raise BadRecipe(f"Mirroring a picture can change its class in {dataset.name}, so this arm does not apply.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolvedArm:
-    """An arm's recipe for each seed; with a failure, none. changes: as the page shows them, numbers worked out."""
+    """An arm's recipe for each seed, or the reason it cannot run (`failure`). changes: with relative values computed."""
 
     name: str
     model: str
@@ -169,7 +169,7 @@ class ResolvedArm:
     failure: str | None = None
 
     def outcome(self, outcomes: Mapping[str, Outcome], seed: int) -> Outcome:
-        """What the run of that seed gave; of an arm that cannot run, why."""
+        """The outcome of that seed's run; for an arm that cannot run, one with the reason."""
         if self.failure is not None:
             return Outcome(key="", seed=seed, failure=self.failure)
         return outcomes[digest(self.recipes[seed])]
@@ -177,7 +177,7 @@ class ResolvedArm:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arms:
-    """All arms of a claim; `reason` says why the claim cannot be studied on these images."""
+    """All arms of a claim. reason: why the claim cannot be studied on these images; None if it can."""
 
     seeds: int
     arms: Mapping[str, ResolvedArm]
@@ -185,12 +185,12 @@ class Arms:
 
     @property
     def recipes(self) -> list[Recipe]:
-        """Of all runs."""
+        """The recipes of all runs; none if the claim cannot be studied."""
         return [] if self.reason is not None else [recipe for arm in self.arms.values() for recipe in arm.recipes]
 
 
 def resolve(study: Study, common: Recipe, dataset: Dataset, *, seeds: int) -> Arms:
-    """An arm that these images do not allow is kept with its reason; if the claim is about it, so is the claim."""
+    """The arms of a claim. One that is impossible with these images has a failure; so has the claim if it is about that arm."""
     arms = {arm.name: _resolved(study, arm.name, common, dataset, seeds) for arm in study.arms}
     reason = next((failure for name in (study.better, study.worse) if (failure := arms[name].failure)), None)
     return Arms(seeds=seeds, arms=arms, reason=reason)

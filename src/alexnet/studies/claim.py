@@ -1,4 +1,4 @@
-"""What a study is, as data: one claim, the arms that it compares, what is measured, and what others have published."""
+"""A study as data: one claim, the arms it compares, what is measured, and published results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from alexnet.i18n.translate import say
 
-Measure = Literal["error", "epochs"]  # error on the images that are tested; passes until TARGET_ERROR on the training images
+Measure = Literal["error", "epochs"]  # error on the judged images; epochs until TARGET_ERROR on the training images
 
 TARGET_ERROR = 0.25  # training error of the paper's figure 1
 
@@ -15,38 +15,38 @@ Changes = Mapping[str, Any]  # dotted fields of a recipe -> values
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arm:
-    """One side of a comparison: what it changes in the study's common recipe, and what is done so that the comparison is fair.
+    """One side of a comparison: what it changes in the study's common recipe, and what keeps the comparison fair.
 
-    Its words on pages are the messages `claims.arm-NAME` and `claims.fair-FAIR`.
+    Pages describe it with the messages `claims.arm-NAME` and `claims.fair-FAIR`.
     """
 
     name: str
     changes: Changes = field(default_factory=dict)
     fair: str = "same-recipe"
     model: str = ""  # "": the study's network
-    small: Changes = field(default_factory=dict)  # besides, for images that are seen at their own small size
+    small: Changes = field(default_factory=dict)  # further changes for small images, which are used at their own size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Published:
-    """An effect that others have measured: the message `claims.published-NAME`, with its figure; `claims.setting-SETTING` says on what."""
+    """A published effect: the message `claims.published-NAME`, with its figure, measured on `claims.setting-SETTING`."""
 
     name: str
     source: str
     setting: str = "imagenet"
-    supports: bool = True  # the claim; False: speaks against it
+    supports: bool = True  # False: it contradicts the claim
 
     def to_json(self) -> dict[str, object]:
-        """The fields, and as texts `what` was found and `on` what."""
+        """The fields, with the texts `what` (was found) and `on` (what)."""
         texts = {"what": say(f"claims.published-{self.name}", "en"), "on": say(f"claims.setting-{self.setting}", "en")}
         return {"name": self.name, "source": self.source, "setting": self.setting, "supports": self.supports, **texts}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Study:
-    """A claim of the lecture. It holds where arm `better` has less of the measure than arm `worse`.
+    """A claim of the lecture. It holds if arm `better` has a lower measure than arm `worse`.
 
-    changes: what all arms share, against the common recipe (no regularisation, say). The question and the claim are the messages
+    changes: what all arms change in the common recipe, such as no regularisation. The question and the claim are the messages
     `claims.NAME-question` and `claims.NAME-claim`.
     """
 
@@ -54,12 +54,12 @@ class Study:
     arms: tuple[Arm, ...]
     better: str
     worse: str
-    section: str  # of the paper, or who asked
+    section: str  # of the paper, or whose question it is
     measure: Measure = "error"
     published: tuple[Published, ...] = ()
     changes: Changes = field(default_factory=dict)
-    small: Changes = field(default_factory=dict)  # besides, for images that are seen at their own small size
-    small_model: str = ""  # the network for images that are seen at their own small size; "": AlexNet
+    small: Changes = field(default_factory=dict)  # further changes for small images, which are used at their own size
+    small_model: str = ""  # the network for small images; "": AlexNet
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""

@@ -1,4 +1,4 @@
-"""What a study has found, as values: each arm, each difference, the verdict, the whole. Knows no arithmetic and no page."""
+"""The results of a study as values: arms, differences, verdicts, the whole. Computes nothing and draws nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,9 +14,9 @@ Verdict = Literal["holds here", "not shown", "reversed here", "no result"]
 class Effect:
     """One arm against another over paired runs, with its 95% interval.
 
-    Of measure "error": error of `worse` minus error of `better`, as a share; above 0 where `better` has less. Of measure "epochs": epochs
-    of `worse` over epochs of `better`; above 1 where `better` is faster. repeat_noise: standard deviation of the difference (of the
-    logarithm of the ratio) from one seed to the next. seeds: pairs of runs that count.
+    Measure "error": error of `worse` minus error of `better`, as a share; positive if `better` has less. Measure "epochs": epochs of
+    `worse` divided by epochs of `better`; above 1 if `better` is faster. repeat_noise: standard deviation over seeds of the difference
+    (of the logarithm of the ratio). seeds: number of pairs that have a result.
     """
 
     better: str
@@ -30,18 +30,18 @@ class Effect:
 
     @property
     def nothing(self) -> float:
-        """The value that says: no effect."""
+        """The value that means no effect."""
         return 1.0 if self.measure == "epochs" else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArmFound:
-    """An arm over its seeds. None where no run of it has ended well.
+    """An arm over its seeds. Means are None if no run succeeded.
 
-    errors: of the judged images, one a seed (None: that run failed); interval: 95%, of the mean. against: its effect as `better`
-    against the first arm, None for that itself. epochs_to_target: passes to 25% training error, one a seed (None: not reached).
-    curves: the history of each seed that has one. gradients, outputs: of each layer before training, mean over seeds. per_class: mean
-    error of each class. changes: dotted fields and values, as resolved. failures: reasons, each once.
+    errors: on the judged images, one per seed (None: that run failed). interval: 95%, of the mean. against: the effect of this arm as
+    `better` against the first arm; None for the first. epochs_to_target: epochs to 25% training error, one per seed (None: not reached).
+    curves: the history of each seed that has one. gradients, outputs: per layer before training, mean over seeds. per_class: mean error of
+    each class. changes: dotted fields with their resolved values. failures: distinct reasons.
     """
 
     name: str
@@ -69,7 +69,7 @@ class ArmFound:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """The end of one study. cost: of `better` over `worse`: seconds, memory, parameters, macs as ratios (None where unknown)."""
+    """The result of one claim. cost: ratios of `better` to `worse` in seconds, memory, parameters and macs (None: unknown)."""
 
     claim: str
     section: str
@@ -84,11 +84,11 @@ class Finding:
     judged: str  # "test" or "validation"
 
     def arm(self, name: str) -> ArmFound:
-        """The arm of that name."""
+        """The arm with that name."""
         return next(arm for arm in self.arms if arm.name == name)
 
     def to_json(self) -> dict[str, Any]:
-        """The command line's keys, and more."""
+        """Plain values, with the keys of docs/commands.md among them."""
         values = asdict(self)
         values["published"] = [one.to_json() for one in self.published]
         values["difference"] = self.effect.difference if self.effect else None
@@ -98,9 +98,9 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyReport:
-    """All that a study's page shows. scale: size, width, fraction, epochs. command: makes it anew. not_applicable: claim -> reason.
+    """The whole result of a study. scale: size, width, fraction, epochs. command: repeats the study. not_applicable: claim -> reason.
 
-    seconds: of all runs together. overhead: share of the machinery (everything but training) in the time of all runs.
+    seconds: of all runs together. overhead: share of the time of all runs that is neither training nor evaluation.
     """
 
     data: str
@@ -127,5 +127,5 @@ class StudyReport:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "StudyReport":
-        """What `to_json` gave; raises ValueError for anything else."""
+        """The inverse of `to_json`; raises ValueError for anything else."""
         return convert(cls, {**values, "findings": values.get("studies")})

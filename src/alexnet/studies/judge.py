@@ -1,4 +1,7 @@
-"""From the outcomes of a study's runs to its finding: each arm, each difference, the verdict. Knows no runs, no page, no formula."""
+"""From the outcomes of a study's runs to its finding: each arm, each difference, the verdict.
+
+Independent of how runs are executed and shown; the statistics are in evaluation.seed_statistics.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -11,18 +14,18 @@ from alexnet.studies.claim import TARGET_ERROR, Arm, Study
 from alexnet.studies.findings import ArmFound, Effect, Finding, Verdict
 from alexnet.studies.outcome import Outcome, epochs_to
 
-Outcomes = Mapping[str, Sequence[Outcome]]  # an arm's name -> one a seed, in the same order of seeds
+Outcomes = Mapping[str, Sequence[Outcome]]  # an arm's name -> one outcome per seed, in the same order of seeds
 Compare = Callable[[str, str], Effect | None]  # names of better and worse
 
 
 def judge(
     study: Study, outcomes: Outcomes, changes: Mapping[str, Mapping[str, Any]], models: Mapping[str, str], *, same_images: bool
 ) -> Finding:
-    """What the runs say of the claim.
+    """The finding on a claim.
 
-    outcomes: of each arm, one a seed, failed ones too; two arms are compared over the seeds that both have a result of. changes: of each
-    arm, dotted fields as resolved. models: of each arm. same_pictures: whether all seeds judge the same images, as with a data set that
-    brings its own test images; a split of ours differs from seed to seed.
+    outcomes: of each arm, one per seed, including failed ones; two arms are compared over the seeds for which both have a result. changes:
+    of each arm, dotted fields with their resolved values. models: of each arm. same_images: whether all seeds judge the same images, as for
+    a data set with its own test images; splits made here differ from seed to seed.
     """
     compare = _comparing(study, outcomes, same_images)
     first = study.arms[0].name
@@ -63,7 +66,7 @@ def _wrong(outcomes: Iterable[Outcome]) -> list[NDArray[np.bool_]]:
 
 
 def _comparing(study: Study, outcomes: Outcomes, same_images: bool) -> Compare:
-    """What compares two arms by the study's measure."""
+    """A function that compares two arms by the study's measure."""
     noise = _seed_noise(outcomes)
 
     def compare(better: str, worse: str) -> Effect | None:
@@ -80,7 +83,7 @@ def _comparing(study: Study, outcomes: Outcomes, same_images: bool) -> Compare:
 
 
 class _Noise:
-    """The pooled noise of the seeds, for arms that may use it."""
+    """The pooled seed noise, for the arms whose noise is alike."""
 
     def __init__(self, names: Sequence[str], noise: SeedNoise | None) -> None:
         self._noise = noise
@@ -91,7 +94,7 @@ class _Noise:
 
 
 def _seed_noise(outcomes: Outcomes) -> _Noise:
-    """Over the arms that have a result with every seed: an arm that fails with some is not like the others."""
+    """Pooled over the arms that have a result for every seed; an arm that fails for some seeds is not comparable."""
     whole = [name for name, of_arm in outcomes.items() if of_arm and all(map(_ended, of_arm))]
     errors = np.array([[wrong.mean() for wrong in _wrong(outcomes[name])] for name in whole])
     return _Noise(whole, pooled_noise(errors) if whole else None)
@@ -152,13 +155,13 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of each name, in the order of the first row that has it, the mean over the rows that have it."""
+    """The mean of each name over the rows that have it, in order of first occurrence."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
 
 
 def _seconds_to_target(ended: Sequence[Outcome]) -> float | None:
-    """Mean over the seeds, each by its share of the passes; None unless all have reached it: a mean of the fast ones would flatter."""
+    """Mean over the seeds of the training time in proportion to the epochs; None unless all reach the target, to avoid a biased mean."""
     reached = [(one, _passes(one)) for one in ended]
     if not all(passes.reached and one.epochs for one, passes in reached):
         return None
@@ -179,10 +182,10 @@ def _ratio(better: float | None, worse: float | None) -> float | None:
 
 
 def verdict(effect: Effect | None) -> Verdict:
-    """What an effect says of its claim.
+    """The verdict on a claim from its effect.
 
-    It is shown where its whole 95% interval lies on one side of `effect.nothing`, and it is larger than the noise of one repeat. From one
-    seed that noise is not known, so one seed shows nothing.
+    An effect is shown if its whole 95% interval lies on one side of `effect.nothing` and the effect exceeds the repeat noise. One seed
+    shows nothing, since it cannot measure that noise.
     """
     if effect is None:
         return "no result"

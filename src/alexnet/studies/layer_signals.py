@@ -1,4 +1,4 @@
-"""What passes through a network before it is trained: the activations forward, the gradients back. One batch, single precision."""
+"""The signal in an untrained network: activations forward, gradients backward. One batch, single precision."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ IMAGES = 128  # one batch of the paper's size
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Signals:
-    """Of each layer with weights: the norm of the loss's gradient by them, and the mean absolute value that the next layer sees of it."""
+    """For each layer with weights: the gradient norm of the loss with respect to them, and the mean absolute input of the next layer."""
 
     gradients: Mapping[str, float] = field(default_factory=dict)
     outputs: Mapping[str, float] = field(default_factory=dict)
@@ -27,16 +27,16 @@ class Signals:
 
 
 def signals_of(model: NetworkModel, device: torch.device, store: ImageStore, splits: Splits) -> Signals:
-    """Of some training images, spread evenly."""
+    """The signals over up to IMAGES training images, spread evenly over the split."""
     indices = splits.train[:: -(-len(splits.train) // IMAGES)]
     images = centre_crop(next(store.stream([indices])), model.image_size).to(device)
     return signals_on(model, images, store.labels[torch.tensor(indices)].to(device))
 
 
 def signals_on(model: NetworkModel, images: Tensor, labels: Tensor) -> Signals:
-    """Of a batch as the model takes it, with its class numbers. Outputs are taken behind nonlinearity, normalisation and pooling."""
-    model.eval()  # dropout would make another network of it
-    with _watched(model.network) as outputs:
+    """The signals over one batch of the model's input and its labels. Outputs are taken after nonlinearity, normalisation and pooling."""
+    model.eval()  # without dropout
+    with _recorded_outputs(model.network) as outputs:
         functional.cross_entropy(model(images), labels).backward()
     gradients = {_layer(name): float(weight.grad.double().norm()) for name, weight in _weights(model.network) if weight.grad is not None}
     return Signals(gradients=gradients, outputs=outputs)
@@ -53,12 +53,12 @@ def _layer(name: str) -> str:
 
 
 @contextmanager
-def _watched(network: nn.Module) -> Iterator[dict[str, float]]:
-    """A dict that a forward pass fills, under each layer's name, with what the next layer with weights sees."""
+def _recorded_outputs(network: nn.Module) -> Iterator[dict[str, float]]:
+    """A dict that a forward pass fills with the mean absolute input of the next layer with weights, by layer name."""
     outputs: dict[str, float] = {}
     names, modules = [name for name, _ in _weights(network)], dict(network.named_modules())
     hooks = [
-        modules[after.rpartition(".")[0]].register_forward_pre_hook(_noting(outputs, _layer(before))) for before, after in pairwise(names)
+        modules[after.rpartition(".")[0]].register_forward_pre_hook(_recorder(outputs, _layer(before))) for before, after in pairwise(names)
     ]
     try:
         yield outputs
@@ -67,8 +67,8 @@ def _watched(network: nn.Module) -> Iterator[dict[str, float]]:
             hook.remove()
 
 
-def _noting(outputs: dict[str, float], name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+def _recorder(outputs: dict[str, float], name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def record(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         outputs[name] = float(inputs[0].detach().abs().mean())
 
-    return note
+    return record

@@ -1,4 +1,4 @@
-"""What one run of an arm has given, as values and as a file."""
+"""The outcome of one run of an arm, as values and as a file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from alexnet.storage.records import convert, read_json
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """One arm with one seed. Errors are shares, 0 to 1; the judged images are the test images, or validation where there is no test.
+    """One arm with one seed. Errors are shares, 0 to 1; the judged images are the test images, or validation if there is no test set.
 
-    wrong: of each judged image, in the order of the split, whether its class was missed. training_error: of the finished network on
-    training images as they are, without augmentation and dropout. history: one row an epoch. gradients and outputs: of each layer before
-    training, over one batch: norm of the loss's gradient by the layer's weights; mean absolute value of what the layer, with all that
-    follows it up to the next, gives. failure: why there is no result; then the rest is empty.
+    wrong: for each judged image, in the order of the split, whether it was misclassified. training_error: of the finished network on
+    training images, without augmentation and dropout. history: one row per epoch. gradients: per layer, the norm of the gradient of the
+    loss with respect to its weights; outputs: per layer, the mean absolute value of the next layer's input; both before training, over one
+    batch. failure: why there is no result; then the rest is empty.
     """
 
     key: str  # the recipe's digest
@@ -30,8 +30,8 @@ class Outcome:
     wrong: Sequence[bool] = ()
     epochs: float = 0.0
     seconds: float = 0.0  # of training
-    evaluation_seconds: float = 0.0  # of looking at the judged images and at training images
-    overhead_seconds: float = 0.0  # of everything before the fit: splits, images, their mean
+    evaluation_seconds: float = 0.0  # on the judged images and on training images
+    overhead_seconds: float = 0.0  # before training: splits, images, their mean
     n_train: int = 0
     parameters: int = 0
     macs: int = 0
@@ -44,13 +44,13 @@ class Outcome:
 
 
 def write_outcome(outcome: Outcome, path: Path) -> None:
-    """Write it whole; `wrong` as a text of 0 and 1."""
+    """Write the outcome atomically; `wrong` becomes a string of 0 and 1."""
     values = asdict(outcome) | {"wrong": "".join("01"[one] for one in outcome.wrong)}
     write_atomically(path, json.dumps(values, ensure_ascii=False, allow_nan=False))
 
 
 def read_outcome(path: Path) -> Outcome:
-    """Raises BadRun when the file is damaged."""
+    """The outcome in a file; raises BadRun if it is damaged."""
     try:
         values = read_json(path)
         wrong = [letter == "1" for letter in convert(str, values.get("wrong"), "wrong")]
@@ -60,9 +60,9 @@ def read_outcome(path: Path) -> Outcome:
 
 
 def epochs_to(history: Sequence[Mapping[str, Any]], error: float) -> float | None:
-    """Passes until the training error first falls to `error`, between two epochs in proportion; None where it never does.
+    """Epochs until the training error first falls to `error`, interpolated linearly between epochs; None if it never does.
 
-    A row's training error is a mean over its epoch, so it stands for the middle of the epoch.
+    The training error of a row is a mean over its epoch, so it is placed at the middle of the epoch.
     """
     before_at, before = 0.0, None
     end = 0.0

@@ -1,4 +1,4 @@
-"""The list of studies: a claim is a module of `claims` and a row here."""
+"""The list of studies. To add a claim, add a module in `claims` and a row here."""
 
 from collections.abc import Sequence
 
@@ -47,9 +47,9 @@ STUDIES: dict[str, Study] = {
 
 
 def find_studies(claims: str | Sequence[str] | None) -> tuple[Study, ...]:
-    """The studies of those names (with commas in between), each once and in the order of the list; all for None.
+    """The studies with those names (a list, or separated by commas), each once and in the order of STUDIES; all of them for None.
 
-    Raises BadRecipe, with the nearest name, for a claim that is not there.
+    Raises BadRecipe, with the nearest name, for an unknown claim.
     """
     if claims is None:
         return tuple(STUDIES.values())
@@ -58,5 +58,5 @@ def find_studies(claims: str | Sequence[str] | None) -> tuple[Study, ...]:
         if name not in STUDIES:
             raise BadRecipe(f"No study is called '{name}'. {did_you_mean(name, STUDIES)}")
     if not names:
-        raise BadRecipe("No claim is named; --claims takes names with commas, as activation,dropout.")
+        raise BadRecipe("--claims is empty; list claims separated by commas, such as activation,dropout.")
     return tuple(study for name, study in STUDIES.items() if name in names)

@@ -1,4 +1,4 @@
-"""What a study was asked for, as words that are written down; all mistakes in them are found here. Runs nothing."""
+"""The request for a study, validated before anything runs and saved in the study's folder."""
 
 import json
 import re
@@ -23,13 +23,13 @@ NOT_OF_A_STUDY = re.compile(r"(training\.budget[_-]seconds|seed)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyRequest:
-    """Two requests that differ in claims or seeds alone are one study, extended. scale: None until it has been planned."""
+    """What to study. Requests that differ only in claims or seeds belong to the same study. scale: None until it has been planned."""
 
     data: str
     claims: tuple[str, ...]
     seeds: int = DEFAULT_SEEDS
     budget: str = DEFAULT_BUDGET
-    overrides: Mapping[str, Any] = field(default_factory=dict)  # of the common recipe, the user's own
+    overrides: Mapping[str, Any] = field(default_factory=dict)  # fields of the common recipe that the user sets
     scale: Scale | None = None
 
     @property
@@ -47,66 +47,66 @@ def study_request(
     overrides: Mapping[str, Any] | None = None,
     on: str = "local",
 ) -> StudyRequest:
-    """The request in the user's words, checked; what is None has its default. Raises BadRecipe with what to say instead."""
+    """A validated request; arguments that are None take their defaults. Raises BadRecipe with what to change."""
     if on not in get_args(Where):
         raise BadRecipe(f"--on is '{on}'; it can be {' or '.join(get_args(Where))}. {did_you_mean(on, get_args(Where))}")
-    asked = StudyRequest(
+    request = StudyRequest(
         data=data,
         claims=tuple(study.claim for study in find_studies(claims)),
         seeds=DEFAULT_SEEDS if seeds is None else seeds,
         budget=DEFAULT_BUDGET if budget is None else budget,
         overrides={name.replace("-", "_"): value for name, value in (overrides or {}).items()},
     )
-    if not 2 <= asked.seeds < MOST_SEEDS:
-        raise BadRecipe(f"--seeds is {asked.seeds}; a study compares paired runs and needs 2 seeds or more, 3 by default.")
-    for name in asked.overrides:
+    if not 2 <= request.seeds < MOST_SEEDS:
+        raise BadRecipe(f"--seeds is {request.seeds}; a study compares paired runs and needs 2 seeds or more, 3 by default.")
+    for name in request.overrides:
         if NOT_OF_A_STUDY.fullmatch(name):
-            raise BadRecipe(f"{name} cannot be set in a study: it has --seeds and --budget for all its runs together.")
-    seconds_of(asked.budget)
-    with_overrides(Recipe(name="study", data=data, model=COMMON_NETWORK), asked.overrides)  # names and values, before anything runs
-    return asked
+            raise BadRecipe(f"{name} cannot be set in a study; use --seeds and --budget, which apply to all its runs together.")
+    seconds_of(request.budget)
+    with_overrides(Recipe(name="study", data=data, model=COMMON_NETWORK), request.overrides)  # checks names and values
+    return request
 
 
 def save_study_request(request: StudyRequest, path: Path) -> None:
-    """Write it down, whole."""
+    """Write the request to a file, atomically."""
     write_atomically(path, json.dumps(asdict(request), ensure_ascii=False, indent=1) + "\n")
 
 
 def load_study_request(path: Path) -> StudyRequest | None:
-    """The request of a study that was begun there; None where there is none. Raises BadRun when the file is damaged."""
+    """The request of the study whose file this is; None if there is no file. Raises BadRun if it is damaged."""
     if not path.exists():
         return None
     saved = read_record(path, StudyRequest, "choose another --out.")
     try:
-        asked = study_request(saved.data, claims=saved.claims, seeds=saved.seeds, budget=saved.budget, overrides=saved.overrides)
+        request = study_request(saved.data, claims=saved.claims, seeds=saved.seeds, budget=saved.budget, overrides=saved.overrides)
     except AlexNetError as error:
         raise BadRun(f"{path} is damaged: {error} Choose another --out.") from None
-    return replace(asked, scale=saved.scale)
+    return replace(request, scale=saved.scale)
 
 
-def extended(kept: StudyRequest, asked: StudyRequest, said: Mapping[str, Any], path: Path) -> StudyRequest:
-    """The kept study with the claims and the seeds asked for now added; raises BadRun where anything else that was said differs.
+def extended(saved: StudyRequest, request: StudyRequest, arguments: Mapping[str, Any], path: Path) -> StudyRequest:
+    """The saved study with the claims and seeds of the new request added; raises BadRun if any other argument differs.
 
-    said: the words of now, None where nothing was said. A study that has no plan yet takes all of them.
+    arguments: those of the command, None for the omitted ones. A study that has not been planned yet takes all of them.
     """
-    if asked.data != kept.data:
-        raise BadRun(f"{path} holds a study of {kept.data}, not of {asked.data}; choose another --out.")
-    if kept.scale is None:
-        return replace(kept, **{name: getattr(asked, name) for name, value in said.items() if value})
-    if said.get("overrides") and dict(asked.overrides) != dict(kept.overrides):
-        raise BadRun(f"{path} holds a study with other fields ({dict(kept.overrides)}); say the same, or choose another --out.")
-    claims = find_studies(tuple({*kept.claims, *(asked.claims if said.get("claims") is not None else ())}))
-    seeds = max(kept.seeds, asked.seeds if said.get("seeds") is not None else 0)
-    return replace(kept, claims=tuple(study.claim for study in claims), seeds=seeds)
+    if request.data != saved.data:
+        raise BadRun(f"{path} holds a study of {saved.data}, not of {request.data}; choose another --out.")
+    if saved.scale is None:
+        return replace(saved, **{name: getattr(request, name) for name, value in arguments.items() if value})
+    if arguments.get("overrides") and dict(request.overrides) != dict(saved.overrides):
+        raise BadRun(f"{path} holds a study with other fields ({dict(saved.overrides)}); set the same, or choose another --out.")
+    claims = find_studies(tuple({*saved.claims, *(request.claims if arguments.get("claims") is not None else ())}))
+    seeds = max(saved.seeds, request.seeds if arguments.get("seeds") is not None else 0)
+    return replace(saved, claims=tuple(study.claim for study in claims), seeds=seeds)
 
 
 class StudyFolder:
-    """A study's folder: what it was asked for, the split of each seed, a folder for each run, and what came of them."""
+    """A study's folder: its request, the split of each seed, a folder for each run, the result and its page."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.request = path / "study.json"
-        self.runs = path / "runs"  # named by the digests of their recipes
+        self.runs = path / "runs"  # one folder per run, named by the digest of its recipe
         self.result = path / "result.json"  # what `alexnet study --json` prints
         self.report = path / "report.html"
 

@@ -1,4 +1,4 @@
-"""A study in progress: its splits, its plan, and all its runs, here or on Ray. Knows no verdict and no page."""
+"""A study in progress: its splits, its plan and all its runs, on this machine or on Ray. Independent of verdicts and pages."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from alexnet.studies.trial import Trial, digest, run_trial
 
 @dataclass(slots=True)
 class StudyState:
-    """What a study's steps hand to each other."""
+    """A study in progress: what its steps share."""
 
     folder: StudyFolder
     request: StudyRequest
@@ -36,124 +36,124 @@ class StudyState:
     started: float = field(default_factory=time.monotonic)
 
 
-def make_splits_of_seeds(course: StudyState) -> None:
-    """The split of each seed, from one reading of the images."""
-    missing = {seed: path for seed in range(course.request.seeds) if not (path := course.folder.splits_of(seed)).exists()}
+def make_splits_of_seeds(state: StudyState) -> None:
+    """Make the missing splits, all from one reading of the images."""
+    missing = {seed: path for seed in range(state.request.seeds) if not (path := state.folder.splits_of(seed)).exists()}
     if missing:
-        course.listen(Message(f"Reading {len(course.dataset.items):,} pictures of {len(course.dataset.classes)} classes ..."))
-        share_splits(course.dataset, missing, workers=available_cpus(), listen=course.listen)
+        state.listen(Message(f"Reading {len(state.dataset.items):,} pictures of {len(state.dataset.classes)} classes ..."))
+        share_splits(state.dataset, missing, workers=available_cpus(), listen=state.listen)
 
 
-def planned(course: StudyState) -> StudyRequest:
-    """The request with a scale: its own, or the largest that the budget holds; tells what to expect."""
-    request = course.request
+def planned(state: StudyState) -> StudyRequest:
+    """The request with a scale: its own, or the largest that fits in the budget, in which case the plan is reported to the listener."""
+    request = state.request
     if request.scale is not None:
         return request
-    splits = Splits.from_json(course.dataset, read_split_names(course.folder.splits_of(0)))
+    splits = Splits.from_json(state.dataset, read_split_names(state.folder.splits_of(0)))
     judged = len(splits.test or splits.validation)
-    left = request.budget_seconds - CLOSING_SECONDS - (time.monotonic() - course.started)
+    left = request.budget_seconds - CLOSING_SECONDS - (time.monotonic() - state.started)
     speeds: dict[str, float] = {}
 
     def workload(scale: Scale) -> Workload:
-        recipes = _recipes_of_a_seed(course, scale)
+        recipes = _recipes_of_a_seed(state, scale)
         return Workload(
             recipes=recipes,
             train=len(splits.train),
             validation=len(splits.validation),
             judged=judged,
-            classes=len(course.dataset.classes),
+            classes=len(state.dataset.classes),
             seeds=request.seeds,
         )
 
     def speed(recipe: Recipe) -> float:
         key = digest(replace(recipe, fraction=1.0))
         if key not in speeds:
-            speeds[key] = _probed(course, recipe)
+            speeds[key] = _probed(state, recipe)
         return speeds[key]
 
-    candidates = _candidates(course, len(splits.train))
-    scale, work = choose_scale(candidates, workload, speed, left * course.processes, asked_epochs=_asked_epochs(request))
-    course.listen(Message(_plan_words(scale, work, course.dataset.native_side(), request)))
+    candidates = _candidates(state, len(splits.train))
+    scale, work = choose_scale(candidates, workload, speed, left * state.processes, fixed_epochs=_fixed_epochs(request))
+    state.listen(Message(_plan(scale, work, state.dataset.native_side(), request)))
     return replace(request, scale=scale)
 
 
-def _asked_epochs(request: StudyRequest) -> float | None:
+def _fixed_epochs(request: StudyRequest) -> float | None:
     epochs = request.overrides.get("training.epochs")
     return None if epochs is None else float(epochs)
 
 
-def _candidates(course: StudyState, train: int) -> list[Scale]:
-    """The scales to choose from, with what the user has said in each."""
-    said = {part: kind(course.request.overrides[name]) for name, (part, kind) in SETS_THE_SCALE.items() if name in course.request.overrides}
-    return list(dict.fromkeys(replace(scale, **said) for scale in scales(course.dataset, train)))
+def _candidates(state: StudyState, train: int) -> list[Scale]:
+    """The scales to choose from, with the user's overrides in each."""
+    fixed = {part: kind(state.request.overrides[name]) for name, (part, kind) in SETS_THE_SCALE.items() if name in state.request.overrides}
+    return list(dict.fromkeys(replace(scale, **fixed) for scale in scales(state.dataset, train)))
 
 
-def _recipes_of_a_seed(course: StudyState, scale: Scale) -> list[Recipe]:
+def _recipes_of_a_seed(state: StudyState, scale: Scale) -> list[Recipe]:
     """The common recipe first, then every other arm's, each once."""
-    common = common_recipe(course.request.data, course.dataset, scale, course.request.overrides)
-    arms = [resolve(STUDIES[claim], common, course.dataset, seeds=1) for claim in course.request.claims]
+    common = common_recipe(state.request.data, state.dataset, scale, state.request.overrides)
+    arms = [resolve(STUDIES[claim], common, state.dataset, seeds=1) for claim in state.request.claims]
     return list({digest(recipe): recipe for recipe in [common, *(recipe for one in arms for recipe in one.recipes)]}.values())
 
 
-def _probed(course: StudyState, recipe: Recipe) -> float:
-    """Seconds an image, in as many processes at once as will train."""
-    tasks = [(recipe, course.device)] * course.processes
-    measured = [seconds for _, seconds in in_pool(probe, tasks, processes=course.processes, should_stop=course.should_stop)]
+def _probed(state: StudyState, recipe: Recipe) -> float:
+    """Seconds of training per image, measured in as many processes at once as will train."""
+    tasks = [(recipe, state.device)] * state.processes
+    measured = [seconds for _, seconds in in_pool(probe, tasks, processes=state.processes, should_stop=state.should_stop)]
     return max(measured)
 
 
-def _plan_words(scale: Scale, work: Workload, side: int, request: StudyRequest) -> str:
-    """The plan in one line, and the interval to expect."""
+def _plan(scale: Scale, work: Workload, side: int, request: StudyRequest) -> str:
+    """The plan in one line, with the expected width of the intervals."""
     images = round(scale.fraction * work.train)
     seen = f"{scale.size} px, " if side >= SMALL else ""
     half = expected_half_width(work.judged, work.seeds)
     runs, claims = len(work.recipes) * work.seeds, f"{len(request.claims)} claim{'s' * (len(request.claims) > 1)}"
     return (
         f"Plan: {runs} runs ({claims}, {work.seeds} seeds), {seen}{scale.width:g} of the network's width, {images:,} pictures, "
-        f"{scale.epochs:g} epochs; at most about {duration(request.budget_seconds)}. Expect differences to be known within "
-        f"± {100 * half:.1f} points ({work.judged:,} pictures judge)."
+        f"{scale.epochs:g} epochs; at most about {duration(request.budget_seconds)}. Expected precision of a difference: "
+        f"± {100 * half:.1f} points (judged on {work.judged:,} pictures)."
     )
 
 
-def run_all(course: StudyState, arms: Mapping[str, Arms]) -> dict[str, Outcome]:
-    """Every different run once, by digest: found again, or made; a line for each as it ends."""
-    trials = _trials(course, arms)
+def run_all(state: StudyState, arms: Mapping[str, Arms]) -> dict[str, Outcome]:
+    """Outcomes by digest: each distinct run is made once, or read back if it has finished; one message per run."""
+    trials = _trials(state, arms)
     done = {key: read_outcome(trial.outcome) for key, trial in trials.items() if trial.outcome.exists()}
     todo = [trial for key, trial in trials.items() if key not in done]
     if done:
-        course.listen(Message(f"{len(done)} of {len(trials)} runs have ended before and are not made again."))
+        state.listen(Message(f"{len(done)} of {len(trials)} runs are already finished and are not repeated."))
     names, started = _names(arms), time.monotonic()
-    course.listen(RunsDone(0, len(todo), None))
-    for count, (number, outcome) in enumerate(_made(course, todo), 1):
+    state.listen(RunsDone(0, len(todo), None))
+    for count, (number, outcome) in enumerate(_outcomes(state, todo), 1):
         key = digest(todo[number].recipe)
         done[key] = outcome
-        course.listen(Message(_line(names[key], outcome, len(done), len(trials))))
+        state.listen(Message(_line(names[key], outcome, len(done), len(trials))))
         left = (time.monotonic() - started) / count * (len(todo) - count)
-        course.listen(RunsDone(count, len(todo), left))
+        state.listen(RunsDone(count, len(todo), left))
     return done
 
 
-def _made(course: StudyState, todo: Sequence[Trial]) -> Iterator[tuple[int, Outcome]]:
-    run = on_ray if course.on_ray else in_pool
-    return run(run_trial, todo, processes=course.processes, should_stop=course.should_stop)
+def _outcomes(state: StudyState, todo: Sequence[Trial]) -> Iterator[tuple[int, Outcome]]:
+    run = on_ray if state.on_ray else in_pool
+    return run(run_trial, todo, processes=state.processes, should_stop=state.should_stop)
 
 
-def _trials(course: StudyState, arms: Mapping[str, Arms]) -> dict[str, Trial]:
-    """By digest; what sees images of one size together, so that a process decodes them once; of it the first seed before the second."""
+def _trials(state: StudyState, arms: Mapping[str, Arms]) -> dict[str, Trial]:
+    """Trials by digest, ordered by image size, so that a process decodes each size once, then by seed."""
 
     def place(recipe: Recipe) -> tuple[str, int, int]:
         return recipe.preprocess.fit, recipe.preprocess.stored_size, recipe.seed
 
     recipes = sorted((recipe for one in arms.values() for recipe in one.recipes), key=place)
     return {
-        key: Trial(recipe=recipe, splits=course.folder.splits_of(recipe.seed), folder=course.folder.runs / key, device=course.device)
+        key: Trial(recipe=recipe, splits=state.folder.splits_of(recipe.seed), folder=state.folder.runs / key, device=state.device)
         for recipe in recipes
         if (key := digest(recipe))
     }
 
 
 def _names(arms: Mapping[str, Arms]) -> dict[str, str]:
-    """What a run is called in a line: the first claim and arm that need it."""
+    """The name of each run in messages: the first claim and arm that need it."""
     names: dict[str, str] = {}
     for claim, one in arms.items():
         for name, arm in one.arms.items():

@@ -1,6 +1,7 @@
-"""How large the runs of a study are, so that all of them fit into a time: image size, width, share of the images, epochs.
+"""How large the runs of a study can be within its time budget: image size, width, share of the images, epochs.
 
-The common recipe's speed is measured in the pool itself, all processes at once; other arms are reckoned from their multiply-accumulates.
+The speed of the common recipe is measured in the process pool, with all processes running; the speed of other arms is estimated from their
+multiply-accumulates.
 """
 
 import math
@@ -24,25 +25,25 @@ from alexnet.studies.arms import SMALL, Scale
 from alexnet.training.optimizer import Descent
 from alexnet.training.step import training_step
 
-WIDE = ((224, 1.0), (160, 1.0), (128, 0.5), (96, 0.5), (64, 0.5), (64, 0.25))  # px and width, for photos; the last is the least
-NARROW = (1.0, 0.5, 0.25, 0.125)  # widths for images that are seen at their own size
+WIDE = ((224, 1.0), (160, 1.0), (128, 0.5), (96, 0.5), (64, 0.5), (64, 0.25))  # px and width, for photos; the last is the smallest
+NARROW = (1.0, 0.5, 0.25, 0.125)  # widths for small images, which are used at their own size
 SHARES = (1.0, 0.5, 0.3, 0.2)  # of the training images
-FEWEST_IMAGES = 2_000  # that a share may leave
+FEWEST_IMAGES = 2_000  # that a share must leave
 ENOUGH_EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 10, 3, 30
 PROBE_SECONDS = 1.5
-FIXED_SECONDS = 2.0  # of each run besides steps and evaluation
-FORWARD = 0.4  # of a step's time that looking at an image once takes
-LIKE_MACS = 0.6  # share of a step's time that grows with multiply-accumulates
-SYSTEM_SECONDS = 6e-6  # a hand-crafted system's, for each pixel of an image: descriptors, encoding, machine; measured on one core
+FIXED_SECONDS = 2.0  # of each run, besides steps and evaluation
+FORWARD = 0.4  # time of a forward pass, as a share of a step's
+LIKE_MACS = 0.6  # share of a step's time that is proportional to multiply-accumulates
+SYSTEM_SECONDS = 6e-6  # of a hand-crafted system per pixel of an image: descriptors, encoding, SVM; measured on one core
 CLOSING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workload:
-    """What there is to do at one scale: the recipes of all different arms (one seed), and the images each of them sees."""
+    """The work at one scale: the recipes of all distinct arms (one seed), and the images that each of them uses."""
 
     recipes: Sequence[Recipe]
-    train: int  # images, before the share
+    train: int  # images, before `fraction` is applied
     validation: int
     judged: int
     classes: int
@@ -50,7 +51,7 @@ class Workload:
 
 
 def probe(task: tuple[Recipe, str], should_stop: Callable[[], bool]) -> float:
-    """Seconds of training for each image, of a recipe on a device: steps of its network on noise, the first one not counted."""
+    """Seconds of training per image of a recipe on a device, measured over steps on noise; the first step is not counted."""
     keep_freed_memory()
     recipe, device, sizes = task[0], choose_device(task[1]), task[0].preprocess
     blank = Preprocess(image_size=sizes.image_size, stored_size=sizes.stored_size, fit=sizes.fit, mean=(127.0,) * 3, std=(64.0,) * 3)
@@ -62,13 +63,13 @@ def probe(task: tuple[Recipe, str], should_stop: Callable[[], bool]) -> float:
     training_step(model, optimizer, images, labels, 0.0, precision)[0].item()
     started, steps = time.perf_counter(), 0
     while time.perf_counter() - started < PROBE_SECONDS and not should_stop():
-        training_step(model, optimizer, images, labels, 0.0, precision)[0].item()  # read, so that a GPU is waited for
+        training_step(model, optimizer, images, labels, 0.0, precision)[0].item()  # .item() waits for the GPU
         steps += 1
     return (time.perf_counter() - started) / max(1, steps) / len(images)
 
 
 def scales(dataset: Dataset, train: int) -> list[Scale]:
-    """What may be chosen from, the best first: large networks on all images before small ones on few."""
+    """The scales to choose from, best first: large networks on all images before small ones on few."""
     sizes = [(dataset.native_side(), width) for width in NARROW] if dataset.native_side() < SMALL else list(WIDE)
     shares = [share for share in SHARES if share == 1.0 or share * train >= FEWEST_IMAGES]
     ladder = [(size, width, 1.0) for size, width in sizes] + [(*sizes[-1], share) for share in shares[1:]]
@@ -76,7 +77,7 @@ def scales(dataset: Dataset, train: int) -> list[Scale]:
 
 
 def seconds_for(work: Workload, seconds_per_image: float, epochs: float) -> float:
-    """Seconds of one process that all runs take together."""
+    """Process-seconds of all runs together."""
     base = work.recipes[0]
     one = base.training.epochs
     return work.seeds * sum(
@@ -95,14 +96,14 @@ def _run_seconds(work: Workload, recipe: Recipe, seconds_per_image: float, facto
 
 
 def _speed(base: Recipe, recipe: Recipe, classes: int) -> float:
-    """How many times as long an image takes as in the common recipe's network."""
+    """Time per image relative to that of the common recipe's network."""
     if kind_of(recipe.model) is HANDCRAFTED:
         return 1.0
     return 1 - LIKE_MACS + LIKE_MACS * macs_of(recipe, classes) / macs_of(base, classes)
 
 
 def epochs_for(work: Workload, seconds_per_image: float, process_seconds: float) -> float:
-    """The epochs of the common recipe with which all runs end in that time: between FEWEST_EPOCHS and MOST_EPOCHS, or 0 for none."""
+    """The most epochs of the common recipe that fit in that time, from FEWEST_EPOCHS to MOST_EPOCHS; 0 if too few fit."""
     fitting = [
         epochs for epochs in range(FEWEST_EPOCHS, MOST_EPOCHS + 1) if seconds_for(work, seconds_per_image, float(epochs)) <= process_seconds
     ]
@@ -115,17 +116,17 @@ def choose_scale(
     speed: Callable[[Recipe], float],
     process_seconds: float,
     *,
-    asked_epochs: float | None = None,
+    fixed_epochs: float | None = None,
 ) -> tuple[Scale, Workload]:
-    """The first scale with which ENOUGH_EPOCHS (or the epochs asked for) fit, or the last one with as many as do.
+    """The first scale at which ENOUGH_EPOCHS (or `fixed_epochs`) fit, or the last one with as many epochs as fit.
 
-    speed: seconds of training for each image of a recipe. Raises BudgetTooSmall with the time that the least would take.
+    speed: seconds of training per image of a recipe. Raises BudgetTooSmall, with the time needed, if even the smallest scale does not fit.
     """
-    enough, least = (asked_epochs, asked_epochs) if asked_epochs is not None else (ENOUGH_EPOCHS, FEWEST_EPOCHS)
+    enough, least = (fixed_epochs, fixed_epochs) if fixed_epochs is not None else (ENOUGH_EPOCHS, FEWEST_EPOCHS)
     for scale in candidates:
         work = workload(scale)
         seconds = speed(work.recipes[0])
-        epochs = _epochs(work, seconds, process_seconds, asked_epochs)
+        epochs = _epochs(work, seconds, process_seconds, fixed_epochs)
         if epochs and (epochs >= enough or scale is candidates[-1]):
             chosen = replace(scale, epochs=epochs)
             return chosen, workload(chosen)
@@ -133,20 +134,20 @@ def choose_scale(
     seconds = speed(work.recipes[0])
     needed = seconds_for(work, seconds, least)
     raise BudgetTooSmall(
-        f"{len(work.recipes) * work.seeds} runs of {least:g} epochs with the smallest network take about {duration(needed)} of one "
-        f"processor, and there are {duration(process_seconds)}. Give a longer --budget, fewer --claims or fewer --seeds."
+        f"{len(work.recipes) * work.seeds} runs of {least:g} epochs with the smallest network take about {duration(needed)} on one CPU, "
+        f"and the budget allows {duration(process_seconds)}. Set a longer --budget, fewer --claims or fewer --seeds."
     )
 
 
-def _epochs(work: Workload, seconds_per_image: float, process_seconds: float, asked: float | None) -> float:
-    if asked is None:
+def _epochs(work: Workload, seconds_per_image: float, process_seconds: float, fixed: float | None) -> float:
+    if fixed is None:
         return epochs_for(work, seconds_per_image, process_seconds)
-    return asked if seconds_for(work, seconds_per_image, asked) <= process_seconds else 0.0
+    return fixed if seconds_for(work, seconds_per_image, fixed) <= process_seconds else 0.0
 
 
 def expected_half_width(judged: int, seeds: int, *, discordant: float = 0.25, noise: float = 0.01) -> float:
-    """Half of the 95% interval of a difference that one should expect, as a share.
+    """The expected half width of the 95% interval of a difference of errors, as a share.
 
-    From the images: a quarter of them judged differently by the two arms; from the seeds: a repeat noise of one point in a difference.
+    discordant: share of the images that only one of two arms gets wrong. noise: standard deviation of the difference over seeds.
     """
     return 1.96 * math.sqrt(discordant / judged + noise**2 / seeds)

@@ -1,4 +1,4 @@
-"""The job of `alexnet study`: the words, the plan, the runs, what follows from them. Knows no page and no arithmetic of intervals."""
+"""`alexnet study`: the request, the plan, the runs, the result. Independent of the page's layout and of the statistics."""
 
 import json
 import shlex
@@ -10,12 +10,13 @@ from typing import Any
 from alexnet.data.curation.splits import read_split_names
 from alexnet.data.open import open_dataset
 from alexnet.errors import BadRun, Interrupted
-from alexnet.i18n.translate import Lang
+from alexnet.i18n.translate import Lang, language_of
 from alexnet.recipes.toml import fields_of
+from alexnet.runs.arguments import as_duration, check_kinds
 from alexnet.runs.environment import environment
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
-from alexnet.runtime.events import Listener, silent
+from alexnet.runtime.events import Listener, log_messages
 from alexnet.runtime.machine import available_cpus
 from alexnet.storage.files import free_folder, write_atomically
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, common_recipe, resolve
@@ -34,32 +35,34 @@ def study(
     *,
     claims: str | Sequence[str] | None = None,
     seeds: int | None = None,
-    budget: str | None = None,
+    budget: str | float | None = None,
     out: str | Path | None = None,
     on: str = "local",
     processes: int | None = None,
     device: str = "auto",
     overrides: Mapping[str, Any] | None = None,
     lang: Lang = "en",
-    listen: Listener = silent,
+    listen: Listener = log_messages,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> StudyReport:
     """Measure the lecture's claims on these images: every arm with every seed, and a verdict for each claim.
 
-    The arguments mean what they mean on the command line; `overrides` change the recipe that all arms share. A folder `out` that holds a
-    study is resumed: finished runs are kept, and more claims or seeds are added. Raises BadRecipe, BadRun, BudgetTooSmall or BadDataset
-    before anything runs; a run that fails by a mistake of the user's kind is reported, and the others continue.
+    The arguments are those of the command line; `overrides` change the recipe that all arms share. If the folder `out` holds a study, it
+    is resumed: finished runs are not repeated, and new claims and seeds are added. Raises BadRecipe, BadRun, BudgetTooSmall or BadDataset
+    before anything runs; a run that raises an AlexNetError is reported with its message, and the others continue.
     """
+    check_kinds(claims=claims, seeds=seeds, budget=budget, out=out, on=on, processes=processes, overrides=overrides)
+    lang, duration = language_of(lang), as_duration(budget)
     require_one_process("study")
     dataset = open_dataset(data)
-    named = claims if claims is None or isinstance(claims, str) else tuple(claims)
-    asked = study_request(str(data), claims=named, seeds=seeds, budget=budget, overrides=overrides, on=on)
-    common_recipe(str(data), dataset, scales(dataset, len(dataset.items))[-1], asked.overrides)  # images too small, fields that do not fit
+    names = claims if claims is None or isinstance(claims, str) else tuple(claims)
+    request = study_request(str(data), claims=names, seeds=seeds, budget=duration, overrides=overrides, on=on)
+    common_recipe(str(data), dataset, scales(dataset, len(dataset.items))[-1], request.overrides)  # finds images that are too small
     chosen = choose_device(device)
     folder = StudyFolder(Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-study"))
-    course = StudyState(
+    state = StudyState(
         folder=folder,
-        request=_start(folder, asked, {"claims": claims, "seeds": seeds, "budget": budget, "overrides": overrides}),
+        request=_start(folder, request, {"claims": claims, "seeds": seeds, "budget": duration, "overrides": overrides}),
         dataset=dataset,
         device=str(chosen),
         processes=processes or (1 if chosen.type == "cuda" else available_cpus()),
@@ -67,58 +70,58 @@ def study(
         listen=listen,
         should_stop=should_stop,
     )
-    return _studied(course, lang)
+    return _run(state, lang)
 
 
-def _studied(course: StudyState, lang: Lang) -> StudyReport:
+def _run(state: StudyState, lang: Lang) -> StudyReport:
     try:
-        make_splits_of_seeds(course)
-        course.request = planned(course)
-        save_study_request(course.request, course.folder.request)
-        arms = _arms(course)
-        return _conclude(course, arms, run_all(course, arms), lang)
+        make_splits_of_seeds(state)
+        state.request = planned(state)
+        save_study_request(state.request, state.folder.request)
+        arms = _arms(state)
+        return _finish(state, arms, run_all(state, arms), lang)
     except (KeyboardInterrupt, Interrupted) as stop:
-        stop.add_note(f"Resume with: {shlex.join(['alexnet', 'study', course.request.data, '--out', str(course.folder.path)])}")
+        stop.add_note(f"Resume with: {shlex.join(['alexnet', 'study', state.request.data, '--out', str(state.folder.path)])}")
         raise
 
 
-def _start(folder: StudyFolder, asked: StudyRequest, said: Mapping[str, Any]) -> StudyRequest:
-    """The request of a new study, its folder made, or that of the study in the folder with what is asked for besides."""
-    kept = load_study_request(folder.request)
-    if kept is not None:
-        return extended(kept, asked, said, folder.path)
+def _start(folder: StudyFolder, request: StudyRequest, arguments: Mapping[str, Any]) -> StudyRequest:
+    """The request, saved in a new folder; or the request of the study in the folder, extended by the new one."""
+    saved = load_study_request(folder.request)
+    if saved is not None:
+        return extended(saved, request, arguments, folder.path)
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        raise BadRun(f"{folder.path} exists and is no study; choose another --out.")
+        raise BadRun(f"{folder.path} exists and is not a study; choose another --out.")
     try:
         folder.runs.mkdir(parents=True)
-        save_study_request(asked, folder.request)
+        save_study_request(request, folder.request)
     except OSError as error:
         raise BadRun(f"{folder.path} cannot be written ({error.strerror}); choose another --out.") from None
-    return asked
+    return request
 
 
-def _arms(course: StudyState) -> dict[str, Arms]:
-    """Every claim's arms as recipes, or why there are none."""
-    assert course.request.scale is not None
-    common = common_recipe(course.request.data, course.dataset, course.request.scale, course.request.overrides)
-    return {claim: resolve(STUDIES[claim], common, course.dataset, seeds=course.request.seeds) for claim in course.request.claims}
+def _arms(state: StudyState) -> dict[str, Arms]:
+    """The arms of every claim, or why it cannot be studied."""
+    assert state.request.scale is not None
+    common = common_recipe(state.request.data, state.dataset, state.request.scale, state.request.overrides)
+    return {claim: resolve(STUDIES[claim], common, state.dataset, seeds=state.request.seeds) for claim in state.request.claims}
 
 
-def _conclude(course: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[str, Outcome], lang: Lang) -> StudyReport:
-    """Verdicts, the page and the result."""
-    request, folder = course.request, course.folder
+def _finish(state: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[str, Outcome], lang: Lang) -> StudyReport:
+    """Judge the claims, and write the page and the result."""
+    request, folder = state.request, state.folder
     assert request.scale is not None
-    common = common_recipe(request.data, course.dataset, request.scale, request.overrides)
+    common = common_recipe(request.data, state.dataset, request.scale, request.overrides)
     same = judging_images(folder, 0) == judging_images(folder, 1)
     report = StudyReport(
         data=request.data,
-        dataset=course.dataset.name,
-        classes=course.dataset.classes,
+        dataset=state.dataset.name,
+        classes=state.dataset.classes,
         seeds=request.seeds,
         findings=[_finding(claim, one, outcomes, same_images=same) for claim, one in arms.items() if one.reason is None],
         not_applicable={claim: one.reason for claim, one in arms.items() if one.reason is not None},
         scale=asdict(request.scale) | {"size": common.preprocess.image_size},
-        command=_command(course),
+        command=_command(state),
         run=str(folder.path),
         report=str(folder.report),
         seconds=sum(one.seconds + one.evaluation_seconds + one.overhead_seconds for one in outcomes.values()),
@@ -126,7 +129,7 @@ def _conclude(course: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[st
         n_train=max((one.n_train for one in outcomes.values()), default=0),
         n_judged=max((len(one.wrong) for one in outcomes.values()), default=0),
         recipe=fields_of(common),
-        environment=environment(choose_device(course.device), common.training.precision),
+        environment=environment(choose_device(state.device), common.training.precision),
     )
     write_study(report, folder.report, lang)
     write_atomically(folder.result, json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
@@ -134,33 +137,33 @@ def _conclude(course: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[st
 
 
 def judging_images(folder: StudyFolder, seed: int) -> list[str]:
-    """The names of the images that judge the runs of a seed."""
+    """The names of the images on which the runs of a seed are judged."""
     splits = read_split_names(folder.splits_of(seed))
     return list(splits["test"] or splits["validation"])
 
 
 def _finding(claim: str, arms: Arms, outcomes: Mapping[str, Outcome], *, same_images: bool) -> Finding:
-    gathered = {name: [one.outcome(outcomes, seed) for seed in range(arms.seeds)] for name, one in arms.arms.items()}
+    by_arm = {name: [one.outcome(outcomes, seed) for seed in range(arms.seeds)] for name, one in arms.arms.items()}
     changes = {name: one.changes for name, one in arms.arms.items()}
     models = {name: one.model for name, one in arms.arms.items()}
-    return judge(STUDIES[claim], gathered, changes, models, same_images=same_images)
+    return judge(STUDIES[claim], by_arm, changes, models, same_images=same_images)
 
 
 def _overhead(outcomes: Mapping[str, Outcome]) -> float:
-    """The machinery's share of the time of all runs: all but training and looking at images."""
+    """The share of the time of all runs that is neither training nor evaluation."""
     spent = sum(one.overhead_seconds for one in outcomes.values())
     total = spent + sum(one.seconds + one.evaluation_seconds for one in outcomes.values())
     return spent / total if total else 0.0
 
 
-def _command(course: StudyState) -> str:
-    """The command that makes the same study anew."""
-    request, scale = course.request, course.request.scale
+def _command(state: StudyState) -> str:
+    """The command that repeats the study in a new folder."""
+    request, scale = state.request, state.request.scale
     assert scale is not None
     own = {name: getattr(scale, part) for name, (part, _) in SETS_THE_SCALE.items()}
-    if course.dataset.native_side() < SMALL:
+    if state.dataset.native_side() < SMALL:
         del own["preprocess.image_size"]
     fields = own | {name: value for name, value in request.overrides.items() if name not in own}
-    words = ["alexnet", "study", request.data, "--claims", ",".join(request.claims), "--seeds", str(request.seeds)]
-    words += [part for name, value in fields.items() for part in ("--set", f"{name}={value}")]
-    return shlex.join([*words, "--out", f"{course.folder.path}-again"])
+    arguments = ["alexnet", "study", request.data, "--claims", ",".join(request.claims), "--seeds", str(request.seeds)]
+    arguments += [part for name, value in fields.items() for part in ("--set", f"{name}={value}")]
+    return shlex.join([*arguments, "--out", f"{state.folder.path}-again"])

@@ -1,6 +1,6 @@
-"""One run of one arm: images that are already there, a fit, the judged images looked at once. No page, no model file.
+"""One run of one arm: fit the model and evaluate it once on the judged images. Writes no page and no model file.
 
-The parent process makes the split; a worker keeps the decoded images between its runs.
+The parent process makes the split; a worker process keeps its decoded images from run to run.
 """
 
 import shutil
@@ -38,13 +38,13 @@ from alexnet.studies.layer_signals import Signals, signals_of
 from alexnet.studies.outcome import Outcome, read_outcome, write_outcome
 
 TRAINING_SAMPLE = 2_000  # training images that the finished network is tested on
-KEPT_SQUARES = 2  # image sizes that a worker keeps decoded
-MEMORY_SHARE = 0.4  # of the free memory, for the squares of all workers together
+CACHED_SIZES = 2  # image sizes that a worker keeps decoded
+MEMORY_SHARE = 0.4  # of the free memory, for the decoded images of all workers together
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """One run to be made: its resolved recipe, the split that it uses, and the folder where its outcome lies."""
+    """One run to make: its resolved recipe, the file of its split, and the folder of its outcome."""
 
     recipe: Recipe
     splits: Path
@@ -53,38 +53,38 @@ class Trial:
 
     @property
     def outcome(self) -> Path:
-        """The file that says it has ended."""
+        """The file of the outcome, which exists once the run has finished."""
         return self.folder / "outcome.json"
 
 
 def digest(recipe: Recipe) -> str:
-    """What names a run: equal recipes are the same run, in whatever study they stand."""
+    """The identity of a run: equal recipes are the same run, in any study."""
     return sha256(to_toml(recipe).encode()).hexdigest()[:16]
 
 
 def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
-    """Make the run, or go on with it, or read what it gave; a mistake of the user's kind becomes the outcome's failure.
+    """Make or resume the run, or read its outcome if it has finished; an AlexNetError becomes the outcome's failure.
 
-    Raises Interrupted when `should_stop` answers true.
+    Raises Interrupted when `should_stop` returns true.
     """
     if trial.outcome.exists():
         return read_outcome(trial.outcome)
     key, started = digest(trial.recipe), time.monotonic()
     start_measuring_memory(choose_device(trial.device))
     try:
-        outcome = _made(trial, key, started, should_stop)
+        outcome = _outcome(trial, key, started, should_stop)
     except Interrupted:
         raise
     except AlexNetError as error:
         outcome = Outcome(key=key, seed=trial.recipe.seed, failure=str(error))
     write_outcome(outcome, trial.outcome)
-    if outcome.failure is None:  # a failure names the last good weights
+    if outcome.failure is None:  # the message of a failure refers to the last good weights
         shutil.rmtree(trial.folder / "checkpoints", ignore_errors=True)
     return outcome
 
 
-def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool]) -> Outcome:
-    resolved = ResolvedRun(recipe=trial.recipe, model_reason="a study asks for it")
+def _outcome(trial: Trial, key: str, started: float, should_stop: Callable[[], bool]) -> Outcome:
+    resolved = ResolvedRun(recipe=trial.recipe, model_reason="set by the study")
     context, prepared = _prepared(resolved, trial, started, should_stop)
     splits, images = prepared.splits, prepared.images
     signals = _signals(resolved, context, prepared)
@@ -105,13 +105,13 @@ def _made(trial: Trial, key: str, started: float, should_stop: Callable[[], bool
         memory_bytes=memory_used(context.device),
         gradients=signals.gradients,
         outputs=signals.outputs,
-        **_of_the_fit(fitted),
-        **_of_the_answers(evaluation),
+        **_fit_values(fitted),
+        **_evaluation_values(evaluation),
     )
 
 
 def _prepared(resolved: ResolvedRun, trial: Trial, started: float, should_stop: Callable[[], bool]) -> tuple[RunContext, Prepared]:
-    """What `runs.prepare` makes of a single run, here from images, splits and colours that many runs share."""
+    """Like `runs.prepare` for a single run, but from images, splits and colour statistics that many runs share."""
     recipe, folder = resolved.recipe, RunFolder(trial.folder)
     folder.start(recipe, resume=True)
     dataset, sizes = _dataset(recipe.data), recipe.preprocess
@@ -132,7 +132,7 @@ def _prepared(resolved: ResolvedRun, trial: Trial, started: float, should_stop: 
     return context, Prepared(images=images, splits=splits, preprocess=measured(sizes, colours), colours=colours)
 
 
-def _of_the_fit(fitted: FitResult) -> dict[str, Any]:
+def _fit_values(fitted: FitResult) -> dict[str, Any]:
     return {
         "validation_error": fitted.validation_error,
         "epochs": fitted.epochs,
@@ -143,7 +143,7 @@ def _of_the_fit(fitted: FitResult) -> dict[str, Any]:
     }
 
 
-def _of_the_answers(evaluation: Evaluation) -> dict[str, Any]:
+def _evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "judged_error": evaluation.top1_error,
         "wrong": [bool(wrong) for wrong in evaluation.probabilities.argmax(1) != evaluation.labels],
@@ -152,7 +152,7 @@ def _of_the_answers(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _signals(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> Signals:
-    """Of a network, before it is trained."""
+    """The layer signals of the untrained network; empty for a hand-crafted system."""
     if kind_of(resolved.recipe.model) is HANDCRAFTED:
         return Signals()
     started = time.monotonic()
@@ -178,13 +178,13 @@ def _splits(data: str, path: Path) -> Splits:
     return Splits.from_json(_dataset(data), read_split_names(path))
 
 
-@lru_cache(maxsize=KEPT_SQUARES)
+@lru_cache(maxsize=CACHED_SIZES)
 def _images(data: str, size: int, fit: Fit) -> ImageStore:
-    limit = int(MEMORY_SHARE * available_bytes() / KEPT_SQUARES / available_cpus())
+    limit = int(MEMORY_SHARE * available_bytes() / CACHED_SIZES / available_cpus())
     return open_images(_dataset(data), size, fit, workers=1, check=False, memory_limit_bytes=limit)
 
 
 @lru_cache(maxsize=8)
 def _colours(data: str, size: int, fit: Fit, train: tuple[int, ...], seed: int) -> ColourPCA:
-    """Mean and colours of these training images, which many runs share."""
+    """Mean and colour statistics of these training images, which many runs share."""
     return colour_statistics(_images(data, size, fit), Splits(train=train, validation=(), test=()), seed)

@@ -21,7 +21,7 @@ from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.base import Layout
 from alexnet.training.schedule import learning_rate
 from alexnet.training.state import TrainingState
-from alexnet.training.step import Batch, measure, training_step
+from alexnet.training.step import Batch, measure, seed_dropout, training_step
 from alexnet.training.step_losses import StepLosses
 from alexnet.training.weight_average import weight_average
 
@@ -125,7 +125,7 @@ class _Fit:
         state, config, count = self.state, self.config, self._images_in_step(len(labels))
         self.images = images
         self.optimizer.set_learning_rate(self.learning_rate())
-        torch.manual_seed(self.training.seed * 1_000_003 + state.step)  # dropout: a function of the step alone
+        seed_dropout(self.training.seed * 1_000_003 + state.step, self.training.device)  # a function of the step alone
         self.layout.begin(count)
         loss, wrong = training_step(
             self.forward, self.optimizer, images, labels, config.label_smoothing, self.precision, count, self.layout.step_totals

@@ -18,7 +18,7 @@ from tests.runs.digit_systems import MACHINES, Trainings
 
 from alexnet.cli.tables import comparison_tables
 from alexnet.comparison.report.page import comparison_page
-from alexnet.comparison.report.view import CompareView, points, said_again
+from alexnet.comparison.report.view import CompareView, points, translations
 from alexnet.comparison.results import Comparison
 from alexnet.i18n.phrases import PageWords, size
 from alexnet.i18n.translate import table
@@ -90,7 +90,7 @@ def test_every_section_is_there_once_and_every_link_arrives(html: str, compariso
 def test_headline_and_choice(html: str, comparison: Comparison) -> None:
     headline = CompareView(comparison).headline.striptags()
     assert re.fullmatch(
-        r"For digits, take lenet: it names 9\d\.\d% of \d{3} test pictures correctly \(between [\d.]+% and [\d.]+%, 95% interval\)",
+        r"For digits, use lenet: it classifies 9\d\.\d% of \d{3} test pictures correctly \(between [\d.]+% and [\d.]+%, 95% interval\)",
         headline,
     )
     text = Page(html).text
@@ -193,7 +193,7 @@ def test_terminal_table_fits_80_columns(comparison: Comparison) -> None:
     assert table[0].split()[-2:] == ["61.7k", "417k"]
     page = " ".join(" ".join(lines).split())
     assert all(crossing.sentence in page for crossing in comparison.crossings)
-    assert f"Take lenet: {comparison.choice.reason}" in page
+    assert f"Use lenet: {comparison.choice.reason}" in page
     assert "No result: raw-svm, 100% of the pictures, seed 0: the loss of raw-svm is <not> finite" in page
     assert comparison.report in "".join(lines[-2:])
 
@@ -222,8 +222,8 @@ def test_chinese_messages_hold_no_english_words(name: str) -> None:
     assert set(re.findall("[A-Za-z]{2,}", text)) <= {"SVM", "AlexNet", "seeds"}
 
 
-def test_sentences_are_said_again_from_the_figures(comparison: Comparison) -> None:
-    again = said_again(comparison, PageWords("zh"))
+def test_sentences_are_translated_from_the_figures(comparison: Comparison) -> None:
+    again = translations(comparison, PageWords("zh"))
     assert {comparison.choice.reason, *comparison.remarks} <= again.keys()
     assert all(crossing.sentence in again for crossing in comparison.crossings)
     assert all(re.search("[\u4e00-\u9fff]", chinese) for chinese in again.values())
@@ -248,7 +248,7 @@ def test_a_comparison_comes_back_from_its_json(comparison: Comparison) -> None:
     read = Comparison.from_json(values)
     assert json.loads(json.dumps(read.to_json())) == values
     assert read.largest == comparison.largest
-    assert read.words == comparison.words
+    assert read.request == comparison.request
 
 
 @pytest.mark.parametrize(
@@ -260,11 +260,11 @@ def test_a_comparison_comes_back_from_its_json(comparison: Comparison) -> None:
         (lambda v: v["cells"][0].update(report=["x"]), "must be text"),
         (lambda v: v["systems"][0].update(error="low"), "must be a finite number"),
         (lambda v: v["systems"][0].update(error=2.0), "is not between 0 and 1"),
-        (lambda v: v["systems"][0].update(images_per_class=0), "an amount is not above 0"),
+        (lambda v: v["systems"][0].update(images_per_class=0), "its amount is not above 0"),
         (lambda v: v["systems"][0].update(interval=[0.1]), "must be 2 values"),
-        (lambda v: v["systems"][0].update(model="oracle"), "was not asked for"),
-        (lambda v: v.update(systems=[]), "not among those with the most pictures"),
-        (lambda v: v["choice"].update(model="oracle"), "not among those with the most pictures"),
+        (lambda v: v["systems"][0].update(model="oracle"), "not among its models"),
+        (lambda v: v.update(systems=[]), "not among those with the most training pictures"),
+        (lambda v: v["choice"].update(model="oracle"), "not among those with the most training pictures"),
         (lambda v: v.update(split="train"), "must be test or validation"),
         (lambda v: v["pairs"][0].pop("p"), "lacks p"),
         (lambda v: v.update(pairs=[1]), "must be an object"),

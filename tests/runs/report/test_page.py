@@ -191,7 +191,7 @@ def test_sections_stand_in_the_order_of_their_rows_and_share_no_value() -> None:
 
 def test_a_damaged_evaluation_is_not_called_a_missing_test() -> None:
     text = Page(page_of([unreadable(digits_report(), Evaluations, "it is torn")])).text
-    assert "This section is left out: what the run folder keeps for it is damaged (it is torn)." in text
+    assert "This section is left out because its values in the run folder are damaged (it is torn)." in text
     assert "No test set was opened" not in text
     assert "not yet tested" not in text
     assert "not yet tested" not in Page(page_of([unreadable(altered(digits_report(), history=()), Evaluations, "torn")])).text
@@ -208,7 +208,7 @@ def test_headline_says_the_result_in_plain_words() -> None:
     }
     head = Head(RunPage(altered(report, model="alexnet-cifar", evaluations={"test, centre crop": given})))
     assert head.headline.striptags() == (
-        "alexnet-cifar names 91.3% of 10,000 unseen pictures correctly (between 90.7% and 91.8%, 95% interval)"
+        "alexnet-cifar classifies 91.3% of 10,000 unseen pictures correctly (between 90.7% and 91.8%, 95% interval)"
     )
 
 
@@ -280,7 +280,7 @@ def test_hostile_names_stay_text(written: Written) -> None:
 
 def test_no_test_set_is_said_instead_of_an_empty_table(written: Written) -> None:
     text = Page(written(altered(digits_report(), evaluations={}, reliability=(), counts={"train": 9, "validation": 1}))).text
-    assert "lenet names 95.5% of its validation pictures correctly" in " ".join(text.split())
+    assert "lenet classifies 95.5% of its validation pictures correctly" in " ".join(text.split())
     assert "No test set was opened." in text
     assert "This run has no test set" in text
     assert "top-5 error" not in text
@@ -329,7 +329,7 @@ def test_two_classes(written: Written) -> None:
     results = {"test": evaluation(two, labels // 5, ["low", "high"])}
     html = written(altered(digits_report(["low", "high"] + ["x"] * 8), classes=["low", "high"], evaluations=results))
     text = Page(html).text
-    assert "Top-5 error means nothing with 2 classes" in text
+    assert "Top-5 error is meaningless with 2 classes" in text
     assert "0.40%" not in text
     assert len(svgs(html)) == 5
 

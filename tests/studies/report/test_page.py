@@ -178,24 +178,24 @@ def test_the_paragraph_says_what_came_out_and_what_it_costs() -> None:
     assert faster.startswith(
         "Compared: relu against tanh on Fashion-MNIST, with 3 seeds for each, 12,000 training pictures, and errors on 10,000 "
         "test pictures. The "
-        "claim's side is faster: it gets to 25% training error in 2.2 epochs (relu), the other in 5.2 (tanh). That is a factor of 2.36"
+        "claim's side is faster: it reaches 25% training error in 2.2 epochs (relu), the other in 5.2 (tanh). That is a factor of 2.36"
     )
     assert "25% training error was not reached in 1 of 3 runs (tanh)." in faster
-    assert "The price of the claim's side: 1.31 times the training time, 2.50 times the multiply-adds." in faster
-    assert "That is not what was published" not in faster
+    assert "Cost of the claim's side: 1.31 times the training time, 2.50 times the multiply-adds." in faster
+    assert "This contradicts the published result" not in faster
     assert "12.01% error (decay) against 12.05% (no-decay), a difference of +0.04 points" in decay
     assert "varies by 0.40 points (standard deviation)" in decay
     assert "No measured effect has been published" in decay
-    assert "It came out the other way round, with more errors on the claim's side: 14.0% (overlapping) against 11.8% (apart)" in overlap
+    assert "The result is the reverse, with more errors on the claim's side: 14.0% (overlapping) against 11.8% (apart)" in overlap
     assert "multiply-adds are equal within 2%" in overlap
     assert overlap.endswith(
-        "That is not what was published. The scale is another too: here pictures of 23 px, 12,000 training pictures, 8 epochs and 0.25 "
+        "This contradicts the published result. The scale also differs: here pictures of 23 px, 12,000 training pictures, 8 epochs and 0.25 "
         "times the network's width; there CIFAR-10, a four-layer network."
     )
     assert "12,000 / 6,000 training pictures" in overlap
-    assert "Nothing can be said" in dropout
+    assert "There is no result: too few pairs" in dropout
     unshown = finding("pooling", (arm("max", 0.1), arm("average", 0.1)), "not shown", effect("max", "average", 0.001, 0.003))
-    assert "So what was published does not show here, which need not contradict it." in StudyView(report([unshown])).claims[0].paragraph
+    assert "So the published effect does not show here, which need not contradict it." in StudyView(report([unshown])).claims[0].paragraph
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_epochs_have_sentences_for_every_verdict(verdict: str, said: str) -> Non
     found = finding("activation", arms, verdict, replace(effect("relu", "tanh", 0.9, 1.3, "epochs"), seeds=2))  # type: ignore[arg-type]
     paragraph = StudyView(report([found])).claims[0].paragraph
     assert said in paragraph
-    assert "Pairs of runs that count: 2" in paragraph
+    assert "Only 2 pairs of runs count" in paragraph
 
 
 def test_arms_show_seeds_changes_fairness_and_failures(pages: dict[Lang, str]) -> None:
@@ -239,7 +239,7 @@ def test_what_does_not_apply_and_how_it_was_made(pages: dict[Lang, str]) -> None
     assert "colour Fashion-MNIST has no colours." in Page(section_of(pages["en"], "not-applicable")).text
     made = Page(section_of(pages["en"], "made"))
     assert "picture size 23 px width of the network ×0.25 share of the training pictures 20% epochs 8 seeds 3" in made.text
-    assert "time of all runs 1 h 12 min of it not training 7.3%" in made.text
+    assert "time of all runs 1 h 12 min overhead besides training 7.3%" in made.text
     assert "alexnet study fashion-mnist --seeds 3" in made.kept
     assert "momentum = 0.9" in made.kept
     assert "3.12.1" in made.text
@@ -295,7 +295,7 @@ def test_hostile_words_stay_text(lang: Lang) -> None:
 def test_a_study_without_findings_has_a_page(lang: Lang) -> None:
     html = study_page(report([], scale={}, environment={}), lang)
     assert [one["id"] for one in Page(html).all("section")] == ["not-applicable", "made"]
-    assert StudyView(report([])).headline == "No claim could be tried on Fashion-MNIST"
+    assert StudyView(report([])).headline == "No claim could be tested on Fashion-MNIST"
     assert study_lines(report([], not_applicable={}), lang) == []
 
 
@@ -330,7 +330,7 @@ def test_lines_for_the_terminal() -> None:
         "not shown: weight-decay: 0.04 points less error (95% interval −0.03 to +0.11)",
         "reversed here: overlap: 2.2 points more error instead (95% interval +1.3 to +3.1)",
         "holds here: augmentation: 1.2 points less error (95% interval +0.4 to +2.0)",
-        "no result: dropout: too few runs ended well",
+        "no result: dropout: too few runs succeeded",
         "does not apply: colour: Fashion-MNIST has no colours.",
     ]
     assert "\x1b" not in study_lines(report([replace(hostile_finding(), claim="\x1b[31m")]))[0]
@@ -409,6 +409,6 @@ def test_networks_that_underfit_are_named() -> None:
         arms = (arm("decay", 0.30, training_error=training_error), arm("no-decay", 0.31, training_error=training_error))
         return study_page(report([finding("weight-decay", arms, "not shown", None, better="decay", worse="no-decay")]), lang)
 
-    assert "These networks underfit: half of the arms err at most 1.5 points less" in shown(0.29)
+    assert "These networks underfit: for half of the arms, the error on training pictures is at most 1.5 points lower" in shown(0.29)
     assert "欠拟合" in shown(0.29, "zh")
     assert "underfit" not in shown(0.2)

@@ -159,7 +159,7 @@ def test_a_worker_that_stands_still_is_named_and_all_end(tmp_path: Path) -> None
     finally:
         status = ended(process, NOTICED_SECONDS)
     assert status != 0
-    assert re.search(rf"No answer from worker 1 \(process {number} on .+\): killed, stopped, or waiting for one that is\.", said(log))
+    assert re.search(rf"No answer from worker 1 \(process {number} on .+\): killed, stopped, or waiting for a worker that is\.", said(log))
     assert "Start all workers again with --resume." in said(log)
     assert not re.search(r'File ".*alexnet[/\\](world|training|experiments|cli)', said(log)), "no traceback of ours"
 

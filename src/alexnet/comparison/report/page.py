@@ -1,7 +1,7 @@
 """The page of a comparison: one HTML file that opens anywhere, offline.
 
-Its sections are SECTIONS, what they say is view.py, the layout is pages/templates/comparison.html.j2 and comparison/, the words are
-messages/compare.toml. Starts no run and computes nothing.
+The sections are listed in sections.py and their content is in view.py, the layout in pages/templates/comparison.html.j2 and comparison/,
+the text in messages/compare.toml. Runs nothing and computes nothing.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from alexnet.pages.html import rendered, write_page
 
 
 def write_comparison(comparison: Comparison, out: Path) -> None:
-    """Write the page to `out`, whole or not at all."""
+    """Write the page to `out` atomically."""
     write_page(comparison_page(comparison), out)
 
 

@@ -1,7 +1,7 @@
 """The plots of a comparison: error against images per class, and error against training time. Numbers in, SVG out.
 
-A system keeps its colour and marker in all plots of a page; hand-crafted systems are dashed, frozen features dotted, networks drawn
-through, so that nothing is told by colour alone.
+A system keeps its colour and marker in all plots of a page; hand-crafted systems are dashed, frozen features dotted and networks solid,
+so that colour alone carries no information.
 """
 
 import math
@@ -19,13 +19,13 @@ from alexnet.pages.palette import SeriesStyle
 from alexnet.pages.plots import drawn
 
 STYLES = {"hand-crafted": "--", "network": "-", "frozen": ":"}
-DODGE = 0.025  # of an amount: lines are drawn so far apart that their intervals do not hide each other
+DODGE = 0.025  # of an amount: curves are shifted by this share so that their intervals do not overlap
 ROUND_SECONDS = (1, 3, 10, 30, 60, 180, 600, 1_800, 3_600, 10_800, 36_000, 86_400)
 
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A system after one amount of images: the amount (or the seconds), its error, the error's interval."""
+    """A system at one share of the training images: images per class (or seconds), its error and the interval of the error."""
 
     x: float
     error: float
@@ -35,7 +35,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A system's dots, in rising order; kind is hand-crafted, network or frozen. place: which colour and marker."""
+    """A system's dots in ascending order. kind: hand-crafted, network or frozen. place: index of its colour and marker."""
 
     name: str
     kind: str
@@ -57,12 +57,12 @@ def learning_curves(name: str, lines: Sequence[Line], words: PageWords = ENGLISH
         axes.set_xticks(ticks, [words.number(round(tick) if tick >= 10 else tick) for tick in ticks])
         axes.set_xlabel(words.plain("compare.axis_amounts"))
 
-    said = _said(words.plain("compare.plot_amounts"), lines, "compare.dot_amount", words)
-    return _plot(name, words.plain("compare.plot_amounts"), lines, dress, said, whiskers=True)
+    label = _label(words.plain("compare.plot_amounts"), lines, "compare.dot_amount", words)
+    return _plot(name, words.plain("compare.plot_amounts"), lines, dress, label, whiskers=True)
 
 
 def times(name: str, lines: Sequence[Line], words: PageWords = ENGLISH) -> Markup:
-    """Error against training time, log x; each line goes from the smallest amount of images to the largest."""
+    """Error against training time, log x; each line runs from the smallest share of the training images to the largest."""
 
     def dress(axes: Axes) -> None:
         least, most = axes.get_xlim()
@@ -73,21 +73,21 @@ def times(name: str, lines: Sequence[Line], words: PageWords = ENGLISH) -> Marku
         axes.set_xticks(ticks, [words.duration(tick).replace(".0 ", " ") for tick in ticks])
         axes.set_xlabel(words.plain("compare.axis_times"))
 
-    said = _said(words.plain("compare.plot_times"), lines, "compare.dot_time", words)
-    return _plot(name, words.plain("compare.plot_times"), lines, dress, said, whiskers=False)
+    label = _label(words.plain("compare.plot_times"), lines, "compare.dot_time", words)
+    return _plot(name, words.plain("compare.plot_times"), lines, dress, label, whiskers=False)
 
 
-def _said(title: str, lines: Sequence[Line], of_dot: str, words: PageWords) -> str:
-    """The plot as a screen reader hears it."""
+def _label(title: str, lines: Sequence[Line], of_dot: str, words: PageWords) -> str:
+    """The plot in words, for screen readers."""
     comma = words.plain("report.counted_comma")
-    heard = [
+    parts = [
         f"{line.name} " + comma.join(words.plain(of_dot, error=percent(dot.error), n=words.number(round(dot.x, 1))) for dot in line.dots)
         for line in lines
     ]
-    return words.plain("compare.plot_said", title=title, lines=words.plain("report.semicolon").join(heard))
+    return words.plain("compare.plot_said", title=title, lines=words.plain("report.semicolon").join(parts))
 
 
-def _plot(name: str, title: str, lines: Sequence[Line], dress: Callable[[Axes], None], said: str, *, whiskers: bool) -> Markup:
+def _plot(name: str, title: str, lines: Sequence[Line], dress: Callable[[Axes], None], label: str, *, whiskers: bool) -> Markup:
     rows = -(-len(lines) // 2)
     height = 3.3 + 0.22 * rows
 
@@ -100,7 +100,7 @@ def _plot(name: str, title: str, lines: Sequence[Line], dress: Callable[[Axes], 
         dress(axes)
         axes.xaxis.set_minor_locator(NullLocator())
 
-    return drawn(name, said, 4.6, height, draw)
+    return drawn(name, label, 4.6, height, draw)
 
 
 def _draw_line(axes: Axes, line: Line, shift: float, whiskers: bool) -> None:
@@ -121,7 +121,7 @@ def _dress(axes: Axes, title: str, rows: int) -> None:
 
 
 def _apart(places: Sequence[float], span: float, share: float) -> list[float]:
-    """The rising places that lie at least that share of a log axis of that span apart: their labels have room."""
+    """The ascending places at least `share` of a log axis of that span apart, so that their labels do not overlap."""
     kept: list[float] = []
     for place in places:
         if not kept or math.log(place / kept[-1]) >= share * span:

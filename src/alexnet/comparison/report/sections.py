@@ -1,4 +1,4 @@
-"""The sections of a comparison's page, in its order. Another section is another template in pages/templates/comparison, and a row."""
+"""The sections of a comparison's page, in order. To add one, add a template in pages/templates/comparison and a row here."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from alexnet.pages.article import ShownSection
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """name: its anchor and template. messages: the file of its title_NAME and contents_NAME. there: whether there is anything to show."""
+    """name: its anchor and template. messages: the file with its title_NAME and contents_NAME. there: whether it has anything to show."""
 
     name: str
     messages: str = "compare"
@@ -29,7 +29,7 @@ SECTIONS = (
 
 
 def sections_of(view: CompareView) -> list[ShownSection]:
-    """Those that have something to show."""
+    """The sections that have something to show."""
     return [
         ShownSection(
             anchor=section.name,

@@ -1,4 +1,4 @@
-"""What the page of a comparison says: its values as sentences, table rows and plots. Knows no HTML but emphasis."""
+"""The content of a comparison's page: its values as sentences, table rows and plots. Independent of HTML except for emphasis."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ def points(difference: float) -> str:
 
 @dataclass(frozen=True)
 class CompareView:
-    """What the template asks of a comparison."""
+    """A comparison as its template reads it."""
 
     comparison: Comparison
     words: PageWords = ENGLISH
 
     @cached_property
     def headline(self) -> Markup:
-        """The choice in one sentence; the name is <strong>, the interval <small>."""
+        """The recommendation in one sentence; the system is <strong>, the interval <small>."""
         chosen = next(one for one in self.systems if one.model == self.comparison.choice.model)
         low, high = chosen.interval
         return self.words.say(
@@ -46,26 +46,26 @@ class CompareView:
         )
 
     @cached_property
-    def _again(self) -> dict[str, str]:
-        return {} if self.words.lang == "en" else said_again(self.comparison, self.words)
+    def _translations(self) -> dict[str, str]:
+        return {} if self.words.lang == "en" else translations(self.comparison, self.words)
 
-    def again(self, sentence: str) -> str:
-        """A sentence of the comparison in the page's language, or as it was written where it cannot be said again."""
-        return self._again.get(sentence, sentence)
+    def translated(self, sentence: str) -> str:
+        """A sentence of the comparison in the page's language; unchanged if it cannot be translated."""
+        return self._translations.get(sentence, sentence)
 
     @property
     def remarks(self) -> list[str]:
-        """What to beware of."""
-        return [self.again(remark) for remark in self.comparison.remarks]
+        """The caveats."""
+        return [self.translated(remark) for remark in self.comparison.remarks]
 
     @property
     def caution(self) -> str:
-        """How far the error of the system chosen can be believed."""
+        """How far to trust the error of the recommended system."""
         return self.comparison.caution_in(self.words)
 
     @cached_property
     def systems(self) -> list[SystemResult]:
-        """The systems at the largest amount of images, lowest error first."""
+        """The systems at the largest share of the training images, lowest error first."""
         return self.comparison.largest
 
     @property
@@ -75,22 +75,22 @@ class CompareView:
 
     @property
     def worst_error(self) -> float:
-        """The longest bar."""
+        """The error that the longest bar stands for."""
         return max(system.error for system in self.systems)
 
     @property
     def fractions(self) -> list[float]:
-        """The amounts at which any system has finished, rising."""
+        """The shares of the training images at which any system has a result, ascending."""
         return sorted({system.fraction for system in self.comparison.systems})
 
     @cached_property
     def amounts(self) -> list[tuple[str, str]]:
-        """Each amount as share and images per class."""
+        """Each share with its images per class, as text."""
         return [(share(fraction), self._per_class(fraction)) for fraction in self.fractions]
 
     @cached_property
     def by_amount(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """Each system's errors with intervals, an entry per amount."""
+        """Each system with its errors and intervals, one entry per share of the training images."""
         found = {(system.model, system.fraction): system for system in self.comparison.systems}
         return [
             (model, [self._error_cell(found.get((model, fraction))) for fraction in self.fractions])
@@ -99,12 +99,12 @@ class CompareView:
 
     @cached_property
     def plots(self) -> list[Markup]:
-        """Error against images per class (with two amounts or more), and against training time."""
+        """Error against images per class (given two shares or more), and against training time."""
         drawn = [times("times", self._lines(times=True), self.words)]
         return [learning_curves("amounts", self._lines(times=False), self.words), *drawn] if len(self.fractions) > 1 else drawn
 
     def _lines(self, *, times: bool) -> list[Line]:
-        order = [model for model in self.comparison.words.models if any(one.model == model for one in self.comparison.systems)]
+        order = [model for model in self.comparison.request.models if any(one.model == model for one in self.comparison.systems)]
         lines = []
         for place, model in enumerate(order):
             rows = sorted((one for one in self.comparison.systems if one.model == model), key=lambda one: one.fraction)
@@ -114,7 +114,7 @@ class CompareView:
 
     @cached_property
     def pairs(self) -> list[tuple[str, str, list[list[str]]]]:
-        """Per amount, the largest first: share, images per class, and the paired tests as rows."""
+        """Per share of the training images, largest first: the share, images per class, and the paired tests as rows."""
         return [
             (share(fraction), self._per_class(fraction), rows)
             for fraction in reversed(self.fractions)
@@ -123,23 +123,23 @@ class CompareView:
 
     @cached_property
     def arms(self) -> list[tuple[Arms, list[str]]]:
-        """The three arms at each amount, the largest first, with the sentences that say what each step gives."""
+        """The three arms at each share, largest first, with a sentence on the effect of each step."""
         ordered = sorted(self.comparison.arms, key=lambda arms: -arms.fraction)
         return [(arms, self._arms_sentences(arms)) for arms in ordered]
 
     @cached_property
     def cells(self) -> list[tuple[CellResult, str | None]]:
-        """Every cell, with the link to its own report where there is one."""
+        """Every cell, with a link to its own report if there is one."""
         return [(cell, self._link(cell)) for cell in self.comparison.cells]
 
     def _link(self, cell: CellResult) -> str | None:
-        """Relative to the page, so that the folder can be moved."""
+        """The link to a cell's report, relative to the page so that the folder can be moved."""
         if cell.report is None or not Path(cell.report).is_relative_to(self.comparison.run):
             return None
         return quote(str(PurePosixPath(Path(cell.report).relative_to(self.comparison.run))))
 
     def _per_class(self, fraction: float) -> str:
-        """Images per class at that amount, as a number."""
+        """Images per class at that share, as text."""
         amount = next(system.images_per_class for system in self.comparison.systems if system.fraction == fraction)
         return self.words.number(round(amount) if amount >= 10 else amount)
 
@@ -156,7 +156,7 @@ class CompareView:
         return [pair.first, pair.second, points(test.difference), between, alone, probability(test.p, self.words), self._verdict(pair)]
 
     def _verdict(self, pair: Pair) -> str:
-        """Who is ahead, if that is shown."""
+        """The better system, if the test shows one."""
         if not pair.test.shown:
             return self.words.plain("compare.verdict_none")
         return self.words.plain("compare.verdict_ahead", model=pair.first if pair.test.difference < 0 else pair.second)
@@ -179,11 +179,11 @@ class CompareView:
         return self.words.plain("compare.arms_surely" if test.p < 0.001 else "compare.arms_shown", p=p)
 
 
-def said_again(comparison: Comparison, words: PageWords) -> dict[str, str]:
-    """English sentence -> the same in that language.
+def translations(comparison: Comparison, words: PageWords) -> dict[str, str]:
+    """English sentence -> the sentence in that language, for all sentences that can be rebuilt from the comparison's figures.
 
-    Sentences that do not follow from the figures alone (images that not all systems judged, why a cell failed) are not in it, nor is one
-    that another version of the program said differently: they stay as they were written.
+    Missing are those that need more than the figures (images that not all systems judged, why a cell failed) and those that another
+    version of the program worded differently; they stay in English.
     """
     return dict(zip(_sentences(comparison, ENGLISH), _sentences(comparison, words), strict=True))
 
@@ -192,4 +192,4 @@ def _sentences(comparison: Comparison, words: PageWords) -> Iterator[str]:
     yield choice_of(comparison.systems, comparison.pairs, words).reason
     for crossing in crossings_of(comparison.systems, comparison.pairs, words):
         yield crossing.sentence
-    yield from remarks_on(comparison.words, comparison.cells, comparison.pairs, {}, comparison.seconds, words)
+    yield from remarks_on(comparison.request, comparison.cells, comparison.pairs, {}, comparison.seconds, words)

@@ -1,1 +1,1 @@
-"""One claim a module; `catalog` lists them."""
+"""One module per claim; `studies.registry` lists them."""

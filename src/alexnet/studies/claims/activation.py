@@ -5,7 +5,7 @@ from typing import Any
 from alexnet.studies.arms import Times
 from alexnet.studies.claim import TARGET_ERROR, Arm, Published, Study
 
-# As in figure 1: no regularisation of any kind, a constant rate, chosen for each nonlinearity. Weights and pixels are those of 2012.
+# As in figure 1: no regularisation, and a constant learning rate chosen for each nonlinearity. Weights and pixel range are those of 2012.
 OF_2012 = {
     "network.dropout": 0.0,
     "network.initialisation": "table",
@@ -27,7 +27,7 @@ OF_2012 = {
 
 
 def _later(nonlinearity: str, weights: str, rate: float) -> dict[str, Any]:
-    """Weights whose scale follows the layer's size, images of variance 1, and the rate that suits both."""
+    """Weights scaled by the layer's size, images of unit variance, and a learning rate that suits both."""
     return {
         "network.activation": nonlinearity,
         "network.initialisation": weights,

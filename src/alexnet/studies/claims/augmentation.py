@@ -6,7 +6,7 @@ from alexnet.studies.claim import Arm, Published, Study
 def augmented(
     *, crop: bool = False, flip: bool = False, brightness: float = 0.0, temperature: float = 0.0, pca: float = 0.0
 ) -> dict[str, object]:
-    """Every kind of augmentation said, so that an arm has what it names and nothing else."""
+    """All augmentation fields, explicitly: an arm has the given kinds and no others."""
     return {
         "augment.crop": crop,
         "augment.flip": flip,

@@ -1,4 +1,4 @@
-"""Colours besides geometry: the lecture's own cells became worse by it."""
+"""Colour augmentation in addition to geometry: on the lecture's own cell images it made results worse."""
 
 from alexnet.studies.claim import Published, Study
 from alexnet.studies.claims.augmentation import ALL, GEOMETRY

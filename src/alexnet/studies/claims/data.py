@@ -1,4 +1,4 @@
-"""Few images against many, for features by hand and learned ones (the lecture: data, then AlexNet)."""
+"""Few images against many, for hand-crafted and for learned features (the lecture: data, then AlexNet)."""
 
 from alexnet.studies.arms import Times
 from alexnet.studies.claim import Arm, Published, Study

@@ -1,4 +1,4 @@
-"""Large first windows with large strides: for the images, or for the processors of 2012 (asked by the lecture's audience)."""
+"""Large first windows with large strides: for the images, or for the GPUs of 2012 (asked by the lecture's audience)."""
 
 from alexnet.studies.claim import Arm, Study
 
@@ -7,7 +7,7 @@ def _window(kernel: int, stride: int, padding: int) -> dict[str, int]:
     return {"network.first_kernel": kernel, "network.first_stride": stride, "network.first_padding": padding}
 
 
-# Small images are enlarged, since three poolings after a stride of 4 leave nothing of them.
+# Small images are enlarged: after a stride of 4, three poolings would leave nothing of them.
 FIRST_LAYER = Study(
     claim="first-layer",
     section="audience",

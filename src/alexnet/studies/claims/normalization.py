@@ -2,7 +2,7 @@
 
 from alexnet.studies.claim import Arm, Published, Study
 
-# The published alpha belongs to images on the 0-255 scale; on images of variance 1 only the fixed factor of it is left.
+# The published alpha is for pixels from 0 to 255; on images of unit variance only its constant factor has an effect.
 STRONG = {"network.norm_alpha": 0.1}
 
 NORMALIZATION = Study(

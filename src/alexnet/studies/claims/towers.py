@@ -1,4 +1,4 @@
-"""The two-GPU design: two towers that talk at conv3, one tower, two that never talk, half a network (paper 3.2)."""
+"""The two-GPU design: two towers connected at conv3, one tower, two unconnected towers, half a network (paper 3.2)."""
 
 from alexnet.studies.arms import Times
 from alexnet.studies.claim import Arm, Published, Study

@@ -1,4 +1,4 @@
-"""What the page says of one arm: its name and mark, its seeds, what it changes, which classes it helps. Knows no HTML."""
+"""The content of one arm: its name and marker, its seeds, what it changes, which classes it improves. Independent of HTML."""
 
 import json
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from alexnet.pages.palette import SeriesStyle
 from alexnet.studies.findings import ArmFound
 from alexnet.studies.report.phrases import StudyWords, bare
 
-MOST_CLASSES = 3  # that an arm helps, and that it hurts
+MOST_CLASSES = 3  # listed as improved, and as worsened
 
 
 @dataclass(frozen=True, slots=True)
 class ArmView:
-    """An arm with its name in words and its mark in the plots."""
+    """An arm with its name in words and its place among the markers of the plots."""
 
     found: ArmFound
     name: str
@@ -23,51 +23,51 @@ class ArmView:
 
     @property
     def style(self) -> SeriesStyle:
-        """Its colour and mark in text and plots."""
+        """The arm's colour and marker in text and plots."""
         return SeriesStyle(self.place)
 
     @property
     def seeds(self) -> list[str]:
-        """Each seed's error, or that it failed."""
+        """The error of each seed, or that its run failed."""
         return [self.words.plain("study.run_failed") if error is None else percent(error) for error in self.found.errors]
 
     @property
     def against(self) -> tuple[str, str]:
-        """The difference to the first arm, and its interval."""
+        """The difference from the first arm, and its interval."""
         effect = self.found.against
         return (MISSING, "") if effect is None else (bare(effect), self.words.interval(effect))
 
     @property
     def interval(self) -> str:
-        """Of the error."""
+        """The interval of the mean error."""
         return "" if self.found.interval is None else self.words.between(*self.found.interval)
 
     @property
     def changes(self) -> list[str]:
-        """As one would write them in a recipe."""
+        """The changed fields, as in a recipe."""
         return [f"{name} = {json.dumps(value, ensure_ascii=False, default=str)}" for name, value in self.found.changes.items()]
 
     @property
     def epochs(self) -> float | None:
-        """To the target, mean over the seeds that reached it."""
+        """Epochs to the target, mean over the seeds that reached it."""
         reached = [epochs for epochs in self.found.epochs_to_target if epochs is not None]
         return fmean(reached) if reached else None
 
     @property
     def each_epochs(self) -> list[str]:
-        """To the target, each seed."""
+        """Epochs to the target of each seed."""
         return [self.words.plain("study.never") if epochs is None else f"{epochs:.1f}" for epochs in self.found.epochs_to_target]
 
     @property
     def missed(self) -> int:
-        """Runs that ended well and did not reach the target."""
+        """The number of runs that succeeded but did not reach the target."""
         return sum(
             epochs is None and error is not None for epochs, error in zip(self.found.epochs_to_target, self.found.errors, strict=False)
         )
 
 
 def helped_and_hurt(first: ArmFound, arm: ArmFound) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-    """Classes with the change of their error against the first arm: those that it lowers most, and those that it raises most."""
+    """Classes with the change in their error from the first arm: the largest decreases, and the largest increases."""
     changes = {name: error - first.per_class[name] for name, error in arm.per_class.items() if name in first.per_class}
     ordered = sorted(changes.items(), key=lambda pair: pair[1])
     helped = [pair for pair in ordered if pair[1] < 0][:MOST_CLASSES]

@@ -1,4 +1,4 @@
-"""What the page says of one claim: its paragraph, its tables' rows, its plots. Knows no HTML but emphasis."""
+"""The content of one claim's section: its paragraph, table rows and plots. Independent of HTML except for emphasis."""
 
 import math
 import re
@@ -24,8 +24,8 @@ from alexnet.studies.report.plots import (
 )
 
 TARGET = f"{TARGET_ERROR:.0%}"
-CLOSE = 0.002  # of error: what differs by less needs a second digit to be told apart
-SAME = 0.02  # a cost that differs by less is the same
+CLOSE = 0.002  # errors that differ by less are shown with a second decimal
+SAME = 0.02  # costs that differ by less count as equal
 OUTCOMES = {
     ("error", "holds here"): "study.error_holds",
     ("error", "not shown"): "study.error_unshown",
@@ -45,7 +45,7 @@ COSTS = {
 
 @dataclass(frozen=True)
 class ClaimView:
-    """What the template asks of one finding. number: its place on the page, from 1."""
+    """One finding as its template reads it. number: its place on the page, from 1."""
 
     finding: Finding
     report: StudyReport
@@ -65,12 +65,12 @@ class ClaimView:
 
     @property
     def question(self) -> str:
-        """In plain words; empty where there are none."""
+        """The claim as a question; empty if there is none."""
         return self.words.question(self.finding.claim)
 
     @property
     def section(self) -> Markup:
-        """Of the paper, or who asked."""
+        """The section of the paper, or whose question it is."""
         section = readable(self.finding.section)
         if section[:1].isdigit():
             return self.words.say("study.section_of", section=section)
@@ -78,19 +78,19 @@ class ClaimView:
 
     @property
     def verdict(self) -> tuple[str, str, str]:
-        """Word, symbol, class of the page."""
+        """The verdict as a word, its symbol, and its CSS class."""
         _, symbol, kind = VERDICTS[self.finding.verdict]
         return self.words.verdict(self.finding.verdict), symbol, kind
 
     @property
     def difference(self) -> tuple[str, str]:
-        """With its unit, and its interval."""
+        """The effect with its unit, and its interval."""
         effect = self.finding.effect
         return (MISSING, "") if effect is None else (self.words.difference(effect), self.words.interval(effect))
 
     @property
     def published(self) -> list[tuple[Markup, Markup, Markup]]:
-        """What, source, setting."""
+        """Published results: what was found, source, setting."""
         return [
             (self.words.published("published", one.name), self.words.foreign(one.source), self.words.published("setting", one.setting))
             for one in self.finding.published
@@ -98,12 +98,12 @@ class ClaimView:
 
     @cached_property
     def arms(self) -> list[ArmView]:
-        """In the study's order, each with its mark."""
+        """The arms in the study's order, each with its marker."""
         return [ArmView(arm, self.words.arm(arm.name), place, self.words) for place, arm in enumerate(self.finding.arms)]
 
     @property
     def first(self) -> ArmView:
-        """The arm that the others are held against."""
+        """The arm that the others are compared with."""
         return self.arms[0]
 
     def _side(self, name: str) -> ArmView:
@@ -116,12 +116,12 @@ class ClaimView:
 
     @property
     def failed(self) -> bool:
-        """Whether any arm has a failure to tell of."""
+        """Whether any run of any arm has failed."""
         return any(arm.found.failures for arm in self.arms)
 
     @cached_property
     def paragraph(self) -> Markup:
-        """What was compared, what came out, what it costs, what was published, and where the scales differ."""
+        """What was compared, the result, the cost, published results, and how the scales differ."""
         parts = [self._compared(), *self._outcome(), *self._missed(), self._price(), *self._published(), self._differs()]
         return self.words.sentences(parts)
 
@@ -144,10 +144,10 @@ class ClaimView:
             return [self.words.say("study.nothing_said")]
         better, worse = self._side(effect.better), self._side(effect.worse)
         figures = {"better_value": self._value(better), "worse_value": self._value(worse), "target": TARGET}
-        said = self.words.say(
+        result = self.words.say(
             name, better=better.name, worse=worse.name, difference=bare(effect), interval=self.words.interval(effect), **figures
         )
-        return [said, *self._noise(effect)]
+        return [result, *self._noise(effect)]
 
     def _value(self, arm: ArmView) -> str:
         if self.finding.measure == "error":
@@ -157,13 +157,13 @@ class ClaimView:
         return MISSING if arm.epochs is None else f"{arm.epochs:.1f}"
 
     def _noise(self, effect: Effect) -> list[Markup]:
-        said = []
+        sentences = []
         if effect.seeds < self.report.seeds:
-            said.append(self.words.say("study.few_pairs", pairs=effect.seeds))
+            sentences.append(self.words.say("study.few_pairs", pairs=effect.seeds))
         if effect.seeds > 1 and (noise := finite(effect.repeat_noise)) is not None:
             name = "study.noise_epochs" if effect.measure == "epochs" else "study.noise_error"
-            said.append(self.words.say(name, noise=_noise(effect, noise)))
-        return said
+            sentences.append(self.words.say(name, noise=_noise(effect, noise)))
+        return sentences
 
     def _missed(self) -> list[Markup]:
         if self.finding.measure != "epochs":
@@ -200,7 +200,7 @@ class ClaimView:
 
     @cached_property
     def plots(self) -> list[Markup]:
-        """Training curves, cost against error; each where there is something to draw."""
+        """Training curves, and cost against error; each only if there is something to draw."""
         drawn = []
         if bands := self._bands():
             drawn.append(training_curves(f"{self.anchor}-curves", bands, self.words))
@@ -221,17 +221,17 @@ class ClaimView:
 
     @property
     def target(self) -> str:
-        """The training error that studies of epochs wait for."""
+        """The training error to reach, in studies that measure epochs."""
         return TARGET
 
     @property
     def target_rows(self) -> list[ArmView]:
-        """The arms of a study of epochs."""
+        """The arms, in a study that measures epochs."""
         return self.arms if self.finding.measure == "epochs" else []
 
     @property
     def longest(self) -> tuple[float, float]:
-        """The longest bars: epochs and seconds to the target."""
+        """The values of the longest bars: epochs and seconds to the target."""
         return (
             max((arm.epochs or 0.0 for arm in self.arms), default=0.0),
             max((arm.found.seconds_to_target or 0.0 for arm in self.arms), default=0.0),
@@ -249,12 +249,12 @@ class ClaimView:
 
     @property
     def about_layers(self) -> bool:
-        """Whether the study is about the signal before training, so that these plots are open at once."""
+        """Whether the study is about the signal before training; if so, these plots are shown open."""
         return any(name in {"network.initialisation", "network.activation"} for arm in self.arms for name in arm.found.changes)
 
     @cached_property
     def class_rows(self) -> list[tuple[ArmView, list[str], list[str]]]:
-        """Each arm with the classes that it helps and hurts most against the first arm."""
+        """Each arm with the classes that it improves and worsens most compared with the first arm."""
         rows = []
         for arm in self.arms[1:]:
             helped, hurt = helped_and_hurt(self.first.found, arm.found)
@@ -267,7 +267,7 @@ class ClaimView:
 
     @property
     def about_classes(self) -> bool:
-        """Whether the study is about augmentation, so that its classes are shown at once."""
+        """Whether the study is about augmentation; if so, its classes are shown open."""
         return any(name.startswith("augment.") for arm in self.arms for name in arm.found.changes)
 
 
@@ -278,5 +278,5 @@ def _noise(effect: Effect, noise: float) -> str:
 
 
 def _positive(values: object) -> dict[str, float]:
-    """Those that a logarithmic axis can show."""
+    """The values that a logarithmic axis can show."""
     return {name: value for name, value in dict(values).items() if (known := finite(value)) is not None and known > 0}  # type: ignore[call-overload]

@@ -1,7 +1,7 @@
 """The page of a study: one HTML file that opens anywhere, offline.
 
-Its sections are SECTIONS, its text is in view.py and claim_view.py, its layout in pages/templates/study.html.j2 and study/, its words in
-messages/study.toml, claims.toml. Starts no run and computes no statistics.
+The sections are listed in sections.py and their content is in view.py and claim_view.py, the layout in pages/templates/study.html.j2 and
+study/, the text in messages/study.toml and claims.toml. Runs nothing and computes no statistics.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from alexnet.studies.report.view import StudyView
 
 
 def write_study(report: StudyReport, out: Path, lang: Lang = "en") -> None:
-    """Write the page to `out`, whole or not at all; missing folders are made. Raises BadRun if `out` is a folder."""
+    """Write the page to `out` atomically, creating missing folders. Raises BadRun if `out` is a folder."""
     write_page(study_page(report, lang), out)
 
 

@@ -1,4 +1,4 @@
-"""What a study says in few words: verdicts, differences, ratios, the names of claims and arms. Knows no page and no run."""
+"""Short texts of a study: verdicts, differences, ratios, names of claims and arms. Independent of pages and runs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,46 +12,46 @@ from alexnet.i18n.translate import say, table
 from alexnet.i18n.units import MISSING, finite, readable
 from alexnet.studies.findings import Effect, Finding, Verdict
 
-VERDICTS: dict[Verdict, tuple[str, str, str]] = {  # message, symbol, class of the page
+VERDICTS: dict[Verdict, tuple[str, str, str]] = {  # message, symbol, CSS class
     "holds here": ("study.holds", "✓", "holds"),
     "not shown": ("study.unshown", "○", "unshown"),
     "reversed here": ("study.reversed", "✗", "reversed"),
     "no result": ("study.no_result", MISSING, "none"),
 }
-COARSE = 0.01  # of error: a smaller interval needs a second digit of points
-HIDDEN = 0.0005  # of error: less is "0.0" points
-CLOSING = ".。"  # the end of a claim, which is a title here
+COARSE = 0.01  # intervals smaller than this error are shown in points with a second decimal
+HIDDEN = 0.0005  # smaller errors would be shown as "0.0" points
+CLOSING = ".。"  # dropped from the end of a claim that serves as a title
 
 
 @dataclass(frozen=True, slots=True)
 class StudyWords(PageWords):
-    """The words of a study in one language."""
+    """The text of a study in one language."""
 
     def claim(self, name: str) -> str:
-        """The claim as a sentence, without its full stop; its bare name where it has no message."""
+        """The claim as a sentence, without its full stop; its name if it has no message."""
         return self._of(f"claims.{name}-claim", name).rstrip(CLOSING)
 
     def question(self, name: str) -> str:
-        """The claim as a question; empty where it has no message."""
+        """The claim as a question; empty if it has no message."""
         return self._of(f"claims.{name}-question", "")
 
     def arm(self, name: str) -> str:
-        """An arm as a reader knows it; its bare name where it has no message."""
+        """The description of an arm; its name if it has no message."""
         return self._of(f"claims.arm-{name}", name)
 
     def fair(self, name: str) -> str:
-        """What is done so that the arm's comparison is fair; the bare name where it has no message."""
+        """What keeps the comparison with the arm fair; the name if it has no message."""
         return self._of(f"claims.fair-{name}", name)
 
     def published(self, kind: str, name: str) -> Markup:
-        """What others have found (kind "published") or on what ("setting")."""
+        """What was published (kind "published"), or what it was measured on ("setting")."""
         return escape(self._of(f"claims.{kind}-{name}", name))
 
     def _of(self, message: str, otherwise: str) -> str:
         return readable(say(message, self.lang) if message in table() else otherwise)
 
     def foreign(self, text: str) -> Markup:
-        """Words that are kept in English on a page of any language, marked as such."""
+        """Text that stays in English on a page in any language, marked as English."""
         return escape(readable(text)) if self.lang == "en" else Markup('<span lang="en">{}</span>').format(readable(text))
 
     def verdict(self, verdict: Verdict) -> str:
@@ -59,7 +59,7 @@ class StudyWords(PageWords):
         return self.plain(VERDICTS[verdict][0])
 
     def difference(self, effect: Effect | None) -> str:
-        """The effect with its unit: "+1.2 points", or for epochs "2.31 times"."""
+        """The effect with its unit: "+1.2 points", or "2.31 times" for epochs."""
         if effect is None:
             return MISSING
         if effect.measure == "epochs":
@@ -67,21 +67,23 @@ class StudyWords(PageWords):
         return self.plain("study.points", points=bare(effect))
 
     def interval(self, effect: Effect) -> str:
-        """The effect's interval: "+0.3 to +2.1", or for epochs "1.9 to 2.8"."""
+        """The interval of the effect: "+0.3 to +2.1", or "1.9 to 2.8" for epochs."""
         low, high = _ends(effect)
         return self.plain("study.plus_minus", low=low, high=high)
 
     def seeds(self, n: int) -> str:
-        """How many seeds: "3 seeds"."""
+        """The number of seeds: "3 seeds"."""
         return self.plain("study.seeds_one") if n == 1 else self.plain("study.seeds_many", n=n)
 
     def sentences(self, parts: Iterable[Markup]) -> Markup:
-        """Sentences one behind the other; empty ones are left out."""
-        said = [part for part in parts if part]
-        return reduce(lambda first, second: self.say("study.two_sentences", first=first, second=second), said) if said else Markup()
+        """The sentences joined; empty ones are omitted."""
+        sentences = [part for part in parts if part]
+        return (
+            reduce(lambda first, second: self.say("study.two_sentences", first=first, second=second), sentences) if sentences else Markup()
+        )
 
     def line(self, finding: Finding) -> str:
-        """A claim's end in one line of plain text."""
+        """The result of a claim as one line of plain text."""
         figures = {"claim": self.claim(finding.claim), "verdict": self.verdict(finding.verdict)}
         return self.plain("study.line", result=self._result(finding), **figures)
 
@@ -111,20 +113,20 @@ def _ends(effect: Effect) -> tuple[str, str]:
 
 
 def _open_or(end: float) -> str:
-    """The end of a ratio's interval; one that nothing bounds is said as such."""
+    """An end of the interval of a ratio; an unbounded end is shown as ≥ or ≤."""
     if end >= LARGEST_RATIO:
         return f"≥{LARGEST_RATIO:.0f}"
     return f"≤{1 / LARGEST_RATIO:g}" if end <= 1 / LARGEST_RATIO else factor(end)
 
 
 def _digits(effect: Effect) -> int:
-    """One, or two where with one nothing could be told from zero."""
+    """Decimals of points: one, or two if one could not be distinguished from zero."""
     values = [abs(value) for value in (effect.difference, *effect.interval)]
     return 2 if max(values) < COARSE or any(0 < value < HIDDEN for value in values) else 1
 
 
 def points(share: object, digits: int = 1) -> str:
-    """A difference of errors: 0.0123 -> "+1.2"; nothing at all is "0.0"."""
+    """A difference of errors in points: 0.0123 -> "+1.2"; zero is "0.0"."""
     if (known := finite(share)) is None:
         return MISSING
     text = f"{100 * known:+.{digits}f}".replace("-", "−")

@@ -21,15 +21,15 @@ from alexnet.studies.findings import Effect
 from alexnet.studies.report.phrases import StudyWords, factor
 
 WIDTH = 4.6  # inches of a plot
-MOST_PLACES = 40  # of one curve: more than a screen shows
-WIDE_COST = 20.0  # times the seconds of the quickest arm, from which on the axis is logarithmic
-OPEN = 0.999 * math.log(LARGEST_RATIO)  # an end that is open does not stretch the axis
+MOST_PLACES = 40  # points drawn per curve: more would not be visible
+WIDE_COST = 20.0  # times the seconds of the fastest arm, beyond which the axis is logarithmic
+OPEN = 0.999 * math.log(LARGEST_RATIO)  # unbounded interval ends do not stretch the axis
 MARK_WIDTH, MARK_HEIGHT, MARK_MARGIN = 150, 16, 6  # px of an interval in a row
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """One error of one arm over epochs: its mean, lowest and highest seed. place: which colour and marker."""
+    """One error of one arm over epochs: mean, lowest and highest over the seeds. place: index of its colour and marker."""
 
     name: str
     place: int
@@ -53,7 +53,7 @@ class CostDot:
 
 @dataclass(frozen=True, slots=True)
 class LayerLine:
-    """A number above zero of each layer of one arm."""
+    """A positive number for each layer of one arm."""
 
     name: str
     place: int
@@ -61,7 +61,7 @@ class LayerLine:
 
 
 def band(name: str, place: int, curves: Sequence[Sequence[Mapping[str, Any]]], *, validation: bool) -> Band | None:
-    """The curves of all seeds as one band; None where no row has a number. Seeds that ended early count as far as they went."""
+    """The curves of all seeds as one band; None if no row has a number. Seeds that ended early count up to their end."""
     key = "validation_error" if validation else "training_error"
     found: dict[float, list[float]] = {}
     for row in (row for curve in curves for row in curve):
@@ -88,8 +88,8 @@ def training_curves(name: str, bands: Sequence[Band], words: StudyWords) -> Mark
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
         axes.set_ylim(bottom=0)
 
-    said = words.plain("study.curves_said", title=title, arms=words.plain("report.semicolon").join(_ends(bands, words)))
-    return _plot(name, title, said, 3.1, dress)
+    label = words.plain("study.curves_said", title=title, arms=words.plain("report.semicolon").join(_ends(bands, words)))
+    return _plot(name, title, label, 3.1, dress)
 
 
 def _ends(bands: Sequence[Band], words: StudyWords) -> list[str]:
@@ -111,7 +111,7 @@ def _draw_band(axes: Axes, one: Band) -> None:
 
 
 def cost_against_error(name: str, dots: Sequence[CostDot], words: StudyWords) -> Markup:
-    """A dot per arm: its error, with the interval, after its seconds of training."""
+    """One dot per arm: its error, with the interval, against its seconds of training."""
     title = words.plain("study.plot_cost")
 
     def dress(axes: Axes) -> None:
@@ -125,8 +125,8 @@ def cost_against_error(name: str, dots: Sequence[CostDot], words: StudyWords) ->
         axes.margins(y=0.15)
 
     each = [words.plain("study.dot_cost", arm=dot.name, error=percent(dot.error), seconds=words.duration(dot.seconds)) for dot in dots]
-    said = words.plain("study.curves_said", title=title, arms=words.plain("report.semicolon").join(each))
-    return _plot(name, title, said, 3.1, dress)
+    label = words.plain("study.curves_said", title=title, arms=words.plain("report.semicolon").join(each))
+    return _plot(name, title, label, 3.1, dress)
 
 
 def _dress_cost(axes: Axes, seconds: Sequence[float]) -> None:
@@ -139,7 +139,7 @@ def _dress_cost(axes: Axes, seconds: Sequence[float]) -> None:
 
 
 def _dress_log(axes: Axes) -> None:
-    """A logarithmic axis with at least two figures on it."""
+    """A logarithmic axis with at least two tick labels."""
     axes.set_xscale("log")
     least, most = axes.get_xlim()
     narrow = most < 50 * least
@@ -149,7 +149,7 @@ def _dress_log(axes: Axes) -> None:
 
 
 def layer_numbers(name: str, title: str, lines: Sequence[LayerLine], words: StudyWords) -> Markup:
-    """A number of each layer for each arm, on a logarithmic axis; the layer nearest to the input is at the top."""
+    """A number per layer and arm on a logarithmic axis; the layer nearest the input is at the top."""
     layers = list(dict.fromkeys(layer for line in lines for layer in line.values))
 
     def dress(axes: Axes) -> None:
@@ -166,11 +166,11 @@ def layer_numbers(name: str, title: str, lines: Sequence[LayerLine], words: Stud
         words.plain("study.arm_layers", arm=line.name, layers=comma.join(f"{layer} {value:.2g}" for layer, value in line.values.items()))
         for line in lines
     ]
-    said = words.plain("study.layers_said", title=title, arms=words.plain("report.semicolon").join(each))
-    return _plot(name, title, said, 1.0 + 0.24 * max(4, len(layers)), dress, percents=False)
+    label = words.plain("study.layers_said", title=title, arms=words.plain("report.semicolon").join(each))
+    return _plot(name, title, label, 1.0 + 0.24 * max(4, len(layers)), dress, percents=False)
 
 
-def _plot(name: str, title: str, said: str, height: float, dress: Callable[[Axes], None], *, percents: bool = True) -> Markup:
+def _plot(name: str, title: str, label: str, height: float, dress: Callable[[Axes], None], *, percents: bool = True) -> Markup:
     def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.13, 0.5 / height, 0.84, 1 - 0.85 / height))
         axes.set_title(title, pad=8)
@@ -180,24 +180,24 @@ def _plot(name: str, title: str, said: str, height: float, dress: Callable[[Axes
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
         axes.grid(axis="y" if percents else "both")
 
-    return drawn(name, said, WIDTH, height, draw, title=title)
+    return drawn(name, label, WIDTH, height, draw, title=title)
 
 
 def reach(effects: Sequence[Effect]) -> float:
-    """The axis that all these intervals lie on goes from minus this to plus this, in shares of error or logarithms of a factor."""
+    """Half the length of an axis, centred at no effect, that holds all these intervals: a share of error, or the logarithm of a factor."""
     ends = [abs(_along(value, effect)) for effect in effects for value in (effect.difference, *effect.interval)]
     return max((end for end in ends if end < OPEN), default=0.0) or 0.01
 
 
 def _along(value: float, effect: Effect) -> float:
-    """Where a value lies: 0 is no effect."""
+    """The position of a value on the axis: 0 is no effect."""
     if effect.measure == "error":
         return value
     return math.log(value) if value > 0 else -math.inf
 
 
 def interval_mark(effect: Effect, half: float, words: StudyWords) -> Markup:
-    """The effect as a dot with its interval, `half` being the distance of an edge from no effect; in the colour of the text around."""
+    """The effect as a dot with its interval, in the colour of the surrounding text; `half` is the distance from no effect to an edge."""
     label = words.plain("study.effect_aria", difference=words.difference(effect), interval=words.interval(effect))
     middle = MARK_WIDTH / 2
 

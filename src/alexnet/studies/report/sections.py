@@ -1,4 +1,4 @@
-"""The sections of a study's page, in its order. Another section is another function, its template in pages/templates/study, and a row."""
+"""The sections of a study's page, in order. To add one, add a function, a template in pages/templates/study, and a row in SECTIONS."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,7 +16,7 @@ def _verdicts(view: StudyView) -> ManySections:
 
 
 def _claims(view: StudyView) -> ManySections:
-    """A section each; the list at the top leads to the first."""
+    """One section per claim; the contents link to the first."""
     short = view.words.plain("study.contents_claims")
     for claim in view.claims:
         yield ShownSection(
@@ -30,7 +30,7 @@ def _claims(view: StudyView) -> ManySections:
 
 
 def _not_applicable(view: StudyView) -> ManySections:
-    """Claims that could not be tried here, with the reason."""
+    """Claims that cannot be studied on these images, with the reason."""
     if view.not_applicable:
         title = view.words.plain("study.contents_not_applicable")
         yield ShownSection(anchor="not-applicable", title=title, short_title=title, template="study/not-applicable.html.j2", view=view)
@@ -46,5 +46,5 @@ SECTIONS: tuple[Callable[[StudyView], ManySections], ...] = (_verdicts, _claims,
 
 
 def sections_of(view: StudyView) -> list[ShownSection]:
-    """Those that have something to show."""
+    """The sections that have something to show."""
     return [shown for section in SECTIONS for shown in section(view)]

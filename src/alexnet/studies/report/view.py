@@ -1,4 +1,4 @@
-"""What the page of a study says around its claims, and the lines that the terminal prints. Knows no HTML but emphasis."""
+"""The content of a study's page around its claims, and the lines for the terminal. Independent of HTML except for emphasis."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from alexnet.studies.report.claim_view import TARGET, ClaimView
 from alexnet.studies.report.phrases import StudyWords, ratio
 from alexnet.studies.report.plots import interval_mark, reach, reach_in_words
 
-UNDERFIT = 0.02  # of error, between training and judged images: with less, nothing is there for regularisation to win
+UNDERFIT = 0.02  # error on judged images minus error on training images; below this, regularisation has nothing to gain
 
 COSTS = {
     "seconds": "study.short_time",
@@ -27,7 +27,7 @@ COSTS = {
 
 
 def study_lines(report: StudyReport, lang: Lang = "en") -> list[str]:
-    """For the terminal: one line of plain text a claim, and one for each that does not apply."""
+    """For the terminal: one line of plain text per claim, including those that do not apply."""
     words = StudyWords(lang)
     lines = [words.line(finding) for finding in report.findings]
     for claim, reason in report.not_applicable.items():
@@ -37,19 +37,19 @@ def study_lines(report: StudyReport, lang: Lang = "en") -> list[str]:
 
 @dataclass(frozen=True)
 class StudyView:
-    """What the template asks of a study."""
+    """A study as its template reads it."""
 
     report: StudyReport
     lang: Lang = "en"
 
     @cached_property
     def words(self) -> StudyWords:
-        """In the page's language."""
+        """The text in the page's language."""
         return StudyWords(self.lang)
 
     @property
     def title(self) -> str:
-        """Of the page."""
+        """The title of the page."""
         return self.words.plain("study.title", dataset=readable(self.report.dataset))
 
     @cached_property
@@ -69,7 +69,7 @@ class StudyView:
 
     @property
     def eyebrow(self) -> Markup:
-        """On what, in figures."""
+        """The data set and the seeds in figures."""
         return self.words.say(
             "study.eyebrow",
             dataset=readable(self.report.dataset),
@@ -81,12 +81,12 @@ class StudyView:
 
     @property
     def untested(self) -> bool:
-        """Whether any error is of validation images."""
+        """Whether any error was measured on validation images."""
         return any(finding.judged != "test" for finding in self.report.findings)
 
     @property
     def underfits(self) -> Markup:
-        """The caution that these networks err as much on what they have learned as on other images; empty where they do not."""
+        """The caution that these networks are underfitted: as many errors on training images as on others; empty if they are not."""
         arms = [arm for finding in self.report.findings for arm in finding.arms]
         known = [(arm.mean, arm.training_error) for arm in arms if arm.mean is not None and arm.training_error is not None]
         if not known or (gap := median(error - training for error, training in known)) >= UNDERFIT:
@@ -95,12 +95,12 @@ class StudyView:
 
     @cached_property
     def claims(self) -> list[ClaimView]:
-        """One a finding, in the report's order."""
+        """One view per finding, in the report's order."""
         return [ClaimView(finding, self.report, self.words, number) for number, finding in enumerate(self.report.findings, 1)]
 
     @cached_property
     def _halves(self) -> dict[Measure, float]:
-        """Half the common axis of each measure that has any effect."""
+        """Half the length of the common axis of each measure that has any effect."""
         found: dict[Measure, list[Effect]] = {}
         for finding in self.report.findings:
             if finding.effect is not None:
@@ -108,14 +108,14 @@ class StudyView:
         return {measure: reach(effects) for measure, effects in found.items()}
 
     def mark(self, finding: Finding) -> Markup:
-        """Its interval as a small plot; empty where there is no effect."""
+        """The interval of the effect as a small plot; empty if there is no effect."""
         if finding.effect is None:
             return Markup()
         return interval_mark(finding.effect, self._halves[finding.measure], self.words)
 
     @property
     def axes(self) -> Markup:
-        """What the small plots' edges mean."""
+        """The values at the edges of the small plots."""
         halves = {measure: reach_in_words(half, measure) for measure, half in self._halves.items()}
         parts = [self.words.say("study.axis_errors", points=halves["error"])] if "error" in halves else []
         if "epochs" in halves:
@@ -123,22 +123,22 @@ class StudyView:
         return self.words.sentences(parts)
 
     def costs(self, finding: Finding) -> list[tuple[str, str]]:
-        """Time, memory, parameters and multiply-adds as ratios, each with its name."""
+        """Time, memory, parameters and multiply-accumulates as ratios, each with its name."""
         return [(ratio(finding.cost.get(cost)), self.words.plain(name)) for cost, name in COSTS.items()]
 
     @property
     def target(self) -> str:
-        """The training error that studies of epochs wait for."""
+        """The training error to reach, in studies that measure epochs."""
         return TARGET
 
     @property
     def not_applicable(self) -> list[tuple[str, Markup]]:
-        """Claim and reason."""
+        """The claims that do not apply, each with the reason."""
         return [(self.words.claim(claim), self.words.foreign(reason)) for claim, reason in self.report.not_applicable.items()]
 
     @property
     def figures(self) -> list[tuple[str, str]]:
-        """Under which conditions, as name and value."""
+        """The conditions of the study, as name and value."""
         scale, words = self.report.scale, self.words
         pixels = finite(scale.get("size"))
         return [
