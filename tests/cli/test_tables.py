@@ -39,7 +39,7 @@ def test_the_catalogue_fits_80_columns() -> None:
 
 def test_networks_side_by_side() -> None:
     summaries = summarise(["alexnet", "lenet"], classes=None, image_size=None, channels=None)
-    lines = shown(summary_tables(summaries, comparison(summaries), asked=True))
+    lines = shown(summary_tables(summaries, comparison(summaries), detailed=True))
     assert "alexnet: 3 x 224 x 224, 1,000 classes" in lines
     assert any(line.split() == ["activation", "relu", "sigmoid"] for line in lines)
     totals = [line.split()[1:] for line in lines if line.startswith("total")]
@@ -48,11 +48,11 @@ def test_networks_side_by_side() -> None:
 
 def test_frozen_parameters_are_told_from_trainable_ones() -> None:
     (fast,) = summarise(["alexnet-cifar-fast"], classes=10, image_size=32, channels=3)
-    lines = [line.split() for line in shown(summary_tables([fast], [], asked=True))]
+    lines = [line.split() for line in shown(summary_tables([fast], [], detailed=True))]
     assert ["total", f"{fast.parameters:,}", f"{fast.macs:,}"] in lines
     assert ["trainable", f"{fast.trainable_parameters:,}"] in lines
     lenet = summarise(["lenet"], classes=None, image_size=None, channels=None)
-    assert not any(line.startswith("trainable") for line in shown(summary_tables(lenet, [], asked=True)))
+    assert not any(line.startswith("trainable") for line in shown(summary_tables(lenet, [], detailed=True)))
 
 
 def test_predictions_and_names_that_look_like_markup() -> None:
