@@ -29,7 +29,7 @@ def shown(parts: Iterable[Table | str], width: int = 80) -> list[str]:
 
 def test_the_catalogue_fits_80_columns() -> None:
     summaries = summarise([], classes=None, image_size=None, channels=None)
-    lines = shown(summary_tables(summaries, comparison(summaries), asked=False))
+    lines = shown(summary_tables(summaries, comparison(summaries), detailed=False))
     for one in summaries:
         figures = [line for line in lines if line.startswith(f"{one.architecture.name} ") and f"{one.parameters:,}" in line]
         assert len(figures) == 1, "name and figures of a network stand unbroken on one line"
