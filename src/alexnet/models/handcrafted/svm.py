@@ -33,7 +33,7 @@ class LinearMachine(nn.Module):
         return torch.addmm(self.bias, mapped, self.weights)
 
     def spec(self) -> Spec:
-        """What `machine_from` needs beside the tensors."""
+        """What `machine_from` needs besides the tensors."""
         dimensions, classes = self.weights.shape
         found: Spec = {"kind": "linear", "dimensions": dimensions, "classes": classes, "map": "none"}
         if isinstance(self.feature_map, Chi2Map):
@@ -104,7 +104,7 @@ class KernelMachine(nn.Module):
         return scores.index_copy_(1, self.seen, votes + sums / (3 * (sums.abs() + 1)))
 
     def spec(self) -> Spec:
-        """What `machine_from` needs beside the tensors."""
+        """What `machine_from` needs besides the tensors."""
         support, inputs = self.support.shape
         counts: Spec = {"kind": "kernel", "support": support, "inputs": inputs, "seen": len(self.seen), "classes": self.classes}
         return counts | {"kernel": self.kernel, "gamma": self.gamma}
