@@ -97,7 +97,7 @@ def test_inspection_counts_by_class_and_split(troubled: list[str], digits_folder
 def test_inspection_lists_trouble_and_advice(troubled: list[str]) -> None:
     page = " ".join(" ".join(troubled).split())
     assert "Files that cannot be read: 1" in page
-    assert "train/2/broken.png is no picture of a known format" in page
+    assert "train/2/broken.png is not a picture in a known format" in page
     assert "Copies, equal to the byte: 1" in page
     assert "across splits" in page
     assert "No pictures of '2' in test" in page
