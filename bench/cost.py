@@ -104,8 +104,8 @@ def hours(machine: Machine, layout: str, workers: int) -> float:
 
 
 def table(machine: Machine) -> list[str]:
-    """Rows of a Markdown table: the hours of each layout, and its speed-up over one worker."""
-    heading = [f"| {machine.name} | pictures a step | data | towers | hybrid |", "|---|---|---|---|---|"]
+    """Rows of Markdown: hours, and the speed-up over one worker, of each layout."""
+    heading = [f"| {machine.name} | images per step | data | towers | hybrid |", "|---|---|---|---|---|"]
     return heading + [_row(machine, workers) for workers in WORKERS]
 
 

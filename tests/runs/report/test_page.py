@@ -489,7 +489,7 @@ def test_a_chinese_page_says_nothing_in_english(monkeypatch: pytest.MonkeyPatch)
 def test_chinese_plots_keep_their_text() -> None:
     html = page_of([chinese_reports()[0]], "zh")
     texts = [text for svg in svgs(html) for text in svg.itertext()]
-    assert {"错误率", "轮次", "模型的回答", "真实类别", "自称的把握", "数字3"} <= set(texts)
+    assert {"错误率", "轮次", "模型的预测", "真实类别", "模型给出的置信度", "数字3"} <= set(texts)
     assert '"Noto Sans SC", "PingFang SC", "Microsoft YaHei"' in html
 
 

@@ -30,6 +30,7 @@ CIFAR_11 = Architecture(
     hidden=(),
 )
 
+# Whitening first layer, alternating mirrors and Muon as Keller Jordan uses them for CIFAR-10 (arXiv 2404.00498); see docs/decisions.md.
 CIFAR_FAST = Architecture(
     name="alexnet-cifar-fast",
     title="Ours for small pictures: AlexNet's parts, a whitening first layer, five convolutions",
