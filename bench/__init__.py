@@ -1,1 +1,1 @@
-"""Speed as ratios inside one process: variants interleaved, medians. `make bench` writes bench.json."""
+"""Speed ratios measured within one process: interleaved variants, medians. `make bench` writes bench.json."""

@@ -1,4 +1,4 @@
-"""`python -m bench [FILE]`: measures everything, prints a table, writes bench.json."""
+"""`python -m bench [FILE]`: runs all benchmarks, prints a table, writes bench.json."""
 
 import json
 import os
@@ -19,7 +19,7 @@ SHARED = Path(os.environ.get("ALEXNET_SHARED_DATA", Path(__file__).resolve().par
 
 
 def main(out: Path) -> int:
-    """Run all; the exit status is 1 when a must is missed."""
+    """Run all benchmarks; returns exit status 1 if a required ratio is missed."""
     torch.manual_seed(0)
     print(f"{device_name(torch.device('cpu'))}, torch {torch.__version__}", file=sys.stderr)
     rows = training_steps() | loading(SHARED) | packed(SHARED) | encodings(SHARED)

@@ -1,4 +1,4 @@
-"""Dense RootSIFT and Fisher vectors: against OpenCV with scikit-image, and as rates, all on one core."""
+"""Dense RootSIFT and Fisher vectors on one core: rates, and ratios to OpenCV with scikit-image."""
 
 import sys
 import zipfile
@@ -27,11 +27,11 @@ from alexnet.training.dictionaries import fit_gaussians, sampled
 from bench.measure import Row, interleaved
 
 LARGE = FeatureConfig(encoding="fisher", bins="4,6,8", step=4, cells="1x1")
-PHOTO = replace(FISHER_SVM.features, mirror=True)  # as `fisher-svm` has it
-SMALL = replace(PHOTO, bins="2,3", step=2, smoothing=0.0, colour=True)  # as it has it for small images
+PHOTO = replace(FISHER_SVM.features, mirror=True)  # the features of `fisher-svm`
+SMALL = replace(PHOTO, bins="2,3", step=2, smoothing=0.0, colour=True)  # its features for small images
 IMAGES, LARGE_SIDE, SMALL_SIDE, SMALL_BATCH = 4, 200, 32, 64
 SAMPLE = 20_000  # descriptors that the dictionaries are fitted on
-NO_BLUR = 0.51  # OpenCV takes an image to be blurred by 0.5 px, and adds what is missing to this
+NO_BLUR = 0.51  # OpenCV assumes that an image is blurred by 0.5 px, and adds blur up to this value
 
 
 def encodings(shared: Path, rounds: int = 15) -> dict[str, Row]:
@@ -73,7 +73,7 @@ def one_core() -> Iterator[None]:
 
 
 def photos(shared: Path, side: int, count: int) -> Tensor:
-    """uint8 (count, 3, side, side): squares from the middle of photos, the same ones again where there are fewer."""
+    """uint8 (count, 3, side, side): central squares of photos, repeated if there are fewer."""
     found = [_square(image, side) for image in _opened(shared, count)]
     pixels = np.stack([found[number % len(found)] for number in range(count)])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
@@ -95,7 +95,7 @@ def _square(image: Image.Image, side: int) -> NDArray[np.uint8]:
 
 
 class _Ours:
-    """Our features, as a run computes them; dictionaries fitted to the images themselves."""
+    """Our features, computed as in a run, with dictionaries fitted to the same images."""
 
     def __init__(self, config: FeatureConfig, images: Tensor, *, batch: int) -> None:
         self.config, self.images, self.batch = config, images, batch
@@ -113,7 +113,7 @@ class _Ours:
 
 @dataclass(frozen=True)
 class _Reference:
-    """The same from libraries: OpenCV's SIFT at the places of our grids, PCA in numpy, scikit-image's Fisher vector."""
+    """The same features from libraries: OpenCV's SIFT at the points of our grids, PCA in numpy, scikit-image's Fisher vector."""
 
     images: list[NDArray[np.uint8]]
     places: list[tuple[float, float, float]]  # x, y, width of a keypoint
@@ -139,7 +139,7 @@ class _Reference:
             self.fisher_vector(self.described(image), self.mixture, improved=True)
 
     def described(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """RGB (S, S, 3) -> RootSIFT descriptors on the axes of the dictionary."""
+        """RGB (S, S, 3) -> RootSIFT descriptors, projected on the principal axes of the dictionary."""
         gray = self.cv2.cvtColor(image, self.cv2.COLOR_RGB2GRAY)
         _, found = self.cv2.SIFT_create(sigma=NO_BLUR).compute(gray, self.keypoints)
         rooted = np.sqrt(found / np.maximum(found.sum(axis=1, keepdims=True), 1))

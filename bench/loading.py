@@ -1,4 +1,4 @@
-"""From JPEG files on disk to training steps, against torchvision's reference pipeline."""
+"""From JPEG files on disk to training steps, compared with torchvision's reference pipeline."""
 
 import os
 import tempfile
@@ -36,12 +36,12 @@ WORKERS = os.cpu_count() or 1
 
 
 def loading(shared: Path, rounds: int = 3) -> dict[str, Row]:
-    """Images per second from files: read alone, and read and trained on; one epoch from cold, then later epochs."""
+    """Images per second from files: only read, and read and trained on; in the first epoch, and in later epochs."""
     rows: dict[str, Row] = {}
     for archive in ("clothing.zip", "imagenet-sample.zip"):
         if (shared / archive).exists():
             rows |= _of_archive(shared / archive, rounds)
-    return rows or _of_made_images(rounds)
+    return rows or _of_generated_images(rounds)
 
 
 def _of_archive(archive: Path, rounds: int) -> dict[str, Row]:
@@ -55,14 +55,14 @@ def _of_archive(archive: Path, rounds: int) -> dict[str, Row]:
         return _of_folder(archive.stem, Path(folder), rounds)
 
 
-def _of_made_images(rounds: int) -> dict[str, Row]:
+def _of_generated_images(rounds: int) -> dict[str, Row]:
     with tempfile.TemporaryDirectory() as folder:
-        made_photos(Path(folder))
+        write_photos(Path(folder))
         return _of_folder("made pictures", Path(folder), rounds)
 
 
-def made_photos(folder: Path) -> None:
-    """Class folders of crops from the two photos that scikit-learn brings."""
+def write_photos(folder: Path) -> None:
+    """Write class folders of crops from the two photos that scikit-learn includes."""
     photos = [Image.fromarray(photo) for photo in load_sample_images().images]
     for number in range(IMAGES):
         place = folder / f"class{number % 2}" / f"{number}.jpg"

@@ -1,4 +1,4 @@
-"""Interleaved timing and the shape of a result. Independent of networks."""
+"""Interleaved timing, and the form of a result. Independent of networks."""
 
 import ctypes
 import platform
@@ -14,7 +14,7 @@ DEFAULT_MAPS, LARGEST_THRESHOLD = 65_536, 32 << 20  # where glibc's own adjustme
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of bench.json: how many times better ours is, and what was asked."""
+    """One entry of bench.json: ratio, ours over other; must, the least ratio required; goal, the ratio aimed at."""
 
     ratio: float
     ours: float
@@ -25,7 +25,7 @@ class Row:
 
 
 def interleaved(variants: Mapping[str, Callable[[], object]], *, rounds: int, warm_rounds: int = 1) -> dict[str, float]:
-    """Median seconds of each variant; every round runs all of them in turn, so a slow moment of the machine hits each."""
+    """Median seconds of each variant; every round runs all of them in turn, so a slow phase of the machine affects all alike."""
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for turn in range(warm_rounds + rounds):
         for name, run in variants.items():
@@ -38,7 +38,7 @@ def interleaved(variants: Mapping[str, Callable[[], object]], *, rounds: int, wa
 
 @contextmanager
 def usual_memory() -> Iterator[None]:
-    """The allocator as a plain PyTorch program has it: large blocks go back to the kernel when they are freed."""
+    """The allocator's default settings, as in a plain PyTorch program: large blocks return to the kernel when they are freed."""
     if platform.libc_ver()[0] != "glibc":
         yield
         return

@@ -1,7 +1,7 @@
-"""A network inside one Linux machine: workers in namespaces of their own, a switch between them, links of a chosen rate. Needs root.
+"""A network inside one Linux machine: each worker in its own namespace, a switch between them, links of a chosen rate. Needs root.
 
-Every worker's namespace has one interface, WIRE, whose other end is a port of the switch. `tc tbf` limits both ends of each such cable to
-what they send, so a worker sends and receives at most at the rate, both at once, as a network card does.
+Every worker's namespace has one interface, WIRE, whose other end is a port of the switch. `tc tbf` limits what both ends of each such cable
+send, so a worker can send and receive at the rate, both at once, as with a real network interface.
 """
 
 import os
@@ -13,17 +13,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PREFIX = "alexnet-bench-"  # of every namespace that is made and removed here
+PREFIX = "alexnet-bench-"  # of every namespace that this module creates and removes
 SWITCH = f"{PREFIX}switch"
 WIRE = "wire"
 SUBNET = "10.87.0.0/24"
-CONGESTION = "cubic"  # Linux's own default, whatever this machine has been set to
-SHORTEST_BURST, BURST_SECONDS = 128 << 10, 0.002  # bytes; the shaper lets so much pass at once: less does not reach the rate
-QUEUE_SECONDS = 0.02  # a packet that would wait longer than this is dropped
+CONGESTION = "cubic"  # Linux's default, whatever this machine is set to
+SHORTEST_BURST, BURST_SECONDS = 128 << 10, 0.002  # bytes; what the shaper passes at once: with less, the rate is not reached
+QUEUE_SECONDS = 0.02  # a packet that would wait longer is dropped
 
 
 class NoNetwork(Exception):
-    """The network cannot be made here; the message says what is missing."""
+    """The network cannot be created here; the message contains the reason."""
 
 
 def address(rank: int) -> str:
@@ -37,14 +37,14 @@ def namespace(rank: int) -> str:
 
 
 def shaper(gbits: float) -> list[str]:
-    """What `tc qdisc add dev ... root` takes for a link of so many Gbit/s."""
+    """The arguments of `tc qdisc add dev ... root` for a link of `gbits` Gbit/s."""
     bytes_per_second = gbits * 1e9 / 8
     burst = max(SHORTEST_BURST, round(min(bytes_per_second, 125e6) * BURST_SECONDS))
     return f"tbf rate {gbits * 1000:.0f}mbit burst {burst} latency {QUEUE_SECONDS * 1000:.0f}ms".split()
 
 
 def check_possible() -> None:
-    """Raise NoNetwork where namespaces cannot be made."""
+    """Raise NoNetwork if namespaces cannot be created."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         raise NoNetwork("Network namespaces need Linux and root.")
     missing = [tool for tool in ("ip", "tc") if shutil.which(tool) is None]
@@ -54,20 +54,20 @@ def check_possible() -> None:
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Two at once would remove each other's namespaces: raises NoNetwork for the second."""
-    import fcntl  # not on Windows, which does not come here
+    """Hold a lock, because two programs at once would remove each other's namespaces; raises NoNetwork for the second."""
+    import fcntl  # not on Windows, which `check_possible` has excluded
 
     with (Path(tempfile.gettempdir()) / f"{PREFIX}lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise NoNetwork("Another program has made its namespaces on this machine; wait for its end.") from None
+            raise NoNetwork("Another benchmark is using its namespaces on this machine. Wait until it has finished.") from None
         yield
 
 
 @contextmanager
 def network(workers: int) -> Iterator[None]:
-    """Namespaces 0 to `workers` - 1, joined by a switch, until the end of the block."""
+    """Create namespaces 0 to `workers` - 1, joined by a switch, and remove them at the end of the block."""
     remove()
     try:
         _make("ip", "netns", "add", SWITCH)
@@ -81,7 +81,7 @@ def network(workers: int) -> Iterator[None]:
 
 
 def limit(workers: int, gbits: float | None) -> None:
-    """Limit every link in both directions (None: as fast as the machine can); connections stay."""
+    """Limit every link in both directions (None: no limit); connections are kept."""
     for rank in range(workers):
         for name, device in ((namespace(rank), WIRE), (SWITCH, _port(rank))):
             if gbits is not None:
@@ -91,7 +91,7 @@ def limit(workers: int, gbits: float | None) -> None:
 
 
 def start(rank: int, command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-    """A process in a worker's namespace, its output in a pipe; Ctrl-C does not reach it."""
+    """Start a process in a worker's namespace, with its output in a pipe; Ctrl-C does not reach it."""
     inside = ["ip", "netns", "exec", namespace(rank), *command]
     return subprocess.Popen(
         inside, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True
@@ -99,7 +99,7 @@ def start(rank: int, command: Sequence[str], environment: dict[str, str]) -> sub
 
 
 def remove() -> None:
-    """Remove every namespace of ours and end what runs in it, also what an earlier run left behind when it was killed."""
+    """Remove every namespace of ours and kill the processes in it, including those left behind by a run that was killed."""
     for name in _ours():
         for process in _make("ip", "netns", "pids", name).split():
             with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Packed images on one core: read, decoded and augmented, against torchvision's reference pipeline and another packed format."""
+"""Reading, decoding and augmenting packed images on one core, compared with torchvision's reference pipeline and another packed format."""
 
 import sys
 import tarfile
@@ -28,17 +28,17 @@ from alexnet.data.pipeline.augment import AugmentConfig
 from alexnet.data.pipeline.batches import AugmentedBatches
 from alexnet.data.pipeline.image_store import open_images
 from bench.handcrafted import one_core
-from bench.loading import BATCH, SIZE, made_photos
+from bench.loading import BATCH, SIZE, write_photos
 from bench.measure import Row, interleaved
 from bench.steps import IMAGENET_MEAN, IMAGENET_STD
 
 IMAGENET = 1_281_167 + 50_000  # training and validation images
-COPIES = 4  # of the sample
+COPIES = 4  # of each image in the sample
 MOST_GROWTH = 64.0  # MB
 
 
 def packed(shared: Path, rounds: int = 7) -> dict[str, Row]:
-    """Images per second on one core; the time that ImageNet's index takes to open; the memory of an epoch."""
+    """Images per second on one core, the time to open an index of ImageNet's size, and the memory growth over epochs."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         name = _photos(shared, folder / "raw")
@@ -48,10 +48,10 @@ def packed(shared: Path, rounds: int = 7) -> dict[str, Row]:
 
 
 def _photos(shared: Path, raw: Path) -> str:
-    """Class folders of the sample's JPEGs, each several times, or of made images."""
+    """Write class folders of the sample's JPEGs, each several times, or of generated images; returns their name."""
     archive = shared / "imagenet-sample.zip"
     if not archive.exists():
-        made_photos(raw)
+        write_photos(raw)
         return "made pictures"
     with zipfile.ZipFile(archive) as file:
         names = [name for name in file.namelist() if name.lower().endswith((".jpg", ".jpeg"))]
@@ -118,7 +118,7 @@ def _reference(raw: Path) -> Callable[[], int]:
 
 
 def _webdataset(folder: Path) -> Callable[[], int] | None:
-    """The pack's own JPEGs in webdataset's tar, decoded by Pillow and changed as the reference changes them."""
+    """The pack's own JPEGs in a webdataset tar, decoded by Pillow and transformed like the reference's."""
     try:
         webdataset: Any = import_module("webdataset")
     except ImportError:
@@ -141,7 +141,7 @@ def _webdataset(folder: Path) -> Callable[[], int] | None:
 
 
 def _memory(folder: Path) -> dict[str, Row]:
-    """Growth of the memory that is the process's own over an epoch, after its first batches."""
+    """Growth of the process's anonymous memory over three epochs, after the first batches."""
     batches = _batches(folder / "packed.zip")
     sizes = [_own_megabytes() for epoch in range(3) for _ in batches.epoch(epoch)]
     growth = max(sizes[4:]) - sizes[4] if len(sizes) > 5 else 0.0
@@ -154,7 +154,7 @@ def _own_megabytes() -> float:
 
 
 def _opening(folder: Path) -> dict[str, Row]:
-    write_made(folder / "imagenet.zip", IMAGENET)
+    write_generated(folder / "imagenet.zip", IMAGENET)
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
@@ -164,8 +164,8 @@ def _opening(folder: Path) -> dict[str, Row]:
     return {f"a pack of {IMAGENET:,} pictures opens in, seconds (must: under 1)": Row(1 / slowest, slowest, 1.0, "s", 1.0, None)}
 
 
-class _Made(Dataset):
-    """As many images as ImageNet has, of a few bytes each."""
+class _Generated(Dataset):
+    """`count` images of a few bytes each, in 1,000 classes like ImageNet."""
 
     traits = Traits(flip=True, colour=True)
 
@@ -177,9 +177,9 @@ class _Made(Dataset):
         return b"picture"
 
 
-def write_made(out: Path, count: int) -> None:
-    """A pack of made-up images, by the functions that write all packs."""
-    dataset, record = _Made(count), np.zeros((), RECORD)
+def write_generated(out: Path, count: int) -> None:
+    """Write a pack of generated images, with the functions that write all packs."""
+    dataset, record = _Generated(count), np.zeros((), RECORD)
     names, journal = PackedNames(dataset), Journal(out.with_name("made.partial"), {})
     record["kind"], record["native"] = COPIED, (500, 375)
     for index, item in enumerate(dataset.items):

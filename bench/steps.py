@@ -1,4 +1,4 @@
-"""The training step: the 2012 network against the obvious PyTorch, alexnet-owt against torchvision's model in a plain loop."""
+"""The training step: the 2012 network compared with straightforward PyTorch, alexnet-owt with torchvision's model in a plain loop."""
 
 from collections.abc import Callable
 from functools import partial
@@ -25,7 +25,7 @@ IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
 def obvious_alexnet() -> nn.Module:
-    """The 2012 network as most write it: nn.LocalResponseNorm, groups, everything in fp32."""
+    """The 2012 network in straightforward PyTorch: nn.LocalResponseNorm, groups, everything in fp32."""
     norm = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
     return nn.Sequential(
         nn.ZeroPad2d((0, 3, 0, 3)), nn.Conv2d(3, 96, 11, 4), nn.ReLU(inplace=True), norm, nn.MaxPool2d(3, 2),
@@ -39,7 +39,7 @@ def obvious_alexnet() -> nn.Module:
 
 
 def plain_step(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], None]:
-    """A step of the loop that tutorials show, with the allocator as it is by default."""
+    """A step of the loop in tutorials, with the default allocator settings."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
 
     def step() -> None:
@@ -53,7 +53,7 @@ def plain_step(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[],
 
 
 def our_step(name: str, images: Tensor, labels: Tensor) -> Callable[[], None]:
-    """A step of our loop on uint8 images, normalisation included."""
+    """A step of our loop on uint8 images, including normalisation."""
     preprocess = Preprocess(image_size=224, stored_size=224, fit="crop", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     model = build_model(name, NetworkChoices(), CLASSES, 3, preprocess).to(images.device)
     config = TrainingConfig()
@@ -68,7 +68,7 @@ def our_step(name: str, images: Tensor, labels: Tensor) -> Callable[[], None]:
 
 
 def training_steps(rounds: int = 5) -> dict[str, Row]:
-    """Images per second of both networks, ours and the other's."""
+    """Images per second of both networks, ours and the others."""
     device = choose_device()
     images = torch.randint(0, 256, (BATCH, 3, 224, 224), dtype=torch.uint8, device=device)
     labels = torch.randint(0, CLASSES, (BATCH,), device=device)
@@ -97,11 +97,11 @@ def matrix_rate(device: torch.device) -> float:
 
 
 def _product(left: Tensor, right: Tensor) -> float:
-    return (left @ right)[0, 0].item()  # the answer is waited for on a GPU too
+    return (left @ right)[0, 0].item()  # reading the result waits for a GPU
 
 
 def _achieved(name: str, seconds: float) -> float:
-    """FLOP/s of a step: forward, and twice that backward, but no gradient of the images."""
+    """FLOP/s of a step: forward, and twice that backward, except for the gradient of the images."""
     layers = trace(find_architecture(name), classes=CLASSES, channels=3, image_size=224)
     macs = 3 * sum(layer.macs for layer in layers) - layers[0].macs
     return 2 * BATCH * macs / seconds

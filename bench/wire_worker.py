@@ -1,6 +1,6 @@
-"""What runs in one worker's namespace: `python -m bench.wire_worker JOB`, JOB as JSON.
+"""The process in one worker's namespace: `python -m bench.wire_worker JOB`, with JOB as JSON.
 
-It makes ready, and then one step for every line that it reads; for each of them it prints what it measured as a line of JSON.
+It builds the network, then takes one step for every line that it reads, and prints the measurements of each step as a line of JSON.
 """
 
 import json
@@ -34,9 +34,9 @@ PORT, PIECE = 5555, bytes(1 << 20)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One measurement, as every worker is told it."""
+    """One measurement, the same for all workers."""
 
-    layout: str  # data, towers, hybrid; alone: each worker trains its own copy and talks to nobody
+    layout: str  # data, towers, hybrid; alone: each worker trains its own copy without communication
     model: str
     width: float
     batch: int  # images of each worker
@@ -47,17 +47,17 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One step of one worker: its seconds, and the bytes that left and reached the worker in them."""
+    """One step of one worker: its duration, and the bytes that it sent and received meanwhile."""
 
     seconds: float
-    cpu_seconds: float  # of all its threads: what other programs on the machine cannot lengthen much
+    cpu_seconds: float  # of all its threads; hardly affected by other programs on the machine
     sent: int
     received: int
     peak_memory: int | None  # bytes, so far
 
 
-def serve(job: Job, asked: Iterable[str]) -> Iterator[Step]:
-    """Train on made-up images, a step for each line of `asked`."""
+def serve(job: Job, requests: Iterable[str]) -> Iterator[Step]:
+    """Train on random images, one step for each line of `requests`."""
     keep_freed_memory()
     torch.set_num_threads(1)
     with join_workers("cpu") as world:
@@ -65,7 +65,7 @@ def serve(job: Job, asked: Iterable[str]) -> Iterator[Step]:
         step = _step(job, world)
         for number in range(job.warm_steps):
             step(number)
-        for number, _ in enumerate(asked):
+        for number, _ in enumerate(requests):
             yield _measured(step, number, world)
 
 
@@ -77,7 +77,7 @@ def traffic(counters: str) -> tuple[int, int]:
 
 
 def _step(job: Job, world: Workers) -> Callable[[int], None]:
-    """A step as the training loop makes it, on this worker's images of a made-up batch."""
+    """A step like those of the training loop, on this worker's images of a random batch."""
     model = build_model(job.model, NetworkChoices(width=job.width), CLASSES, 3, _preprocess())
     alone = job.layout == "alone"
     count = job.batch * (1 if alone else world.size)
@@ -97,7 +97,7 @@ def _step(job: Job, world: Workers) -> Callable[[int], None]:
 
 
 def _measured(step: Callable[[int], None], number: int, world: Workers) -> Step:
-    """All workers begin together, also those that do not talk."""
+    """Measure a step that all workers begin together, even those that do not communicate."""
     world.wait()
     before, worked, started = traffic(COUNTERS.read_text()), time.process_time(), time.perf_counter()
     step(number)
@@ -111,7 +111,7 @@ def _preprocess() -> Preprocess:
 
 
 def transfer(rank: int, size: int, seconds: float) -> float:
-    """Bytes per second that reach this worker from its left neighbour, while it sends to its right one."""
+    """Bytes per second that this worker receives from its left neighbour while it sends to its right one."""
     with socket.create_server((address(rank), PORT)) as server:
         sender = threading.Thread(target=_send, args=(address((rank + 1) % size), seconds))
         sender.start()

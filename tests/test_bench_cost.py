@@ -7,13 +7,13 @@ import pytest
 from alexnet.models.networks.shapes import trace
 from alexnet.models.registry import find_architecture
 from bench.cost import (
-    CARD_400G,
     CONV3_INPUTS,
     CONV_PARAMETERS,
     CORE_1G,
     FC6_INPUTS,
     FC_PARAMETERS,
     FC_SHARE,
+    GPU_400G,
     LAYOUTS,
     WORKERS,
     Machine,
@@ -44,7 +44,7 @@ def test_bytes_are_those_that_were_counted(layout: str) -> None:
     assert LAYOUTS[layout](CORE_1G, 2).bytes / 1e6 == pytest.approx(COUNTED[layout], rel=0.005)
 
 
-@pytest.mark.parametrize("machine", [CORE_1G, CARD_400G], ids=lambda machine: machine.name)
+@pytest.mark.parametrize("machine", [CORE_1G, GPU_400G], ids=lambda machine: machine.name)
 def test_tables_are_those_of_the_page(machine: Machine) -> None:
     assert "\n".join(table(machine)) in SCALE
 

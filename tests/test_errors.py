@@ -100,8 +100,8 @@ def test_other_commands(refused: Refused, digits_run: Path, digits_folder: Path,
     assert "holds no trained model" in refused("evaluate", tmp_path / "nowhere")
     assert "holds no trained model" in refused("predict", tmp_path, digits_folder)
     assert "top is 0" in refused("predict", digits_run, digits_folder, "--top", "0")
-    assert "No pictures were named" in refused("predict", digits_run)
-    assert "There is no file, folder or match for 'nowhere.png'" in refused("predict", digits_run, "nowhere.png")
+    assert "No pictures to classify" in refused("predict", digits_run)
+    assert "No file or folder matches 'nowhere.png'" in refused("predict", digits_run, "nowhere.png")
     assert f"{tmp_path} holds no pictures." in refused("predict", digits_run, tmp_path)
     assert "'lenett'" in refused("summary", "lenett")
     assert "at least 1 class" in refused("summary", "lenet", "--classes", "0")
@@ -112,7 +112,7 @@ def test_other_commands(refused: Refused, digits_run: Path, digits_folder: Path,
 
 
 def test_train_without_images(refused: Refused, tmp_path: Path) -> None:
-    assert "No pictures were named: alexnet train DATA" in refused("train")
+    assert "DATA is missing. Run: alexnet train DATA" in refused("train")
     assert "holds no run to resume" in refused("train", "--out", tmp_path / "nothing", "--resume")
 
 
@@ -146,7 +146,7 @@ def test_a_few_unreadable_images_are_left_out_and_listed(capsys: pytest.CaptureF
     assert main(words) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["skipped"] == 1
-    assert "1 files cannot be read and are left out" in captured.err
+    assert "Left out 1 unreadable file(s)" in captured.err
     lines = (tmp_path / "run" / "skipped.csv").read_text(encoding="utf-8").splitlines()
     assert lines == ["file,class,reason", '"8/bröken, too.png",8,"is no picture of a known format, or its header is damaged"']
     assert "8/bröken, too.png" not in (tmp_path / "run" / "splits.json").read_text(encoding="utf-8")

@@ -121,7 +121,7 @@ def test_train_load_evaluate_predict(tmp_path: Path, digits_folder: Path, caplog
     with caplog.at_level(logging.INFO, logger="alexnet"):
         result = alexnet.train(digits_folder, model="lenet", epochs=1, out=tmp_path / "run")
     assert "Reading 300 pictures of 10 classes" in caplog.text
-    assert alexnet.load(tmp_path / "run").card.precision is not None
+    assert alexnet.load(tmp_path / "run").model_card.precision is not None
     assert isinstance(result, alexnet.Result)
     assert alexnet.evaluate(tmp_path / "run").top1_error == result.test_error
     (answer,) = alexnet.load(tmp_path / "run").predict(digits_folder / "0" / "0000.png", top=3)

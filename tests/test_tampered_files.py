@@ -137,7 +137,7 @@ def test_model_card(data: st.DataObject, run: Path, digits_run: Path) -> None:
 
     def read() -> None:
         classifier = load(run)
-        if classifier.card.preprocess.image_size == 28:
+        if classifier.model_card.preprocess.image_size == 28:
             classifier.probabilities(pixels)
 
     check(data, run / "model" / "model.json", whole, read)

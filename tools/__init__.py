@@ -1,1 +1,1 @@
-"""Programs that the Makefile runs: the locks, and data from the system's packages."""
+"""Programs that the Makefile runs: writing the lock files, and fetching data from the system's packages."""

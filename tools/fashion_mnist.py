@@ -1,6 +1,6 @@
-"""`make fashion-mnist`: Fashion-MNIST from Debian's package into alexnet's cache, without root, where no place on this machine has it.
+"""`make fashion-mnist`: fetch Fashion-MNIST from Debian's package into alexnet's cache, without root, unless this machine has it already.
 
-Only packages of the system's own apt are asked for, with its package lists or, where they are missing or stale, fresh ones of our own.
+Uses only the system's own apt, with its package lists or, if they are missing or stale, with lists fetched for this purpose.
 """
 
 import shutil
@@ -14,21 +14,21 @@ from alexnet.data.named.fashion_mnist import INSTALLED, PACKAGE, Files, cached_f
 from alexnet.errors import AlexNetError
 
 APT_SECONDS = 300.0
-APT_OPTIONS = ("Acquire::Retries=0", "Acquire::http::Timeout=10", "Acquire::https::Timeout=10")  # no internet: say so soon
-NO_SANDBOX = "APT::Sandbox::User=root"  # root would ask for the user _apt, who cannot write into our folder
+APT_OPTIONS = ("Acquire::Retries=0", "Acquire::http::Timeout=10", "Acquire::https::Timeout=10")  # fail early without internet
+NO_SANDBOX = "APT::Sandbox::User=root"  # as root, apt would switch to the user _apt, who cannot write into our folder
 
 Run = Callable[[list[str], Path], None]  # a command, in a folder; raises OSError or subprocess.SubprocessError
 
 
 def main(*, installed: Path = INSTALLED, has_apt: bool | None = None, run: Run | None = None) -> int:
-    """Status 0: a place on this machine has the files now; 1: none, and the line to type is on stderr."""
+    """Returns exit status 0 if the files are on this machine now; otherwise 1, with the command to type on stderr."""
     if any(holds(folder) for folder in (cached_folder(), installed)):
         return 0
     if has_apt is None:
         has_apt = bool(shutil.which("apt-get") and shutil.which("dpkg-deb"))
     try:
         if not has_apt:
-            raise FileNotFoundError("there is no apt-get here")
+            raise FileNotFoundError("apt-get is not installed")
         fetch_into_cache(lambda: debian_package(installed, run or run_quietly))
     except (OSError, subprocess.SubprocessError, AlexNetError) as problem:
         print(f"Fashion-MNIST is not on this machine ({reason(problem)}). {how_to_get_it()}", file=sys.stderr)
@@ -46,7 +46,7 @@ def holds(folder: Path) -> bool:
 
 
 def debian_package(installed: Path, run: Run) -> Files:
-    """Download the package, unpack it and verify what it holds; `installed` is where the package would put it."""
+    """Download the package, unpack it and verify its files; `installed` is the folder that the package would install them to."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         download(folder, run)
@@ -56,7 +56,7 @@ def debian_package(installed: Path, run: Run) -> Files:
 
 
 def download(folder: Path, run: Run) -> None:
-    """The package file into `folder`, where apt also keeps what it writes."""
+    """Download the package file into `folder`, where apt also puts its own files."""
     for own in ("lists/partial", "cache/archives/partial"):
         (folder / own).mkdir(parents=True)
     apt = ["apt-get", *options(*APT_OPTIONS, NO_SANDBOX, f"Dir::Cache={folder / 'cache'}")]
@@ -69,17 +69,17 @@ def download(folder: Path, run: Run) -> None:
 
 
 def options(*settings: str) -> list[str]:
-    """apt's settings as its arguments."""
+    """Settings of apt as command-line arguments."""
     return [word for setting in settings for word in ("-o", setting)]
 
 
 def run_quietly(command: list[str], folder: Path) -> None:
-    """Run a command in a folder; raises CalledProcessError, with what it wrote, or TimeoutExpired."""
+    """Run a command in a folder; raises CalledProcessError with its output, or TimeoutExpired."""
     subprocess.run(command, cwd=folder, check=True, timeout=APT_SECONDS, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 def reason(problem: Exception) -> str:
-    """The first line of what a command wrote, or of the problem."""
+    """The first line of a failed command's stderr, or of the exception's message."""
     text = (problem.stderr or "") if isinstance(problem, subprocess.CalledProcessError) else ""
     return (text.strip() or str(problem)).splitlines()[0].strip()
 

@@ -46,12 +46,12 @@ def run_report(path: Path) -> RunReport:
     folder = RunFolder(path)
     if folder.finished() is None:
         raise BadRun(f"{path} has not finished and has no report yet. Resume with: {_command('train', '--out', path, '--resume')}")
-    if not folder.kept_report.exists():
+    if not folder.report_json.exists():
         raise BadRun(
-            f"{path} is a run of an earlier version, without the {folder.kept_report.name} that the page is built from. "
+            f"{path} is a run of an earlier version, without the {folder.report_json.name} that the page is built from. "
             f"To measure the run again: {_command('evaluate', path)}"
         )
-    return read_report(folder.kept_report)
+    return read_report(folder.report_json)
 
 
 def read_comparison(path: Path) -> Comparison:

@@ -176,4 +176,4 @@ def test_damaged_answers_say_what_to_do(tmp_path: Path, content: bytes | None, r
         path.write_bytes(content)
     with pytest.raises(BadRun, match=reason) as refused:
         read_predictions(path)
-    assert f"delete {path.parent} and start the same command again" in str(refused.value)
+    assert f"Delete {path.parent} and rerun the same command." in str(refused.value)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from alexnet.comparison.report import sections as comparison
 from alexnet.errors import AlexNetError
 from alexnet.i18n.translate import LANGUAGES, fields_of, language_of, say, table
+from alexnet.runs.report import sections as run
 from alexnet.studies.registry import STUDIES
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "alexnet"
@@ -30,8 +32,10 @@ def test_an_unknown_language_is_refused_with_those_there_are() -> None:
 def test_every_message_is_said_somewhere() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*") if path.suffix in {".py", ".j2"})
     parts = {name: name.partition(".")[2] for name in table() if not name.startswith("claims.")}
-    of_sections = {f"{kind}_{name}" for kind in ("title", "contents") for name in re.findall(r'\bSection\((?:name=)?"(\w+)"', code)}
-    assert not [name for name, part in parts.items() if name not in code and part not in code and part not in of_sections]
+    named = [("report", section.name) for section in run.SECTIONS]
+    named += [(section.messages, section.name) for section in comparison.SECTIONS]
+    code += " ".join(f"{file}.{part}_{name}" for file, name in named for part in ("title", "contents"))
+    assert not [name for name, part in parts.items() if name not in code and part not in code]
 
 
 def test_claims_have_the_messages_of_the_studies_and_no_other() -> None:

@@ -241,12 +241,12 @@ def test_scores_that_are_not_finite_name_their_image(classifier: Classifier, pat
     broken = deepcopy(classifier)
     for weights in broken.model.parameters():
         weights.data.fill_(float("nan"))
-    with pytest.raises(BadModel, match=r"0003.png are not finite: its weights are broken or diverged"):
+    with pytest.raises(BadModel, match=r"0003.png are not finite: its weights are damaged or have diverged"):
         broken.predict([b"", path])
 
 
 def test_scores_and_probabilities_agree(classifier: Classifier, path: Path) -> None:
-    size = classifier.card.preprocess.stored_size
+    size = classifier.model_card.preprocess.stored_size
     images = torch.randint(0, 256, (5, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     softmax = torch.softmax(classifier.scores(images), dim=1)
     assert torch.allclose(softmax, classifier.probabilities(images), atol=0.03)  # one of them may compute in bf16
@@ -256,7 +256,7 @@ def test_scores_and_probabilities_agree(classifier: Classifier, path: Path) -> N
 def test_saving_and_loading_keeps_the_answers(classifier: Classifier, path: Path, tmp_path: Path) -> None:
     classifier.save(tmp_path / "model")
     again = load(tmp_path)
-    assert again.card == classifier.card
+    assert again.model_card == classifier.model_card
     assert again.predict(path) == classifier.predict(path)
     assert load(tmp_path / "model").predict(path) == classifier.predict(path)
     assert sorted(file.name for file in (tmp_path / "model").iterdir()) == ["model.json", "model.safetensors"]
@@ -275,9 +275,9 @@ def test_the_precision_of_the_training_is_kept_with_the_model(classifier: Classi
     own = choose_precision("auto", classifier.device)
     expected: dict[Precision | None, Precision] = {None: own, "fp32": "fp32", "fp64": "fp64", "bf16": own}
     for trained, used in expected.items():
-        Classifier(classifier.model, replace(classifier.card, precision=trained)).save(tmp_path / str(trained))
+        Classifier(classifier.model, replace(classifier.model_card, precision=trained)).save(tmp_path / str(trained))
         again = load(tmp_path / str(trained))
-        assert (again.card.precision, again.precision) == (trained, used)
+        assert (again.model_card.precision, again.precision) == (trained, used)
         assert dict(again.predict(path)[0].top) == pytest.approx(dict(classifier.predict(path)[0].top), abs=ROUNDING["bf16"])
     assert "precision" not in json.loads((tmp_path / "None" / "model.json").read_text())
 
@@ -286,7 +286,7 @@ def test_weights_of_double_precision_are_not_rounded(classifier: Classifier, pat
     exact = deepcopy(classifier.model).double()
     for weights in exact.parameters():
         weights.data += 1e-9 * torch.randn(weights.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    Classifier(exact, replace(classifier.card, precision="fp64")).save(tmp_path)
+    Classifier(exact, replace(classifier.model_card, precision="fp64")).save(tmp_path)
     again = load(tmp_path)
     assert all(torch.equal(value, again.model.learned()[name]) for name, value in exact.learned().items())
     assert again.predict(path)[0].error is None

@@ -109,7 +109,7 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(digits_folder: Path,
         nonlocal seen
         seen += isinstance(event, Extracting)
 
-    with pytest.raises(AlexNetError, match="Stopped while features are extracted") as stopped:
+    with pytest.raises(AlexNetError, match="Stopped while features were being extracted") as stopped:
         fit(digits_folder, run, listen=listen, should_stop=lambda: seen >= 3)
     assert "--resume" in stopped.value.__notes__[0]
     filled: list[int] = []
@@ -137,10 +137,10 @@ def test_shares_of_the_training_images(digits_folder: Path, tmp_path: Path) -> N
 def test_the_machine_is_fitted_again_with_the_validation_images_and_says_so(digits_folder: Path, tmp_path: Path) -> None:
     results = {refit: fit(digits_folder, tmp_path / str(refit), "raw-svm", overrides={"solver.refit": refit}) for refit in (True, False)}
     counts = {split: len(names) for split, names in json.loads((tmp_path / "True" / "splits.json").read_text()).items()}
-    again = f"{counts['train']} training pictures; once C was chosen, again on them and the {counts['validation']} validation pictures"
+    again = f"{counts['train']} training pictures; after choosing C, again on these and the {counts['validation']} validation pictures"
     pages = {refit: (tmp_path / str(refit) / "report.html").read_text(encoding="utf-8") for refit in (True, False)}
     assert again in pages[True]
-    assert "once C was chosen" not in pages[False]
+    assert "after choosing C" not in pages[False]
     assert f"{counts['train']} training pictures" in pages[False]
     assert results[True].validation_error == results[False].validation_error
     assert [result.n_train for result in results.values()] == [counts["train"]] * 2
@@ -155,7 +155,7 @@ def test_images_that_others_learn_from_are_not_filled_up_with_validation_images(
     words: dict[str, Any] = {"overrides": {"fraction": 0.5}} if shared == "fraction" else {"splits": fisher_run / "splits.json"}
     fit(digits_folder, tmp_path / "run", "raw-svm", **words)
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    assert "once C was chosen" not in page
+    assert "after choosing C" not in page
     assert "refit = false" in page
 
 
@@ -163,7 +163,7 @@ def test_cells_of_a_comparison_are_trained_on_the_same_images(digits_folder: Pat
     compare(digits_folder, models="raw-svm", fractions="1", seeds=1, workers=0, out=tmp_path / "out")
     (cell,) = (tmp_path / "out" / "cells").iterdir()
     assert from_toml(cell / "recipe.toml").solver.refit is False
-    assert "once C was chosen" not in (cell / "report.html").read_text(encoding="utf-8")
+    assert "after choosing C" not in (cell / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_report_says_that_descent_stops_early(digits_folder: Path, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_the_machine_has_learned_the_digits(tmp_path: Path) -> None:
         (
             {"model": "fisher-svm", "epochs": 3.0},
             BadRecipe,
-            "fisher-svm is a hand-crafted system and has no training.epochs; its fields begin with",
+            "fisher-svm is a hand-crafted system and has no training.epochs. Its fields begin with",
         ),
         ({"model": "fisher-svm", "overrides": {"network.activation": "tanh"}}, BadRecipe, "has no network.activation"),
         ({"model": "fisher-svm", "weights": "imagenet"}, BadRecipe, "has no weights"),
@@ -205,7 +205,7 @@ def test_the_machine_has_learned_the_digits(tmp_path: Path) -> None:
             "solver.method is 'newton'; it can be 'auto', 'descent'",
         ),
         ({"model": "raw-svm", "overrides": {"fraction": 0.0}}, BadRecipe, "fraction is 0; it is a share of the training pictures"),
-        ({"model": "raw-svm", "overrides": {"preprocess.image_size": 4}}, BadRecipe, "sees whole pictures"),
+        ({"model": "raw-svm", "overrides": {"preprocess.image_size": 4}}, BadRecipe, "uses whole pictures without crops"),
     ],
 )
 def test_what_is_refused_before_anything_is_read(
@@ -236,7 +236,7 @@ def test_a_kernel_matrix_that_is_too_large_is_refused_with_the_figure(tmp_path: 
 
 
 def test_recipes_of_the_other_kind_are_refused(fisher_run: Path, digits_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadRecipe, match="is a recipe of fisher-svm, and lenet is another kind of model"):
+    with pytest.raises(BadRecipe, match="is a recipe for fisher-svm, and lenet is another kind of model"):
         train(digits_folder, model="lenet", recipe=str(fisher_run / "recipe.toml"), out=tmp_path / "run")
 
 
@@ -316,7 +316,7 @@ def test_a_networks_frozen_features_under_an_svm(digits_folder: Path, tmp_path: 
     network = train(digits_folder, model="lenet", epochs=8, out=tmp_path / "network", workers=0, baseline=False)
     result = fit_linear_probe(tmp_path / "network", tmp_path / "frozen", workers=0)
     assert result.model == "lenet+svm"
-    assert "once C was chosen" not in (tmp_path / "frozen" / "report.html").read_text(encoding="utf-8")
+    assert "after choosing C" not in (tmp_path / "frozen" / "report.html").read_text(encoding="utf-8")
     assert result.seconds > network.seconds
     assert result.n_test == network.n_test
     assert result.test_error is not None

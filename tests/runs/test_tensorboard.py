@@ -43,5 +43,5 @@ def test_nothing_is_written_before_the_first_epoch(tmp_path: Path) -> None:
 
 
 def test_a_run_folder_is_needed() -> None:
-    with pytest.raises(AlexNetError, match="--tensorboard writes into the run folder: name it with --out"), tensorboard_listener(None):
+    with pytest.raises(AlexNetError, match="--tensorboard writes into the run folder: choose it with --out"), tensorboard_listener(None):
         pass

@@ -112,7 +112,7 @@ def test_listeners_hear_every_step_and_epoch(digits_folder: Path, tmp_path: Path
     assert [step.progress for step in steps] == pytest.approx([step / 8 for step in range(1, 9)])
     assert [event.row["epoch"] for event in events if isinstance(event, EpochDone)] == [1.0, 2.0]
     texts = [event.text for event in events if isinstance(event, Message)]
-    assert texts[0] == "Model lenet: it was asked for."
+    assert texts[0] == "Model lenet: it was requested."
     assert "Pictures: 240 training, 30 validation, 30 test." in texts
 
 

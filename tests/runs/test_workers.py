@@ -25,7 +25,7 @@ from alexnet.runs.train import train
 from alexnet.runs.workers import (
     check_same_splits,
     launch_command,
-    own_processors,
+    own_cpus,
     require_one_process,
     require_out,
     should_resume,
@@ -56,7 +56,7 @@ def recipe(model: str = "alexnet", **changes: Any) -> Recipe:
 @pytest.mark.parametrize("verb", ["compare", "study"])
 @pytest.mark.usefixtures("launched")
 def test_verbs_that_start_processes_themselves_need_no_torchrun(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    said = f"alexnet {verb} is one process that starts others itself: start it without torchrun."
+    said = f"alexnet {verb} starts its own processes: start it without torchrun."
     with pytest.raises(AlexNetError) as refusal:
         (compare if verb == "compare" else study)("digits")
     assert str(refusal.value) == said
@@ -73,7 +73,7 @@ def test_several_workers_need_a_folder_that_all_know() -> None:
     require_out("runs/a", TWO)
     with pytest.raises(BadRun) as refusal:
         require_out(None, TWO)
-    assert str(refusal.value) == "Several workers need a run folder that all of them know: name it with --out."
+    assert str(refusal.value) == "Several workers need a common run folder: choose it with --out."
 
 
 def adapted(given: Recipe, layout: str, world: Workers) -> Recipe:
@@ -84,11 +84,11 @@ def test_a_system_is_fitted_by_one_process() -> None:
     assert adapted(recipe("hog-svm"), "alone", ALONE).model == "hog-svm"
     with pytest.raises(AlexNetError) as refusal:
         adapted(recipe("hog-svm"), "data", TWO)
-    assert str(refusal.value) == "hog-svm is fitted by one process: start it without torchrun. Networks are trained by several."
+    assert str(refusal.value) == "hog-svm runs in a single process: start it without torchrun. Only networks use several workers."
 
 
 def test_the_network_is_checked_before_anything_is_read() -> None:
-    with pytest.raises(AlexNetError, match="Layout towers has one worker for each of the two towers, and 3 were started"):
+    with pytest.raises(AlexNetError, match="Layout towers needs one worker for each of the two towers, and 3 were started"):
         adapted(recipe(), "towers", Workers(rank=0, size=3))
 
 
@@ -124,8 +124,8 @@ def test_a_run_that_the_launcher_starts_anew_is_gone_on_with(
 ) -> None:
     if there:
         (tmp_path / "recipe.toml").write_text("")
-    assert should_resume(tmp_path, Workers(rank=0, size=2, restarts=restarts), asked=asked) is expected
-    assert should_resume(None, Workers(rank=0, size=2, restarts=restarts), asked=False) is False
+    assert should_resume(tmp_path, Workers(rank=0, size=2, restarts=restarts), requested=asked) is expected
+    assert should_resume(None, Workers(rank=0, size=2, restarts=restarts), requested=False) is False
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_how_to_start_as_many_workers_again(world: Workers, words: str, monkeypa
 
 def test_the_workers_of_a_machine_share_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "available_cpus", lambda: 7)
-    assert [own_processors(Workers(rank=0, size=size, local_size=size)) for size in (1, 2, 3, 8)] == [7, 3, 2, 1]
+    assert [own_cpus(Workers(rank=0, size=size, local_size=size)) for size in (1, 2, 3, 8)] == [7, 3, 2, 1]
 
 
 def told(**words: Any) -> tuple[str, bool]:
@@ -161,9 +161,9 @@ def told(**words: Any) -> tuple[str, bool]:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"out": None}, "Several workers need a run folder that all of them know: name it with --out."),
+        ({"out": None}, "Several workers need a common run folder: choose it with --out."),
         ({"layout": "halves"}, "No layout is called 'halves'. Known: data, hybrid, towers."),
-        ({"model": "hog-svm"}, "hog-svm is fitted by one process: start it without torchrun. Networks are trained by several."),
+        ({"model": "hog-svm"}, "hog-svm runs in a single process: start it without torchrun. Only networks use several workers."),
         (
             {"model": "lenet", "layout": "towers"},
             "lenet has 1 tower; layout towers needs two, as alexnet has. Use --layout data or hybrid.",
@@ -231,7 +231,7 @@ def unseen(world: Workers, folder: Path, data: Path) -> str:
 def test_a_folder_that_not_all_machines_see_is_refused(digits_folder: Path, tmp_path: Path) -> None:
     one, other = together(unseen, 2, tmp_path, digits_folder)
     assert one == "started"
-    assert other == f"Worker 1 does not see {tmp_path / '1'}: --out must be on a disk that all machines share."
+    assert other == f"Worker 1 cannot see {tmp_path / '1'}: --out must be on a disk that all machines share."
 
 
 def split(world: Workers, train_on: list[tuple[int, ...]]) -> str:

@@ -68,7 +68,7 @@ def test_with_lists_of_our_own_where_the_systems_do_not_serve(installed: Path) -
 
 
 @pytest.mark.parametrize(
-    ("has_apt", "failures", "reason"), [(False, 0, "there is no apt-get here"), (True, 9, "(E: Unable to locate package)")]
+    ("has_apt", "failures", "reason"), [(False, 0, "apt-get is not installed"), (True, 9, "(E: Unable to locate package)")]
 )
 def test_the_line_to_type(has_apt: bool, failures: int, reason: str, installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(installed=installed, has_apt=has_apt, run=Apt(installed, failures, small_files())) == 1

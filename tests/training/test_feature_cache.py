@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from alexnet.errors import BadRun
-from alexnet.training.feature_cache import LARGEST, MARGIN, FeatureCache, digest_of, forget
+from alexnet.training.feature_cache import LARGEST, MARGIN, FeatureCache, delete_features, digest_of
 
 ROWS, DIMENSIONS = 10, 3
 VECTORS = np.random.default_rng(0).normal(size=(ROWS, DIMENSIONS)).astype(np.float32)
@@ -84,7 +84,7 @@ def test_interrupted_before_the_first_block_it_begins_at_the_first_row(tmp_path:
 
 
 def test_an_extraction_that_ends_early_is_not_taken_for_whole(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="4 of 10 rows came"):
+    with pytest.raises(AssertionError, match="only 4 of 10 rows were computed"):
         cache(tmp_path).fill(lambda first: iter([VECTORS[first:4]]))
     assert cache(tmp_path).done == 4
 
@@ -144,7 +144,7 @@ def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path, monkeypa
     with pytest.raises(BadRun) as caught:
         large.fill(Extraction())
     assert str(caught.value) == (
-        f"The features take 8.2 GB and {tmp_path} has 3.0 GB left. "
+        f"The features take 8.2 GB, and {tmp_path} has 3.0 GB left. "
         "Choose an --out on a larger disk, or smaller features: --features.cells 1x1, or --features.gaussians 16."
     )
     assert list(tmp_path.iterdir()) == []
@@ -191,6 +191,6 @@ def test_any_change_has_another_name(settings: dict[str, Any], tensors: dict[str
 
 def test_features_can_be_forgotten_twice(tmp_path: Path) -> None:
     cache(tmp_path).fill(Extraction())
-    forget(tmp_path / "features")
+    delete_features(tmp_path / "features")
     assert not (tmp_path / "features").exists()
-    forget(tmp_path / "features")
+    delete_features(tmp_path / "features")

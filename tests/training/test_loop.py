@@ -328,7 +328,7 @@ def test_a_training_that_stays_at_chance_ends_with_a_diagnosis(tmp_path: Path, m
     with pytest.raises(TrainingFailed) as failure:
         fit(one)
     assert len(rows) == 3
-    assert "the loss has stayed at 2.303, what guessing gives, for 3 epochs" in str(failure.value)
+    assert "the loss has stayed at 2.303, no better than guessing, for 3 epochs" in str(failure.value)
     assert "relu1: 100% of the units never change" in str(failure.value)
     assert f"The last good weights are in {one.checkpoints.best}" in str(failure.value)
 

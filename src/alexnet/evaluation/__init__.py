@@ -1,1 +1,1 @@
-"""How good a model is: metrics (pure), views of an image, and a whole evaluation."""
+"""How good a model is: metrics (pure functions), views of an image, and whole evaluations."""

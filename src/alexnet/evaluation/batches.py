@@ -1,19 +1,19 @@
-"""Batches of images of one shape, made of images of any shapes."""
+"""Batches of images of equal shape, from images of any shapes."""
 
 from collections.abc import Generator, Iterable, Iterator
 
 import torch
 from torch import Tensor
 
-WAITING = 4  # batches' worth of images that wait for others of their shape, at most
+WAITING = 4  # most images, in batches, that wait for others of their shape
 
 Batches = Iterator[tuple[list[int], Tensor]]  # numbers of images, and the images, uint8 (n, 3, H, W)
 
 
 def batches_by_shape(images: Iterable[tuple[int, Tensor]], batch_size: int) -> Generator[tuple[list[int], Tensor]]:
-    """Batches of up to `batch_size` of the numbered images (3, H, W): equal shapes share a batch, whatever stands between them.
+    """Batches of up to `batch_size` of the numbered images (3, H, W): images of equal shape share a batch, wherever they are in the order.
 
-    Memory does not grow with the number of images: where too many shapes wait, the most frequent one goes first.
+    Memory does not grow with the number of images: when too many are waiting, those of the most frequent shape are returned first.
     """
     waiting: dict[torch.Size, tuple[list[int], list[Tensor]]] = {}
     count = 0

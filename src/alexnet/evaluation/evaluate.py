@@ -1,6 +1,6 @@
 """A whole evaluation: a model, some images of a data set and a view in; errors with intervals, per-class results and calibration out.
 
-It knows neither recipes nor run folders, and ends nothing on a bad result: it measures.
+Independent of recipes and run folders.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from alexnet.data.dataset import Dataset
     from alexnet.data.pipeline.image_store import ImageStore
 
-Progress = Callable[[int, int], None]  # images done, images in all
+Progress = Callable[[int, int], None]  # images done, images in total
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """What was measured on n images; rates lie in 0..1.
+    """The measurements on n images; rates lie in 0..1.
 
-    The arrays keep every image's answer: row i is image `indices[i]` of the data set.
+    The arrays hold the prediction for each image: row i is image `indices[i]` of the data set.
     """
 
     view: View
@@ -56,14 +56,14 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `alexnet evaluate --json`, plus view; plain JSON values, null where a value is undefined, never NaN."""
-        kept = ("n", "top1_error", "top5_error", "balanced_accuracy", "per_class", "calibration_error", "seconds", "view")
+        names = ("n", "top1_error", "top5_error", "balanced_accuracy", "per_class", "calibration_error", "seconds", "view")
         rest = {"interval": list(self.interval), "classes": list(self.classes), "confusion": self.confusion.tolist()}
-        return {name: getattr(self, name) for name in kept} | rest
+        return {name: getattr(self, name) for name in names} | rest
 
 
 @dataclass(frozen=True, slots=True)
 class WrongPrediction:
-    """Image `index` of the data set, taken for another class with this probability."""
+    """Image `index` of the data set, classified as another class with this probability."""
 
     index: int
     true: str
@@ -71,7 +71,7 @@ class WrongPrediction:
     probability: float
 
 
-def evaluate(  # noqa: PLR0913 - what is measured (5) and how (4); the callers name the second half
+def evaluate(  # noqa: PLR0913 - what is measured (5), and by keyword how
     model: Scorer,
     dataset: "Dataset",
     store: "ImageStore",
@@ -84,16 +84,16 @@ def evaluate(  # noqa: PLR0913 - what is measured (5) and how (4); the callers n
     on_progress: Progress | None = None,
     world: Workers = ALONE,
 ) -> Evaluation:
-    """Measure `model` on the images `indices` of `dataset`; `classes` are the model's, and the data set's are found in them by name.
+    """Measure `model` on the images `indices` of `dataset`; `classes` are the model's, and the data set's are matched to them by name.
 
-    flip: whether a mirrored image keeps its class (only "ten" asks). The centre and ten views are cut from `images`' squares; "any"
-    decodes each image again and keeps its aspect. The model is put into evaluation mode and back. The workers of a `world` share the
-    images, and all get the whole result.
-    Raises BadDataset for no images or a class that the model doesn't know, BadModel when it can't score images of any size, or its
-    scores are not finite.
+    flip: whether a mirrored image keeps its class (used by "ten" only). The centre and ten views are cropped from the squares in `store`;
+    "any" decodes each image again and keeps its aspect ratio. The model is in evaluation mode meanwhile. The workers of a `world` share the
+    images, and all of them return the whole result.
+    Raises BadDataset if there are no images or a class that the model was not trained on; BadModel if the model does not support the view,
+    or its scores are not finite.
     """
     if not len(indices):
-        raise BadDataset(f"{dataset.name} has no pictures to evaluate on: this part of it is empty.")
+        raise BadDataset(f"{dataset.name} has no pictures to evaluate on: this split is empty. Choose another --split.")
     started = perf_counter()
     labels = _labels(dataset, indices, classes)
     own = [indices[row] for row in world.rows(len(indices))]
@@ -101,7 +101,7 @@ def evaluate(  # noqa: PLR0913 - what is measured (5) and how (4); the callers n
     probabilities = world.gather_rows(torch.from_numpy(mine), len(indices)).numpy()
     if not np.isfinite(probabilities).all():
         raise BadModel(
-            f"The model's scores for {dataset.name} are not finite, so nothing can be measured: its weights are broken or diverged."
+            f"The model's scores for {dataset.name} are not finite: its weights are damaged or have diverged. Train the model again."
         )
     seen = count_views(store.size, model.image_size, view, flip=flip)
     order = np.asarray(indices, dtype=np.int64)
@@ -120,7 +120,7 @@ def _probabilities(  # noqa: PLR0913 - the same as `evaluate`'s
     batch_size: int,
     on_progress: Progress | None,
 ) -> NDArray[np.float32]:
-    """(n, classes), one row an image."""
+    """Probabilities (n, classes), one row per image."""
     source = _whole_images if view == "any" else _squares
     probabilities, done = np.empty((len(indices), classes), np.float32), 0
     with _measuring(model) as device:
@@ -142,7 +142,7 @@ def summarise(
     views_per_image: int,
     seconds: float,
 ) -> Evaluation:
-    """All measures of probabilities (n, classes) and labels (n,), as one Evaluation."""
+    """All metrics of probabilities (n, classes) and labels (n,), as one Evaluation."""
     predicted = metrics.predicted_classes(probabilities)
     bins = metrics.reliability_bins(probabilities, labels)
     return Evaluation(
@@ -166,7 +166,7 @@ def summarise(
 
 
 def worst_mistakes(evaluation: Evaluation, count: int) -> list[WrongPrediction]:
-    """The `count` wrong predictions that the model was surest of, surest first; of equals the earlier image."""
+    """The `count` wrong predictions with the highest confidence, highest first; in a tie the earlier image."""
     predicted = metrics.predicted_classes(evaluation.probabilities)
     confidence = evaluation.probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != evaluation.labels)
@@ -191,7 +191,7 @@ def summary_sentence(evaluation: Evaluation) -> str:
 
 
 def _labels(dataset: "Dataset", indices: Sequence[int], classes: Sequence[str]) -> NDArray[np.int64]:
-    """The images' classes as numbers of the model's list, found by name."""
+    """The images' classes as indices into the model's list, matched by name."""
     numbers = {name: number for number, name in enumerate(classes)}
     used = {dataset.items[index].label for index in indices}
     for name in (dataset.classes[label] for label in sorted(used)):
@@ -206,7 +206,7 @@ def _squares(_: "Dataset", store: "ImageStore", indices: Sequence[int], batch_si
 
 
 def _whole_images(dataset: "Dataset", store: "ImageStore", indices: Sequence[int], batch_size: int) -> Batches:
-    """Images at their own aspect, with the squares' side as short side (the scale of training), decoded by as many threads as `store`'s."""
+    """Images in their own aspect ratio, their short side that of the store's squares (as in training), decoded by as many threads."""
     whole = partial(_whole_image, dataset, store.size)
     with closing(map_in_order(whole, indices, threads=store.workers)) as images:
         yield from batches_by_shape(enumerate(images), batch_size)
@@ -218,7 +218,7 @@ def _whole_image(dataset: "Dataset", short_side: int, index: int) -> Tensor:
 
 @contextmanager
 def _measuring(model: Scorer) -> Iterator[torch.device]:
-    """Evaluation mode, without gradients; the mode comes back afterwards. Gives the device of the model's weights."""
+    """Put the model into evaluation mode without gradients, and restore its mode afterwards. Yields the device of its weights."""
     if not isinstance(model, nn.Module):
         with torch.inference_mode():
             yield torch.device("cpu")

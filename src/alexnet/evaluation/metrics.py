@@ -1,7 +1,7 @@
 """Measures of a classifier, from probabilities (n, classes) and labels (n,) alone. Pure NumPy, scikit-learn and SciPy.
 
-It doesn't know models or images. An image's predicted class is the first of its most probable ones; every measure here agrees on that.
-Undefined values (the error of a class without images) are None, never NaN, so results go to JSON as they are.
+Independent of models and images. An image's predicted class is the most probable one, in a tie the first; every metric here follows this
+rule. Undefined values (the error of a class without images) are None, never NaN, so results can be written to JSON as they are.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Predictions whose confidence lies in (low, high]: how many, how sure on average, how often right. The last two are None for n = 0."""
+    """Predictions with confidence in (low, high]: their number, mean confidence and accuracy. The last two are None for n = 0."""
 
     low: float
     high: float
@@ -28,15 +28,15 @@ class ReliabilityBin:
 
 
 def predicted_classes(probabilities: Probabilities) -> Labels:
-    """int64 (n,): the most probable class; of equals the first."""
+    """int64 (n,): the most probable class; in a tie the first."""
     return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
 
 
 def top_k_error(probabilities: Probabilities, labels: Labels, k: int) -> float:
     """Fraction of images whose class is not among the k most probable; 0.0 for k >= classes, where nothing can be missed.
 
-    Of equally probable classes the first count as more probable, as in `predicted_classes` (scikit-learn's `top_k_accuracy_score`
-    prefers the last, so a model that says nothing would get another top-1 error there). Raises ValueError for no images or NaN.
+    Among equally probable classes the first ones count as more probable, as in `predicted_classes` (scikit-learn's `top_k_accuracy_score`
+    prefers the last, so uniform probabilities would have another top-1 error there). Raises ValueError for no images or NaN.
     """
     _check(probabilities, labels)
     own = probabilities[np.arange(len(labels)), labels][:, None]
@@ -52,7 +52,7 @@ def error_interval(errors: int, n: int) -> tuple[float, float]:
 
 
 def balanced_accuracy(labels: Labels, predicted: Labels) -> float:
-    """Mean recall over the classes that have images: a model that always says the commonest of c classes gets 1/c."""
+    """Mean recall over the classes that have images: a model that always predicts the same of c classes scores 1/c."""
     return float(recall_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0.0))
 
 
@@ -74,7 +74,7 @@ def confusion(labels: Labels, predicted: Labels, classes: int) -> NDArray[np.int
 
 
 def reliability_bins(probabilities: Probabilities, labels: Labels, bins: int = 15) -> tuple[ReliabilityBin, ...]:
-    """Confidence against accuracy in `bins` equal widths of (0, 1]: the diagonal is a model that knows how sure it may be."""
+    """Confidence and accuracy in `bins` bins of equal width over (0, 1]; they are equal for a calibrated model."""
     _check(probabilities, labels)
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = predicted_classes(probabilities) == labels

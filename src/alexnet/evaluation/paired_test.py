@@ -1,7 +1,7 @@
-"""Two systems on the same images: who errs where the other does not, and whether chance explains it.
+"""Two systems on the same images: which one errs where the other does not, and whether chance explains the difference.
 
-Works on the answers that runs keep (answers.csv); knows no models and no run folders. Several seeds are pooled by image: an image that
-is hard for a system is so with every seed, and counts once.
+Works on the predictions that runs record; independent of models and run folders. Several seeds are pooled by image: an image that is hard
+for a system is hard with every seed, and counts once.
 """
 
 from collections import Counter
@@ -15,18 +15,18 @@ from scipy.stats import binomtest
 
 from alexnet.evaluation.metrics import error_interval
 
-CHANCE = 0.05  # a difference that chance makes more often than this is not shown
+CHANCE = 0.05  # significance level: a difference whose p value is not below it counts as not shown
 Z95 = float(ndtri(0.975))  # standard deviations on either side that hold 95% of a normal distribution
 
 Wrong = Mapping[str, bool]  # an image's name -> whether its class was missed
-Judged = Mapping[int, Wrong]  # of each seed
+Judged = Mapping[int, Wrong]  # one mapping per seed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paired:
-    """How the errors of a first and a second system differ on the images that both judged.
+    """How the errors of a first and a second system differ on the images that both classified.
 
-    n: images. first_only, second_only: images that this system alone gets wrong (with several seeds: gets wrong more often).
+    n: images. first_only, second_only: images that only this system gets wrong (with several seeds: gets wrong more often).
     difference: error of the first minus error of the second, with its 95% interval. p: McNemar's test, exact.
     """
 
@@ -39,11 +39,11 @@ class Paired:
 
     @property
     def shown(self) -> bool:
-        """Whether chance alone would make such a difference in fewer than 5 of 100 cases."""
+        """Whether chance alone would cause such a difference in fewer than 5 of 100 cases."""
         return self.p < CHANCE
 
     def reversed(self) -> "Paired":
-        """The same, with the second system as the first."""
+        """The same comparison with the systems exchanged."""
         low, high = self.interval
         return Paired(
             n=self.n,
@@ -56,11 +56,11 @@ class Paired:
 
 
 def paired_test(first: Judged, second: Judged) -> Paired | None:
-    """McNemar's exact test on the images that both have judged with the same seed; None if there are none.
+    """McNemar's exact test on the images that both systems classified with the same seed; None if there are none.
 
-    With one seed it is the test of McNemar (1947) in its exact form: of the images that only one of the two gets wrong, each system has
-    half, up to chance. With several, an image counts for the system that gets it wrong more often (a sign test over images): seeds that
-    judge the same images are no new images. What another training would change is not in it.
+    With one seed it is the exact form of McNemar's test (1947): by chance alone, each system would account for half of the images that only
+    one of the two gets wrong. With several seeds, an image counts against the system that gets it wrong more often (a sign test over
+    images): further seeds on the same images are not further images. The variation between trainings is not included.
     """
     net: Counter[str] = Counter()
     times: Counter[str] = Counter()
@@ -84,11 +84,11 @@ def paired_test(first: Judged, second: Judged) -> Paired | None:
 
 
 def agresti_min_interval(differences: NDArray[np.float64], judged: NDArray[np.float64] | float = 1.0) -> tuple[float, float]:
-    """95% interval of the difference of paired errors: Wald's after half an image is added to each cell of the 2 x 2 table.
+    """95% interval of the difference of paired errors: Wald's, after adding half an image to each cell of the 2 x 2 table.
 
-    differences (n,): of each image, how often the first system missed it minus how often the second did. judged: how often each image was
-    judged, (n,) or one number for all; an image that several seeds have judged is one cluster of a ratio estimate. The half images (Agresti
-    and Min, Statistics in Medicine 2005) keep the interval from vanishing where the two never disagree. Within [-1, 1].
+    differences: (n,), how often the first system missed each image minus how often the second did. judged: how often each image was
+    classified, (n,) or one number for all; an image that several seeds classified is one cluster of a ratio estimate. The half images
+    (Agresti and Min, Statistics in Medicine 2005) give the interval a width even if the two never disagree. Within [-1, 1].
     """
     times = np.broadcast_to(judged, differences.shape)
     total = times.sum() + 2
@@ -99,11 +99,11 @@ def agresti_min_interval(differences: NDArray[np.float64], judged: NDArray[np.fl
 
 
 def pooled_error(judged: Judged) -> tuple[float, tuple[float, float], int]:
-    """The error over all seeds, its 95% interval (Wilson), and the number of different images; there is at least one.
+    """The error over all seeds, its 95% interval (Wilson), and the number of different images, of which there must be at least one.
 
-    The interval is as wide as that many images make it, however many seeds have judged them.
+    The interval's width is that for this number of images, however many seeds classified them.
     """
-    answers = [wrong for of_seed in judged.values() for wrong in of_seed.values()]
+    misses = [wrong for of_seed in judged.values() for wrong in of_seed.values()]
     images = len({name for of_seed in judged.values() for name in of_seed})
-    error = sum(answers) / len(answers)
+    error = sum(misses) / len(misses)
     return error, error_interval(round(error * images), images), images

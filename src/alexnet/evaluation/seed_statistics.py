@@ -1,6 +1,6 @@
-"""The arithmetic of a study: differences of paired runs with their intervals, and what may be concluded. Knows no runs and no pages.
+"""The statistics of a study: differences of paired runs with their intervals. Independent of run folders and pages.
 
-Two things are left to chance: which images are judged, and the seed (first weights, order, crops; and the split, where it is ours).
+There are two sources of chance: the test images, and the seed (initial weights, order, crops; and the split, if we draw it).
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from scipy.special import fdtri, ndtri, stdtrit
 from alexnet.evaluation.metrics import error_interval
 from alexnet.evaluation.paired_test import agresti_min_interval
 
-TAIL = 0.975  # of the two-sided 95%
+TAIL = 0.975  # quantile of a two-sided 95% interval
 UNLIKE = 0.8  # an arm whose spread lies beyond this quantile of the others' is not pooled with them
-BORROWED = 1  # degrees of freedom that the other arms' spread adds, at most
-LARGEST_RATIO = 1000.0  # stands for an open end of a ratio's interval
+BORROWED = 1  # most degrees of freedom that the other arms' spread adds
+LARGEST_RATIO = 1000.0  # represents an open end of a ratio's interval
 
-Wrong = NDArray[np.bool_] | Sequence[NDArray[np.bool_]]  # (seeds, images); one array a seed where these judge unequally many
+Wrong = NDArray[np.bool_] | Sequence[NDArray[np.bool_]]  # (seeds, images), or one array per seed if their numbers of images differ
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """How far apart two arms are: as error, worse minus better; as epochs, worse over better. See `findings.Effect` for the fields.
+    """How far apart two arms are: of errors, worse minus better; of epochs, worse over better. See `findings.Effect` for the fields.
 
-    at_least, at_most: a ratio is only known to be so large, or so small, since runs have not reached the target.
+    at_least, at_most: the ratio is only a lower, or an upper, bound, because some runs did not reach the target.
     """
 
     difference: float
@@ -39,10 +39,10 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeedNoise:
-    """What the arms of a study together say of the seeds' noise.
+    """The noise between seeds, estimated from the arms of a study together.
 
-    variance: of the difference of two arms' errors from one seed to the next. degrees: of freedom. alike: of each arm, whether it was
-    pooled; others are not to use the variance.
+    variance: of the difference of two arms' errors between seeds. degrees: of freedom. alike: for each arm, whether it was pooled; the
+    variance must not be used for the others.
     """
 
     variance: float
@@ -52,29 +52,29 @@ class SeedNoise:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Passes:
-    """One run: passes until the target, or, where it was not reached, passes trained."""
+    """The passes that one run needed to reach the target, or all that it trained for if it did not reach it."""
 
     epochs: float
     reached: bool = True
 
 
 def error_effect(better: Wrong, worse: Wrong, *, same_images: bool, pooled: tuple[float, int] | None = None) -> Difference | None:
-    """Error of `worse` minus error of `better`, whether they missed each image with each seed; None without pairs of runs.
+    """Error of `worse` minus error of `better`, each given as whether an image was missed with a seed; None without pairs of runs.
 
-    With the same images under all seeds the layout is crossed, seeds x images, both random, as readers x cases in studies of
-    radiologists (Obuchowski and Rockette 1995; Hillis 2007): the variance of the mean is (MS_seeds + MS_pictures - MS_rest) / (n N), where
-    MS_pictures - MS_rest counts as 0 when it is negative; a t interval with Satterthwaite's degrees of freedom. With other images under
-    each seed their differences hold both kinds of chance: a paired t interval. Neither is ever narrower than the normal interval of the
-    images alone, as if the seed made no difference (MS_rest in the place of MS_seeds): few seeds may agree by luck. That floor is on the
-    interval and not on the variance, since the images' part is well known and needs no t for few degrees of freedom. To the images'
-    squares one image is added, as in Agresti and Min's interval: arms that never disagree are not certainly equal.
+    With the same images for all seeds the design is crossed, seeds x images, both random, like readers x cases in studies of
+    radiologists (Obuchowski and Rockette 1995; Hillis 2007): the variance of the mean is (MS_seeds + MS_images - MS_rest) / (n N), where
+    MS_images - MS_rest counts as 0 if it is negative; a t interval with Satterthwaite's degrees of freedom. With different images for
+    each seed, their differences contain both kinds of chance: a paired t interval. Neither is ever narrower than the normal interval of
+    the images alone, as if the seed made no difference (MS_rest in place of MS_seeds): a few seeds may agree by luck. That floor applies to
+    the interval, not to the variance, because the images' part is well estimated and needs no t for few degrees of freedom. One image is
+    added to the images' sum of squares, as in Agresti and Min's interval: arms that never disagree are not certainly equal.
 
-    With one seed only the images are in the interval, which is Agresti and Min's (2005); what another training would change is not.
+    With one seed the interval covers the images only and is Agresti and Min's (2005); the variation between trainings is not included.
 
-    pooled: variance and degrees of freedom of `pooled_noise`. The seeds' variance is then the larger of it and the pair's own, with one
-    degree of freedom more. Simulated with three seeds and normal noise, this covers 94% to 99%, whether all arms are alike or one of them
-    has 2 to 30 times the others' spread. The plain pooled variance with all its degrees covers 78% to 92% for the arm with more spread. The
-    pair's own alone covers 95%, but finds an effect of four times an arm's noise in 71% of the cases where this rule finds it in 81%.
+    pooled: variance and degrees of freedom of `pooled_noise`. The variance between seeds is then the larger of it and the pair's own, with
+    one more degree of freedom. Simulated with three seeds and normal noise, this covers 94% to 99%, whether all arms are alike or one of
+    them has 2 to 30 times the others' spread. The plain pooled variance with all its degrees covers 78% to 92% for the arm with more
+    spread. The pair's own alone covers 95%, but detects an effect of four times an arm's noise in 71% of cases; this rule, in 81%.
     """
     differences = [np.asarray(w, dtype=np.float64) - np.asarray(b, dtype=np.float64) for b, w in zip(better, worse, strict=True)]
     if not differences:
@@ -91,7 +91,7 @@ def error_effect(better: Wrong, worse: Wrong, *, same_images: bool, pooled: tupl
 
 
 def mean_error(wrong: Wrong, *, same_images: bool) -> tuple[float, tuple[float, float]]:
-    """Mean error of an arm with a 95% interval over seeds and images, by the layouts of `error_effect`; one seed: Wilson's interval."""
+    """Mean error of an arm with a 95% interval over seeds and images, by the designs of `error_effect`; one seed: Wilson's interval."""
     values = [np.asarray(one, dtype=np.float64) for one in wrong]
     if len(values) == 1:
         return float(values[0].mean()), error_interval(round(values[0].sum()), len(values[0]))
@@ -101,18 +101,18 @@ def mean_error(wrong: Wrong, *, same_images: bool) -> tuple[float, tuple[float, 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Of a mean over n seeds and N images: variance over seeds; the least that images make of that; the part that all seeds share."""
+    """The variance components of a mean over n seeds and N images."""
 
     mean: float
     seeds: int
     images: int
     between_seeds: float  # variance of a seed's mean
-    least: float
-    shared: float  # variance of the mean that more seeds would not lower
+    least: float  # the part of it that the images alone account for
+    shared: float  # variance of the mean that all seeds share, so that more seeds would not lower it
 
 
 def _crossed(values: NDArray[np.float64]) -> _Layout:
-    """Values (seeds, images), the same images under all seeds."""
+    """The components of values (seeds, images), with the same images for all seeds."""
     n, images = values.shape
     mean, of_seed, of_image = values.mean(), values.mean(1), values.mean(0)
     image_squares = ((of_image - mean) ** 2).sum()
@@ -125,14 +125,14 @@ def _crossed(values: NDArray[np.float64]) -> _Layout:
 
 
 def _nested(values: Sequence[NDArray[np.float64]]) -> _Layout:
-    """Values of each seed on images of its own."""
+    """The components of the values of each seed on its own images."""
     of_seed = np.array([one.mean() for one in values])
     least = np.mean([(((one - one.mean()) ** 2).sum() + 1) / len(one) ** 2 for one in values])
     return _Layout(float(of_seed.mean()), len(values), sum(map(len, values)), float(of_seed.var(ddof=1)), float(least), 0.0)
 
 
 def _t_interval(layout: _Layout, pooled: tuple[float, int] | None) -> tuple[float, float, float, float]:
-    """Mean, 95% interval, standard deviation from one seed to the next."""
+    """Mean, 95% interval (low, high), and standard deviation between seeds."""
     noise, freedom = layout.between_seeds, layout.seeds - 1
     if pooled is not None:
         noise, freedom = max(noise, pooled[0]), freedom + max(0, min(BORROWED, pooled[1] - freedom))
@@ -145,13 +145,14 @@ def _t_interval(layout: _Layout, pooled: tuple[float, int] | None) -> tuple[floa
 
 
 def pooled_noise(errors: NDArray[np.float64]) -> SeedNoise | None:
-    """The seeds' noise over all arms that are alike; None where fewer than three are, or there is one seed.
+    """The noise between seeds over all arms that are alike; None if fewer than three are, or there is only one seed.
 
     errors: (arms, seeds). Arms x seeds is a randomised block design: its residual mean square, with (arms - 1)(seeds - 1) degrees of
-    freedom, is half the variance of a difference; equally, that variance is the mean over all pairs of arms. Left out are arms that have
-    the same error with every seed (at chance, or without a random number), which would make the noise too small for the rest, and arms
-    whose difference to every other varies more than those among the others, by an F test at 20%: a diverged run would hide all effects.
-    The test is that loose since a wrong exclusion costs little, and an arm with much spread must not be narrowed.
+    freedom, is half the variance of a difference; equivalently, that variance is the mean over all pairs of arms. Two kinds of arms are
+    excluded: those with the same error for every seed (at chance, or deterministic), which would make the noise too small for the rest; and
+    those whose differences to all others vary more than the differences among the others, by an F test at 20%, because one diverged run
+    would hide all effects. The test is that lenient because a wrong exclusion costs little, while the interval of an arm with much spread
+    must not be narrowed.
     """
     seeds = errors.shape[1]
     alike = (errors != errors[:, :1]).any(axis=1)
@@ -171,7 +172,7 @@ def pooled_noise(errors: NDArray[np.float64]) -> SeedNoise | None:
 
 
 def _difference_variances(errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each pair of arms, the variance over seeds of the difference of their errors: (arms, arms)."""
+    """The variance over seeds of the difference of two arms' errors, for each pair: (arms, arms)."""
     variances: NDArray[np.float64] = (errors[:, None] - errors[None]).var(axis=-1, ddof=1)
     return variances
 
@@ -189,11 +190,11 @@ def _unlike(spread: NDArray[np.float64], seeds: int) -> NDArray[np.bool_]:
 
 
 def ratio_effect(better: Sequence[Passes], worse: Sequence[Passes]) -> Difference | None:
-    """Epochs of `worse` over epochs of `better`, the geometric mean of the pairs with a t interval on the logarithms; None without pairs.
+    """Epochs of `worse` over epochs of `better`: the geometric mean of the pairs with a t interval on the logarithms; None without pairs.
 
-    A run that has not reached the target would have needed more passes than it was given, so what it was given stands for it. Where that
-    is a run of `worse` the ratio is a lower bound (`at_least`) and its interval open above; a run of `better` makes it an upper one. A pair
-    that has not reached it on either side says nothing and is left out. One pair has no spread: its interval is open on both sides.
+    A run that did not reach the target would have needed more passes than it trained for, so those are used as a lower bound. If it is of
+    `worse`, the ratio is a lower bound (`at_least`) and its interval is open above; if of `better`, the ratio is an upper bound
+    (`at_most`). A pair in which neither run reached the target is left out. The interval of a single pair is open on both sides.
     """
     pairs = [(b, w) for b, w in zip(better, worse, strict=True) if (b.reached or w.reached) and min(b.epochs, w.epochs) > 0]
     if not pairs:

@@ -1,6 +1,6 @@
-"""What of an image a model gets to see at test time: its centre, ten views, or all of it at any size.
+"""The part of an image that a model sees at test time: its centre, ten views, or all of it at any size.
 
-It knows a model only as something that gives scores for uint8 images; where images come from is not known here.
+A model is anything that returns scores for uint8 images. Independent of where images come from.
 """
 
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ VIEWS: tuple[View, ...] = get_args(View)
 
 
 class Scorer(Protocol):
-    """The seam, as far as evaluation needs it: uint8 images in, scores out; every `ImageModel` obeys it."""
+    """The part of the seam that evaluation needs: uint8 images in, scores out. Every `ImageModel` satisfies it."""
 
     @property
     def image_size(self) -> int:
-        """Pixels a side."""
+        """Side of the input squares, in pixels."""
 
     @property
     def classes(self) -> int:
-        """How many scores an image gets."""
+        """Number of scores per image."""
 
     def __call__(self, images: Tensor, /) -> Tensor:
         """uint8 (N, 3, image_size, image_size) -> scores (N, classes)."""
@@ -36,7 +36,7 @@ class Scorer(Protocol):
 
 
 def count_views(side: int, size: int, view: View, *, flip: bool) -> int:
-    """How many images of `size` px the model sees of a square of `side` px; "any" is one whole image."""
+    """How many crops of `size` px the model sees of a square of `side` px; "any" is one whole image."""
     if view != "ten":
         return 1
     return (5 if side > size else 1) * (2 if flip else 1)
@@ -45,8 +45,8 @@ def count_views(side: int, size: int, view: View, *, flip: bool) -> int:
 def view_probabilities(model: Scorer, images: Tensor, view: View, *, flip: bool) -> Tensor:
     """float32 (N, classes): the model's probabilities for a batch of uint8 images (N, 3, H, W), on the images' device.
 
-    "centre": the centre crop. "ten": four corners and the centre, and their mirrors where `flip` says that a mirrored image keeps its
-    class (else five views); softmax is averaged, not scores (paper 4.1). Images already of the model's size have one crop: 2 views or 1.
+    "centre": the centre crop. "ten": four corners and the centre, and their mirror images if `flip` is true (a mirrored image keeps its
+    class), else five views; softmax is averaged, not scores (paper 4.1). Images already of the model's size have one crop: 2 views or 1.
     "any": the whole image through the network with its fc layers as convolutions, softmax averaged over positions.
     """
     if view == "any":
@@ -61,7 +61,7 @@ def view_probabilities(model: Scorer, images: Tensor, view: View, *, flip: bool)
 
 
 def ten_views(images: Tensor, size: int, *, flip: bool) -> Iterator[Tensor]:
-    """Batches uint8 (N, 3, size, size): top left, top right, bottom left, bottom right, centre; then their mirrors in the same order."""
+    """Batches uint8 (N, 3, size, size): top left, top right, bottom left, bottom right, centre; then their mirror images."""
     crops = _five_crops(images, size) if max(images.shape[-2:]) > size else [centre_crop(images, size)]
     yield from crops
     if flip:
@@ -74,7 +74,7 @@ def softmax(scores: Tensor) -> Tensor:
 
 
 def _five_crops(images: Tensor, size: int) -> list[Tensor]:
-    centre = centre_crop(images, size)  # refuses images that are too small
+    centre = centre_crop(images, size)  # raises for images that are too small
     height, width = images.shape[-2:]
     corners = [images[..., top : top + size, left : left + size] for top in (0, height - size) for left in (0, width - size)]
     return [*corners, centre]

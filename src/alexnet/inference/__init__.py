@@ -1,1 +1,1 @@
-"""A trained model: load, predict."""
+"""Loading a trained model and predicting with it."""

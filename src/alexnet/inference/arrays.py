@@ -1,10 +1,10 @@
 """Arrays and tensors of pixels as images: one or several, gray, RGB or RGBA, channels first or last.
 
-How a shape is read, in this order:
+A shape is interpreted by the first rule that applies:
     2 axes: one gray image (H, W).
-    3 axes, one of the outer two of which counts channels: one image, (C, H, W) or (H, W, C). RGB (3) is looked for before gray (1) and
-    RGBA (4), and of each, channels first before channels last: (3, H, 3) is (C, H, W), (4, H, 3) is (H, W, C).
-    3 axes otherwise: several gray images (N, H, W). Three gray images are a list, or (3, H, W, 1): (3, H, W) alone is one of RGB.
+    3 axes, of which the first or last is the channels: one image, (C, H, W) or (H, W, C). RGB (3) is tried before gray (1) and RGBA (4),
+    and for each, channels first before channels last: (3, H, 3) is (C, H, W), (4, H, 3) is (H, W, C).
+    3 axes otherwise: several gray images (N, H, W). Pass three gray images as a list, or as (3, H, W, 1): (3, H, W) is one RGB image.
     4 axes: several images, each as above.
 """
 
@@ -18,20 +18,20 @@ from torch import Tensor
 
 from alexnet.errors import UnreadableImage
 
-CHANNELS = (3, 1, 4)  # RGB, gray, RGBA: in this order they are looked for
+CHANNELS = (3, 1, 4)  # RGB, gray, RGBA: tried in this order
 SHAPES = "a picture is (H, W), (H, W, C) or (C, H, W), C = 1, 3 or 4"
 
 Pixels = NDArray[Any] | Tensor
 
 
 def each_of(pixels: Pixels) -> Iterator[Pixels]:
-    """The images of an array, one by one: itself, if it is one."""
+    """The images of an array, one by one; the array itself if it is a single image."""
     several = pixels.ndim == 4 or (pixels.ndim == 3 and _channel_axis(pixels.shape) is None)
     yield from pixels if several else (pixels,)
 
 
 def rgb_pixels(pixels: Pixels, name: str) -> Tensor:
-    """A copy of one image as uint8 (3, H, W), transparency on white; raises UnreadableImage, which calls the image `name`."""
+    """A copy of one image as uint8 (3, H, W), transparency on white; raises UnreadableImage with `name` for an unsuitable array."""
     kind = str(pixels.dtype).removeprefix("torch.")
     if kind != "uint8":
         raise UnreadableImage(name, f"is {kind}; pictures are uint8, 0 to 255")
@@ -44,12 +44,12 @@ def rgb_pixels(pixels: Pixels, name: str) -> Tensor:
 
 
 def _channel_axis(shape: Sequence[int]) -> int | None:
-    """Which of three axes counts channels, 0 or 2; None where neither can."""
+    """The axis of the channels, 0 or 2; None if neither fits."""
     return next((axis for channels in CHANNELS for axis in (0, 2) if shape[axis] == channels), None)
 
 
 def _on_white(image: Tensor) -> Tensor:
-    """RGBA (4, H, W) laid on white, rounded to the nearest; what has no alpha as it is."""
+    """RGBA (4, H, W) composited on white, rounded to nearest; an image without alpha unchanged."""
     if image.shape[0] != 4:
         return image
     colours, alpha = image[:3].int(), image[3:].int()

@@ -1,4 +1,4 @@
-"""An untrained network behind the seam, from the names and numbers of a recipe or a model card."""
+"""An untrained network behind the seam, from the settings of a recipe or a model card."""
 
 import torch
 
@@ -11,7 +11,7 @@ from alexnet.models.registry import find_architecture
 
 
 def build_model(name: str, choices: NetworkChoices, classes: int, channels: int, preprocess: Preprocess) -> NetworkModel:
-    """The untrained network of a catalogue name behind the seam, on images preprocessed like that."""
+    """The untrained network called `name` in the catalogue, behind the seam, for images preprocessed by `preprocess`."""
     architecture = vary(find_architecture(name), choices)
     network = Network(architecture, classes=classes, channels=channels, image_size=preprocess.image_size)
     model = NetworkModel(network, Normalise(preprocess.mean, preprocess.std))
@@ -19,7 +19,7 @@ def build_model(name: str, choices: NetworkChoices, classes: int, channels: int,
 
 
 def last_layer(model: NetworkModel) -> str:
-    """The state-dict name of the layer that gives the scores."""
+    """The state-dict name of the layer that computes the scores."""
     network = model.network
     name = last_name(network.architecture)
     return f"classifier.{len(network.classifier) - 1}" if network.architecture.numbered else f"classifier.{name}"

@@ -17,7 +17,7 @@ from alexnet.errors import BadModel, BadRun, UnreadableImage
 from alexnet.evaluation.batches import batches_by_shape
 from alexnet.evaluation.views import VIEWS, View, view_probabilities
 from alexnet.inference.build import build_model
-from alexnet.inference.inputs import Held, ImageInput, decoded, each_image, taken
+from alexnet.inference.inputs import ImageInput, PendingImage, decoded, each_image, pending_image
 from alexnet.inference.model_card import FORMAT, ModelCard, damaged_card, model_folder, read_card
 from alexnet.models.base import ImageModel
 from alexnet.models.handcrafted.model import rebuild
@@ -37,14 +37,14 @@ ROUNDING: dict[Precision, float] = {"fp64": 1e-12, "fp32": 1e-4, "bf16": 0.05}  
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The most likely classes of one image, best first; `error` says why there are none."""
+    """The most likely classes of one image, best first; `error` is the reason if there are none."""
 
     file: str
     top: tuple[tuple[str, float], ...]  # (class, probability)
     error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The keys of the command line's contract."""
+        """A JSON object with the keys of `alexnet predict --json`."""
         top = [{"class": name, "probability": probability} for name, probability in self.top]
         return {"file": self.file, "top": top, "error": self.error}
 
@@ -52,26 +52,26 @@ class Prediction:
 class Classifier:
     """A model behind the seam with its classes and its preprocessing; `load` makes one from a run folder."""
 
-    def __init__(self, model: ImageModel, card: ModelCard, *, device: str = "auto") -> None:
+    def __init__(self, model: ImageModel, model_card: ModelCard, *, device: str = "auto") -> None:
         self.device = choose_device(device)
-        self.precision = precision_here(card.precision, self.device)
+        self.precision = precision_here(model_card.precision, self.device)
         self.model = model.to(self.device).eval()
-        self.card = card
-        self.classes = card.classes
+        self.model_card = model_card
+        self.classes = model_card.classes
 
     def predict(self, images: ImageInput | Iterable[ImageInput], *, top: int = 5, views: View = "centre") -> list[Prediction]:
         """The `top` classes of each image, in order.
 
-        images: one or several, in any mixture and from any iterator: paths; encoded bytes; open binary files, read from where they stand;
-        Pillow images; uint8 arrays and tensors of one image or of several, gray, RGB or RGBA (laid on white), channels first or last. A
-        shape that can be read in several ways is RGB before gray before RGBA, and channels first before channels last: (3, H, 3) is
-        (C, H, W). (N, H, W) is several gray images unless its first or last side is 1, 3 or 4 (see inference.arrays).
+        images: one or several, in any mixture and from any iterator: paths; encoded bytes; open binary files, read from their current
+        position; Pillow images; uint8 arrays and tensors of one or several images, gray, RGB or RGBA (composited on white), channels
+        first or last. An ambiguous shape is read as RGB before gray before RGBA, and as channels first before channels last: (3, H, 3)
+        is (C, H, W). (N, H, W) is several gray images unless its first or last side is 1, 3 or 4 (see inference.arrays).
 
-        They are decoded by threads, a few ahead, and go through the model in batches; memory does not grow with their number. The batch
-        that an image falls into changes its probabilities by rounding alone, by no more than ROUNDING.
+        Images are decoded by threads, a few ahead, and go through the model in batches; memory does not grow with their number. The batch
+        that an image falls into changes its probabilities only by rounding, by no more than ROUNDING.
 
-        An image that cannot be read returns a Prediction with `error`; it does not end the others. Raises AlexNetError for `top` below 1,
-        an unknown view, or what holds no images; BadModel for scores that are not finite.
+        An image that cannot be read yields a Prediction with `error`; the others are still predicted. Raises AlexNetError for `top` below
+        1, an unknown view, or an argument that is not images; BadModel for scores that are not finite.
         """
         count = min(whole_number(top, "top", least=1), len(self.classes))
         one_of(views, "view", VIEWS)
@@ -100,12 +100,12 @@ class Classifier:
             yield tuple((self.classes[number], value) for number, value in zip(numbers, values, strict=True))
 
     def _fitted(self, images: ImageInput | Iterable[ImageInput], view: View) -> Iterator[tuple[str, Tensor | UnreadableImage]]:
-        """(name, image at the view's size) of each image, in order; the reason instead of one that cannot be read."""
-        held = (taken(image, number) for number, image in enumerate(each_image(images), start=1))
-        with closing(map_in_order(partial(self._fitted_or_reason, view), held, threads=available_cpus())) as found:
+        """(name, image at the view's size) of each image, in order; the error in place of an image that cannot be read."""
+        pending = (pending_image(image, number) for number, image in enumerate(each_image(images), start=1))
+        with closing(map_in_order(partial(self._fitted_or_error, view), pending, threads=available_cpus())) as found:
             yield from found
 
-    def _fitted_or_reason(self, view: View, image: Held) -> tuple[str, Tensor | UnreadableImage]:
+    def _fitted_or_error(self, view: View, image: PendingImage) -> tuple[str, Tensor | UnreadableImage]:
         try:
             return image.name, self.fitted(decoded(image), view)
         except UnreadableImage as problem:
@@ -114,7 +114,7 @@ class Classifier:
     def probabilities(self, images: Tensor, *, view: View = "centre") -> Tensor:
         """uint8 (N, 3, stored_size, stored_size) -> float32 (N, classes); for view "any", images of any one size."""
         with torch.inference_mode(), autocast(self.precision, self.device):
-            return view_probabilities(self.model, images.to(self.device), view, flip=self.card.flip).float().cpu()
+            return view_probabilities(self.model, images.to(self.device), view, flip=self.model_card.flip).float().cpu()
 
     def scores(self, images: Tensor) -> Tensor:
         """The seam itself: uint8 (N, 3, H, W) of at least the model's size -> float32 scores of the centres (N, classes)."""
@@ -123,19 +123,19 @@ class Classifier:
         return scores
 
     def fitted(self, image: Tensor, view: View = "centre") -> Tensor:
-        """One decoded image (3, H, W), brought to the size that the view looks at."""
-        preprocess = self.card.preprocess
+        """One decoded image (3, H, W), resized for the view."""
+        preprocess = self.model_card.preprocess
         if view == "any":
             return fit_short_side(image, preprocess.stored_size)
         return fit_square(image, preprocess.stored_size, preprocess.fit)
 
     def save(self, folder: Path) -> None:
-        """Write `model.safetensors` and `model.json`, each whole or not at all."""
+        """Write `model.safetensors` and `model.json`, each completely or not at all."""
         write_tensors(folder / "model.safetensors", self.model.learned(), {"format": str(FORMAT)})
-        card = {"format": FORMAT, **{name: value for name, value in asdict(self.card).items() if value is not None}}
-        card["network"] = {name: value for name, value in card["network"].items() if value is not None}
+        model_card = {"format": FORMAT, **{name: value for name, value in asdict(self.model_card).items() if value is not None}}
+        model_card["network"] = {name: value for name, value in model_card["network"].items() if value is not None}
         partial = folder / "model.json.partial"
-        partial.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
+        partial.write_text(json.dumps(model_card, indent=1, ensure_ascii=False), encoding="utf-8")
         partial.replace(folder / "model.json")
 
 
@@ -143,44 +143,44 @@ def _check_finite(probabilities: Tensor, names: Sequence[str]) -> None:
     finite = probabilities.isfinite().all(dim=1).tolist()
     if not all(finite):
         broken = names[finite.index(False)]
-        raise BadModel(f"The model's scores for {broken} are not finite: its weights are broken or diverged.")
+        raise BadModel(f"The model's scores for {broken} are not finite: its weights are damaged or have diverged. Train the model again.")
 
 
 def precision_here(trained: Precision | None, device: torch.device) -> Precision:
-    """The precision a model was trained in, where this device computes in it; None: the device's own choice.
+    """The precision to predict in on `device`: the one that the model was trained in, or the device's default if that is None.
 
-    A model of bf16 runs in fp32 where bf16 would be emulated: more exact, and not slower.
+    A model trained in bf16 runs in fp32 on a device that would only emulate bf16: that is more exact, and not slower.
     """
     own = choose_precision("auto", device)
     return "fp32" if trained == "bf16" and own != "bf16" else choose_precision(trained or "auto", device)
 
 
 def load(run: str | Path, *, device: str = "auto") -> Classifier:
-    """The classifier of a run folder (or of its `model` folder); raises BadRun with what is missing."""
-    choose_device(device)  # a mistake in it is told before anything is read
+    """The classifier in a run folder (or in its `model` folder); raises BadRun if a file is missing or damaged."""
+    choose_device(device)  # reports a bad device before anything is read
     folder = model_folder(path_from(run, "The run folder", BadRun))
-    card = read_card(folder / "model.json")
-    if card.precision not in (None, *get_args(Precision)):
-        raise damaged_card(folder / "model.json", ValueError(f"its precision is {card.precision!r}"))
+    model_card = read_card(folder / "model.json")
+    if model_card.precision not in (None, *get_args(Precision)):
+        raise damaged_card(folder / "model.json", ValueError(f"its precision is {model_card.precision!r}"))
     tensors, _ = read_tensors(folder / "model.safetensors")
     try:
-        model = _built(card, tensors)
+        model = _built(model_card, tensors)
     except (TypeError, ValueError, AttributeError, KeyError, RuntimeError, MemoryError, OverflowError) as error:
         raise damaged_card(folder / "model.json", error) from None
-    return Classifier(model, card, device=device)
+    return Classifier(model, model_card, device=device)
 
 
-def _built(card: ModelCard, tensors: Mapping[str, Tensor]) -> ImageModel:
-    """The model that the card describes, with its tensors; which kind it is nobody needs to know afterwards."""
-    classes, preprocess = len(card.classes), card.preprocess
-    if card.features is not None and card.machine is not None:
-        return rebuild(card.features, card.machine, tensors, image_size=preprocess.image_size, classes=classes)
-    network = build_model(card.model.removesuffix(FROZEN), card.network, classes, card.channels, preprocess)
-    if card.precision == "fp64":
-        network = network.double()  # before the weights come, which would be rounded
-    if card.machine is None:
+def _built(model_card: ModelCard, tensors: Mapping[str, Tensor]) -> ImageModel:
+    """The model that the model card describes, with its weights; callers do not need to know its kind."""
+    classes, preprocess = len(model_card.classes), model_card.preprocess
+    if model_card.features is not None and model_card.machine is not None:
+        return rebuild(model_card.features, model_card.machine, tensors, image_size=preprocess.image_size, classes=classes)
+    network = build_model(model_card.model.removesuffix(FROZEN), model_card.network, classes, model_card.channels, preprocess)
+    if model_card.precision == "fp64":
+        network = network.double()  # before loading, which would round the weights otherwise
+    if model_card.machine is None:
         load_weights(network.network, dict(tensors), last="")
         return network
     of_machine = {name.removeprefix("machine."): value for name, value in tensors.items() if name.startswith("machine.")}
     load_weights(network.network, {name: value for name, value in tensors.items() if not name.startswith("machine.")}, last="")
-    return LinearProbe(network, machine_from(of_machine, card.machine))
+    return LinearProbe(network, machine_from(of_machine, model_card.machine))

@@ -1,4 +1,4 @@
-"""The images that a user gives: files, folders, patterns and standard input by name, or pixels and encoded bytes."""
+"""The images that a user passes: names of files, folders, patterns and standard input, or pixels and encoded bytes."""
 
 import os
 import reprlib
@@ -20,40 +20,40 @@ ImageInput = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO 
 _KINDS = "no path, encoded image, open file, Pillow image, array or tensor"
 
 
-def find_images(words: Iterable[str], standard_input: BinaryIO) -> list[tuple[str, Path | bytes]]:
-    """(name, file or encoded image) for every image that the words mean; raises AlexNetError for a word that means none.
+def find_images(arguments: Iterable[str], standard_input: BinaryIO) -> list[tuple[str, Path | bytes]]:
+    """(name, path or encoded image) of every image that the arguments select; raises AlexNetError for an argument that selects none.
 
-    A folder means the images in it, deep; a pattern (`photos/*.jpg`) what it matches; `-` standard input: one encoded
-    image, or one path a line. A line's path that does not exist is kept: it gets its reason when it is read, like any broken image.
+    A folder selects all images below it; a pattern (`photos/*.jpg`) the files that match; `-` standard input: one encoded image, or one
+    path per line. A path from standard input that does not exist is included: it fails when it is read, like any broken image.
     """
-    listed: list[tuple[str, Path | bytes]] = []
-    for word in words:
-        found = list(_standard_input(standard_input.read()) if word == "-" else ((str(path), path) for path in _paths(word)))
+    images: list[tuple[str, Path | bytes]] = []
+    for argument in arguments:
+        found = list(_standard_input(standard_input.read()) if argument == "-" else ((str(path), path) for path in _paths(argument)))
         if not found:
-            raise AlexNetError(f"{'Standard input' if word == '-' else word} holds no pictures.")
-        listed += found
-    if not listed:
-        raise AlexNetError("No pictures were named; give files, folders, patterns, or - for standard input.")
-    return listed
+            raise AlexNetError(f"{'Standard input' if argument == '-' else argument} holds no pictures.")
+        images += found
+    if not images:
+        raise AlexNetError("No pictures to classify. Pass files, folders, patterns, or - for standard input.")
+    return images
 
 
-def _paths(word: str) -> list[Path]:
-    path = Path(word)
-    if word and path.is_dir():
-        files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)  # passes over folders that cannot be read
+def _paths(argument: str) -> list[Path]:
+    path = Path(argument)
+    if argument and path.is_dir():
+        files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)  # skips folders that cannot be read
         return sorted(file for file in files if is_image(file.relative_to(path).as_posix()) and os.path.isfile(file))  # noqa: PTH113 (never raises)
-    if word and path.exists():
+    if argument and path.exists():
         return [path]
-    matches = _matches(path) if word else []
+    matches = _matches(path) if argument else []
     if not matches:
-        raise AlexNetError(f"There is no file, folder or match for '{word}'.")
+        raise AlexNetError(f"No file or folder matches '{argument}'.")
     return list(dict.fromkeys(found for match in matches for found in (_paths(str(match)) if match.is_dir() else [match])))
 
 
 def _matches(pattern: Path) -> list[Path]:
     try:
         return sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
-    except (ValueError, OSError):  # not a pattern, as a**
+    except (ValueError, OSError):  # not a pattern, such as a**
         return []
 
 
@@ -68,7 +68,7 @@ def _standard_input(content: bytes) -> Iterator[tuple[str, Path | bytes]]:
 
 
 def _lines_of_paths(content: bytes) -> list[str] | None:
-    """The lines of a text, or None for an encoded image (they all have bytes that no text has)."""
+    """The lines of a text, or None for an encoded image, which always contains bytes that no text has."""
     if b"\0" in content[:4096]:
         return None
     try:
@@ -78,18 +78,18 @@ def _lines_of_paths(content: bytes) -> list[str] | None:
 
 
 def each_image(images: ImageInput | Iterable[ImageInput]) -> Iterator[ImageInput]:
-    """The images one by one, of one image, several, or arrays of several; raises AlexNetError for what is neither."""
+    """All images, one by one, from one image, several, or arrays of several; raises AlexNetError for any other object."""
     if _is_one(images):
         yield from _each_in(images)
     elif isinstance(images, Iterable):
         for image in cast("Iterable[ImageInput]", images):
             yield from _each_in(image)
     else:
-        raise AlexNetError(f"{reprlib.repr(images)} is {_KINDS}, nor several of these.")
+        raise AlexNetError(f"{reprlib.repr(images)} is {_KINDS}, and not several of these.")
 
 
 def _is_one(images: object) -> TypeGuard[ImageInput]:
-    """Whether this is one thing that holds pixels; an array may hold several images."""
+    """Whether this is a single object that holds pixels; an array may hold several images."""
     kinds = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, np.ndarray, Tensor)
     return isinstance(images, kinds) or hasattr(images, "read")
 
@@ -105,24 +105,24 @@ def _each_in(image: ImageInput) -> Iterator[ImageInput]:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What is needed to decode an image later, in another thread, whatever the caller does with it meanwhile."""
+class PendingImage:
+    """An image to be decoded later, in another thread, independent of what the caller does with its object meanwhile."""
 
-    name: str  # what messages call it
+    name: str  # for messages
     source: Path | bytes | Tensor | UnreadableImage
 
 
-def taken(image: ImageInput, number: int) -> Held:
+def pending_image(image: ImageInput, number: int) -> PendingImage:
     """Image `number` of several, counted from 1.
 
-    Open files are read here, from where they stand; pixels are copied; Pillow's images, which only one thread may use, are decoded.
+    Open files are read here, from their current position; pixels are copied; Pillow images, which only one thread may use, are decoded.
     """
     path = image if isinstance(image, (str, os.PathLike)) else getattr(image, "name", None) if hasattr(image, "read") else None
     name = str(path) if isinstance(path, (str, os.PathLike)) else f"picture {number}"
     try:
-        return Held(name, _source(image, name))
+        return PendingImage(name, _source(image, name))
     except UnreadableImage as problem:
-        return Held(name, problem)
+        return PendingImage(name, problem)
 
 
 def _source(image: ImageInput, name: str) -> Path | bytes | Tensor:
@@ -138,20 +138,20 @@ def _source(image: ImageInput, name: str) -> Path | bytes | Tensor:
 
 
 def _content(file: object, name: str) -> bytes:
-    """What is left to read of an open file."""
+    """The rest of an open file."""
     read = getattr(file, "read", None)
     if read is None:
         raise UnreadableImage(name, f"is {reprlib.repr(file)}, which is {_KINDS}")
     try:
         content = read()
-    except (OSError, ValueError) as problem:  # closed, or opened to write, or as text that is none
+    except (OSError, ValueError) as problem:  # closed, opened for writing, or opened as text that it is not
         raise UnreadableImage(name, f"cannot be read: {problem}") from None
     if not isinstance(content, bytes):
         raise UnreadableImage(name, "is a file opened as text; open it with mode 'rb'")
     return content
 
 
-def decoded(image: Held) -> Tensor:
+def decoded(image: PendingImage) -> Tensor:
     """The upright RGB pixels, uint8 (3, H, W); raises UnreadableImage."""
     source = image.source
     if isinstance(source, UnreadableImage):

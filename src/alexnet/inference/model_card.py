@@ -1,4 +1,4 @@
-"""model.json: everything besides the weights that a trained model needs."""
+"""model.json: everything that a trained model needs besides its weights."""
 
 import shlex
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ LARGEST_SIDE = 65_535  # px, a JPEG's
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelCard:
-    """What `model.json` says: enough to build the model again and to know what it is worth.
+    """The content of `model.json`: enough to rebuild the model, with its measured scores.
 
-    features and machine are a hand-crafted system's; a machine alone stands on the frozen network that the rest describes.
+    features and machine belong to a hand-crafted system; a machine alone is a linear probe on the frozen network that the rest describes.
     """
 
     model: str
@@ -34,45 +34,45 @@ class ModelCard:
     versions: dict[str, str]
     features: FeatureConfig | None = None
     machine: Mapping[str, Any] | None = None
-    precision: Precision | None = None  # that it was trained and tested in; None in cards of versions that did not say
+    precision: Precision | None = None  # of training and testing; None in model cards of earlier versions, which did not record it
 
 
 def model_folder(path: Path) -> Path:
-    """The folder of the trained model in (or at) `path`; raises BadRun with what is missing."""
+    """The folder of the trained model in (or at) `path`; raises BadRun if there is none."""
     for folder in (path / "model", path):
         if _is_file(folder / "model.json") and _is_file(folder / "model.safetensors"):
             return folder
     if _is_file(path / "recipe.toml"):
         command = shlex.join(["alexnet", "train", "--out", str(path), "--resume"])
-        raise BadRun(f"{path} holds a training that has not finished; resume it with: {command}")
+        raise BadRun(f"The training in {path} has not finished. Resume it with: {command}")
     raise BadRun(
-        f"{path} holds no trained model (model/model.json and model/model.safetensors); give the folder that `alexnet train --out` wrote."
+        f"{path} holds no trained model (model/model.json and model/model.safetensors). Pass a folder that `alexnet train --out` wrote."
     )
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name too long to be one, or a folder that may not be looked into
+    except OSError:  # the name is too long, or the folder may not be read
         return False
 
 
 def read_card(path: Path) -> ModelCard:
-    """The card in that file; raises BadRun when it is damaged or of another version."""
+    """The model card in the file `path`; raises BadRun if it is damaged or of another version."""
     try:
         values = read_json(path)
         written = convert(int, values.get("format"), "format")
         _check_fields(values)
-        card = _checked(convert(ModelCard, values)) if written == FORMAT else None
+        model_card = _checked(convert(ModelCard, values)) if written == FORMAT else None
     except (OSError, ValueError) as error:
         raise damaged_card(path, error) from None
-    if card is None:
-        raise BadRun(f"{path} was written by another version of alexnet; train again, or use that version.")
-    return card
+    if model_card is None:
+        raise BadRun(f"{path} was written by another version of alexnet. Train again, or use that version.")
+    return model_card
 
 
 def _check_fields(values: Mapping[str, Any]) -> None:
-    """Raise ValueError for a choice that this version does not know: without it the model would be another."""
+    """Raise ValueError for a setting that this version does not have: without it, another model would be built."""
     for name, kind in (("network", NetworkChoices), ("features", FeatureConfig)):
         section = values.get(name)
         unknown = sorted(set(section) - {field.name for field in fields(kind)}) if isinstance(section, dict) else []
@@ -80,16 +80,16 @@ def _check_fields(values: Mapping[str, Any]) -> None:
             raise ValueError(f"{name}.{unknown[0]} is not known to this version")
 
 
-def _checked(card: ModelCard) -> ModelCard:
-    """The card, when its numbers can be a model's; raises ValueError."""
-    sizes = card.preprocess
+def _checked(model_card: ModelCard) -> ModelCard:
+    """The model card, once its numbers are checked; raises ValueError if they are impossible."""
+    sizes = model_card.preprocess
     if not 1 <= sizes.image_size <= sizes.stored_size <= LARGEST_SIDE:
         raise ValueError(f"images of {sizes.image_size} px in squares of {sizes.stored_size} px are impossible")
-    if card.channels not in (1, 3) or not card.classes:
-        raise ValueError(f"{len(card.classes)} classes and {card.channels} channels are impossible")
-    return card
+    if model_card.channels not in (1, 3) or not model_card.classes:
+        raise ValueError(f"{len(model_card.classes)} classes and {model_card.channels} channels are impossible")
+    return model_card
 
 
 def damaged_card(path: Path, error: Exception) -> BadRun:
-    """The error of a card that does not describe its model."""
-    return BadRun(f"{path} is damaged ({error}); copy the run again or train again.")
+    """The error for a model card that does not describe a model that can be built."""
+    return BadRun(f"{path} is damaged ({error}). Copy the run again, or train again.")

@@ -1,1 +1,1 @@
-"""The lecture's slides, checked against the networks, and the forms that AlexNet has been given."""
+"""The lecture's slides, checked against the networks, and the variants of AlexNet."""

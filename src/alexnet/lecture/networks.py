@@ -1,4 +1,4 @@
-"""The lecture's own comparison: LeNet beside AlexNet, layer by layer, counted from the networks. Knows no slide."""
+"""The lecture's comparison of LeNet with AlexNet, layer by layer, counted from the networks. Independent of the slides."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ FLOP_PER_MAC = 2  # a multiplication and an addition
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LectureNetworks:
-    """The networks of the comparison, as numbers."""
+    """The layer tables of the networks in the comparison."""
 
     lenet: Summary  # 1 x 28, 10 classes
-    lecture: Summary  # AlexNet as the lecture has it, with 3 channels and 10 classes
+    lecture: Summary  # AlexNet as in the lecture, with 3 channels and 10 classes
     published: Summary  # the 2012 network, 1,000 classes
 
     def __iter__(self) -> Iterator[Summary]:
@@ -34,7 +34,7 @@ class LayerRow:
     layers: tuple[Layer | None, ...]
 
     def label(self, lang: Lang) -> str:
-        """The role in words."""
+        """The role as text."""
         if self.role == "output":
             return say("slides.output_layer", lang)
         if self.role.startswith("hidden"):
@@ -45,7 +45,7 @@ class LayerRow:
 def lecture_networks(
     lenet: Architecture = LENET, lecture: Architecture = ALEXNET_D2L, published: Architecture = ALEXNET_2012
 ) -> LectureNetworks:
-    """The three networks at the lecture's sizes; AlexNet sees colour in both forms."""
+    """The three networks at the lecture's sizes; both forms of AlexNet have 3 channels."""
     return LectureNetworks(
         lenet=_counted(lenet, classes=10, channels=1),
         lecture=_counted(lecture, classes=10, channels=3),
@@ -77,12 +77,12 @@ def _place(role: str) -> tuple[int, str]:
 
 
 def comparison_title(lang: Lang) -> str:
-    """The line above the comparison."""
+    """The heading of the comparison."""
     return say("slides.head_networks", lang)
 
 
 def network_lines(networks: LectureNetworks, lang: Lang) -> list[str]:
-    """At which input and class count each network is counted."""
+    """A line for each network: the input size and number of classes that it is counted for."""
     return [
         say(
             "slides.head_network",
@@ -103,13 +103,13 @@ def layer_head(networks: LectureNetworks, lang: Lang) -> list[str]:
 
 
 def layer_lines(networks: LectureNetworks, lang: Lang) -> list[list[str]]:
-    """The comparison as text, a row a layer; then the total, FLOP, and how many times LeNet."""
+    """The comparison as text, one row per layer; then the totals, the FLOP, and the multiples of LeNet."""
     rows = [[row.label(lang), *_counts(row, "parameters"), *_counts(row, "macs")] for row in layer_by_layer(networks)]
     total = [f"{count:,}" for count in (*_parameters(networks), *_macs(networks))]
     flop = [f"{FLOP_PER_MAC * macs:,}" for macs in _macs(networks)]
     times = [f"{count:,}x" for count in (*times_the_first(_parameters(networks)), *times_the_first(_macs(networks)))]
-    nothing = [""] * len(flop)
-    return [*rows, [say("slides.total", lang), *total], ["FLOP", *nothing, *flop], [say("slides.times_lenet", lang), *times]]
+    blank = [""] * len(flop)
+    return [*rows, [say("slides.total", lang), *total], ["FLOP", *blank, *flop], [say("slides.times_lenet", lang), *times]]
 
 
 def _counts(row: LayerRow, quantity: str) -> list[str]:
@@ -130,7 +130,7 @@ def times_the_first(counts: list[int]) -> list[int]:
 
 
 def networks_json(networks: LectureNetworks) -> list[dict[str, Any]]:
-    """One object a network: its totals, and how many times LeNet they are."""
+    """One object per network: its totals, and their multiples of LeNet's."""
     times = zip(times_the_first(_parameters(networks)), times_the_first(_macs(networks)), strict=True)
     return [
         {
@@ -149,7 +149,7 @@ def networks_json(networks: LectureNetworks) -> list[dict[str, Any]]:
 
 
 def layers_json(networks: LectureNetworks) -> list[dict[str, Any]]:
-    """One object a row: the role, and each network's layer there (null without one)."""
+    """One object per row: the role, and each network's layer in it (null if it has none)."""
     names = [network.architecture.name for network in networks]
     return [
         {"layer": row.role} | {name: _layer_json(layer) for name, layer in zip(names, row.layers, strict=True)}

@@ -1,6 +1,6 @@
-"""Where the lecture's slides are wrong: each figure computed again from the networks. Adding a claim is one row of CLAIMS.
+"""Where the lecture's slides are wrong: each figure is recomputed from the networks. To add a claim, add a row to CLAIMS.
 
-The words are in `messages/slides.toml`. Knows no terminal and no page.
+The texts are in `messages/slides.toml`. Independent of the terminal and of pages.
 """
 
 import math
@@ -17,13 +17,13 @@ Figure = int | float | tuple[int, ...]
 Figures = dict[str, Figure]
 Verdict = Literal["wrong", "half_true"]
 
-IMAGES_A_SECOND = 100  # of the example that tells a count from a rate
-AUDIENCE_ALEXNET, AUDIENCE_LENET = 460e6, 0.6e6  # parameters, as a listener had it
+IMAGES_A_SECOND = 100  # in the example that shows the difference between a count and a rate
+AUDIENCE_ALEXNET, AUDIENCE_LENET = 460e6, 0.6e6  # parameters, as a member of the audience stated them
 
 
 @dataclass(frozen=True, slots=True)
 class SlideClaim:
-    """One statement of the lecture. `slide` and `right` name messages; `figures` fills the second one from the networks."""
+    """One statement of the lecture. `slide` and `right` are keys of messages; `figures` computes the fields of the second."""
 
     name: str
     slide: str
@@ -34,7 +34,7 @@ class SlideClaim:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedClaim:
-    """A claim with its answer, in one language."""
+    """A claim with its correction, in one language."""
 
     name: str
     slide: str
@@ -46,7 +46,7 @@ class CheckedClaim:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SlideCheck:
-    """The lecture's comparison and what is wrong with its figures."""
+    """The lecture's comparison of networks and its claims, checked."""
 
     lang: Lang
     networks: LectureNetworks
@@ -62,18 +62,18 @@ class SlideCheck:
 
 
 def check_slides(lang: Lang, networks: LectureNetworks | None = None) -> SlideCheck:
-    """Every claim of the slides against the networks; without any given, the lecture's own."""
+    """Every claim of the slides, checked against `networks`, by default the lecture's own."""
     counted = lecture_networks() if networks is None else networks
     return SlideCheck(lang=lang, networks=counted, claims=tuple(_checked(claim, counted, lang) for claim in CLAIMS))
 
 
 def claims_title(lang: Lang) -> str:
-    """The line above the claims."""
+    """The heading of the claims."""
     return say("slides.head_claims", lang)
 
 
 def claim_lines(check: SlideCheck) -> list[tuple[str, str]]:
-    """Two lines a claim: ("slide", what it says), then (the verdict, what is right)."""
+    """Two lines per claim: ("slide", its statement), then (the verdict, the correction)."""
     quoted = say("slides.quoted", check.lang)
     return [line for claim in check.claims for line in ((quoted, claim.slide), (claim.verdict_text, claim.right))]
 
@@ -98,7 +98,7 @@ def _shown(figure: Figure) -> str:
 
 
 def parameters(networks: LectureNetworks) -> Figures:
-    """How many times LeNet's parameters."""
+    """Parameters, as multiples of LeNet's."""
     lenet, lecture, published = (network.parameters for network in networks)
     return {
         "lenet": lenet,
@@ -111,7 +111,7 @@ def parameters(networks: LectureNetworks) -> Figures:
 
 
 def audience(networks: LectureNetworks) -> Figures:
-    """How far off the listener's two numbers are."""
+    """How far off the two numbers from the audience are."""
     lenet, lecture, _ = (network.parameters for network in networks)
     return {
         "lecture": lecture,
@@ -124,7 +124,7 @@ def audience(networks: LectureNetworks) -> Figures:
 
 
 def computation(networks: LectureNetworks) -> Figures:
-    """How many times LeNet's multiply-accumulates (FLOP are twice as many in each, so the ratio is the same)."""
+    """Multiply-accumulates, as multiples of LeNet's (FLOP are twice as many for each network, so the ratios are the same)."""
     lenet, lecture, published = (network.macs for network in networks)
     return {
         "lenet": lenet,
@@ -158,7 +158,7 @@ def _fully_connected(network: Summary) -> tuple[int, ...]:
 
 
 def kernels(networks: LectureNetworks) -> Figures:
-    """The sides of the windows, layer by layer, in pixels."""
+    """The kernel sizes, layer by layer, in pixels."""
     return {"kernels": _kernels(networks.published.architecture), "lenet_kernels": _kernels(networks.lenet.architecture)}
 
 
@@ -167,13 +167,13 @@ def _kernels(architecture: Architecture) -> tuple[int, ...]:
 
 
 def strides(networks: LectureNetworks) -> Figures:
-    """The first layers' strides, and LeNet's pooling's, in pixels."""
+    """The strides of the first layers and of LeNet's pooling, in pixels."""
     lenet, published = networks.lenet.architecture, networks.published.architecture
     return {"lenet_stride": lenet.convs[0].stride, "stride": published.convs[0].stride, "lenet_pool_stride": lenet.pool_stride}
 
 
 def flop(networks: LectureNetworks) -> Figures:
-    """The count of one image, and the rate at so many images a second."""
+    """The FLOP of one image, and the GFLOP/s at IMAGES_A_SECOND."""
     count = FLOP_PER_MAC * networks.lecture.macs
     return {
         "macs": networks.lecture.macs,
@@ -184,7 +184,7 @@ def flop(networks: LectureNetworks) -> Figures:
 
 
 def gradient(networks: LectureNetworks) -> Figures:
-    """The sigmoid's steepest slope, and what is left at most of a gradient behind all nonlinearities of a network."""
+    """The sigmoid's steepest slope, and the most that remains of a gradient after all nonlinearities of a network."""
     slope = _sigmoid_slope(0.0)
     deep, shallow = (len(one.architecture.convs) + len(one.architecture.hidden) for one in (networks.published, networks.lenet))
     return {
@@ -203,7 +203,7 @@ def _sigmoid_slope(x: float) -> float:
 
 
 CLAIMS: tuple[SlideClaim, ...] = (
-    #          name           what the slide says   verdict      figures      what is right
+    #          name           the statement         verdict      figures      the correction
     SlideClaim("parameters", "slide_parameters", "wrong", parameters, "right_parameters"),
     SlideClaim("audience", "slide_audience", "half_true", audience, "right_audience"),
     SlideClaim("computation", "slide_computation", "wrong", computation, "right_computation"),

@@ -1,4 +1,4 @@
-"""The job of `alexnet summary`: networks as numbers, the lecture's figures checked against them, and the variants of AlexNet compared."""
+"""`alexnet summary`: layer tables of networks, the lecture's figures checked against them, and the variants of AlexNet compared."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +13,14 @@ from alexnet.runtime.arguments import whole_number
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SummaryReport:
-    """Networks as numbers; the lecture and the variants where they were asked for."""
+    """The layer tables of networks; on request also the check of the lecture and the comparison of variants."""
 
     models: tuple[Summary, ...]
     lecture: SlideCheck | None = None
     variants: tuple[ComparedVariants, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The object of `alexnet summary --json`."""
+        """The JSON object of `alexnet summary --json`."""
         value: dict[str, Any] = {"models": [one.to_json() for one in self.models]}
         value |= {"lecture": self.lecture.to_json()} if self.lecture else {}
         return value | ({"variants": [one.to_json() for one in self.variants]} if self.variants else {})
@@ -35,11 +35,11 @@ def summary(
     variants: bool = False,
     lang: Lang = "en",
 ) -> SummaryReport:
-    """The layers of networks: shapes, parameters, multiply-accumulates, memory. Nothing is built.
+    """The layers of networks: shapes, parameters, multiply-accumulates, memory. No network is built.
 
-    models: names; without any, the whole catalogue. classes, image_size (pixels a side) and channels (1 or 3): what a network was made for
-    where they are None. lecture: LeNet and AlexNet compared, and where the lecture's figures are wrong; variants: where the paper, the 2012
-    program, Caffe, torchvision and D2L differ; lang: the language of both.
+    models: names; by default the whole catalogue. classes, image_size (pixels per side) and channels (1 or 3): None means what each network
+    was designed for. lecture: also compare LeNet with AlexNet and correct the lecture's figures; variants: also compare the paper, the 2012
+    program, Caffe, torchvision and D2L; lang: the language of both.
     Raises BadModel for an unknown name or an impossible number, ImageSizeTooSmall with the arithmetic.
     """
     language = language_of(lang)

@@ -1,8 +1,8 @@
-"""The forms that AlexNet has been given, difference by difference. Adding a difference is one row of DIFFERENCES.
+"""The variants of AlexNet, difference by difference. To add a difference, add a row to DIFFERENCES.
 
-A cell names a message of `messages/variants.toml`; its {fields} are counted from the variant's network, so a changed table changes the
-text. What no table of ours holds (the programs' augmentation, rates, fillers) was read in the sources that VARIANTS names.
-Knows no terminal and no page.
+A cell is the key of a message in `messages/variants.toml`; its {fields} are computed from the variant's network, so a changed table changes
+the text. Facts that our tables do not hold (the programs' augmentation, rates, fillers) come from the sources listed in VARIANTS.
+Independent of the terminal and of pages.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from alexnet.models.networks.shapes import Layer, trace
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Variant:
-    """One form of AlexNet, at the size it was made for."""
+    """One variant of AlexNet, at the size it was designed for."""
 
     name: str  # its column in DIFFERENCES, its message, its key in JSON
     network: Architecture
@@ -28,7 +28,7 @@ class Variant:
     classes: int = 1000
 
     def layers(self) -> tuple[Layer, ...]:
-        """Its layers, counted."""
+        """The layer table of its network."""
         return trace(self.network, classes=self.classes, channels=self.channels, image_size=self.image_size)
 
 
@@ -48,7 +48,7 @@ VARIANTS: tuple[Variant, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing in which the variants differ: its message, then one message a variant."""
+    """One property in which the variants differ: the key of its message, then one key per variant."""
 
     name: str
     paper: str
@@ -84,7 +84,7 @@ DIFFERENCES: tuple[Difference, ...] = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComparedVariants:
-    """One difference in words: a text for each variant, in the same order."""
+    """One difference as text: one text per variant, in the same order."""
 
     name: str
     title: str
@@ -111,12 +111,12 @@ def compare_variants(lang: Lang, variants: tuple[Variant, ...] = VARIANTS) -> tu
 
 
 def variants_title(lang: Lang) -> str:
-    """The line above the differences."""
+    """The heading of the differences."""
     return say("variants.heading", lang)
 
 
 def variant_lines(compared: tuple[ComparedVariants, ...], lang: Lang) -> list[tuple[str, str, str]]:
-    """(what differs, which variants, what it is there): neighbours that say the same share a line, and the first line has the title."""
+    """(property, variants, text): adjacent variants with the same text share a line, and only a property's first line has its title."""
     lines = []
     for row in compared:
         pairs = zip(row.variants, row.texts, strict=True)
@@ -127,7 +127,7 @@ def variant_lines(compared: tuple[ComparedVariants, ...], lang: Lang) -> list[tu
 
 
 def source_lines(lang: Lang, variants: tuple[Variant, ...] = VARIANTS) -> list[str]:
-    """Where what is said of each variant comes from."""
+    """The source of each variant."""
     return [f"{say(f'variants.{variant.name}', lang)}: {variant.source}" for variant in variants]
 
 
@@ -138,7 +138,7 @@ def _named(names: list[str], lang: Lang) -> str:
 
 
 def figures(variant: Variant) -> dict[str, str]:
-    """What the network itself says of a variant, as text for the {fields} of its messages."""
+    """The properties of a variant's network, as text for the {fields} of its messages."""
     layers = variant.layers()
     return {
         "parameters": f"{sum(layer.parameters for layer in layers):,}",
@@ -198,7 +198,7 @@ def _rows(network: Architecture, layers: tuple[Layer, ...]) -> dict[str, str]:
 
 
 def _decimal(number: float) -> str:
-    """0.00002, not 2e-05."""
+    """A number without exponent: 0.00002, not 2e-05."""
     return f"{number:f}".rstrip("0")
 
 

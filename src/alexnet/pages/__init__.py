@@ -1,1 +1,1 @@
-"""HTML, plots and templates, without a subject of their own."""
+"""HTML, plots and templates that the reports of all subjects share."""

@@ -1,4 +1,4 @@
-"""The sections of a page's article, as its template shows them. Independent of what they say."""
+"""The sections of a page's article, as its template shows them. Independent of their content."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class ShownSection:
     """A section: its anchor, its title, a shorter one for the list at the top, and the template that shows `view`.
 
-    damage: what is wrong with what it would show; a sentence stands in its place. listed: whether it stands in the list at the top.
+    damage: why its content cannot be shown; the page shows a sentence instead. listed: whether it appears in the list at the top.
     """
 
     anchor: str

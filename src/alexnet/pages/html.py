@@ -1,4 +1,4 @@
-"""From a template and what it shows to one self-contained HTML file. Independent of runs, comparisons and studies."""
+"""Rendering a template to one self-contained HTML file. Independent of runs, comparisons and studies."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ from alexnet.pages.plots import bar
 HTML_LANGUAGES: dict[Lang, str] = {"en": "en", "zh": "zh-Hans"}
 
 
-# The page works without it: the button is made by the script itself.
+# The page works without it: the script itself creates the button.
 COPY_SCRIPT = """
 for (const box of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break;
@@ -37,23 +37,23 @@ for (const box of document.querySelectorAll("[data-copy]")) {
 
 
 def write_page(page: str, out: Path) -> None:
-    """Write a page to `out`, whole or not at all; missing folders are made. Raises BadRun if `out` is a folder."""
+    """Write a page to `out`, completely or not at all, and create missing folders. Raises BadRun if `out` is a folder."""
     if out.is_dir():
-        raise BadRun(f"{out} is a folder, and the report is one file. Name the file, for example {out / 'report.html'}.")
+        raise BadRun(f"{out} is a folder, but the report is a file. Choose a file name, for example {out / 'report.html'}.")
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
     try:
-        unfinished.write_bytes(page.encode("utf-8", "replace"))  # file names may hold bytes that are no text
+        unfinished.write_bytes(page.encode("utf-8", "replace"))  # file names may hold bytes that are not text
         unfinished.replace(out)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def rendered(template: str, lang: Lang, **values: object) -> str:
-    """One of the templates, filled in with what it shows and the words and figures of a language."""
+    """A template rendered with `values`, in a language's texts and number formats."""
     script = COPY_SCRIPT
-    for stand_in, name in (("COPY;", "report.copy"), ("COPIED;", "report.copied")):
-        script = script.replace(stand_in, f"{json.dumps(say(name, lang), ensure_ascii=False)};")
+    for placeholder, name in (("COPY;", "report.copy"), ("COPIED;", "report.copied")):
+        script = script.replace(placeholder, f"{json.dumps(say(name, lang), ensure_ascii=False)};")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment_of(lang).get_template(template).render(script=Markup(script), script_digest=digest, **values).strip()
 

@@ -1,7 +1,7 @@
 """The colours and markers of all pages and plots, in one place. Independent of what is drawn.
 
-A colour is a CSS variable with a value for light pages, dark pages and paper. Plots are drawn in the light values, all of which
-differ; `pages.svg` then writes the variable in their place, so that one plot serves all three.
+A colour is a CSS variable with a value for light pages, dark pages and paper. Plots are drawn in the light values, which are all
+different; `pages.svg` then replaces them by the variables, so that one plot serves all three.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Colour:
 
     @property
     def variable(self) -> str:
-        """As CSS reads it: "var(--ink)"."""
+        """The CSS expression, such as "var(--ink)"."""
         return f"var(--{self.name})"
 
 
@@ -45,33 +45,33 @@ VARIABLES = {colour.light: colour.variable for colour in COLOURS}
 BY_NAME = {colour.name: colour.light for colour in COLOURS}
 INK, MUTED, LINE, ACCENT, ON_ACCENT = (BY_NAME[name] for name in ("ink", "muted", "line", "accent", "on-accent"))
 SERIES = tuple(colour for colour in COLOURS if colour.name.startswith("series-"))
-MARKERS = (  # Matplotlib's, and the character that looks like it in text
+MARKERS = (  # Matplotlib's name, and a similar character for text
     ("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"), ("*", "★"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesStyle:
-    """How the series in one place of a list looks wherever it is drawn or named: colours and markers begin again after the last."""
+    """The colour and marker of the series at one position of a list, in plots and text; they repeat after the last."""
 
     place: int
 
     @property
     def colour(self) -> str:
-        """In plots, as #rrggbb."""
+        """Its colour in plots, as #rrggbb."""
         return SERIES[self.place % len(SERIES)].light
 
     @property
     def variable(self) -> str:
-        """In the page's text, as "var(--series-1)"."""
+        """Its colour in the page's text, as "var(--series-1)"."""
         return SERIES[self.place % len(SERIES)].variable
 
     @property
     def marker(self) -> str:
-        """In plots."""
+        """Its marker in plots."""
         return MARKERS[self.place % len(MARKERS)][0]
 
     @property
     def symbol(self) -> str:
-        """In the page's text."""
+        """Its marker in the page's text."""
         return MARKERS[self.place % len(MARKERS)][1]

@@ -1,7 +1,7 @@
-"""Plots as SVG text and images as data: URIs, ready to stand inside an HTML page.
+"""Plots as SVG text and images as data: URIs, to be embedded in an HTML page.
 
 All plots share one style, Matplotlib's own rcParams in STYLE. Text stays text, colours become the page's variables (palette.py, svg.py),
-ids carry the plot's name (several plots in one page do not clash), and the same input makes the same bytes.
+ids start with the plot's name (so several plots on one page do not clash), and the same input produces the same bytes.
 Independent of runs and of the page around. Matplotlib's settings are process-wide: draw from one thread at a time.
 """
 
@@ -55,11 +55,11 @@ STYLE: dict[Any, Any] = {
     "ytick.color": LINE,
     "ytick.labelcolor": MUTED,
 }
-COUNTED_CLASSES = 20  # more classes than this, and the numbers in the cells can't be read
+COUNTED_CLASSES = 20  # with more classes, the numbers in the cells are too small to read
 MOST_POINTS = 400  # of one curve: more than a screen shows
 THUMBNAIL_SIDE = 176  # pixels, the longer side
 
-UNITS = {  # under curves: the unit's name, and how the plot is announced
+UNITS = {  # of the horizontal axis: messages for the axis label and for screen readers
     "epoch": ("report.unit_epoch", "report.curve_said_epoch"),
     "step": ("report.unit_step", "report.curve_said_step"),
     "record": ("report.unit_record", "report.curve_said_record"),
@@ -71,12 +71,12 @@ Series = tuple[list[float], list[float]]
 @contextmanager
 def _style(name: str) -> Iterator[None]:
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # missing from Matplotlib's fonts, which draw nothing here
+        warnings.filterwarnings("ignore", message="Glyph")  # missing from Matplotlib's fonts, which are not used here
         yield
 
 
 def drawn(name: str, label: str, width: float, height: float, draw: Callable[[Figure], None], *, title: str | None = None) -> Markup:
-    """A figure of width x height inches, drawn by `draw`, as an <svg> element; `label` is read aloud, `title` shown under the mouse."""
+    """A figure of width x height inches, drawn by `draw`, as an <svg> element; label: for screen readers, title: the tooltip."""
     with _style(name):
         figure = Figure(figsize=(width, height))
         draw(figure)
@@ -86,7 +86,7 @@ def drawn(name: str, label: str, width: float, height: float, draw: Callable[[Fi
 
 
 def finite_points(x: Sequence[Any], y: Sequence[Any]) -> Series:
-    """The points whose both numbers are there and finite, thinned to MOST_POINTS (the first and the last stay)."""
+    """The points with two finite numbers, thinned to MOST_POINTS (the first and the last are kept)."""
     known = [(finite(a), finite(b)) for a, b in zip(x, y, strict=True)]
     pairs = [(a, b) for a, b in known if a is not None and b is not None]
     if len(pairs) > MOST_POINTS:
@@ -95,9 +95,9 @@ def finite_points(x: Sequence[Any], y: Sequence[Any]) -> Series:
 
 
 def curves(name: str, title: str, lines: Mapping[str, Series], *, unit: str, percent: bool = False, words: PageWords = ENGLISH) -> Markup:
-    """One or two lines over "epoch", "step" or "record" (`unit`); the last line is in the accent colour. title, lines: as they are read.
+    """One or two lines over "epoch", "step" or "record" (`unit`); the last line is in the accent colour.
 
-    percent: the values are shares, from 0 to 1, and the axis starts at 0.
+    title, and the keys of lines: in the page's language. percent: the values are shares, from 0 to 1, and the axis starts at 0.
     """
 
     def draw(figure: Figure) -> None:
@@ -106,18 +106,18 @@ def curves(name: str, title: str, lines: Mapping[str, Series], *, unit: str, per
             last = i == len(lines) - 1
             style: dict[str, Any] = {"color": ACCENT, "linewidth": 2} if last else {"color": MUTED, "linewidth": 1.5, "linestyle": "--"}
             axes.plot(x, y, label=label, marker="o" if len(x) < 13 else "", markersize=3.5, clip_on=False, **style)
-        _dress_curves(axes, title, words.plain(UNITS[unit][0]), percent, legend=len(lines) > 1)
+        _style_curves(axes, title, words.plain(UNITS[unit][0]), percent, legend=len(lines) > 1)
 
-    ends = [words.plain("report.curve_ends", label=label, value=_said(y[-1], percent)) for label, (_, y) in lines.items()]
-    said = words.plain(UNITS[unit][1], title=title, ends=words.plain("report.semicolon").join(ends))
-    return drawn(name, said, 4.0, 2.9, draw)
+    ends = [words.plain("report.curve_ends", label=label, value=_value_text(y[-1], percent)) for label, (_, y) in lines.items()]
+    label = words.plain(UNITS[unit][1], title=title, ends=words.plain("report.semicolon").join(ends))
+    return drawn(name, label, 4.0, 2.9, draw)
 
 
-def _said(value: float, percent: bool) -> str:
+def _value_text(value: float, percent: bool) -> str:
     return f"{100 * value:.1f}%" if percent else f"{value:.3g}"
 
 
-def _dress_curves(axes: Axes, title: str, unit: str, percent: bool, legend: bool) -> None:
+def _style_curves(axes: Axes, title: str, unit: str, percent: bool, legend: bool) -> None:
     axes.set_title(title, pad=24)
     axes.set_xlabel(unit)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
@@ -131,9 +131,10 @@ def _dress_curves(axes: Axes, title: str, unit: str, percent: bool, legend: bool
 
 
 def heat_map(name: str, confusion: NDArray[np.int64], classes: Sequence[str], words: PageWords = ENGLISH) -> Markup:
-    """The confusion matrix: a row is what the image is, a column what the model said.
+    """The confusion matrix: rows are true classes, columns predicted ones.
 
-    Gray on the diagonal is right; the accent is wrong, relative to the worst cell. Counts are printed up to COUNTED_CLASSES.
+    Correct predictions, on the diagonal, are gray; wrong ones have the accent colour, relative to the worst cell. Counts are printed for up
+    to COUNTED_CLASSES classes.
     """
     labels = [short(c) for c in classes]
     cell, margin = (0.36 if len(labels) <= COUNTED_CLASSES else 0.24), 0.35 + 0.08 * max(map(_columns, labels))
@@ -143,14 +144,14 @@ def heat_map(name: str, confusion: NDArray[np.int64], classes: Sequence[str], wo
         share = cell * len(labels) / side
         axes = figure.add_axes((margin / side, 1 - margin / side - share, share, share))
         _draw_cells(axes, confusion)
-        _dress_heat_map(axes, labels, words)
+        _style_heat_map(axes, labels, words)
 
     right = float(np.trace(confusion) / max(int(confusion.sum()), 1))
     return drawn(name, words.plain("report.map_said", n=len(labels), right=f"{100 * right:.1f}%"), side, side, draw)
 
 
 def _columns(label: str) -> int:
-    """How many Latin letters the label is wide: a Chinese character is as wide as two."""
+    """The width of a label in Latin letters; a Chinese character is as wide as two."""
     return sum(2 if east_asian_width(letter) in {"W", "F"} else 1 for letter in label)
 
 
@@ -169,9 +170,9 @@ def _draw_cells(axes: Axes, counts: NDArray[np.int64]) -> None:
             axes.text(column, row, f"{n}", ha="center", va="center", fontsize=10 if n < 1000 else 8, color=colour)
 
 
-def _dress_heat_map(axes: Axes, labels: Sequence[str], words: PageWords) -> None:
-    places, said, truth = range(len(labels)), words.plain("report.head_said"), words.plain("report.head_is")
-    axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(len(labels) - 0.5, -0.5), xlabel=said, ylabel=truth)
+def _style_heat_map(axes: Axes, labels: Sequence[str], words: PageWords) -> None:
+    places, predicted, truth = range(len(labels)), words.plain("report.head_said"), words.plain("report.head_is")
+    axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(len(labels) - 0.5, -0.5), xlabel=predicted, ylabel=truth)
     axes.set_xticks(places, labels, rotation=90)
     axes.set_yticks(places, labels)
     axes.xaxis.tick_top()
@@ -181,7 +182,7 @@ def _dress_heat_map(axes: Axes, labels: Sequence[str], words: PageWords) -> None
 
 
 def reliability(name: str, bins: Sequence[ReliabilityBin], words: PageWords = ENGLISH) -> Markup:
-    """How often the model is right where it claims to be sure; a dot's area is its share of the images. Empty bins are left out."""
+    """The reliability diagram: accuracy over confidence. A dot's area is its share of the images; empty bins are left out."""
     filled = [(each.confidence, each.accuracy, each.n) for each in bins if each.confidence is not None and each.accuracy is not None]
     total = max(sum(n for _, _, n in filled), 1)
 
@@ -198,12 +199,12 @@ def reliability(name: str, bins: Sequence[ReliabilityBin], words: PageWords = EN
         axes.grid()
 
     each = [words.plain("report.reliability_bin", sure=f"{100 * sure:.0f}%", right=f"{100 * right:.0f}%") for sure, right, _ in filled]
-    said = words.plain("report.reliability_said", bins=words.plain("report.semicolon").join(each))
-    return drawn(name, said, 4.5, 4.2, draw)
+    label = words.plain("report.reliability_said", bins=words.plain("report.semicolon").join(each))
+    return drawn(name, label, 4.5, 4.2, draw)
 
 
 def data_uri(pixels: Tensor) -> str:
-    """An image, uint8 (3, H, W) or (1, H, W), as a data: URI; shrunk to THUMBNAIL_SIDE. Small ones stay exact (PNG)."""
+    """An image, uint8 (3, H, W) or (1, H, W), as a data: URI, shrunk to THUMBNAIL_SIDE. Small images are stored exactly (PNG)."""
     image = Image.fromarray(pixels.detach().cpu().expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     form = "png" if max(image.size) <= 64 else "jpeg"
@@ -213,7 +214,7 @@ def data_uri(pixels: Tensor) -> str:
 
 
 def filter_images(filters: Tensor, most: int = 256) -> list[str]:
-    """First-layer filters, float (maps, channels, k, k), as data: URIs: zero is mid gray, each filter's largest weight full.
+    """First-layer filters, float (maps, channels, k, k), as data: URIs: zero is mid gray, each filter's largest weight black or white.
 
     Three channels are shown in colour, one in gray, any other number as its mean.
     """
@@ -226,6 +227,6 @@ def filter_images(filters: Tensor, most: int = 256) -> list[str]:
 
 
 def bar(share: object, longest: object = 1.0) -> Markup:
-    """A bar, empty if the share is unknown; `longest` fills its box. An HTML element, so that it reads well on a phone."""
+    """A bar, empty if the share is unknown; `longest` fills its box. An HTML element, so that it is readable on a phone."""
     filled = min(1.0, (finite(share) or 0.0) / (finite(longest) or 1.0))
     return Markup('<span class="bar" aria-hidden="true"><i style="width:{}%"></i></span>').format(f"{100 * filled:.1f}")

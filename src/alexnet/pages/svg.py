@@ -1,4 +1,4 @@
-"""Matplotlib's SVG as an element of a page: the page's colours, ids of its own, nothing that no one sees. Independent of what is drawn."""
+"""Matplotlib's SVG as an element of a page: in the page's colours, with unique ids, without invisible parts. Independent of the plots."""
 
 from collections.abc import Collection, Iterator
 from xml.etree import ElementTree
@@ -9,20 +9,20 @@ from markupsafe import Markup
 from alexnet.i18n.units import readable
 from alexnet.pages.palette import VARIABLES
 
-NO_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF), "\ufffd")  # what XML cannot hold, and a user's names may
+NO_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF), "\ufffd")  # not allowed in XML, but possible in users' names
 COLOURED = ("fill", "stroke", "stop-color")
 GEOMETRY = ("d", "x", "y", "transform", "width", "height")
-LONG_PATH = 800  # characters: a curve, in which a tenth of a point is fine enough
-UNSEEN = ("metadata", "style")
+LONG_PATH = 800  # characters: a curve, for which a tenth of a point is precise enough
+INVISIBLE = ("metadata", "style")
 
 
 def inline(svg: str, name: str, label: str, width: float, height: float, *, title: str | None = None) -> Markup:
-    """The <svg> element that a page holds: `label` is read aloud, `title` shown under the mouse, ids begin with `name`; CSS pixels."""
+    """The <svg> element for a page, of width x height CSS pixels; label: for screen readers, title: the tooltip, name: prefix of ids."""
     root = ElementTree.fromstring(svg.translate(NO_XML))  # noqa: S314  # Matplotlib's own
-    _without_unseen(root)
+    _remove_invisible(root)
     referenced = set(_references(root))
     for element in root.iter():
-        _dress(element, name, referenced)
+        _adapt(element, name, referenced)
     root.attrib = {
         "viewBox": f"0 0 {width:.1f} {height:.1f}",
         "role": "img",
@@ -35,11 +35,11 @@ def inline(svg: str, name: str, label: str, width: float, height: float, *, titl
     return Markup(ElementTree.tostring(root, "unicode"))
 
 
-def _without_unseen(root: Element) -> None:
-    """Take out metadata, styles, empty definitions and the white space between elements."""
+def _remove_invisible(root: Element) -> None:
+    """Remove metadata, styles, empty definitions and the white space between elements."""
     for parent in list(root.iter()):
         for child in list(parent):
-            if _tag(child) in UNSEEN or (_tag(child) == "defs" and all(_tag(inner) in UNSEEN for inner in child)):
+            if _tag(child) in INVISIBLE or (_tag(child) == "defs" and all(_tag(inner) in INVISIBLE for inner in child)):
                 parent.remove(child)
     for element in root.iter():
         element.tail = None
@@ -48,7 +48,7 @@ def _without_unseen(root: Element) -> None:
 
 
 def _references(root: Element) -> Iterator[str]:
-    """The ids that other elements point to."""
+    """The ids that other elements refer to."""
     for element in root.iter():
         for key, value in element.attrib.items():
             if _tag_name(key) == "href":
@@ -57,8 +57,8 @@ def _references(root: Element) -> Iterator[str]:
                 yield value.removeprefix("url(#").removesuffix(")")
 
 
-def _dress(element: Element, name: str, referenced: Collection[str]) -> None:
-    """Without namespaces, in the page's colours; of the ids only those that are pointed to stay, each beginning with the plot's name."""
+def _adapt(element: Element, name: str, referenced: Collection[str]) -> None:
+    """Remove namespaces and unreferenced ids, prefix the others with the plot's name, and use the page's colours."""
     attributes = {_tag_name(key): value for key, value in element.attrib.items()}
     if attributes.get("id", "") not in referenced:
         attributes.pop("id", None)
@@ -79,14 +79,14 @@ def _dress(element: Element, name: str, referenced: Collection[str]) -> None:
 
 
 def _in_the_pages_colours(style: str) -> str:
-    """The declarations with variables for colours; fonts are the page's."""
+    """CSS declarations with variables for colours, and without fonts, so that the page's fonts apply."""
     declarations = [declaration.partition(":")[::2] for declaration in style.split(";") if declaration.strip()]
-    kept = [(key.strip(), value.strip()) for key, value in declarations if key.strip() != "font-family"]
-    return "; ".join(f"{key}: {VARIABLES.get(value, value) if key in COLOURED else value}" for key, value in kept)
+    pairs = [(key.strip(), value.strip()) for key, value in declarations if key.strip() != "font-family"]
+    return "; ".join(f"{key}: {VARIABLES.get(value, value) if key in COLOURED else value}" for key, value in pairs)
 
 
 def _rounded(geometry: str) -> str:
-    """Numbers to a hundredth of a point, a long curve's to a tenth: no screen shows more."""
+    """Numbers rounded to a hundredth of a point, or a tenth in a long curve: no screen shows more."""
     digits = 1 if len(geometry) > LONG_PATH else 2
     spaced = geometry.replace("(", "( ").replace(")", " )")
     return " ".join(_shorter(word, digits) for word in spaced.split()).replace("( ", "(").replace(" )", ")")
@@ -104,5 +104,5 @@ def _tag(element: Element) -> str:
 
 
 def _tag_name(name: str) -> str:
-    """Without its namespace, as "{http://www.w3.org/2000/svg}path" has one."""
+    """The name without its namespace: "path" for "{http://www.w3.org/2000/svg}path"."""
     return name.rpartition("}")[2]

@@ -1,1 +1,1 @@
-"""What a training is asked to do, decided once."""
+"""Recipes: everything that determines a training, resolved once before it starts."""

@@ -1,4 +1,4 @@
-"""The recipes of hand-crafted systems: the same names as the networks', settings by the size and the kind of the images."""
+"""The recipes of hand-crafted systems: named like the networks' recipes, with settings that depend on the size and kind of the images."""
 
 from dataclasses import replace
 
@@ -13,30 +13,30 @@ from alexnet.training.svm.config import MapChoice, SolverConfig
 from alexnet.training.svm.kernel import check_kernel_size
 
 SMALL = 64  # px
-LARGEST_SIDE = {"pixels": 32, "hog": 96}  # px; more tells these nothing
-LARGEST = 128  # px, of the others: the same patches at 200 px tell no more and take twice the time
+LARGEST_SIDE = {"pixels": 32, "hog": 96}  # px; larger images do not improve these systems
+LARGEST = 128  # px, for the others: the same patches at 200 px improve nothing and take twice the time
 
 
 class HandcraftedRecipes:
     """The rules of hand-crafted systems; see `recipes.kinds.RecipeKind`."""
 
     def named(self, recipe: str, model: str, data: str, dataset: Dataset) -> Recipe:
-        """One setting for `quick` and `lecture`; `paper` has 256 Gaussians, as in 2011."""
+        """The same settings for `quick` and `lecture`; `paper` has 256 Gaussians, as in 2011."""
         return system_recipe(recipe, SYSTEMS[model], data, dataset)
 
     def check(self, recipe: Recipe, dataset: Dataset) -> None:
-        """Raise for what the system cannot do with these images: sizes, libraries, the size of a kernel matrix."""
+        """Raise AlexNetError if the system cannot handle these images: their size, missing libraries, the size of the kernel matrix."""
         check_system(recipe, sum(1 for item in dataset.items if item.split in (None, "train")))
 
     def adapted_to_workers(self, recipe: Recipe, layout: str, classes: int, world: Workers, *, rates_are_given: bool) -> Recipe:
-        """The recipe as it is; raises AlexNetError for several workers."""
+        """The recipe unchanged; raises AlexNetError for several workers."""
         if world.size > 1:
-            raise AlexNetError(f"{recipe.model} is fitted by one process: start it without torchrun. Networks are trained by several.")
+            raise AlexNetError(f"{recipe.model} runs in a single process: start it without torchrun. Only networks use several workers.")
         return recipe
 
 
 def system_recipe(name: str, system: System, data: str, dataset: Dataset) -> Recipe:
-    """The recipe `name` of a system: `quick` and `lecture` one setting each, `paper` with 256 Gaussians, as in 2011."""
+    """The recipe `name` of a system: `quick` and `lecture` have the same settings, `paper` has 256 Gaussians, as in 2011."""
     side = dataset.native_side()
     size = min(side, LARGEST_SIDE.get(system.features.descriptor, LARGEST))
     features = _small(system, dataset) if size < SMALL else system.features
@@ -58,18 +58,19 @@ def system_recipe(name: str, system: System, data: str, dataset: Dataset) -> Rec
 
 
 def _small(system: System, dataset: Dataset) -> FeatureConfig:
-    """Small images: small bins, close together, and colours where there are any."""
+    """Features for small images: small bins on a dense grid, and colour if the images have any."""
     colour = system.features.encoding == "fisher" and dataset.traits.colour
     return replace(system.features, bins="2,3", step=2, smoothing=0.0, colour=colour)
 
 
 def check_system(recipe: Recipe, images: int) -> None:
-    """Raise for what the system cannot do with these images, before any is read: sizes, libraries, the size of a kernel matrix."""
+    """Raise AlexNetError, before any image is read, if the system cannot handle these images: size, libraries, the kernel matrix."""
     config, size = recipe.features, recipe.preprocess.image_size
     check_features(config)
     if recipe.preprocess.stored_size != size:
         raise BadRecipe(
-            f"{recipe.model} sees whole pictures: preprocess.stored_size ({recipe.preprocess.stored_size}) must be image_size ({size})."
+            f"{recipe.model} uses whole pictures without crops: preprocess.stored_size ({recipe.preprocess.stored_size}) "
+            f"must equal preprocess.image_size ({size})."
         )
     if not dictionaries_needed(config):
         build_features(config, size, [])

@@ -1,4 +1,4 @@
-"""An image size for a time budget: measured on a few steps, before the images are read at that size."""
+"""The image size for a time budget, chosen by timing a few steps before the images are read at that size."""
 
 import time
 
@@ -16,14 +16,14 @@ from alexnet.training.optimizer import Descent
 from alexnet.training.step import training_step
 
 SIZES = (224, 192, 160, 128)  # px, for networks made for 224
-WANTED_EPOCHS = 15  # a larger image is worth it only if each is seen about so often
+WANTED_EPOCHS = 15  # a larger size pays off only if the budget still allows about this many epochs
 STEPS = 3
 
 
 def affordable_size(recipe: Recipe, dataset: Dataset, device: torch.device, *, world: Workers = ALONE, listen: Listener = silent) -> int:
-    """The largest image size in pixels that leaves about 15 epochs in the recipe's budget, or the smallest size.
+    """The largest image size in pixels that allows about 15 epochs within the recipe's budget, or else the smallest size.
 
-    Without a budget, and for networks made for small images, the recipe's own. One worker's clock decides for all.
+    Without a budget, and for networks made for small images, it is the recipe's own size. The first worker's clock decides for all.
     """
     native = recipe.preprocess.image_size
     if not recipe.training.budget_seconds or native < SIZES[-1]:
@@ -31,7 +31,7 @@ def affordable_size(recipe: Recipe, dataset: Dataset, device: torch.device, *, w
     sizes, classes = [size for size in SIZES if size <= native], len(dataset.classes)
     images = max(1, sum(1 for item in dataset.items if item.split in (None, "train")))
     smallest = resized(recipe, sizes[-1])
-    seconds = _seconds_per_image(smallest, classes, device) / macs_of(smallest, classes)  # of one multiply-accumulate
+    seconds = _seconds_per_image(smallest, classes, device) / macs_of(smallest, classes)  # per multiply-accumulate
     budget = recipe.training.budget_seconds * world.size
 
     def epochs(size: int) -> float:
@@ -39,12 +39,12 @@ def affordable_size(recipe: Recipe, dataset: Dataset, device: torch.device, *, w
 
     chosen = next((size for size in sizes if epochs(size) >= WANTED_EPOCHS), sizes[-1])
     chosen = int(world.from_first(chosen)[0])
-    listen(Message(f"Pictures of {chosen} px: about {epochs(chosen):.1f} epochs of {images:,} pictures fit the budget."))
+    listen(Message(f"Pictures of {chosen} px: the budget allows about {epochs(chosen):.1f} epochs of {images:,} pictures."))
     return chosen
 
 
 def _seconds_per_image(recipe: Recipe, classes: int, device: torch.device) -> float:
-    """The best of a few steps on images of noise; the first one is not counted."""
+    """The time per image of the fastest of a few steps on random images, without the first."""
     size, training, channels = recipe.preprocess.image_size, recipe.training, recipe.preprocess.channels
     preprocess = Preprocess(image_size=size, stored_size=size, fit="crop", mean=(127.0,) * channels, std=(60.0,) * channels)
     model = build_model(recipe.model, recipe.network, classes, channels, preprocess).to(device)

@@ -1,4 +1,4 @@
-"""What a recipe may hold and what it needs, by kind of model; a kind is an object that obeys one protocol."""
+"""The rules for recipes by kind of model: every kind implements one protocol."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -16,27 +16,27 @@ class RecipeKind(Protocol):
     """The rules of one kind of model."""
 
     def named(self, recipe: str, model: str, data: str, dataset: Dataset) -> Recipe:
-        """The named recipe of a model for these images; raises BadRecipe and BadModel with the nearest names."""
+        """The named recipe of a model for these images; raises BadRecipe or BadModel with the nearest name."""
         ...
 
     def check(self, recipe: Recipe, dataset: Dataset) -> None:
-        """Raise AlexNetError for what the model cannot do with these images, before any is read."""
+        """Raise AlexNetError, before any image is read, if the model cannot handle these images."""
         ...
 
     def adapted_to_workers(self, recipe: Recipe, layout: str, classes: int, world: Workers, *, rates_are_given: bool) -> Recipe:
-        """The recipe in that layout over several workers; raises AlexNetError where it cannot be trained so."""
+        """The recipe adapted to that layout over several workers; raises AlexNetError if they cannot train it."""
         ...
 
 
 def rules_of(model: str) -> RecipeKind:
-    """The rules of a model's kind."""
+    """The rules for the kind of a model."""
     return HandcraftedRecipes() if kind_of(model) is HANDCRAFTED else NetworkRecipes()
 
 
 def check_fields(model: str, overrides: Iterable[str]) -> None:
-    """Raise BadRecipe for a field that belongs to models of the other kind."""
+    """Raise BadRecipe for a field that only the other kind of model has."""
     kind, foreign = kind_of(model), foreign_sections(model)
     for name in (name.replace("-", "_") for name in overrides):
         if name.split(".")[0] in foreign and name != "training.budget_seconds":
             own = ", ".join(f"{section}." for section in kind.sections if section != "weights")
-            raise BadRecipe(f"{model} is {kind.title} and has no {name}; its fields begin with {own}.")
+            raise BadRecipe(f"{model} is {kind.title} and has no {name}. Its fields begin with {own}.")

@@ -1,4 +1,4 @@
-"""The named recipes: functions that return everything. Adding one is a function and a row of RECIPES."""
+"""The named recipes: functions that return a complete recipe. To add one, write a function and add a row to RECIPES."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from alexnet.training.config import TrainingConfig
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a recipe may depend on: the network, and what its images are like."""
+    """What a named recipe depends on: the network, and properties of its images."""
 
     data: str
     architecture: Architecture
     traits: Traits
     side: int  # px, median short side of the images
-    images: int  # all of them
+    images: int  # in the whole data set
 
 
 def paper(subject: Subject) -> Recipe:
@@ -41,10 +41,10 @@ def paper(subject: Subject) -> Recipe:
 
 
 def _paper_small(subject: Subject) -> Recipe:
-    """The authors' settings for the CIFAR-10 networks: rate 0.001 (biases 0.002), strong decay on the last layers."""
+    """The authors' settings for the CIFAR-10 networks: learning rate 0.001 (biases 0.002), strong weight decay on the last layers."""
     architecture = subject.architecture
     convolutions, local, fully_connected = CIFAR_DECAY.get(architecture.name, (0.0, 0.004, 0.01))
-    sigmoid = architecture.activation == "sigmoid"  # LeNet: the paper's weights and rate would never move it
+    sigmoid = architecture.activation == "sigmoid"  # LeNet: with the paper's initial weights and rate it would not learn
     return Recipe(
         name="paper",
         data=subject.data,
@@ -64,7 +64,7 @@ def _paper_small(subject: Subject) -> Recipe:
 
 
 def lecture(subject: Subject) -> Recipe:
-    """Dive into Deep Learning's: plain SGD, no momentum, no decay, no augmentation, Xavier, 10 epochs; rate 0.01, or 0.9 for LeNet."""
+    """Dive into Deep Learning's recipe: plain SGD, no momentum, no decay, no augmentation, Xavier, 10 epochs; rate 0.01 (LeNet 0.9)."""
     is_lenet = subject.architecture.activation == "sigmoid"
     size = subject.architecture.image_size
     gray = subject.traits.gray
@@ -88,7 +88,7 @@ def lecture(subject: Subject) -> Recipe:
 
 
 def quick(subject: Subject) -> Recipe:
-    """Ours, the default: He's initialisation, unit variance, one cycle of a high rate, label smoothing, bf16 where it is fast."""
+    """The default, our own: He initialisation, unit variance, a one-cycle schedule, label smoothing, bf16 where it is fast."""
     return _quick_small(subject) if subject.architecture.image_size <= SMALL else _quick_large(subject)
 
 
@@ -110,7 +110,7 @@ def _quick_small(subject: Subject) -> Recipe:
     architecture, size = subject.architecture, subject.architecture.image_size
     sigmoid, from_images = architecture.activation == "sigmoid", architecture.initialisation == "images"
     gray = subject.traits.gray and architecture.channels == 1
-    seen = size * 7 // 8 if from_images else size  # crops without made-up borders, and five of them at test
+    seen = size * 7 // 8 if from_images else size  # crops without padding, and five of them at test time
     return Recipe(
         name="quick",
         data=subject.data,
@@ -124,7 +124,7 @@ def _quick_small(subject: Subject) -> Recipe:
 
 
 def _quick_small_training(subject: Subject) -> TrainingConfig:
-    """A few thousand images get smaller batches: steps, not passes, move the weights."""
+    """Data sets of a few thousand images use smaller batches, so that an epoch has enough steps."""
     if subject.architecture.activation == "sigmoid":
         training = QUICK_SIGMOID
     else:
@@ -153,7 +153,7 @@ def _sizes(subject: Subject, size: int, *, crop: bool) -> PreprocessConfig:
 
 
 def _large_size(subject: Subject) -> int:
-    """224, or 128 for images that have no more to show."""
+    """The network's own size, or at most 128 for images whose short side is below 180 px."""
     return min(subject.architecture.image_size, 128) if subject.side < 180 else subject.architecture.image_size
 
 
@@ -170,7 +170,7 @@ RECIPES: dict[str, Callable[[Subject], Recipe]] = {"quick": quick, "paper": pape
 
 
 def find_recipe(name: str) -> Callable[[Subject], Recipe]:
-    """The recipe of that name; raises BadRecipe with the nearest."""
+    """The function of a named recipe; raises BadRecipe with the nearest name."""
     if name not in RECIPES:
-        raise BadRecipe(f"No recipe is called '{name}'. {did_you_mean(name, RECIPES)} A file is given as --recipe FILE.toml.")
+        raise BadRecipe(f"No recipe is called '{name}'. {did_you_mean(name, RECIPES)} To use a file, pass --recipe FILE.toml.")
     return RECIPES[name]

@@ -1,4 +1,4 @@
-"""The rules of networks: their named recipes, what fits their images, their rates over several workers."""
+"""The rules for recipes of networks: named recipes, checks against the images, learning rates for several workers."""
 
 import torch
 
@@ -16,7 +16,7 @@ from alexnet.recipes.recipe import Recipe
 from alexnet.runtime.distributed import Workers
 from alexnet.training.parallel.registry import check_layout
 
-PUBLISHED_BATCH = 128  # images a worker, in One weird trick
+PUBLISHED_BATCH = 128  # images per worker, in One weird trick
 
 
 class NetworkRecipes:
@@ -28,7 +28,7 @@ class NetworkRecipes:
         return find_recipe(recipe)(subject)
 
     def check(self, recipe: Recipe, dataset: Dataset) -> None:
-        """Raise ImageSizeTooSmall, BadModel or BadWeights."""
+        """Raise ImageSizeTooSmall, BadModel or BadWeights if the network cannot be built or the weights do not fit."""
         classes = len(dataset.classes)
         layers_of(recipe, classes)
         if recipe.weights:
@@ -36,7 +36,7 @@ class NetworkRecipes:
             fitting(model.network, read_weights(recipe.weights), last_layer(model))
 
     def adapted_to_workers(self, recipe: Recipe, layout: str, classes: int, world: Workers, *, rates_are_given: bool) -> Recipe:
-        """With One weird trick's rates in the hybrid, unless rates are given."""
+        """The recipe with One weird trick's learning rates for the hybrid layout, unless rates are given."""
         if world.size == 1:
             return recipe
         check_layout(layout, shapes_only(recipe, classes).network, world, recipe.training)
@@ -52,7 +52,7 @@ def layers_of(recipe: Recipe, classes: int) -> tuple[Layer, ...]:
 
 
 def shapes_only(recipe: Recipe, classes: int) -> NetworkModel:
-    """The recipe's network with shapes and without memory."""
+    """The recipe's network on the meta device: shapes without memory."""
     sizes, channels = recipe.preprocess, recipe.preprocess.channels
     preprocess = Preprocess(
         image_size=sizes.image_size, stored_size=sizes.stored_size, fit=sizes.fit, mean=(0.0,) * channels, std=(1.0,) * channels
@@ -62,12 +62,12 @@ def shapes_only(recipe: Recipe, classes: int) -> NetworkModel:
 
 
 def macs_of(recipe: Recipe, classes: int) -> int:
-    """Multiply-accumulates of one image."""
+    """Multiply-accumulates per image."""
     return sum(layer.macs for layer in layers_of(recipe, classes))
 
 
 def resized(recipe: Recipe, image_size: int) -> Recipe:
-    """The recipe on images of another size in pixels; the margin for crops grows in step."""
+    """The recipe for another image size in pixels; the margin for crops scales with it."""
     old = recipe.preprocess
     stored = image_size if old.stored_size == old.image_size else image_size * 8 // 7
     sizes = {"preprocess.stored_size": max(stored, old.stored_size), "preprocess.image_size": image_size}

@@ -1,4 +1,4 @@
-"""Fields of a recipe set by their dotted names."""
+"""Overriding the fields of a recipe by their dotted names."""
 
 import math
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from alexnet.storage.records import LARGEST_NUMBER, shown
 
 
 def with_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
-    """The recipe with fields replaced by dotted name, as {"training.learning-rate": "0.02"}; text is read as the field's type.
+    """The recipe with fields replaced by dotted name, as {"training.learning-rate": "0.02"}; text is parsed as the field's type.
 
-    Raises BadRecipe for an unknown name (with the nearest) or a value of the wrong kind.
+    Raises BadRecipe for an unknown name (with the nearest) or a value of the wrong type.
     """
     known = field_names(Recipe)
     tree: dict[str, Any] = {}
@@ -37,7 +37,7 @@ def with_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
 
 
 def field_names(kind: Any, prefix: str = "") -> list[str]:
-    """All dotted names of the leaves of a recipe."""
+    """The dotted names of all leaf fields of a recipe."""
     names: list[str] = []
     for name, hint in get_type_hints(kind).items():
         names += field_names(hint, f"{prefix}{name}.") if is_dataclass(hint) else [prefix + name]
@@ -45,7 +45,7 @@ def field_names(kind: Any, prefix: str = "") -> list[str]:
 
 
 def _near(name: str, known: list[str]) -> str:
-    """The nearest name as it is written on the command line: the same field elsewhere, a near name, or, failing both, all."""
+    """A hint in command-line spelling: the same field in another section, else a similar name, else all names."""
     hyphened = [full.replace("_", "-") for full in known]
     last = {full.rpartition(".")[2]: full for full in hyphened}
     word = name.replace("_", "-")
@@ -55,7 +55,7 @@ def _near(name: str, known: list[str]) -> str:
 
 
 def _replaced(owner: Any, tree: Mapping[str, Any]) -> Any:
-    """The dataclass with the tree's leaves, (value, dotted name), put in; a section's fields all at once, as they are checked together."""
+    """The dataclass with the tree's leaves, (value, dotted name), replaced: all fields of a section at once, as they are checked."""
     hints = get_type_hints(type(owner))
     values = {
         name: _replaced(getattr(owner, name), inner) if isinstance(inner, dict) else _converted(inner[0], hints[name], inner[1])
@@ -66,7 +66,7 @@ def _replaced(owner: Any, tree: Mapping[str, Any]) -> Any:
 
 def _converted(value: Any, hint: Any, dotted: str) -> Any:
     kinds = [kind for kind in get_args(hint) if kind is not type(None)] if get_origin(hint) is not None else [hint]
-    kind = kinds[0] if isinstance(kinds[0], type) else str  # a Literal: its owner checks the word
+    kind = kinds[0] if isinstance(kinds[0], type) else str  # a Literal: its dataclass checks the value
     try:
         converted = _yes_or_no(value) if kind is bool else kind(value) if _is_plain(value) else None
     except (TypeError, ValueError, OverflowError):
@@ -77,22 +77,22 @@ def _converted(value: Any, hint: Any, dotted: str) -> Any:
 
 
 def _yes_or_no(value: Any) -> bool | None:
-    """True or false, or a word for one of them; None for anything else."""
+    """A boolean, or the boolean that a word such as "yes" means; None for anything else."""
     words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
     return words.get(value.lower()) if isinstance(value, str) else value if isinstance(value, bool) else None
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value is text, a path or a number, which True is not."""
+    """Whether a value is text, a path or a number; a bool does not count as a number."""
     return type(value) is not bool and isinstance(value, str | Real | PurePath)
 
 
 def _is_in_range(value: Any) -> bool:
-    """Whether a number is finite, and a whole one not beyond 64 bits."""
+    """Whether a number is finite, and fits into 64 bits if it is whole."""
     if isinstance(value, float):
         return math.isfinite(value)
     return not isinstance(value, int) or abs(value) <= LARGEST_NUMBER
 
 
 def _meaning(kind: type) -> str:
-    return {int: "a whole number", float: "a finite number", bool: "true or false", str: "a word"}[kind]
+    return {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}[kind]

@@ -1,4 +1,4 @@
-"""A recipe: everything that decides a run, as one value that can be written, read, changed by a dotted name, and compared."""
+"""A recipe: everything that determines a run, as one value that can be written, read, compared, and overridden by dotted names."""
 
 from dataclasses import dataclass, field
 from typing import cast
@@ -18,15 +18,15 @@ MOST_SEEDS = 2**32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """One run before it starts. `name` is the named recipe that it began from."""
+    """All settings of one run. `name` is the named recipe that it is based on."""
 
     name: str
     data: str
     model: str
     seed: int = 0
     weights: str = ""  # trained weights to start from: a file, or "imagenet"
-    views: str = "centre"  # how the test set is looked at, as "centre,ten"
-    fraction: float = 1.0  # of the training images that are used, 0 to 1; validation and test stay whole
+    views: str = "centre"  # views of the test images to evaluate, as "centre,ten"
+    fraction: float = 1.0  # of the training images to use, 0 to 1; validation and test are not reduced
     preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     network: NetworkChoices = field(default_factory=NetworkChoices)
@@ -43,14 +43,14 @@ class Recipe:
 
 
 def views_of(views: str) -> list[View]:
-    """The views that a recipe's word names, as "centre,ten"; raises BadRecipe for another word."""
+    """The views in a text such as "centre,ten"; raises BadRecipe for an unknown one."""
     names = [name.strip() for name in views.split(",") if name.strip()]
     unknown = [name for name in names if name not in VIEWS]
     if unknown or not names:
-        raise BadRecipe(f"views is '{views}'; it can be {', '.join(VIEWS)}, several joined by commas.")
+        raise BadRecipe(f"views is '{views}'; it can be {', '.join(VIEWS)}, or several of them separated by commas.")
     return [cast(View, name) for name in names]
 
 
 def foreign_sections(model: str) -> tuple[str, ...]:
-    """The sections of a recipe that mean nothing to a model: a network has no features, a hand-crafted system no training in epochs."""
+    """The sections of a recipe that a model does not use: a network has no features, a hand-crafted system no epochs."""
     return NETWORK.sections if kind_of(model) is HANDCRAFTED else HANDCRAFTED.sections

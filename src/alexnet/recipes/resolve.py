@@ -1,6 +1,6 @@
-"""From the user's words to one resolved run: data set, model, recipe, overrides, and what the machine decides.
+"""From the user's request to one resolved run: data set, model, recipe, overrides, and the settings that depend on the machine.
 
-All mistakes are found here, before the work. Afterwards nothing about the run is decided again.
+All mistakes of the user are found here, before the work starts. Nothing about the run is decided later.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,22 +26,22 @@ from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener, silent
 from alexnet.training.parallel.registry import choose_layout
 
-LEAST_BUDGET = 5.0  # seconds
+SHORTEST_BUDGET = 5.0  # seconds
 DECISIONS = (
     "preprocess.image_size",
     "preprocess.stored_size",
     "training.precision",
     "training.conv_learning_rate",
     "solver.refit",
-)  # fields that `resolve` decides where the user does not
+)  # fields that `resolve` sets unless the user does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRequest:
-    """What a training was asked for; None leaves the choice to the recipe.
+    """What the user requests of a training; None leaves the choice to the recipe.
 
     recipe: a name, or the path of a recipe.toml. overrides: recipe fields by dotted name. layout: of the network over several workers.
-    shares_a_split: other runs learn from the same split, and a fair comparison keeps validation images out of the last fit.
+    shares_a_split: other runs train on the same split, and a fair comparison must not refit on validation images.
     """
 
     data: str
@@ -56,11 +56,11 @@ class TrainingRequest:
 
     @property
     def is_from_file(self) -> bool:
-        """Whether the recipe is a file's."""
+        """Whether the recipe is read from a file."""
         return self.recipe.endswith(".toml")
 
     @property
-    def asked_fields(self) -> frozenset[str]:
+    def requested_fields(self) -> frozenset[str]:
         """The recipe fields that the user has set, with underscores."""
         sizes = {"preprocess.image_size", "preprocess.stored_size"} if self.image_size is not None else set()
         return frozenset(name.replace("-", "_") for name in self.overrides) | sizes
@@ -68,11 +68,11 @@ class TrainingRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolvedRun:
-    """Everything that is decided about a run before it starts. `recipe` is what recipe.toml holds; nothing replaces it later."""
+    """Everything about a run that is decided before it starts. `recipe` is what recipe.toml holds; it never changes afterwards."""
 
     recipe: Recipe
-    model_reason: str = "it was asked for"
-    layout: str = "alone"  # how the network is spread over the workers
+    model_reason: str = "it was requested"
+    layout: str = "alone"  # of the network over the workers
 
 
 def resolve(
@@ -84,33 +84,33 @@ def resolve(
     started: Recipe | None = None,
     listen: Listener = silent,
 ) -> ResolvedRun:
-    """The run that these words mean on these images, on this device, with these workers.
+    """The run that a request describes, for these images, this device and these workers.
 
-    started: the recipe of a run that is resumed, whose decisions stay: image size, precision, rates of the layout, last fit.
-    Raises BadModel, ImageSizeTooSmall, BadRecipe, BadWeights, BudgetTooSmall or AlexNetError with what to do.
+    started: the recipe of the run to resume, whose decisions are kept: image size, precision, rates of the layout, last fit.
+    Raises BadModel, ImageSizeTooSmall, BadRecipe, BadWeights, BudgetTooSmall or AlexNetError with the next step.
     """
     layout = choose_layout(request.layout, world)
     recipe, reason = recipe_of(request, dataset)
-    rates_are_given = request.is_from_file or "training.conv_learning_rate" in request.asked_fields
+    rates_are_given = request.is_from_file or "training.conv_learning_rate" in request.requested_fields
     classes = len(dataset.classes)
     recipe = rules_of(recipe.model).adapted_to_workers(recipe, layout, classes, world, rates_are_given=rates_are_given)
     if started is None:
         recipe = _decided(recipe, request, dataset, device, world, listen)
     else:
-        recipe = _as_started(recipe, started, request.asked_fields)
+        recipe = _as_started(recipe, started, request.requested_fields)
     return ResolvedRun(recipe=recipe, model_reason=reason, layout=layout)
 
 
 def recipe_of(request: TrainingRequest, dataset: Dataset) -> tuple[Recipe, str]:
-    """The recipe that the words alone mean, checked against the images, and why its model was chosen."""
+    """The recipe that the request alone describes, checked against the images, and the reason for its model."""
     name, reason = _model(request, dataset.native_side())
     chosen = _from_file(request) if request.is_from_file else _named(request, name, dataset)
     if request.is_from_file and request.model is None:
-        reason = "the recipe file names it"
+        reason = "the recipe file specifies it"
     check_fields(chosen.model, [*request.overrides, *(["weights"] if request.weights else [])])
     if request.seed is not None:
         chosen = replace(chosen, seed=request.seed)
-    if request.weights and not chosen.weights:  # a recipe file that names weights has its rates already
+    if request.weights and not chosen.weights:  # a recipe file with weights already has the rates for them
         chosen = with_overrides(chosen, {"training.lower_layers": 0.1, "training.learning_rate": chosen.training.learning_rate / 2})
     chosen = replace(chosen, weights=request.weights or chosen.weights)
     if request.image_size is not None:
@@ -122,28 +122,28 @@ def recipe_of(request: TrainingRequest, dataset: Dataset) -> tuple[Recipe, str]:
 
 
 def _decided(recipe: Recipe, request: TrainingRequest, dataset: Dataset, device: torch.device, world: Workers, listen: Listener) -> Recipe:
-    """The recipe with what the machine and the company of other runs decide."""
+    """The recipe with the settings that depend on the machine and on runs that share the split."""
     if kind_of(recipe.model) is HANDCRAFTED:
         shared = recipe.fraction < 1 or request.shares_a_split
         return with_overrides(recipe, {"solver.refit": False}) if shared else recipe
-    if not any(name.startswith("preprocess.") for name in request.asked_fields):
+    if not any(name.startswith("preprocess.") for name in request.requested_fields):
         size = affordable_size(recipe, dataset, device, world=world, listen=listen)
         recipe = resized(recipe, size) if size != recipe.preprocess.image_size else recipe
     return with_overrides(recipe, {"training.precision": choose_precision(recipe.training.precision, device)})
 
 
-def _as_started(recipe: Recipe, started: Recipe, asked: Iterable[str]) -> Recipe:
-    """The recipe with the decisions of the run that is resumed, where they are not asked for otherwise now."""
-    kept = {name: value_of(started, name) for name in DECISIONS if name not in asked}
-    sizes = {name: value for name, value in kept.items() if name.startswith("preprocess.")}
-    if len(sizes) == 2:  # one at a time they may not fit together
+def _as_started(recipe: Recipe, started: Recipe, requested: Iterable[str]) -> Recipe:
+    """The recipe with the decisions of the run to resume, except for fields that are requested now."""
+    decisions = {name: value_of(started, name) for name in DECISIONS if name not in requested}
+    sizes = {name: value for name, value in decisions.items() if name.startswith("preprocess.")}
+    if len(sizes) == 2:  # replaced together, because one new and one old size may be invalid
         recipe = replace(recipe, preprocess=replace(recipe.preprocess, **{name.partition(".")[2]: value for name, value in sizes.items()}))
-    others = {name: value for name, value in kept.items() if name not in sizes and value is not None}
+    others = {name: value for name, value in decisions.items() if name not in sizes and value is not None}
     return with_overrides(recipe, others)
 
 
 def value_of(recipe: Recipe, dotted: str) -> Any:
-    """A field by its dotted name."""
+    """The value of a field by its dotted name."""
     value: Any = recipe
     for part in dotted.split("."):
         value = getattr(value, part)
@@ -156,7 +156,7 @@ def _from_file(request: TrainingRequest) -> Recipe:
     check_known(name)
     if kind_of(name) is not kind_of(chosen.model):
         raise BadRecipe(
-            f"{request.recipe} is a recipe of {chosen.model}, and {name} is another kind of model; name a recipe: --recipe quick."
+            f"{request.recipe} is a recipe for {chosen.model}, and {name} is another kind of model. Use a named recipe: --recipe quick."
         )
     return replace(chosen, model=name)
 
@@ -169,21 +169,21 @@ def _named(request: TrainingRequest, model: str, dataset: Dataset) -> Recipe:
 
 def _model(request: TrainingRequest, side: int) -> tuple[str, str]:
     if request.model is not None:
-        return request.model, "it was asked for"
+        return request.model, "it was requested"
     if request.weights == "imagenet":
-        return "alexnet-owt", "its ImageNet weights are torchvision's"
+        return "alexnet-owt", "torchvision publishes ImageNet weights for it"
     return default_model(side)
 
 
 def _check_budget(seconds: float) -> None:
-    if 0 < seconds < LEAST_BUDGET:
-        raise BudgetTooSmall(f"A budget of {seconds:g} s is too short to read, test and report; give --budget {LEAST_BUDGET:g}s or more.")
+    if 0 < seconds < SHORTEST_BUDGET:
+        raise BudgetTooSmall(f"A budget of {seconds:g} s is too short to read, test and report. Use --budget {SHORTEST_BUDGET:g}s or more.")
 
 
 def recipe_to_resume(recipe: str | Path | None, out: str | Path | None, *, resume: bool) -> str:
-    """The recipe's name or file: what was asked for, the resumed run's own, or `quick`; raises BadRun for a resumption of nothing."""
+    """The recipe's name or file: the one requested, that of the run to resume, or `quick`; raises BadRun for --resume without --out."""
     if resume and out is None:
-        raise BadRun("--resume resumes a run: name its folder with --out.")
+        raise BadRun("--resume needs the folder of the run to resume: add --out RUN.")
     started = Path(out) / "recipe.toml" if out is not None else None
     if recipe is None and resume and started is not None and started.exists():
         return str(started)
@@ -191,12 +191,12 @@ def recipe_to_resume(recipe: str | Path | None, out: str | Path | None, *, resum
 
 
 def data_of_recipe(recipe: str | Path | None, out: str | Path | None, *, resume: bool) -> str:
-    """The images of a recipe file, or of the run that is resumed; raises BadRecipe or BadRun when neither names any."""
+    """The data set of a recipe file, or of the run to resume; raises BadRecipe or BadRun if there is none."""
     chosen = recipe_to_resume(recipe, out, resume=resume)
     if chosen.endswith(".toml"):
         return from_toml(Path(chosen)).data
     if resume:
-        raise BadRun(f"{out} holds no run to resume. To start one, name the pictures: alexnet train DATA --out {out}")
+        raise BadRun(f"{out} holds no run to resume. To start one: alexnet train DATA --out {out}")
     raise BadRecipe(
-        "No pictures were named: alexnet train DATA, where DATA is a folder, an archive, or fashion-mnist, cifar10, mnist, digits."
+        "DATA is missing. Run: alexnet train DATA, where DATA is a folder, an archive, or fashion-mnist, cifar10, mnist, digits."
     )

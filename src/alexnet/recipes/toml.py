@@ -1,4 +1,4 @@
-"""A recipe as TOML, there and back, and where two recipes differ."""
+"""Writing a recipe as TOML and reading it back, and the differences between two recipes."""
 
 import tomllib
 from collections.abc import Mapping
@@ -13,29 +13,29 @@ from alexnet.recipes.overrides import field_names, with_overrides
 from alexnet.recipes.recipe import Recipe, foreign_sections
 from alexnet.storage.records import convert, shown
 
-LARGEST_RECIPE = 1_000_000  # bytes; ours have about 2,000
-NAMED = ("name", "data", "model")  # what no recipe is without
+LARGEST_RECIPE = 1_000_000  # bytes; those that we write have about 2,000
+REQUIRED = ("name", "data", "model")
 
 
 def fields_of(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as nested values, without the sections that mean nothing to its kind of model."""
+    """The recipe as nested values, without the sections that its kind of model does not use."""
     foreign = foreign_sections(recipe.model)
     return {name: value for name, value in asdict(recipe).items() if name not in foreign}
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The recipe as TOML; fields that keep a network's own value (None) are left out."""
+    """The recipe as TOML, without fields that are None (the network's own value)."""
     return tomli_w.dumps(_without_none(fields_of(recipe)))
 
 
 def from_toml(path: Path) -> Recipe:
-    """Read a `recipe.toml`; raises BadRecipe, which names the file, when it is not one."""
+    """Read a `recipe.toml`; raises BadRecipe with the file's name if it is not a valid recipe."""
     values = _read_toml(path)
-    missing = [name for name in NAMED if name not in values]
+    missing = [name for name in REQUIRED if name not in values]
     if missing:
-        raise BadRecipe(f"{path} lacks {', '.join(missing)}; a recipe names its recipe, data and model.")
+        raise BadRecipe(f"{path} lacks {', '.join(missing)}; a recipe needs {', '.join(REQUIRED)}.")
     try:
-        name, data, model = (convert(str, values.pop(field), field) for field in NAMED)
+        name, data, model = (convert(str, values.pop(field), field) for field in REQUIRED)
         start = Recipe(name=name, data=data, model=model)
         _check_sections(values)
         return with_overrides(start, _flat(values))
@@ -48,7 +48,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content = file.read(LARGEST_RECIPE + 1)
     except OSError as error:
-        raise BadRecipe(f"{path} cannot be opened ({error.strerror}); give a recipe's name or the recipe.toml of a run.") from None
+        raise BadRecipe(f"{path} cannot be opened ({error.strerror}). Pass the name of a recipe, or the recipe.toml of a run.") from None
     if len(content) > LARGEST_RECIPE:
         raise BadRecipe(f"{path} is not a readable recipe: it is larger than {LARGEST_RECIPE:,} bytes.")
     try:
@@ -60,11 +60,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _check_sections(values: Mapping[str, Any]) -> None:
-    """That sections are sections, fields are fields, and neither is nested in a field; raises BadRecipe."""
+    """Raise BadRecipe unless sections are tables, fields are values, and nothing is nested in a field."""
     sections = {name for name, hint in get_type_hints(Recipe).items() if is_dataclass(hint)}
     for name, value in values.items():
         if name in sections and not isinstance(value, Mapping):
-            raise BadRecipe(f"{name} is {shown(value)}; it is a section, whose fields stand under [{name}].")
+            raise BadRecipe(f"{name} is {shown(value)}; it is a section, whose fields go under [{name}].")
         inner = value if isinstance(value, Mapping) else {}
         nested = [f"{name}.{field}" for field, part in inner.items() if isinstance(part, Mapping)]
         if nested or (inner and name in field_names(Recipe)):
@@ -79,11 +79,11 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: _without_none(value) if isinstance(value, dict) else value for name, value in values.items()}
-    return {name: value for name, value in kept.items() if value is not None and value != {}}
+    inner = {name: _without_none(value) if isinstance(value, dict) else value for name, value in values.items()}
+    return {name: value for name, value in inner.items() if value is not None and value != {}}
 
 
 def differences(one: Recipe, other: Recipe) -> list[str]:
-    """The dotted fields in which two recipes differ, as "training.epochs: 3 / 5"."""
+    """The fields in which two recipes differ, as "training.epochs: 3 / 5"."""
     left, right = _flat(asdict(one)), _flat(asdict(other))
     return [f"{name}: {left[name]} / {right[name]}" for name in left if left[name] != right[name]]

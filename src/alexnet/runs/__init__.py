@@ -1,1 +1,1 @@
-"""One training, from recipe to result: prepare, fit, finish, and the folder it leaves."""
+"""One training, from recipe to result: prepare, fit, finish, and the run folder."""

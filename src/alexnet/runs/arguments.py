@@ -1,6 +1,6 @@
-"""What Python callers hand to `train`, `compare` and `study`, held against the kinds that the command line reads.
+"""Checks of the argument types that Python callers pass to `train`, `compare` and `study`.
 
-Only kinds are looked at here: what a name or a number may be is said where it is used.
+Only types are checked here; the range of a number or the spelling of a name is checked where it is used.
 """
 
 import math
@@ -27,7 +27,7 @@ def _is_number(value: object) -> bool:
 
 
 def _are(check: Check) -> Check:
-    """Whether a value is text (the words of the command line) or several values that pass the check."""
+    """A check that accepts text (as on the command line), or several values that each pass `check`."""
 
     def checked(value: object) -> bool:
         return isinstance(value, str) or (isinstance(value, Sequence) and not isinstance(value, bytes) and all(map(check, value)))
@@ -35,7 +35,7 @@ def _are(check: Check) -> Check:
     return checked
 
 
-KINDS: dict[str, tuple[Check, str]] = {  # argument -> whether a value is of its kind, what the kind is called
+KINDS: dict[str, tuple[Check, str]] = {  # argument -> check of its type, description of the type
     **dict.fromkeys(("model", "layout", "on"), (_is_text, "a name")),
     **dict.fromkeys(("seed", "seeds", "image_size"), (_is_count, "a whole number")),
     **dict.fromkeys(("workers", "processes"), (lambda value: isinstance(value, int) and _is_count(value) and value >= 0, "0 or more")),
@@ -45,11 +45,11 @@ KINDS: dict[str, tuple[Check, str]] = {  # argument -> whether a value is of its
     **dict.fromkeys(("models", "claims"), (_are(_is_text), "names")),
     "fractions": (_are(_is_number), "numbers"),
 }
-PATHS = ("out", "splits", "weights", "recipe")  # of a recipe and of weights, names are texts too
+PATHS = ("out", "splits", "weights", "recipe")  # recipe and weights may also be names
 
 
 def check_kinds(**arguments: object) -> None:
-    """Raise AlexNetError, naming the argument and its value, for one that is not of its kind; None is always left out."""
+    """Raise AlexNetError, with the argument's name and value, for an argument of the wrong type; None is always allowed."""
     for name, value in arguments.items():
         if value is None:
             continue
@@ -58,16 +58,16 @@ def check_kinds(**arguments: object) -> None:
             continue
         is_right, kind = KINDS[name]
         if not is_right(value):
-            raise AlexNetError(f"{name} is {reprlib.repr(value)}; it is {kind}.")
+            raise AlexNetError(f"{name} is {reprlib.repr(value)}; it must be {kind}.")
 
 
 def as_text(value: str | os.PathLike[str] | None) -> str | None:
-    """A name or a path as recipes keep it."""
+    """A name or a path as text, which is how recipes store it."""
     return None if value is None else os.fspath(value)
 
 
 def as_duration(budget: str | float | None) -> str | None:
-    """A budget as recipes and requests keep it: 30 is "30s"."""
+    """A budget as text: 30 is "30s"."""
     if budget is None or isinstance(budget, str):
         return budget
     return f"{budget:f}".rstrip("0").rstrip(".") + "s"

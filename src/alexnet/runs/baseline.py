@@ -1,7 +1,6 @@
-"""The fast hand-crafted system beside a network, to see whether the deep model is worth it on these images.
+"""A fast hand-crafted baseline for a network, to see whether the deep model is worth it on these images.
 
-HOG with a linear machine, on the same images and the same split; a matter of seconds. It is fitted before the network, and the test
-images are shown to it with the network, at the end.
+HOG features with a linear SVM, on the same images and the same split, in a matter of seconds. It is fitted before the network.
 """
 
 import json
@@ -31,15 +30,15 @@ from alexnet.training.svm.rows import FeatureSet
 
 MODEL = "hog-svm"
 ACROSS = 8  # HOG cells in a row
-MOST = 60_000  # training images; with more, a seeded choice of them
-MOST_SEEN = 10_000  # validation and test images each
-FEW_NUMBERS = 50_000_000  # features; below, several threads of torch's wait for each other longer than they work
-SOLVER = SolverConfig(kernel="linear", strengths="0.1,1", epochs=20, refit=False)  # two values of C tell enough
+MOST = 60_000  # training images; from more, a seeded sample is used
+MOST_SEEN = 10_000  # validation images, and test images
+FEW_NUMBERS = 50_000_000  # feature values; with fewer, torch's threads wait for each other longer than they work
+SOLVER = SolverConfig(kernel="linear", strengths="0.1,1", epochs=20, refit=False)  # two values of C are enough
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Baseline:
-    """What the hand-crafted system reached beside the network; errors are shares of the same validation and test images."""
+    """The results of the hand-crafted baseline; errors are shares of the network's validation and test images."""
 
     model: str
     kernel: str
@@ -53,7 +52,7 @@ class Baseline:
 
 
 def fit_baseline(resolved: ResolvedRun, context: RunContext, store: ImageStore, splits: Splits) -> Baseline:
-    """Fit it, or read what was found before the run was interrupted."""
+    """Fit the baseline, or read its results if it was fitted before the run was interrupted."""
     if context.folder.baseline.exists():
         return read_record(context.folder.baseline, Baseline)
     found = _fitted(resolved, context, store, splits)
@@ -92,7 +91,7 @@ def _fitted(resolved: ResolvedRun, context: RunContext, store: ImageStore, split
 
 
 def _features(resolved: ResolvedRun, context: RunContext, store: ImageStore, splits: Splits) -> list[FeatureSet]:
-    """Of training, validation and test images, a seeded choice where there are many."""
+    """The features of training, validation and test images; of a seeded sample if there are many."""
     hog = HOG(store.size, cell=max(2, store.size // ACROSS)).to(context.device)
     sets = []
     for part, most in ((splits.train, MOST), (splits.validation, MOST_SEEN), (splits.test, MOST_SEEN)):

@@ -1,4 +1,4 @@
-"""Where a run happens: its folder, its images, its device, its workers, who listens and who may stop it."""
+"""The context of a run: its folder, images, device and workers, its listener, and how to stop it."""
 
 import time
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from alexnet.runtime.machine import available_cpus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunContext:
-    """What the steps of a run share besides what was resolved.
+    """What the steps of a run share besides the resolved run.
 
-    splits: a splits.json of several runs, used instead of a split of its own; the recipe's fraction is taken of it.
-    decoders: threads, or processes where the images do not fit into memory, that decode. started: on the monotonic clock.
+    splits: a splits.json that several runs share, used instead of the run's own split; the recipe's fraction is taken of it.
+    decoders: threads that decode, or processes if the images do not fit into memory. started: time on the monotonic clock, in seconds.
     """
 
     folder: RunFolder

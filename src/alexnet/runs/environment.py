@@ -1,4 +1,4 @@
-"""What a figure depends on besides the recipe: versions, device, precision, threads."""
+"""What results depend on besides the recipe: versions, device, precision."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +12,7 @@ PACKAGES = ("alexnet", "torch", "torchvision", "numpy", "scikit-learn", "pillow"
 
 
 def versions() -> dict[str, str]:
-    """Package versions, Python and the system."""
+    """The versions of packages, Python and the operating system."""
     found = {"python": platform.python_version(), "system": platform.platform()}
     for package in PACKAGES:
         try:
@@ -23,16 +23,16 @@ def versions() -> dict[str, str]:
 
 
 def environment(device: torch.device, precision: Precision) -> dict[str, str]:
-    """`versions`, the device that did the work, and the precision that it worked in."""
+    """`versions`, with the device and the precision that were used."""
     return {"device": device_name(device), "precision": choose_precision(precision, device), **versions()}
 
 
 def start_measuring_memory(device: torch.device) -> None:
-    """Let `memory_used` count from now on."""
+    """Start the measurement that `memory_used` returns."""
     forget_peak_memory()
     reset_peak_device_memory(device)
 
 
 def memory_used(device: torch.device) -> int | None:
-    """The most bytes held at once: of a GPU's memory where it did the work, else of this process; None where the system does not tell."""
+    """The peak memory in bytes: of the GPU if it was used, else of this process; None if the system does not report it."""
     return peak_device_memory(device) or peak_memory()

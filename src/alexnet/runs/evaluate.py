@@ -1,4 +1,4 @@
-"""`alexnet evaluate`: a finished run measured on its own test set, another split, or other images."""
+"""`alexnet evaluate`: evaluating a finished run on its own test set, another split, or other images."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from alexnet.evaluation.views import VIEWS, View
 from alexnet.inference.classifier import Classifier, load
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
-from alexnet.runs.workers import device_of, own_processors
+from alexnet.runs.workers import device_of, own_cpus
 from alexnet.runtime.arguments import one_of, path_from, whole_number
 from alexnet.runtime.device import autocast
 from alexnet.runtime.distributed import Workers, join_workers
@@ -27,12 +27,12 @@ def evaluate_run(
     device: str = "auto",
     workers: int | None = None,
 ) -> Evaluation:
-    """Measure the classifier of `run` on a split of the images it was trained on, or on `data`.
+    """Evaluate the classifier of `run` on a split of the data set that it was trained on, or on `data`.
 
-    `data` that holds all images of the run, by name, is the run's own, moved: the run's split is used. Of other images, the
-    split is used if they have one, else all. They go through the model in batches, in the
-    precision it was trained in. Workers that torchrun has started share the images.
-    Raises BadRun, BadDataset with what to do.
+    If `data` holds all images of the run, by name, it is taken to be the run's own data set, moved, and the run's split is used. Of another
+    data set, its `split` is used if it has one, else all images. Batches are computed in the precision of the training. Workers that
+    torchrun has started share the images.
+    Raises BadRun or BadDataset with the next step.
     """
     split, views = one_of(split, "split", SPLIT_NAMES, BadDataset), one_of(views, "view", VIEWS)
     threads = None if workers is None else whole_number(workers, "workers", least=0)
@@ -41,39 +41,41 @@ def evaluate_run(
         classifier, folder = load(path, device=str(device_of(device, world))), RunFolder(path)
         dataset = open_dataset(data if data is not None else _own_data(folder))
         indices = _own_split(folder, dataset, split) if data is None or _is_own(folder, dataset) else _split_of(dataset, split)
-        return _measured(classifier, dataset, indices, views, own_processors(world) if threads is None else threads, world)
+        return _measured(classifier, dataset, indices, views, own_cpus(world) if threads is None else threads, world)
 
 
 def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view: View, workers: int, world: Workers) -> Evaluation:
-    preprocess = classifier.card.preprocess
+    preprocess = classifier.model_card.preprocess
     part = Part(dataset, indices)
     store = open_images(part, preprocess.stored_size, preprocess.fit, workers=workers, check=False, world=world)
     with autocast(classifier.precision, classifier.device):
         return evaluate(
-            classifier.model, part, store, store.readable, classifier.classes, view=view, flip=classifier.card.flip, world=world
+            classifier.model, part, store, store.readable, classifier.classes, view=view, flip=classifier.model_card.flip, world=world
         )
 
 
 def _own_data(folder: RunFolder) -> str:
     if not folder.recipe.exists():
         raise BadRun(
-            f"{folder.path} does not say what it was trained on (no recipe.toml); name the pictures: alexnet evaluate {folder.path} DATA"
+            f"{folder.path} has no recipe.toml, which records its data set. Pass the pictures: alexnet evaluate {folder.path} DATA"
         )
     return from_toml(folder.recipe).data
 
 
 def _own_split(folder: RunFolder, dataset: Dataset, split: str) -> list[int]:
     if not folder.splits.exists():
-        raise BadRun(f"{folder.path} has no splits.json; name the pictures: alexnet evaluate {folder.path} DATA")
+        raise BadRun(f"{folder.path} has no splits.json. Pass the pictures: alexnet evaluate {folder.path} DATA")
     splits = folder.read_splits(dataset)
     indices = list(getattr(splits, split))
     if not indices:
-        raise BadDataset(f"This run has no {split} pictures. It has {len(splits.validation):,} validation pictures: --split validation.")
+        raise BadDataset(
+            f"This run has no {split} pictures. To evaluate its {len(splits.validation):,} validation pictures, add --split validation."
+        )
     return indices
 
 
 def _is_own(folder: RunFolder, dataset: Dataset) -> bool:
-    """Whether the data set holds every image of the run, by name: then most of them were trained on, and only its split is fair."""
+    """Whether the data set holds every image of the run, by name; it then contains the training images, so the run's split must be used."""
     if not folder.splits.exists():
         return False
     names = {item.name for item in dataset.items}

@@ -1,4 +1,4 @@
-"""The last call of a training: the test set opened once, the model saved with its scores, the report written."""
+"""The last step of a training: evaluate the test set once, save the model with its scores, write the report."""
 
 import json
 import shlex
@@ -27,11 +27,11 @@ from alexnet.runs.result import FitResult, Result, read_result
 from alexnet.runtime.device import Precision, autocast, choose_precision
 from alexnet.storage.files import write_atomically
 
-TIMED_IMAGES = 64  # for the time that one image takes
+TIMED_IMAGES = 64  # images in the batch that measures the prediction time
 
 
 def finish(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult) -> Result:
-    """Test, save, report. Several workers share the test; the first one writes, and all get its result."""
+    """Test, save and report. Several workers share the test; the first one writes, and all return the same result."""
     evaluations = _evaluations(resolved, context, prepared, fitted)
     if context.world.first:
         _write(resolved, context, prepared, fitted, evaluations)
@@ -40,10 +40,10 @@ def finish(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitte
 
 
 def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, evaluations: dict[str, Evaluation]) -> None:
-    """The model, its predictions, the report, and last of all the result."""
+    """Write the model, its predictions, the report, and finally the result, which marks the run as finished."""
     first = next(iter(evaluations.values()))
     scores = {title: {"top1_error": e.top1_error, "n": e.n, "interval": list(e.interval)} for title, e in evaluations.items()}
-    card = ModelCard(
+    model_card = ModelCard(
         model=resolved.recipe.model,
         classes=context.dataset.classes,
         channels=resolved.recipe.preprocess.channels,
@@ -56,17 +56,17 @@ def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitte
         versions=versions(),
         precision=choose_precision(precision_of(resolved), context.device),
     )
-    Classifier(fitted.model, card, device=str(context.device)).save(context.folder.model)
+    Classifier(fitted.model, model_card, device=str(context.device)).save(context.folder.model)
     result = _result(resolved, context, prepared, fitted, first if prepared.splits.test else None)
     write_atomically(context.folder.predictions, predictions_csv(context.dataset, first))
     report = _report(resolved, context, prepared, fitted, evaluations)
-    write_atomically(context.folder.kept_report, report_text(report))
+    write_atomically(context.folder.report_json, report_text(report))
     write_report(report, context.folder.report)
     write_atomically(context.folder.result, json.dumps(asdict(result), ensure_ascii=False))
 
 
 def _evaluations(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult) -> dict[str, Evaluation]:
-    """Every view of the test set, or, where there is none, of the validation set that also chose the model."""
+    """The evaluation of each view of the test set or, without one, of the validation set, which also chose the model."""
     splits, dataset = prepared.splits, context.dataset
     split, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
     with _as_trained(resolved, context):
@@ -86,12 +86,12 @@ def _evaluations(resolved: ResolvedRun, context: RunContext, prepared: Prepared,
 
 
 def _as_trained(resolved: ResolvedRun, context: RunContext) -> AbstractContextManager[object]:
-    """The precision in which the model was trained and validated."""
+    """A context in the precision in which the model was trained and validated."""
     return autocast(choose_precision(precision_of(resolved), context.device), context.device)
 
 
 def precision_of(resolved: ResolvedRun) -> Precision:
-    """The precision of the model: a hand-crafted system is always computed in full."""
+    """The precision of the model; a hand-crafted system always uses fp32."""
     return "fp32" if kind_of(resolved.recipe.model) is HANDCRAFTED else resolved.recipe.training.precision
 
 
@@ -121,16 +121,16 @@ def _result(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitt
 
 
 def _milliseconds(resolved: ResolvedRun, context: RunContext, prepared: Prepared, model: ImageModel) -> float:
-    """Milliseconds that one decoded image takes, in a batch; the second of two passes counts."""
+    """Milliseconds per decoded image, in a batch; the second of two passes is timed."""
     images = next(prepared.images.stream([prepared.splits.validation[:TIMED_IMAGES]])).to(context.device)
     images = centre_crop(images, model.image_size)
-    passed = 0.0
+    seconds = 0.0
     with torch.inference_mode(), _as_trained(resolved, context):
         for _ in range(2):
             started = time.perf_counter()
             model(images).cpu()
-            passed = time.perf_counter() - started
-    return 1000 * passed / len(images)
+            seconds = time.perf_counter() - started
+    return 1000 * seconds / len(images)
 
 
 def _report(

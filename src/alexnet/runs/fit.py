@@ -1,4 +1,4 @@
-"""How a model of each kind is fitted to prepared images; kinds are objects that obey one protocol."""
+"""Fitting a model of any kind to prepared images: one function per kind, all with the same protocol."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -16,7 +16,7 @@ class Fit(Protocol):
     """Fits the resolved model to the prepared images; an interrupted fit resumes from the run folder."""
 
     def __call__(self, resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> FitResult:
-        """The model with the weights, or the strength, that validation chose; raises Interrupted when asked to stop."""
+        """The model with the weights, or the value of C, that validation chose; raises Interrupted when stopped."""
         ...
 
 
@@ -24,5 +24,5 @@ FITS: Mapping[KindName, Fit] = {"network": fit_network, "hand-crafted": fit_hand
 
 
 def fit(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> FitResult:
-    """The resolved model, fitted."""
+    """Fit the resolved model with the function for its kind."""
     return FITS[kind_of(resolved.recipe.model).name](resolved, context, prepared)

@@ -1,4 +1,4 @@
-"""A hand-crafted system fitted to a run's images: dictionaries from a sample, features on disk, one convex problem."""
+"""Fitting a hand-crafted system to a run's images: dictionaries from a sample, features on disk, one convex problem."""
 
 import time
 from collections import deque
@@ -24,23 +24,23 @@ from alexnet.runs.result import FitResult
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.events import Extracting, Message
 from alexnet.training.dictionaries import fit_dictionary, sample_indices, sampled, wanted_descriptors
-from alexnet.training.feature_cache import LARGEST, FeatureCache, Rows, digest_of, forget
+from alexnet.training.feature_cache import LARGEST, FeatureCache, Rows, delete_features, digest_of
 from alexnet.training.svm.candidates import Trial
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.model_selection import Choice, choose
 from alexnet.training.svm.rows import FeatureSet
 
-SAMPLED_IMAGES = 2_000  # at most, for PCA, words and Gaussians
+SAMPLED_IMAGES = 2_000  # at most, for PCA, visual words and Gaussians
 METHODS = {
     "primal": "Newton-like steps in the primal, to the tolerance",
     "dual": "coordinate ascent in the dual, to the tolerance or the last pass",
-    "descent": "averaged stochastic gradient descent, stopped early on purpose: the gap says what was left, and further passes overfit",
+    "descent": "averaged stochastic gradient descent, stopped early on purpose: a gap remains because further passes would overfit",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Extraction:
-    """What features of which images, in order."""
+    """The features to extract, and the images to extract them from, in order."""
 
     features: nn.Module
     store: ImageStore
@@ -48,7 +48,7 @@ class _Extraction:
 
 
 def fit_handcrafted(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> FitResult:
-    """Fit the recipe's system; an interrupted extraction goes on where it stopped, the rest is done again."""
+    """Fit the recipe's system. An interrupted extraction of features is resumed; everything else is repeated."""
     recipe, store, splits = resolved.recipe, prepared.images, prepared.splits
     started = time.monotonic()
     dictionaries = _dictionaries(resolved, context, prepared)
@@ -64,34 +64,34 @@ def fit_handcrafted(resolved: ResolvedRun, context: RunContext, prepared: Prepar
         seed=recipe.seed,
         device=context.device,
         together=FeatureSet(rows, labels),
-        tell=lambda text: context.listen(Message(text)),
+        report=lambda text: context.listen(Message(text)),
         should_stop=context.should_stop,
     )
     size, classes = recipe.preprocess.image_size, len(context.dataset.classes)
     model = HandcraftedModel(recipe.features, dictionaries, choice.machine, image_size=size, classes=classes).to(context.device)
     del rows
-    forget(context.folder.features)
+    delete_features(context.folder.features)
     return FitResult(
         model=model,
         validation_error=choice.validation_error,
-        epochs=1.0,  # each image is looked at once
+        epochs=1.0,  # each image is read once
         seconds=time.monotonic() - started,
         images_per_second=rate,
         parameters=model.parameters_fitted,
         macs=model.macs,
         machine=choice.machine.spec(),
-        solver=solver_story(choice, train, len(splits.validation)),
+        solver=solver_summary(choice, train, len(splits.validation)),
     )
 
 
 def _solver(resolved: ResolvedRun, context: RunContext) -> SolverConfig:
-    """The recipe's solver, without a fit on validation images where others learn from so many images, or from the same ones."""
+    """The recipe's solver, without the final fit on validation images if other runs share the split or the fraction of images."""
     shared = resolved.recipe.fraction < 1 or context.splits is not None
     return replace(resolved.recipe.solver, refit=False) if shared else resolved.recipe.solver
 
 
-def solver_story(choice: Choice, training: int, validation: int) -> dict[str, object]:
-    """What the convex problem said of these numbers of images, for the report and for JSON: the certificate that no network has."""
+def solver_summary(choice: Choice, training: int, validation: int) -> dict[str, object]:
+    """The solution of the convex problem, for the report and for JSON, with its optimality gap. training, validation: numbers of images."""
     return {
         "kernel": choice.kernel + ("" if choice.exact else " (explicit map)" if choice.kernel != "linear" else ""),
         **({"method": METHODS[choice.method]} if choice.method else {}),
@@ -110,7 +110,7 @@ def solver_story(choice: Choice, training: int, validation: int) -> dict[str, ob
 def _trained_on(choice: Choice, training: int, validation: int) -> str:
     if not choice.refitted:
         return f"{training:,} training pictures"
-    return f"{training:,} training pictures; once C was chosen, again on them and the {validation:,} validation pictures"
+    return f"{training:,} training pictures; after choosing C, again on these and the {validation:,} validation pictures"
 
 
 def _name(trial: Trial) -> str:
@@ -122,7 +122,7 @@ def _trial(trial: Trial) -> str:
 
 
 def _dictionaries(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> list[Dictionary]:
-    """Fitted on training images alone, one for each kind of descriptor."""
+    """One dictionary for each kind of descriptor, fitted to training images alone."""
     config, size, seed = resolved.recipe.features, resolved.recipe.preprocess.image_size, resolved.recipe.seed
     if not dictionaries_needed(config):
         return []
@@ -136,11 +136,11 @@ def _dictionaries(resolved: ResolvedRun, context: RunContext, prepared: Prepared
         sample = sampled(blocks, wanted, share, seed)
         if not len(sample):
             raise BadDataset(
-                f"{resolved.recipe.model} finds no interest points in the training pictures. Use fisher-svm, which looks everywhere."
+                f"{resolved.recipe.model} finds no interest points in the training pictures. Use fisher-svm, which samples a dense grid."
             )
         context.listen(Message(f"Fitting {_what(config)} to {len(sample):,} of the training pictures' descriptors ..."))
         found.append(fit_dictionary(sample, config, seed))
-        _stop_if_asked(context)
+        _raise_if_stopped(context)
     return found
 
 
@@ -152,7 +152,7 @@ Describe = Callable[[Tensor], Tensor]  # uint8 images -> descriptors (n, d)
 
 
 def _describers(config: FeatureConfig, image_size: int, device: torch.device) -> list[tuple[Describe, int]]:
-    """For each kind of descriptor: the function, and how many of them an image has (of interest points, about)."""
+    """For each kind of descriptor: the function, and the number of descriptors per image (approximate for interest points)."""
     if config.descriptor != "sift":
         detector = detector_of(config)
         return [(lambda images: detector(images)[0], 100)]
@@ -164,7 +164,7 @@ def _describers(config: FeatureConfig, image_size: int, device: torch.device) ->
 
 
 def _in_threads(work: Callable[[Tensor], Tensor], batches: Iterator[tuple[int, Tensor]], threads: int) -> Iterator[tuple[int, Tensor]]:
-    """The work on each batch, in order, a few batches ahead; one thread of torch's on each, which for images beats many on one."""
+    """The results of `work` on each batch, in order, computed a few ahead. Each batch uses one torch thread: faster than several on one."""
     with one_torch_thread(), ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: deque[tuple[int, Future[Tensor]]] = deque()
         for number, images in batches:
@@ -182,19 +182,19 @@ def _without_gradients(work: Callable[[Tensor], Tensor], images: Tensor) -> Tens
 
 
 def _batches(resolved: ResolvedRun, context: RunContext, store: ImageStore, indices: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
-    """Number of the first image, and uint8 (n, 3, S, S) on the run's device."""
+    """For each batch: the number of its first image, and its images, uint8 (n, 3, S, S), on the run's device."""
     size = resolved.recipe.preprocess.image_size
     count = max(1, min(64, PIXELS_AT_ONCE // size**2))
     parts = [indices[start : start + count] for start in range(0, len(indices), count)]
     for number, images in enumerate(store.stream(parts)):
-        _stop_if_asked(context)
+        _raise_if_stopped(context)
         yield number * count, images.to(context.device)
 
 
 def _extracted(
     resolved: ResolvedRun, context: RunContext, extraction: _Extraction, dictionaries: Sequence[Dictionary]
 ) -> tuple[Rows, float]:
-    """The features of all images, half precision, and images per second (0 where all were there already)."""
+    """The features of all images in half precision, and images per second (0 if all were cached)."""
     recipe, indices = resolved.recipe, extraction.indices
     settings = {"features": asdict(recipe.features), "preprocess": asdict(recipe.preprocess)}
     tensors = {f"{i}.{name}": value for i, one in enumerate(dictionaries) for name, value in one.items()}
@@ -203,7 +203,7 @@ def _extracted(
     cache = FeatureCache(context.folder.features, key, rows=len(indices), dimensions=int(extraction.features.dimensions))  # type: ignore[arg-type]
     started, before = time.monotonic(), cache.done
     if before:
-        context.listen(Message(f"Going on with the features of picture {before + 1:,} of {len(indices):,}."))
+        context.listen(Message(f"Resuming the extraction of features at picture {before + 1:,} of {len(indices):,}."))
     rows = cache.fill(lambda first: _vectors(resolved, context, extraction, first))
     return rows, (len(indices) - before) / max(1e-9, time.monotonic() - started)
 
@@ -224,10 +224,10 @@ def _vectors(resolved: ResolvedRun, context: RunContext, extraction: _Extraction
 
 
 def _threads(context: RunContext) -> int:
-    """As many as torch may use here: a process of a study has one."""
+    """The number of threads that torch may use; a process of a study has one."""
     return torch.get_num_threads() if context.device.type == "cpu" else 1
 
 
-def _stop_if_asked(context: RunContext) -> None:
+def _raise_if_stopped(context: RunContext) -> None:
     if context.should_stop():
-        raise Interrupted("Stopped while features are extracted; what is done is kept.")
+        raise Interrupted("Stopped while features were being extracted; those computed so far are saved.")

@@ -1,4 +1,4 @@
-"""A network fitted to a run's images by gradient descent: built, started, trained, its best weights taken."""
+"""Fitting a network to a run's images by gradient descent: build, initialise, train, load the best weights."""
 
 from dataclasses import asdict
 
@@ -18,7 +18,7 @@ from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
 from alexnet.runs.prepare import some_images
 from alexnet.runs.prepared import Prepared
-from alexnet.runs.result import REPORT_SECONDS, FitResult, views_looked_at
+from alexnet.runs.result import REPORT_SECONDS, FitResult, crops_per_image
 from alexnet.runtime.events import EpochDone, Event, Listener, Message
 from alexnet.runtime.machine import keep_freed_memory
 from alexnet.storage.tensors import read_tensors
@@ -31,7 +31,7 @@ from alexnet.training.state import TrainingState
 
 
 def fit_network(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> FitResult:
-    """Train the recipe's network, from the last checkpoint where there is one; it comes back with the weights that validation chose."""
+    """Train the recipe's network, resuming from the last checkpoint if there is one; returns it with the weights that validation chose."""
     keep_freed_memory()
     sample = some_images(prepared.images, prepared.splits)
     model = new_model(resolved, context, prepared.preprocess, sample)
@@ -58,7 +58,7 @@ def fit_network(resolved: ResolvedRun, context: RunContext, prepared: Prepared) 
 
 
 def new_model(resolved: ResolvedRun, context: RunContext, preprocess: Preprocess, sample: Tensor) -> NetworkModel:
-    """The recipe's network before training: drawn from its seed, loaded, or calibrated on a sample of images."""
+    """The recipe's network before training: initialised from its seed, loaded, or calibrated on a sample of images."""
     recipe = resolved.recipe
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model, recipe.network, len(context.dataset.classes), recipe.preprocess.channels, preprocess)
@@ -112,12 +112,12 @@ def _budget(resolved: ResolvedRun, context: RunContext, splits: Splits) -> Budge
         reserve_seconds=REPORT_SECONDS,
         batch_size=training.batch_size,
         validation_images=len(splits.validation),
-        final_images=len(splits.test) * views_looked_at(resolved.recipe),
+        final_images=len(splits.test) * crops_per_image(resolved.recipe),
     )
 
 
 def _recording(context: RunContext) -> Listener:
-    """Write history.jsonl as epochs end, then tell the run's listener."""
+    """A listener that writes history.jsonl as epochs end, and passes every event to the run's listener."""
 
     def record(event: Event) -> None:
         if isinstance(event, EpochDone):
@@ -128,7 +128,7 @@ def _recording(context: RunContext) -> Listener:
 
 
 def _first_filters(model: NetworkModel) -> Tensor:
-    """What the first layer looks for, (maps, channels, k, k); of a fully connected one, whole images."""
+    """The filters of the first layer, (maps, channels, k, k); those of a fully connected layer have the size of the images."""
     network = model.network
     first = next(module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear))
     weight = first.weight.detach().float().cpu()

@@ -1,4 +1,4 @@
-"""A run folder: what is in it, and that nothing in it is ever half there."""
+"""A run folder: its files, each written completely or not at all."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ class _Plan:
 
 
 class RunFolder:
-    """The files of one run; see docs/architecture.md for the list. Of several workers the first alone `writes`, and all read."""
+    """The files of one run; see docs/architecture.md for the list. Of several workers only the first one `writes`; all read."""
 
     def __init__(self, path: Path, *, writes: bool = True) -> None:
         self.path, self.writes = path, writes
@@ -37,27 +37,27 @@ class RunFolder:
         self.baseline = path / "baseline.json"
         self.predictions = path / "predictions.csv"
         self.model = path / "model"
-        self.plan = path / "plan.json"  # of earlier versions: the image size that a time budget decided on
+        self.plan = path / "plan.json"  # of earlier versions: the image size that a time budget led to
         self.result = path / "result.json"
         self.report = path / "report.html"
-        self.kept_report = path / "report.json"  # everything that the report shows
+        self.report_json = path / "report.json"  # everything that the report shows
 
     def start(self, recipe: Recipe, *, resume: bool) -> None:
-        """Make the folder for `recipe`, or find it again; raises BadRun when another run is in the way."""
+        """Create the folder for `recipe`, or check that its run can be resumed; raises BadRun if another run is in the way."""
         if not self.writes:
             return
         try:
             if self.recipe.exists():
-                self._find_again(recipe, resume)
+                self._check_resumable(recipe, resume)
                 return
             if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-                raise BadRun(f"{self.path} exists and is no run of alexnet; choose another --out.")
+                raise BadRun(f"{self.path} exists and is not an alexnet run. Choose another --out.")
             self.path.mkdir(parents=True, exist_ok=True)
             write_atomically(self.recipe, to_toml(recipe))
         except OSError as error:
-            raise BadRun(f"{self.path} cannot be written ({error.strerror}); choose another --out.") from None
+            raise BadRun(f"{self.path} cannot be written ({error.strerror}). Choose another --out.") from None
 
-    def _find_again(self, recipe: Recipe, resume: bool) -> None:
+    def _check_resumable(self, recipe: Recipe, resume: bool) -> None:
         if not resume:
             raise BadRun(f"{self.path} already holds a run. Add --resume to resume it, or choose another --out.")
         different = differences(self.started() or recipe, recipe)
@@ -67,7 +67,7 @@ class RunFolder:
             raise BadRun(f"{what}\nResume with the same options, or choose another --out.")
 
     def started(self) -> Recipe | None:
-        """The recipe of the run that was started here, as it was decided then; None where there is none."""
+        """The recipe that the run in this folder was started with; None if there is no run."""
         if not self.recipe.exists():
             return None
         recipe = from_toml(self.recipe)
@@ -75,21 +75,21 @@ class RunFolder:
             return recipe
         size, native = read_record(self.plan, _Plan).image_size, recipe.preprocess.image_size
         if not 1 <= size <= native:
-            raise BadRun(f"{self.plan} is damaged (image_size is {size}, and must be 1 to {native}); copy the run again.")
+            raise BadRun(f"{self.plan} is damaged (image_size is {size}, and must be 1 to {native}). Copy the run again.")
         return resized(recipe, size)
 
     def write_history(self, rows: Iterable[Mapping[str, float]]) -> None:
-        """One JSON object per epoch and line."""
+        """Write the history: one line per epoch, each a JSON object."""
         self.write(self.history, "".join(json.dumps(row) + "\n" for row in rows))
 
     def append_history(self, row: Mapping[str, float]) -> None:
-        """Add one epoch as it ends; `write_history` makes the file exact at the end of the run."""
+        """Append one epoch when it ends; `write_history` rewrites the whole file at the end of the run."""
         if self.writes:
             with self.history.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
 
     def write_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        """The images that were left out: file, class, reason."""
+        """Write the list of images that were left out: file, class, reason."""
         if not self.writes:
             return
         partial = self.skipped.with_suffix(".partial")
@@ -100,16 +100,16 @@ class RunFolder:
         partial.replace(self.skipped)
 
     def write(self, path: Path, text: str) -> None:
-        """One of the folder's text files, whole or not at all."""
+        """Write one of the folder's text files, completely or not at all."""
         if self.writes:
             write_atomically(path, text)
 
     def finished(self) -> Result | None:
-        """The result of a run that has ended, else None; raises BadRun when its file is damaged."""
+        """The result of a finished run, else None; raises BadRun if its file is damaged."""
         if not (self.result.exists() and self.model.exists()):
             return None
         return read_result(self.result)
 
     def read_splits(self, dataset: Dataset) -> Splits:
-        """The run's own split of its images; raises BadRun when the file is damaged, BadDataset when images are gone."""
+        """The run's own split of its images; raises BadRun if the file is damaged, BadDataset if images are missing."""
         return Splits.from_json(dataset, read_split_names(self.splits))

@@ -1,4 +1,4 @@
-"""The lecture's middle arm, between features by hand and joint training: a network's last hidden layer, frozen, under an SVM."""
+"""The lecture's middle arm, between hand-crafted features and joint training: an SVM on a network's last hidden layer, frozen."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from alexnet.recipes.resolve import ResolvedRun
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.context import RunContext
 from alexnet.runs.finish import finish
-from alexnet.runs.fit_handcrafted import solver_story
+from alexnet.runs.fit_handcrafted import solver_summary
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.prepare import read_images
 from alexnet.runs.prepared import Prepared
@@ -45,13 +45,13 @@ def fit_linear_probe(
     listen: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Fit a linear SVM on the last hidden layer of a finished run, on the run's own split, into the run folder `out`.
+    """Fit a linear SVM to the last hidden layer of a finished run, on the run's own split, and write the run folder `out`.
 
-    Its seconds count the network's training too. A finished `out` gives its result at once. Raises BadRun for a run that is not finished.
+    Its seconds include the network's training. If `out` is finished, returns its result at once. Raises BadRun if `network_run` is not.
     """
     source, folder = RunFolder(Path(network_run)), RunFolder(Path(out))
     classifier = load(network_run, device=device)
-    resolved = _resolved(source, classifier.card.model)
+    resolved = _resolved(source, classifier.model_card.model)
     folder.start(resolved.recipe, resume=folder.recipe.exists())
     done = folder.finished()
     if done is not None:
@@ -67,20 +67,20 @@ def fit_linear_probe(
     )
     write_atomically(folder.splits, source.splits.read_text(encoding="utf-8"))
     images = read_images(resolved, context)
-    prepared = Prepared(images=images, splits=folder.read_splits(context.dataset), preprocess=classifier.card.preprocess)
+    prepared = Prepared(images=images, splits=folder.read_splits(context.dataset), preprocess=classifier.model_card.preprocess)
     assert isinstance(classifier.model, NetworkModel)
     return finish(resolved, context, prepared, _fitted(resolved, context, prepared, classifier.model))
 
 
 def _resolved(source: RunFolder, network: str) -> ResolvedRun:
-    """The network's own recipe, under the name of its frozen features."""
+    """The network's own recipe, with the model's name changed to that of its frozen features."""
     recipe = with_overrides(source.started() or from_toml(source.recipe), {"model": network + FROZEN})
-    return ResolvedRun(recipe=recipe, model_reason=f"its features are those of {source.path}")
+    return ResolvedRun(recipe=recipe, model_reason=f"it uses the features of {source.path}")
 
 
 def _fitted(resolved: ResolvedRun, context: RunContext, prepared: Prepared, network: NetworkModel) -> FitResult:
     splits, store, started = prepared.splits, prepared.images, time.monotonic()
-    context.listen(Message(f"The last hidden layer of {len(splits.train) + len(splits.validation):,} pictures ..."))
+    context.listen(Message(f"Computing the last hidden layer of {len(splits.train) + len(splits.validation):,} pictures ..."))
     sets = [
         FeatureSet(_hidden(resolved, context, network, store, part), store.labels_of(part)) for part in (splits.train, splits.validation)
     ]
@@ -105,20 +105,20 @@ def _fitted(resolved: ResolvedRun, context: RunContext, prepared: Prepared, netw
         parameters=sum(layer.parameters for layer in layers[:-1]) + sum(v.numel() for v in choice.machine.state_dict().values()),
         macs=sum(layer.macs for layer in layers[:-1]) + operations(choice.machine),
         machine=choice.machine.spec(),
-        solver=solver_story(choice, len(splits.train), len(splits.validation)),
+        solver=solver_summary(choice, len(splits.train), len(splits.validation)),
     )
 
 
 def _hidden(
     resolved: ResolvedRun, context: RunContext, network: NetworkModel, store: ImageStore, indices: Sequence[int]
 ) -> NDArray[np.float16]:
-    """The last hidden layer (n, units), in the precision in which the classifier will compute it."""
+    """The last hidden layer (n, units), computed in the precision that the classifier will use."""
     blocks = []
     parts = [indices[start : start + 64] for start in range(0, len(indices), 64)]
     precision = choose_precision(resolved.recipe.training.precision, context.device)
     with torch.inference_mode(), autocast(precision, context.device):
         for images in store.stream(parts):
             if context.should_stop():
-                raise Interrupted("Stopped while features are extracted.")
+                raise Interrupted("Stopped while features were being extracted.")
             blocks.append(network.hidden(centre_crop(images.to(context.device), network.image_size)).float().cpu().numpy())
     return np.concatenate(blocks).astype(np.float16)

@@ -1,4 +1,4 @@
-"""The second call of a training: images read, split, cut to the share asked for, their mean and colours measured."""
+"""The second step of a training: read the images, split them, take the recipe's fraction, and measure mean and colours."""
 
 import json
 from collections.abc import Mapping
@@ -25,48 +25,48 @@ from alexnet.runtime.events import Listener, Message, Reading, silent
 from alexnet.storage.files import write_atomically
 
 STATISTICS_IMAGES = 5_000  # enough for a mean and a 3x3 covariance
-SHARED_SIZE = 64  # px, where several runs share a split
+SHARED_SIZE = 64  # px, to find near-duplicates for a split that several runs share
 
 
 def prepare(resolved: ResolvedRun, context: RunContext) -> Prepared:
-    """All that a fit learns from; raises BadDataset where too much cannot be read or nothing is left to choose the weights by."""
+    """Everything that a fit needs; raises BadDataset if too many images cannot be read, or none are left for validation."""
     recipe = resolved.recipe
     images = read_images(resolved, context)
     splits = split_images(resolved, context, images)
     if kind_of(recipe.model) is HANDCRAFTED:
         return Prepared(images=images, splits=splits, preprocess=plain_preprocess(recipe.preprocess))
     check_same_splits(splits, context.world)
-    beside = fit_baseline(resolved, context, images, splits) if context.with_baseline and context.world.size == 1 else None
+    baseline = fit_baseline(resolved, context, images, splits) if context.with_baseline and context.world.size == 1 else None
     colours = colour_statistics(images, splits, recipe.seed)
-    return Prepared(images=images, splits=splits, preprocess=measured(recipe.preprocess, colours), colours=colours, baseline=beside)
+    return Prepared(images=images, splits=splits, preprocess=measured(recipe.preprocess, colours), colours=colours, baseline=baseline)
 
 
 def plain_preprocess(sizes: PreprocessConfig) -> Preprocess:
-    """Sizes alone: a hand-crafted system normalises inside."""
+    """Preprocessing without normalisation: a hand-crafted system normalises its features itself."""
     return Preprocess(image_size=sizes.image_size, stored_size=sizes.stored_size, fit=sizes.fit, mean=(0.0,) * 3, std=(1.0,) * 3)
 
 
 def read_images(resolved: ResolvedRun, context: RunContext) -> ImageStore:
-    """All images at the recipe's size; what cannot be read is listed and told. Raises BadDataset if too much of a class is lost."""
+    """All images at the recipe's size; unreadable files are listed and reported. Raises BadDataset if too much of a class is unreadable."""
     sizes = resolved.recipe.preprocess
     context.listen(Message(f"Reading {len(context.dataset.items):,} pictures of {len(context.dataset.classes)} classes ..."))
-    reading = partial(_tell_reading, context.listen)
+    reading = partial(_report_reading, context.listen)
     store = open_images(
         context.dataset, sizes.stored_size, sizes.fit, workers=context.decoders, check=False, on_progress=reading, world=context.world
     )
     context.folder.write_skipped((skip.name, skip.class_name, skip.reason) for skip in store.skipped)
     if store.skipped:
-        context.listen(Message(f"{len(store.skipped):,} files cannot be read and are left out: see {context.folder.skipped}"))
+        context.listen(Message(f"Left out {len(store.skipped):,} unreadable file(s), listed in {context.folder.skipped}."))
     check_readable(context.dataset, store.skipped)
     return store
 
 
-def _tell_reading(listen: Listener, done: int, total: int) -> None:
+def _report_reading(listen: Listener, done: int, total: int) -> None:
     listen(Reading(done, total))
 
 
 def split_images(resolved: ResolvedRun, context: RunContext, store: ImageStore) -> Splits:
-    """The run's split, made once and read again on resumption; raises BadDataset where nothing is left to choose the weights by."""
+    """The run's split, made once and read when the run is resumed; raises BadDataset if no images are left for validation."""
 
     def near_copies() -> list[int]:
         near: list[int] = groups(store.fingerprints).tolist()
@@ -80,7 +80,7 @@ def split_images(resolved: ResolvedRun, context: RunContext, store: ImageStore) 
         splits = make_splits(context.dataset, store.readable, near_copies, seed=resolved.recipe.seed)
     if not splits.validation:
         raise BadDataset(
-            f"{context.dataset.name} has too few pictures: none can be spared to choose the weights by. Two of a class are the least."
+            f"{context.dataset.name} has too few pictures: none are left for validation. Add pictures: a class needs at least two."
         )
     splits = take_fraction(context.dataset, splits, resolved.recipe.fraction, seed=resolved.recipe.seed)
     context.folder.write(context.folder.splits, json.dumps(splits.to_json(context.dataset), ensure_ascii=False))
@@ -90,8 +90,8 @@ def split_images(resolved: ResolvedRun, context: RunContext, store: ImageStore) 
 
 
 def share_splits(dataset: Dataset, paths: Mapping[int, Path], *, workers: int, listen: Listener = silent) -> None:
-    """Write the split of each seed to its path for several runs to use; near copies are told at one size, whatever size each run sees."""
-    reading = partial(_tell_reading, listen)
+    """Write the split of each seed to its path, for several runs to share; near-duplicates are found at one size for all of them."""
+    reading = partial(_report_reading, listen)
     store = open_images(dataset, SHARED_SIZE, "squash", workers=workers, memory_limit_bytes=0, on_progress=reading)
     near = groups(store.fingerprints).tolist()
     for seed, path in paths.items():
@@ -100,12 +100,12 @@ def share_splits(dataset: Dataset, paths: Mapping[int, Path], *, workers: int, l
 
 
 def some_images(store: ImageStore, splits: Splits) -> Tensor:
-    """Some training images, spread evenly: uint8 (at most 512, 3, stored, stored)."""
+    """Evenly spaced training images, at most 512: uint8 (n, 3, stored_size, stored_size)."""
     return next(store.stream([splits.train[:: -(-len(splits.train) // 512)]]))
 
 
 def colour_statistics(store: ImageStore, splits: Splits, seed: int) -> ColourPCA:
-    """Mean and colour covariance of the training images alone: a pack's own, if all of its train folder trains; else a sample's."""
+    """Mean and colour covariance of the training images: those stored in a pack, if its whole train folder is used, else of a sample."""
     known = store.dataset.known_colours()
     if known is not None and len(splits.train) == sum(item.split == "train" for item in store.dataset.items):
         return known

@@ -1,4 +1,4 @@
-"""What a run learns from: images, splits, colours, and the system to compare with."""
+"""The prepared data of a run: images, splits, colours, and the baseline."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,10 @@ from alexnet.runs.baseline import Baseline
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
-    """preprocess: as measured on the training images. colours: of a network's training images; None for a hand-crafted system."""
+    """The data that a model is fitted to.
+
+    preprocess: measured on the training images. colours: of a network's training images; None for a hand-crafted system.
+    """
 
     images: ImageStore
     splits: Splits

@@ -1,4 +1,4 @@
-"""What a fit returns, and what a finished run says of itself."""
+"""The result of a fit, and the result of a finished run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from alexnet.storage.files import read_record
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What a finished run says; the keys are the command line's. Those with defaults are not in the files of every earlier version."""
+    """The result of a finished run; its keys are those of `alexnet train --json`. Files of earlier versions may lack keys with defaults."""
 
     run: str
     model: str
@@ -33,25 +33,25 @@ class Result:
     parameters: int = 0
     macs: int = 0  # multiply-accumulates per image
     bytes: int = 0  # of the model's files
-    predict_milliseconds: float = 0.0  # a decoded image, in batches
-    peak_memory_bytes: int | None = None  # of the whole run; None where the system does not say
-    baseline: dict[str, Any] | None = None  # the hand-crafted system beside a network
+    predict_milliseconds: float = 0.0  # per decoded image, in batches
+    peak_memory_bytes: int | None = None  # of the whole run; None if the system does not report it
+    baseline: dict[str, Any] | None = None  # the hand-crafted baseline of a network
 
 
 def read_result(path: Path) -> Result:
-    """The result that a finished run's result.json holds; raises BadRun when it is damaged."""
+    """The result in a finished run's result.json; raises BadRun if the file is damaged."""
     return read_record(path, Result)
 
 
-REPORT_SECONDS = 3.0  # the report and the last files, kept free in a budget
+REPORT_SECONDS = 3.0  # reserved in a budget for the report and the last files
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitResult:
-    """The model with the weights or the strength that validation chose.
+    """The model with the weights, or the value of C, that validation chose.
 
-    seconds: of fitting alone. images_per_second: training images through steps, or through extraction. history: one row an epoch, empty
-    where there are none. machine: the spec of what stands on frozen or hand-crafted features. solver: what the convex problem said.
+    seconds: of fitting alone. images_per_second: training images per second of training or feature extraction. history: one row per epoch,
+    empty for a hand-crafted system. machine: the spec of the SVM on frozen or hand-crafted features. solver: the solution of its problem.
     """
 
     model: ImageModel
@@ -68,6 +68,6 @@ class FitResult:
     solver: Mapping[str, Any] = field(default_factory=dict)
 
 
-def views_looked_at(recipe: Recipe) -> int:
-    """How many crops of each test image the recipe's views look at."""
+def crops_per_image(recipe: Recipe) -> int:
+    """The number of crops of each test image in the recipe's views."""
     return sum(10 if view == "ten" else 1 for view in views_of(recipe.views))

@@ -1,4 +1,4 @@
-"""TensorBoard files of a run, for those who have it."""
+"""TensorBoard files of a run; TensorBoard is optional."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,12 +10,12 @@ from alexnet.runtime.events import EpochDone, Event, Listener
 
 @contextmanager
 def tensorboard_listener(run: str | Path | None) -> Iterator[Listener]:
-    """A listener that writes every epoch's numbers to RUN/tensorboard, closed when the block ends, however it ends.
+    """A listener that writes every epoch's metrics to RUN/tensorboard; its files are closed when the block ends, even by an exception.
 
-    The files are opened at the first epoch. Raises AlexNetError without a run folder, and when the package is missing.
+    The files are opened at the first epoch. Raises AlexNetError without a run folder, or if the package is missing.
     """
     if run is None:
-        raise AlexNetError("--tensorboard writes into the run folder: name it with --out.")
+        raise AlexNetError("--tensorboard writes into the run folder: choose it with --out.")
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

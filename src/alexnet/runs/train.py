@@ -1,4 +1,4 @@
-"""One run from images to report: the job of `alexnet train`, and of every cell of a comparison.
+"""One run from images to report: `alexnet train`, and every cell of a comparison.
 
 A training is four calls: resolve, prepare, fit, finish.
 """
@@ -24,7 +24,7 @@ from alexnet.runs.result import Result
 from alexnet.runs.workers import (
     device_of,
     launch_command,
-    own_processors,
+    own_cpus,
     require_out,
     should_resume,
     start_together,
@@ -58,11 +58,11 @@ def train(
 ) -> Result:
     """Train a classifier on a folder, an archive or a named data set, and write its run folder.
 
-    The arguments mean what they mean on the command line; a number as `budget` is in seconds. `overrides` are recipe fields by dotted name,
-    `splits` another run's splits.json, used instead of a split of its own. `listen` hears every event, of several workers on the first
-    alone, `notice` on each of them; `should_stop` is asked after each step. A process that torchrun has started is one worker of several:
-    `layout` says how they share the network (data, towers, hybrid), and the first one reports and writes.
-    Raises AlexNetError for every mistake, before the long work where it can be known.
+    The arguments mean the same as on the command line; a number as `budget` is in seconds. `overrides` are recipe fields by dotted name,
+    `splits` another run's splits.json, used instead of the run's own split. `listen` receives every event, with several workers only on the
+    first; `notice` receives them on every worker; `should_stop` is called after each step. A process that torchrun has started is one of
+    several workers: `layout` is how they share the network (data, towers, hybrid), and the first one reports and writes.
+    Raises AlexNetError for every mistake of the user, before the long work wherever possible.
     """
     check_kinds(
         model=model,
@@ -82,7 +82,7 @@ def train(
     with join_workers(device) as world:
         listen = _both(notice, listen) if world.first else notice
         require_out(out, world)
-        resume = should_resume(out, world, asked=resume)
+        resume = should_resume(out, world, requested=resume)
         dataset, chosen_device = open_dataset(data), device_of(device, world)
         start_measuring_memory(chosen_device)
         request = TrainingRequest(
@@ -105,7 +105,7 @@ def train(
             listen=listen,
             should_stop=should_stop,
             splits=Path(splits) if splits is not None else None,
-            decoders=own_processors(world) if workers is None else workers,
+            decoders=own_cpus(world) if workers is None else workers,
             world=world,
             with_baseline=baseline,
             started=started,
@@ -114,12 +114,12 @@ def train(
 
 
 def run(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> Result:
-    """The resolved run from its folder to its result; one that has finished returns its result at once, a stop tells how to resume."""
+    """Carry out a resolved run. A finished run returns its result at once; an interrupted one notes how to resume on the exception."""
     try:
         start_together(resolved, context, resume=resume)
         done = context.folder.finished()
         if done is not None:
-            context.listen(Message(f"{context.folder.path} has already finished; nothing to do."))
+            context.listen(Message(f"{context.folder.path} has already finished: nothing to do."))
             return done
         context.listen(Message(f"Model {resolved.recipe.model}: {resolved.model_reason}."))
         prepared = prepare(resolved, context)
@@ -145,8 +145,8 @@ def _folder(out: str | Path | None, dataset: str, resolved: ResolvedRun) -> Path
 
 
 def _both(one: Listener, other: Listener) -> Listener:
-    def tell(event: Event) -> None:
+    def both(event: Event) -> None:
         one(event)
         other(event)
 
-    return tell
+    return both

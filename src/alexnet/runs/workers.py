@@ -1,4 +1,4 @@
-"""A run over several workers: what they must agree on before they start, and what is theirs of this machine."""
+"""A run over several workers: what they must agree on before they start, and each worker's share of its machine."""
 
 import os
 import time
@@ -18,11 +18,11 @@ from alexnet.runtime.device import choose_device
 from alexnet.runtime.distributed import Workers, is_launched
 from alexnet.runtime.machine import available_cpus
 
-SIGHT_SECONDS = 30.0  # for a file of the first worker's to be seen over a network's file system
+SIGHT_SECONDS = 30.0  # until a file that the first worker wrote must be visible on a network file system
 
 
 def device_of(name: str, world: Workers) -> torch.device:
-    """The worker's device: of several cards on a machine, each worker has its own. Of the processor it takes its share of threads."""
+    """The worker's device: on a machine with several GPUs each worker has its own; on a CPU it uses its share of the threads."""
     device = choose_device(name)
     if world.size == 1:
         return device
@@ -30,17 +30,17 @@ def device_of(name: str, world: Workers) -> torch.device:
         device = choose_device(f"cuda:{world.local_rank}")
         torch.cuda.set_device(device)
     if device.type == "cpu":
-        torch.set_num_threads(max(1, available_cpus() // world.local_size))  # torchrun says 1, whatever there is
+        torch.set_num_threads(max(1, available_cpus() // world.local_size))  # torchrun always sets 1
     return device
 
 
-def own_processors(world: Workers) -> int:
-    """Threads and processes that decode for this worker."""
+def own_cpus(world: Workers) -> int:
+    """The worker's share of the CPUs: the number of threads or processes that decode for it."""
     return max(1, available_cpus() // world.local_size)
 
 
 def start_together(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> None:
-    """Make the run folder, or find it again, on all workers, which must be doing the same; raises AlexNetError with the difference."""
+    """Create or resume the run folder on all workers, which must have the same data and recipe; raises AlexNetError if they differ."""
     recipe, folder, dataset, world = resolved.recipe, context.folder, context.dataset, context.world
     try:
         folder.start(recipe, resume=resume)
@@ -57,12 +57,12 @@ def start_together(resolved: ResolvedRun, context: RunContext, *, resume: bool) 
     until = time.monotonic() + SIGHT_SECONDS
     while not folder.recipe.exists():
         if time.monotonic() > until:
-            raise BadRun(f"Worker {world.rank} does not see {folder.path}: --out must be on a disk that all machines share.")
+            raise BadRun(f"Worker {world.rank} cannot see {folder.path}: --out must be on a disk that all machines share.")
         time.sleep(0.2)
 
 
 def check_same_splits(splits: Splits, world: Workers) -> None:
-    """Raise AlexNetError where the workers would train on different images."""
+    """Raise AlexNetError if the workers would train on different images."""
     if world.size > 1:
         parts = (np.asarray(part, np.int64).tobytes() for part in (splits.train, splits.validation, splits.test))
         sums = " ".join(f"{zlib.crc32(part):08x}" for part in parts)
@@ -70,26 +70,26 @@ def check_same_splits(splits: Splits, world: Workers) -> None:
 
 
 def require_out(out: str | Path | None, world: Workers) -> None:
-    """Raise BadRun where several workers have no folder that all know."""
+    """Raise BadRun if several workers have no common run folder."""
     if world.size > 1 and out is None:
-        raise BadRun("Several workers need a run folder that all of them know: name it with --out.")
+        raise BadRun("Several workers need a common run folder: choose it with --out.")
 
 
 def require_one_process(verb: str) -> None:
-    """Raise AlexNetError where torchrun has started several processes for a verb that shares its work out otherwise."""
+    """Raise AlexNetError if torchrun has started several processes for a verb that distributes its work itself."""
     if is_launched():
-        mistake = AlexNetError(f"alexnet {verb} is one process that starts others itself: start it without torchrun.")
+        mistake = AlexNetError(f"alexnet {verb} starts its own processes: start it without torchrun.")
         mistake.reported = os.environ["RANK"] != "0"
         raise mistake
 
 
-def should_resume(out: str | Path | None, world: Workers, *, asked: bool) -> bool:
-    """Whether a run is gone on with: asked for, or started anew by the launcher after a worker was lost."""
-    return asked or (world.restarts > 0 and out is not None and (Path(out) / "recipe.toml").exists())
+def should_resume(out: str | Path | None, world: Workers, *, requested: bool) -> bool:
+    """Whether to resume a run: on request, or because the launcher restarted the workers after one was lost."""
+    return requested or (world.restarts > 0 and out is not None and (Path(out) / "recipe.toml").exists())
 
 
 def launch_command(world: Workers) -> list[str]:
-    """The words in front of `alexnet` that start as many workers again."""
+    """The start of a command line that launches as many workers again, up to the word `alexnet`."""
     if world.size == 1:
         return ["alexnet"]
     machines = ["--nnodes", str(world.size // world.local_size)] if world.size > world.local_size else []

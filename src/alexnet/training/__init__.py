@@ -1,1 +1,1 @@
-"""Fitting a model by gradient descent. Knows nothing of files of images, recipes or the screen."""
+"""Fitting a model by gradient descent. Independent of image files, recipes and the screen."""

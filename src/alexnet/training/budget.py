@@ -1,4 +1,4 @@
-"""A time budget as a number of steps, planned again and again from the speed that is measured."""
+"""A time budget as a number of steps, planned repeatedly from the measured speed."""
 
 import time
 from collections.abc import Callable
@@ -6,33 +6,33 @@ from dataclasses import dataclass, field
 
 from alexnet.errors import BudgetTooSmall
 
-WARM_STEPS = 3  # the first steps allocate and compile; they say little of the others
-TEST_SHARE = 0.35  # of a training step's time, to test as many images: a guess until the first validation
+WARM_STEPS = 3  # the first steps allocate and compile; their times are not typical of the others
+TEST_SHARE = 0.35  # time to test a batch, as a share of a training step on as many images: a guess until the first validation
 
 
 @dataclass(slots=True)
 class Budget:
-    """How many steps fit before `deadline`, keeping time for the last validation, the test and the report.
+    """How many steps fit before `deadline`, leaving time for the last validation, the test and the report.
 
-    Times are of `clock`, in seconds. The first plan follows the first steps; later ones correct it to the end.
+    Times are in seconds, read from `clock`. The first plan is made after the first steps and corrected until the end of training.
     """
 
     deadline: float
     reserve_seconds: float
     batch_size: int
     validation_images: int
-    final_images: int  # images that the test looks at, each view counted
+    final_images: int  # images that are tested at the end, each view counted
     clock: Callable[[], float] = time.monotonic
     validation_seconds: float = 0.0  # of the last validation; 0: none yet
     step_seconds: list[float] = field(default_factory=list)
     planned_at: float = 0.0
 
     def observe_step(self, seconds: float) -> None:
-        """Take the length of one training step."""
+        """Record the duration of one training step."""
         self.step_seconds.append(seconds)
 
     def ready(self) -> bool:
-        """Whether the first plan can be made: two seconds of steps after the first ones, and three of them at least."""
+        """Whether the first plan can be made: after the warm-up steps, at least three more that took over two seconds, or 50 of them."""
         warm = self.step_seconds[WARM_STEPS:]
         return len(warm) >= 3 and (sum(warm) > 2.0 or len(warm) >= 50)
 
@@ -42,7 +42,7 @@ class Budget:
         return now - self.planned_at > max(1.0, (self.deadline - self.planned_at) / 50)
 
     def steps_left(self, steps_per_epoch: int) -> int:
-        """Steps that still fit, each epoch's validation included; 0 when the time is used up."""
+        """Steps that still fit, allowing for each epoch's validation; 0 when the time is used up."""
         self.planned_at = self.clock()
         validation = self.validation_seconds or self.validation_images * self.seconds_per_step() / self.batch_size * TEST_SHARE
         test = self.final_images * validation / max(1, self.validation_images)
@@ -50,7 +50,7 @@ class Budget:
         return max(0, int(left / (self.seconds_per_step() + validation / steps_per_epoch)))
 
     def seconds_per_step(self) -> float:
-        """Mean of the recent steps, loading and checkpoints included."""
+        """Mean duration of the recent steps, including loading and checkpoints."""
         recent = self.step_seconds[min(WARM_STEPS, len(self.step_seconds) - 1) :][-200:]
         return sum(recent) / len(recent)
 
@@ -59,6 +59,6 @@ class Budget:
         if steps * batch_size < images / 10:
             needed = images * self.seconds_per_step() / batch_size
             raise BudgetTooSmall(
-                f"The time left holds {steps} steps of {batch_size} pictures, under a tenth of the {images:,} training pictures; "
-                f"one pass takes about {needed:.0f} s here. Give a longer --budget, a smaller --image-size or a smaller model."
+                f"Only {steps} steps of {batch_size} pictures fit into the time left, under a tenth of the {images:,} training pictures; "
+                f"one pass takes about {needed:.0f} s on this machine. Use a longer --budget, a smaller --image-size or a smaller model."
             )

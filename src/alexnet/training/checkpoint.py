@@ -1,4 +1,4 @@
-"""Checkpoints that are there whole or not at all, in safetensors: no file of ours can run code when it is read."""
+"""Checkpoints, each written completely or not at all, in safetensors: reading one can never run code."""
 
 import re
 import shutil
@@ -19,10 +19,10 @@ PARTS = re.compile(r"last-\d{8,}(-end)?")  # folders of a divided network's chec
 
 
 class Checkpoints:
-    """The folder of one run's checkpoints: `last` (everything a resumption needs) and `best` (weights alone).
+    """The folder of one run's checkpoints: `last` (everything needed to resume) and `best` (weights alone).
 
-    With several workers all of them must ask for a save at the same step. The first worker writes; of a divided network each worker writes
-    its own part. Whatever wrote it, any layout on any number of workers resumes from `last`.
+    With several workers, all of them must call `save` at the same step. The first worker writes; of a divided network each worker writes
+    its own part. Any layout on any number of workers can resume from `last`, whichever layout wrote it.
     """
 
     def __init__(self, folder: Path, every_seconds: float, layout: Layout | None = None) -> None:
@@ -41,11 +41,11 @@ class Checkpoints:
         return self.folder / "best.safetensors"
 
     def due(self) -> bool:
-        """Whether more than `every_seconds` would be lost now."""
+        """Whether `every_seconds` have passed since the last save."""
         return time.monotonic() - self.saved_at >= self.every_seconds
 
     def save(self, model: nn.Module, optimizer: Descent, average: nn.Module | None, state: TrainingState) -> None:
-        """Write `last`, whole or not at all."""
+        """Write `last`, completely or not at all."""
         tensors = {WEIGHTS + name: tensor for name, tensor in model.state_dict().items()}
         tensors |= {MOMENTUM + name: buffer for name, buffer in optimizer.momentum().items()}
         if average is not None:
@@ -61,7 +61,7 @@ class Checkpoints:
         self.saved_at = time.monotonic()
 
     def _new_folder(self, step: int) -> Path:
-        """Beside the whole one of the same step: an epoch's last step is saved as a step, and again as the epoch's end."""
+        """A folder that does not exist yet: an epoch's last step may be saved twice, as a step and as the end of the epoch."""
         folder = self.folder / f"last-{step:08}"
         again = self.layout.world.from_first(float((folder / TABLE).exists()))[0]
         return folder.with_name(f"{folder.name}-end") if again else folder
@@ -83,7 +83,7 @@ class Checkpoints:
         return sorted(folder for folder in self.folder.glob("last-*") if PARTS.fullmatch(folder.name))
 
     def save_best(self, model: nn.Module, state: TrainingState) -> None:
-        """Write `best`, whole or not at all."""
+        """Write `best`, completely or not at all."""
         whole = self.layout.whole_state(model)
         if self.layout.world.first:
             write_tensors(self.best, whole, {"state": state.to_json()})
@@ -106,7 +106,7 @@ class Checkpoints:
         return state
 
     def _newest(self) -> tuple[Path, dict[str, Tensor], str] | None:
-        """The later of the two kinds, with what this worker needs of it; both are there when a change of layout was interrupted."""
+        """The later of the two kinds, reduced to what this worker holds; both exist if a run was interrupted after a change of layout."""
         parts = [folder for folder in self._parts() if (folder / TABLE).exists()]
         if self.last.exists():
             tensors, metadata = read_tensors(self.last)

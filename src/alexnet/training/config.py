@@ -1,4 +1,4 @@
-"""How a network is trained, as data; the defaults are the paper's (section 5)."""
+"""The settings of a network's training; the defaults are the paper's (section 5)."""
 
 from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_type_hints
@@ -15,37 +15,37 @@ MOST_EPOCHS = 1_000_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingConfig:
-    """Every number of a training; `budget_seconds` replaces `epochs` when it is set."""
+    """Every setting of a network's training; `budget_seconds` replaces `epochs` when it is set."""
 
     epochs: float = 90.0
-    budget_seconds: float = 0.0  # > 0: plan the epochs to end in this time, reading, testing and report included
-    enough_training_error: float = 0.0  # > 0: end after the epoch whose training error is no more than this
+    budget_seconds: float = 0.0  # > 0: plan the epochs to end within this time, including reading, testing and the report
+    enough_training_error: float = 0.0  # > 0: stop after the first epoch whose training error is at or below this
     batch_size: int = 128  # images per step, over all workers
-    learning_rate: float = 0.01  # of weights; the peak of one-cycle
+    learning_rate: float = 0.01  # of weights; one-cycle: the peak
     bias_learning_rate: float = 2.0  # times learning_rate (the 2012 program)
-    conv_learning_rate: float = 1.0  # times learning_rate, in convolutions: with batches k times as large, k (One weird trick)
+    conv_learning_rate: float = 1.0  # times learning_rate, in convolutions; k for batches k times as large (One weird trick)
     schedule: Schedule = "plateau"
-    plateau_epochs: float = 8.0  # validation error must improve within so many epochs, or the rate is divided
+    plateau_epochs: float = 8.0  # the rate is divided when the validation error has not improved for this many epochs
     plateau_divisor: float = 10.0
-    plateau_drops: int = 3  # divide at most so often; the next plateau ends the training
+    plateau_drops: int = 3  # divisions at most; the next plateau ends the training
     warmup: float = 0.15  # one-cycle: share of the steps that climb to the peak
     final_learning_rate: float = 0.01  # one-cycle: last rate as a share of the peak
     optimizer: Optimizer = "sgd"  # muon: orthogonalised updates for the convolutions that have several input maps
-    muon_learning_rate: float = 0.004  # of those; scheduled like learning_rate, which the other layers keep
+    muon_learning_rate: float = 0.004  # of those convolutions, on the same schedule; the other layers use learning_rate
     muon_weight_decay: float = 0.1  # per step, times muon_learning_rate
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 5e-4  # of weights of convolutions
-    fc_weight_decay: float = -1.0  # of weights of fully connected layers; below 0: the same
-    local_weight_decay: float = -1.0  # of weights of local layers; below 0: as the fully connected ones
+    fc_weight_decay: float = -1.0  # of weights of fully connected layers; below 0: weight_decay
+    local_weight_decay: float = -1.0  # of weights of local layers; below 0: that of the fully connected layers
     bias_weight_decay: float = 0.0
     lower_layers: float = 1.0  # times learning_rate in all layers but the last (fine-tuning)
     label_smoothing: float = 0.0
-    averaging: float = 0.0  # share of old weights kept at each step in the average that is tested; 0: no average
+    averaging: float = 0.0  # decay per step of the running average of the weights, which is then tested; 0: no average
     precision: Precision = "auto"
     wire_precision: WirePrecision = "exact"  # bf16: workers round the gradients that they send each other
-    compile: bool = False  # torch.compile: a minute or more at the start, for faster steps on a card
-    checkpoint_seconds: float = 60.0  # at most so much work is lost
+    compile: bool = False  # torch.compile: a minute or more at the start, for faster steps on a GPU
+    checkpoint_seconds: float = 60.0  # between checkpoints: the most work that an interruption can lose
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(TrainingConfig).items():

@@ -1,4 +1,4 @@
-"""Why a training does not learn: which layers are dead or saturated, and how large their updates are."""
+"""Why a network does not learn: which layers are dead or saturated, and how large their updates are."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ SATURATED = 0.98  # of the way to a bound
 
 @dataclass(frozen=True, slots=True)
 class LayerHealth:
-    """One layer: share of its units that are off or at a bound for every image, and update size over weight size."""
+    """One layer: the share of its units that are 0 or saturated for every image, and the ratio of update size to weight size."""
 
     name: str
     stuck: float  # 0 to 1
@@ -58,9 +58,9 @@ def _stuck_share(module: nn.Module, output: Tensor) -> float:
 
 
 def update_ratios(optimizer: Descent, model: nn.Module) -> dict[str, float]:
-    """Learning rate x update size / weight size of every weight that has a gradient, by layer.
+    """Learning rate x update norm / weight norm of every weight that has a gradient, by layer.
 
-    The update is the last gradient; where that is not finite, the momentum, which the last good step has left.
+    The update is the last gradient or, where that is not finite, the momentum after the last good step.
     """
     rates, momentum = optimizer.rates(), optimizer.momentum()
     ratios = {}
@@ -77,7 +77,7 @@ def _update_size(gradient: Tensor, momentum: Tensor | None) -> float:
 
 
 def diagnose(model: nn.Module, optimizer: Descent, images: Tensor) -> str:
-    """Plain lines for the error message: the layers that are stuck, then the updates of every layer."""
+    """Lines for the error message: the layers that are stuck, then the updates of every layer."""
     lines = [f"{name}: {share:.0%} of the units never change" for name, share in stuck_units(model, images).items() if share > 0.5]
     lines = lines or ["No layer is dead or saturated on the last batch."]
     ratios = update_ratios(optimizer, model)

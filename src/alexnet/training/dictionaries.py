@@ -1,6 +1,6 @@
 """What a hand-crafted system learns without labels: principal axes, Gaussians, visual words. scikit-learn fits them on a sample.
 
-Knows not which images the descriptors come from: whoever calls gives training images alone (trap 14).
+Callers must pass descriptors of training images only (trap 14): this module cannot tell which images they come from.
 """
 
 import warnings
@@ -21,17 +21,17 @@ from alexnet.models.handcrafted.systems import FeatureConfig
 Descriptors = NDArray[np.float32]
 
 PASSES = 25  # of expectation and maximisation: the likelihood gains little after that
-LEAST_VARIANCE = 1e-5  # of a component, so that a Gaussian on equal descriptors stays one
-FEWEST_PER_GAUSSIAN = 4  # descriptors; with less, fewer Gaussians are fitted
+LEAST_VARIANCE = 1e-5  # of a component, so that a Gaussian fitted to equal descriptors does not degenerate
+FEWEST_PER_GAUSSIAN = 4  # descriptors; with fewer of them, fewer Gaussians are fitted
 
 
 def wanted_descriptors(config: FeatureConfig) -> int:
-    """How many descriptors the dictionaries of a configuration are fitted on, at most."""
+    """The largest number of descriptors that a configuration's dictionaries are fitted on."""
     return config.sample_per_word * (config.words if config.encoding == "words" else config.gaussians)
 
 
 def sampled(batches: Iterable[Descriptors], most: int, share: float, seed: int) -> Descriptors:
-    """A seeded sample (n, d) of at most `most` descriptors: of each batch a `share`, 0 to 1."""
+    """A seeded sample (n, d) of at most `most` descriptors, taking a `share` (0 to 1) of each batch."""
     chance = np.random.default_rng(seed)
     parts = []
     for batch in batches:
@@ -42,13 +42,13 @@ def sampled(batches: Iterable[Descriptors], most: int, share: float, seed: int) 
 
 
 def fit_gaussians(sample: Descriptors, config: FeatureConfig, seed: int) -> dict[str, Tensor]:
-    """PCA, then a diagonal Gaussian mixture, of descriptors (n, d): what a `FisherVector` is made with.
+    """PCA and then a diagonal Gaussian mixture of descriptors (n, d): the tensors that a `FisherVector` needs.
 
-    Fewer components or Gaussians than asked for where the sample holds no more.
+    A small sample yields fewer components or Gaussians than configured.
     """
-    sample = sample if len(sample) > 1 else np.repeat(sample, 2, axis=0)  # scikit-learn wants two
+    sample = sample if len(sample) > 1 else np.repeat(sample, 2, axis=0)  # scikit-learn needs two
     components = min(config.components, sample.shape[1], len(sample))
-    with np.errstate(invalid="ignore"):  # equal descriptors: shares of no variance, which nobody reads
+    with np.errstate(invalid="ignore"):  # equal descriptors have no variance to explain; those ratios are not used
         axes = PCA(components, svd_solver="covariance_eigh" if len(sample) > components else "auto").fit(sample)
     gaussians = max(1, min(config.gaussians, len(sample) // FEWEST_PER_GAUSSIAN))
     mixture = GaussianMixture(
@@ -57,8 +57,8 @@ def fit_gaussians(sample: Descriptors, config: FeatureConfig, seed: int) -> dict
     with (
         warnings.catch_warnings(),
         threadpool_limits(1),
-    ):  # its many small products gain nothing from threads, and lose much beside other work
-        warnings.simplefilter("ignore", ConvergenceWarning)  # PASSES end it on purpose
+    ):  # its many small products gain nothing from threads, and lose much when other work runs
+        warnings.simplefilter("ignore", ConvergenceWarning)  # PASSES stops it early on purpose
         mixture.fit(axes.transform(sample))
     found = {
         "projection": axes.components_.T,
@@ -71,7 +71,7 @@ def fit_gaussians(sample: Descriptors, config: FeatureConfig, seed: int) -> dict
 
 
 def fit_words(sample: Descriptors, config: FeatureConfig, seed: int) -> dict[str, Tensor]:
-    """K-means of descriptors (n, d): the vocabulary of a bag of words; fewer words where the sample holds no more."""
+    """K-means of descriptors (n, d): the vocabulary of a bag of words. A small sample yields fewer words than configured."""
     words = min(config.words, len(sample))
     means = MiniBatchKMeans(words, batch_size=max(1024, 2 * words), n_init=1, random_state=seed)
     with warnings.catch_warnings():

@@ -1,7 +1,7 @@
-"""Features on disk, in half precision: found again by content and settings, and gone on with where they were interrupted.
+"""Features on disk, in half precision: looked up by content and settings, and resumed after an interruption.
 
-A row is one image's vector. The file's name is a digest of everything that decides its numbers, so a changed setting or image has
-another file; a small file beside it says how many rows are whole.
+A row is one image's vector. The file's name is a digest of everything that determines its numbers, so a changed setting or image leads to
+another file; a small JSON file next to it records how many rows are complete.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ from alexnet.errors import BadRun
 
 Rows = NDArray[np.float16]
 LARGEST = float(np.finfo(np.float16).max)
-MARGIN = 1 << 28  # bytes that are left free on the disk
+MARGIN = 1 << 28  # bytes to leave free on the disk
 
 
 def digest_of(settings: Mapping[str, Any], tensors: Mapping[str, Tensor], content: bytes) -> str:
-    """A name for features: settings, what was fitted, and the images' own digests (concatenated)."""
+    """A name for features: a digest of the settings, the fitted tensors, and the images' own digests (concatenated)."""
     state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name in sorted(tensors):
         state.update(name.encode() + str(tuple(tensors[name].shape)).encode() + tensors[name].cpu().contiguous().numpy().tobytes())
@@ -53,9 +53,9 @@ class FeatureCache:
             return 0
 
     def fill(self, vectors: Callable[[int], Iterator[NDArray[np.floating[Any]]]]) -> Rows:
-        """All rows; what is missing comes from `vectors(first)`, which gives blocks of rows from number `first` on.
+        """All rows. Missing ones come from `vectors(first)`, which yields blocks of rows starting at row `first`.
 
-        Raises BadRun where the disk has no room.
+        Raises BadRun if the disk has too little space.
         """
         if self.done < self.rows:
             self._make_room()
@@ -64,7 +64,7 @@ class FeatureCache:
                 file[self.done : self.done + len(block)] = block if block.dtype == np.float16 else np.clip(block, -LARGEST, LARGEST)
                 file.flush()
                 self._mark(self.done + len(block))
-            assert self.done == self.rows, f"{self.done} of {self.rows} rows came"
+            assert self.done == self.rows, f"only {self.done} of {self.rows} rows were computed"
         return np.memmap(self.data, np.float16, "r", shape=(self.rows, self.dimensions))
 
     def _make_room(self) -> None:
@@ -73,7 +73,7 @@ class FeatureCache:
         free = shutil.disk_usage(self.data.parent).free
         if free < self.bytes + MARGIN:
             raise BadRun(
-                f"The features take {self.bytes / 1e9:.1f} GB and {self.data.parent} has {free / 1e9:.1f} GB left. "
+                f"The features take {self.bytes / 1e9:.1f} GB, and {self.data.parent} has {free / 1e9:.1f} GB left. "
                 "Choose an --out on a larger disk, or smaller features: --features.cells 1x1, or --features.gaussians 16."
             )
         with self.data.open("wb") as file:
@@ -86,6 +86,6 @@ class FeatureCache:
         partial.replace(self.progress)
 
 
-def forget(folder: Path) -> None:
-    """Delete all features of a run; they can be computed again."""
+def delete_features(folder: Path) -> None:
+    """Delete all features of a run, which can be computed again."""
     shutil.rmtree(folder, ignore_errors=True)

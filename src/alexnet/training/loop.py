@@ -1,4 +1,4 @@
-"""The training loop: steps, epochs, validation, checkpoints. It sees images and labels, and tells a listener the rest."""
+"""The training loop: steps, epochs, validation, checkpoints. It reports its progress as events to a listener."""
 
 import math
 import time
@@ -25,7 +25,7 @@ from alexnet.training.step import Batch, measure, seed_dropout, training_step
 from alexnet.training.step_losses import StepLosses
 from alexnet.training.weight_average import weight_average
 
-CHANCE_EPOCHS, CHANCE_STEPS = 5, 2_000  # at chance for both: the network does not learn
+CHANCE_EPOCHS, CHANCE_STEPS = 5, 2_000  # a network that is still at chance after both does not learn
 CHANCE_MARGIN = 0.003  # nats
 
 
@@ -44,17 +44,17 @@ class TrainingBatches(Protocol):
 
     @property
     def chance_loss(self) -> float:
-        """Cross-entropy, in nats, of a model that knows the class frequencies alone."""
+        """Cross-entropy, in nats, of always predicting the class frequencies."""
         ...
 
     def epoch(self, epoch: int, first_step: int = 0) -> Generator[Batch, None, None]:
-        """The batches of one epoch from `first_step` on; closed where the training stops before their end."""
+        """The batches of one epoch from `first_step` on; the caller closes the generator if training stops early."""
         ...
 
 
 @dataclass(slots=True)
 class Training:
-    """One model being fitted; `fit` runs it to its end."""
+    """Everything that `fit` needs to train one model."""
 
     model: nn.Module
     batches: TrainingBatches
@@ -67,14 +67,14 @@ class Training:
     listen: Listener = silent
     should_stop: Callable[[], bool] = lambda: False
     layout: Layout | None = None  # of `model` over the workers; None: one worker
-    log_interval: int | None = None  # steps between two readings of the loss, at most; None: as the device needs (see StepLosses)
+    log_interval: int | None = None  # most steps between two readings of the loss; None: by device (see StepLosses)
 
 
 def fit(training: Training) -> TrainingState:
-    """Train to the end of the schedule, from the last checkpoint if there is one.
+    """Train to the end of the schedule, resuming from the last checkpoint if there is one.
 
-    Raises Interrupted when `should_stop` answers true, and TrainingFailed, with a diagnosis, when the loss is not
-    finite or stays at chance; in both cases the last checkpoint is whole.
+    Raises Interrupted when `should_stop` returns true, and TrainingFailed, with a diagnosis, when the loss is not
+    finite or stays at chance; in both cases the last checkpoint is complete.
     """
     progress = _Fit(training)
     while not progress.state.finished:
@@ -111,7 +111,7 @@ class _Fit:
             self.state.planned_steps = math.ceil(self.config.epochs * training.batches.steps_per_epoch)
 
     def train_epoch(self) -> None:
-        """The steps of one epoch, or what is left of it."""
+        """The steps of one epoch, or those that remain after resuming in the middle of it."""
         if self.schedule_ended():
             return
         with closing(self.training.batches.epoch(self.state.epoch, self.state.step_in_epoch)) as batches:
@@ -121,7 +121,7 @@ class _Fit:
                     return
 
     def train_step(self, images: Tensor, labels: Tensor) -> None:
-        """One optimizer step, its bookkeeping, and the stop that may follow it."""
+        """One optimizer step with its bookkeeping, then a checkpoint or a stop if one is due."""
         state, config, count = self.state, self.config, self._images_in_step(len(labels))
         self.images = images
         self.optimizer.set_learning_rate(self.learning_rate())
@@ -144,7 +144,7 @@ class _Fit:
         return learning_rate(self.config, self.state.progress, self.state.plateau.drops)
 
     def _images_in_step(self, own: int) -> int:
-        """How many images the workers' shares of this batch hold together."""
+        """The images in this batch, over all workers."""
         if self.workers.size == 1:
             return own
         batch = self.config.batch_size
@@ -155,9 +155,9 @@ class _Fit:
         return 0 < self.state.planned_steps <= self.state.step
 
     def _read_losses(self) -> None:
-        """Read the steps since the last reading into the epoch's sums, and measure their speed: a GPU has been waited for now.
+        """Add the steps since the last reading to the epoch's sums, and measure their speed: reading has just waited for the GPU.
 
-        Raises TrainingFailed, naming the first step whose loss is not finite.
+        Raises TrainingFailed at the first step whose loss is not finite.
         """
         steps = self.losses.read()
         for step in steps:
@@ -169,7 +169,7 @@ class _Fit:
             self._measure_speed([step.images for step in steps])
 
     def _measure_speed(self, images: list[int]) -> None:
-        """Take the time of the steps that were read, of so many images each; plan the budget's steps and the next reading by it."""
+        """Time the steps just read (`images`: how many each had), and plan the budget's steps and the next reading accordingly."""
         now, budget = time.monotonic(), self.training.budget
         seconds, self.read_at = now - self.read_at, now
         self.images_per_second = sum(images) / max(seconds, 1e-9)
@@ -194,7 +194,7 @@ class _Fit:
             self.training.listen(Planned(state.planned_steps, state.planned_steps / batches.steps_per_epoch, budget.seconds_per_step()))
 
     def _report_step(self) -> None:
-        """Move the schedule on, and tell the listener."""
+        """Advance the schedule, and report the step to the listener."""
         state, budget = self.state, self.training.budget
         left = state.planned_steps - state.step
         if state.planned_steps and budget is not None:
@@ -206,14 +206,14 @@ class _Fit:
         self.training.listen(StepDone(state.step, self._epochs(), state.progress, self.loss, self.images_per_second, seconds_left))
 
     def _epochs(self) -> float:
-        """Epochs trained so far, with the share of the current one."""
+        """Epochs trained so far, including the fraction of the current one."""
         return self.state.epoch + self.state.step_in_epoch / self.training.batches.steps_per_epoch
 
     def _stop_or_save(self) -> None:
         due = self.workers.first and self.training.checkpoints.due()
         stops, saves = self.workers.sum(float(self.training.should_stop()), float(due))
         if stops or saves:
-            self._read_losses()  # a checkpoint holds the sums up to its own step, and no step that failed
+            self._read_losses()  # so that a checkpoint holds the sums up to its own step, and no failed step is saved
             self._save()
         if stops:
             raise Interrupted(f"Stopped after step {self.state.step:,}; nothing is lost.")
@@ -222,12 +222,12 @@ class _Fit:
         self.training.checkpoints.save(self.model, self.optimizer, self.average, self.state)
 
     def end_epoch(self) -> None:
-        """Validate, write a row of history, keep the best, and decide whether training ends."""
+        """Validate, add a row to the history, save the best weights, and decide whether training ends."""
         state = self.state
         self._read_losses()
         row = self._history_row(*self._validate())
         state.history.append(row)
-        best = self._keep_best(row["validation_loss"], row["validation_error"])
+        best = self._save_if_best(row["validation_loss"], row["validation_error"])
         self.training.listen(EpochDone(row, best))
         self._check_above_chance(row["training_loss"])
         state.plateau.observe(row["epoch"], row["validation_error"], self.config)
@@ -239,7 +239,7 @@ class _Fit:
         self.read_at = time.monotonic()
 
     def _validate(self) -> tuple[float, float]:
-        """Validation loss and error; raises TrainingFailed where the loss is not finite."""
+        """Validation loss and error; raises TrainingFailed if the loss is not finite."""
         started = time.monotonic()
         scorer = self.layout.scorer(self.validated)
         loss, error = measure(scorer, self.training.validation(), self.precision, self.layout)
@@ -250,8 +250,8 @@ class _Fit:
             self.training.budget.validation_seconds = time.monotonic() - started
         return loss, error
 
-    def _keep_best(self, loss: float, error: float) -> bool:
-        """Save the weights if none had a lower validation error, or as low a one with a lower loss; returns whether it is so."""
+    def _save_if_best(self, loss: float, error: float) -> bool:
+        """Save the weights if their validation error is the lowest so far, or equal to it with no higher loss; returns whether it is."""
         state = self.state
         better = error < state.best_error or (error == state.best_error and loss <= state.best_loss)
         missing = self.workers.first and not self.training.checkpoints.best.exists()
@@ -261,7 +261,7 @@ class _Fit:
         return better
 
     def _reached_goal(self, row: dict[str, float]) -> bool:
-        """Whether training ends before its planned steps: a training error that is low enough, or the last plateau."""
+        """Whether training ends before its planned steps: at a training error that is low enough, or at the last plateau."""
         enough = self.config.enough_training_error
         return (enough > 0 and row["training_error"] <= enough) or (self.config.schedule == "plateau" and self.state.plateau.finished)
 
@@ -284,7 +284,7 @@ class _Fit:
         state, chance = self.state, self.training.batches.chance_loss
         state.epochs_at_chance = state.epochs_at_chance + 1 if training_loss > chance - CHANCE_MARGIN else 0
         if state.epochs_at_chance >= CHANCE_EPOCHS and state.step >= CHANCE_STEPS:
-            what = f"the loss has stayed at {training_loss:.3f}, what guessing gives, for {state.epochs_at_chance} epochs"
+            what = f"the loss has stayed at {training_loss:.3f}, no better than guessing, for {state.epochs_at_chance} epochs"
             raise TrainingFailed(self._failure(what, self._first_images()))
 
     def _first_images(self) -> Tensor:
@@ -294,8 +294,8 @@ class _Fit:
         return images
 
     def _failure(self, what: str, images: Tensor) -> str:
-        kept = self.training.checkpoints.best
-        where = f"The last good weights are in {kept}." if kept.exists() else "No good checkpoint exists yet."
+        best = self.training.checkpoints.best
+        where = f"The last good weights are in {best}." if best.exists() else "No good checkpoint exists yet."
         advice = "Try a smaller --training.learning-rate, or --network.initialisation he."
-        found = "" if self.layout.dims else f"{diagnose(self.model, self.optimizer, images)}\n  "  # a divided network is not looked into
+        found = "" if self.layout.dims else f"{diagnose(self.model, self.optimizer, images)}\n  "  # not for a divided network
         return f"Training stopped: {what}.\n  {found}{where} {advice}"

@@ -1,7 +1,7 @@
 """Gradient descent with the paper's parameter groups: biases learn twice as fast and do not decay (trap 7).
 
-Muon (orthogonalised momentum, for matrices) is an option for the convolutions; everything else stays with plain descent.
-A step whose loss is not finite moves nothing, and neither does any step after it: the weights stay the last good ones.
+Muon (orthogonalised momentum, for matrices) is an option for the convolutions; all other parameters use SGD.
+A step whose loss is not finite changes nothing, and neither does any step after it: the weights stay the last good ones.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -18,7 +18,7 @@ from alexnet.training.running_statistics import RunningStatistics
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A weight in another shape, in the same memory: the optimizer updates `shown` with what `show` makes of the weight's gradient."""
+    """A weight in another shape, in the same memory: the optimizer updates `shown`, whose gradient is `show` of the weight's gradient."""
 
     shown: nn.Parameter
     weight: nn.Parameter
@@ -26,10 +26,10 @@ class View:
 
 
 class Descent:
-    """The optimizers of one model as one: their steps, their rates, and their momentum by parameter name.
+    """All optimizers of one model behind one interface: their steps, their rates, and their momentum by parameter name.
 
     failed: bool, 0-d, on the weights' device: whether a step's loss was not finite.
-    reads_failed: whether the CPU reads it before each step, which costs nothing where the weights are on the CPU.
+    reads_failed: whether the CPU reads it before each step, which costs nothing if the weights are on the CPU.
     """
 
     def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
@@ -38,7 +38,7 @@ class Descent:
         self.statistics = RunningStatistics(network)
         matrices = _convolutions(network) if config.optimizer == "muon" else {}
         parts = {name: weight for name, weight in network.named_parameters() if is_part(weight)}
-        shown = {name: nn.Parameter(local(weight.data)) for name, weight in parts.items()}  # fused steps know plain tensors only
+        shown = {name: nn.Parameter(local(weight.data)) for name, weight in parts.items()}  # fused steps need plain tensors
         self.views = [View(shown[name], weight, local) for name, weight in parts.items()]
         self.optimizers: list[torch.optim.Optimizer] = [sgd(network, config, without=matrices, instead=shown)]
         self.names: dict[Tensor, str] = {parameter: name for name, parameter in network.named_parameters()}
@@ -47,7 +47,7 @@ class Descent:
             self.optimizers.append(self._muon(matrices, config))
 
     def _muon(self, matrices: dict[str, nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
-        """Muon takes matrices: each convolution's weight is shown to it as (channels, inputs), in the same memory."""
+        """Muon needs matrices: it sees each convolution's weight as a view (channels, inputs) of the same memory."""
         views = [View(nn.Parameter(_as_matrix(weight.data)), weight, _as_matrix) for weight in matrices.values()]
         self.views += views
         self.names |= {view.shown: name for view, name in zip(views, matrices, strict=True)}
@@ -78,10 +78,10 @@ class Descent:
             view.weight.grad = None
 
     def step(self, loss: Tensor | None = None) -> None:
-        """Update every parameter, unless a loss was not finite; then the running statistics are restored too.
+        """Update every parameter, unless a loss was not finite; in that case restore the running statistics instead.
 
-        loss: 0-d, this step's, summed over the workers so that all of them decide alike; None: known to be finite.
-        On a GPU the decision is taken there, and nothing here waits for it.
+        loss: this step's, 0-d, summed over the workers so that all of them decide alike; None: known to be finite.
+        On a GPU the decision is made on the device, and the CPU does not wait for it.
         """
         if loss is not None:
             self.failed |= ~loss.isfinite()
@@ -96,7 +96,7 @@ class Descent:
                 optimizer.step()
 
     def _step_unless_failed(self) -> None:
-        """Update every parameter unless `failed`, without reading it: a GPU skips the step by itself."""
+        """Update every parameter unless `failed`, without reading it on the CPU: the GPU skips the step."""
         for optimizer in self.optimizers:
             _create_momentum(optimizer)
             if optimizer.defaults.get("fused"):
@@ -115,16 +115,16 @@ class Descent:
         return {self.names[p]: state["momentum_buffer"] for p, state in states if state.get("momentum_buffer") is not None}
 
     def set_momentum(self, buffers: dict[str, Tensor]) -> None:
-        """Restore what `momentum` returned."""
+        """Restore the momentum that `momentum` returned."""
         for optimizer in self.optimizers:
             for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
                 if self.names[parameter] in buffers:
-                    buffer = torch.empty_like(parameter)  # in the weights' memory format: fused steps walk both in the order of memory
+                    buffer = torch.empty_like(parameter)  # in the weights' memory format: fused steps traverse both in memory order
                     optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(buffers[self.names[parameter]])
 
 
 def _create_momentum(optimizer: torch.optim.Optimizer) -> None:
-    """Give every parameter with a gradient the momentum 0 that it starts from; a first step that is skipped then leaves it defined."""
+    """Set the momentum of every parameter with a gradient to its initial 0, so that it exists even if the first step is skipped."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             state = optimizer.state[parameter]
@@ -133,7 +133,7 @@ def _create_momentum(optimizer: torch.optim.Optimizer) -> None:
 
 
 def _step_and_restore(optimizer: torch.optim.Optimizer, failed: Tensor) -> None:
-    """A step of an optimizer that cannot skip one: parameters and momentum are copied first, and put back where `failed` is true."""
+    """Step an optimizer that cannot skip a step: copy parameters and momentum first, and restore them if `failed` is true."""
     parameters = [parameter.detach() for group in optimizer.param_groups for parameter in group["params"]]
     momentum = [state["momentum_buffer"] for state in optimizer.state.values() if state.get("momentum_buffer") is not None]
     before = [(tensor, tensor.clone()) for tensor in (*parameters, *momentum)]
@@ -145,9 +145,9 @@ def _step_and_restore(optimizer: torch.optim.Optimizer, failed: Tensor) -> None:
 def sgd(
     network: nn.Module, config: TrainingConfig, without: Collection[str] = (), instead: Mapping[str, nn.Parameter] | None = None
 ) -> torch.optim.SGD:
-    """One group per (rate, decay); each carries `rate`, its factor on the scheduled learning rate.
+    """SGD with one parameter group per (rate, decay); `rate` is the group's factor on the scheduled learning rate.
 
-    without: names that are left out; instead: by name, what is updated in a parameter's place.
+    without: names of parameters to leave out; instead: by name, tensors to update in place of a parameter.
     """
     parameters = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
     last = parameters[-1][0].rpartition(".")[0]

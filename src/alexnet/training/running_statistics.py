@@ -1,4 +1,4 @@
-"""The running means and variances of batch normalisation: a forward pass moves them, so a step that is skipped must put them back."""
+"""The running means and variances of batch normalisation: a forward pass changes them, so skipping a step must restore them."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class RunningStatistics:
-    """The running statistics of a model, and a copy of them from before a step. Without batch normalisation there is nothing to do."""
+    """The running statistics of a model, and their values before a step. Does nothing for a model without batch normalisation."""
 
     def __init__(self, model: nn.Module) -> None:
         norms = [module for module in model.modules() if isinstance(module, BATCH_NORMS)]
@@ -20,6 +20,6 @@ class RunningStatistics:
 
     @torch.no_grad()
     def restore(self, failed: Tensor) -> None:
-        """Put the copies back where `failed` (bool, 0-d, on their device) is true; it is not read, so no GPU is waited for."""
+        """Restore the copies if `failed` (bool, 0-d, on their device) is true. The CPU does not read it, so it never waits for a GPU."""
         for buffer, copy in zip(self.buffers, self.copies, strict=False):  # no copies: nothing was saved
             buffer.copy_(torch.where(failed, copy, buffer))

@@ -16,7 +16,7 @@ def learning_rate(config: TrainingConfig, progress: float, drops: int) -> float:
 
 
 def one_cycle(progress: float, warmup: float, final: float) -> float:
-    """Up in a straight line during `warmup`, then down along a cosine to `final`; 1 at the peak."""
+    """A factor that rises linearly to 1 during `warmup`, then falls along a cosine to `final`."""
     if progress < warmup:
         return max(final, progress / warmup)
     rest = min(1.0, (progress - warmup) / (1.0 - warmup))
@@ -33,7 +33,7 @@ class Plateau:
     finished: bool = False
 
     def observe(self, epoch: float, validation_error: float, config: TrainingConfig) -> None:
-        """Take the validation error after `epoch` epochs; may divide the rate or end the training."""
+        """Record the validation error after `epoch` epochs; may divide the rate or end the training."""
         if validation_error < self.best_error:
             self.best_error, self.best_epoch = validation_error, epoch
         elif epoch - self.best_epoch >= config.plateau_epochs:

@@ -1,4 +1,4 @@
-"""Where a training stands: everything besides weights and momentum that a run needs to resume exactly."""
+"""The progress of a training: everything besides weights and momentum that a run needs to resume exactly."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from alexnet.training.schedule import Plateau
 
 @dataclass(slots=True)
 class TrainingState:
-    """Counters of a training; JSON keeps them to the last bit."""
+    """Counters of a training; they survive JSON bit for bit."""
 
     step: int = 0  # optimizer steps taken
     epoch: int = 0  # whole epochs done
@@ -34,11 +34,11 @@ class TrainingState:
 
     @classmethod
     def from_json(cls, text: str) -> "TrainingState":
-        """The state that `to_json` wrote; raises ValueError for what it cannot have written."""
+        """The state that `to_json` wrote; raises ValueError for text that it cannot have written."""
         state = convert(cls, parse_json(text), finite=False)  # the best error before the first epoch is infinite
         counts = state.step, state.epoch, state.step_in_epoch, state.planned_steps, state.images_seen, state.epochs_at_chance
         if min(counts) < 0 or not (0 <= state.progress <= 1 and 0 <= state.seconds < math.inf):
-            raise ValueError("the state counts less than nothing, or more than all of its training")
+            raise ValueError("a counter of the training state is out of range")
         return state
 
     def advance(self) -> None:
@@ -53,7 +53,7 @@ class TrainingState:
         self.images_seen += images
 
     def start_epoch(self) -> None:
-        """Zero the sums of the epoch."""
+        """Count one epoch, and reset the sums of the epoch."""
         self.epoch += 1
         self.step_in_epoch = 0
         self.loss_sum = self.error_sum = 0.0

@@ -1,6 +1,6 @@
 """One step of gradient descent, and the measurement of a model on held-out images. Independent of epochs, checkpoints and the screen.
 
-Losses and errors are returned on the device that computed them: reading one makes the CPU wait for a GPU, so the caller says when.
+Losses and errors are returned on the device that computed them: reading one makes the CPU wait for a GPU, so the caller decides when.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,14 +13,14 @@ from alexnet.runtime.device import Precision, autocast
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.base import Layout
 
-Batch = tuple[Tensor, Tensor]  # uint8 images (N, 3, S, S), int64 labels (at most N,): images behind the last label only fill up a share
+Batch = tuple[Tensor, Tensor]  # uint8 images (N, 3, S, S), int64 labels (at most N,): images beyond the last label are padding
 Totals = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # loss and errors of one worker -> of all workers, on the same device
 
 
 def seed_dropout(seed: int, device: torch.device) -> None:
-    """Seed PyTorch's generators as `torch.manual_seed` does, those that a step on `device` draws from.
+    """Seed the generators of PyTorch that a step on `device` uses, as `torch.manual_seed` does.
 
-    `torch.manual_seed` also writes down the whole call stack for each kind of device that was never used here.
+    On a CPU `torch.manual_seed` is slower: it also records the call stack for every kind of device that has not been initialised.
     """
     if device.type == "cpu":
         torch.default_generator.manual_seed(seed)
@@ -44,9 +44,9 @@ def training_step(
 ) -> tuple[Tensor, Tensor]:
     """One step of gradient descent; returns the mean cross-entropy (nats, without smoothing) and the number of errors, 0-d on the device.
 
-    count: images of the whole batch, where the labels are one worker's share of it: the loss is then these images' part of the batch's
+    count: images in the whole batch, if the labels are one worker's share of it: the loss is then these images' part of the batch's
     mean, and the workers' losses and gradients add up to the batch's. totals: sums the workers' losses and errors.
-    A loss that is not finite moves neither weights nor momentum nor running statistics, on any worker; see `Descent.step`.
+    If the loss is not finite, neither weights nor momentum nor running statistics change, on any worker; see `Descent.step`.
     """
     optimizer.statistics.save()
     model.train()
@@ -62,7 +62,7 @@ def training_step(
 
 
 def _plain_loss(scores: Tensor, labels: Tensor, count: int | None, objective: Tensor, smoothing: float) -> Tensor:
-    """The loss without smoothing; where only the smoothed one is not finite, that one: a step is judged by what it descends."""
+    """The loss without smoothing, or the smoothed one if that is not finite: whether a step failed depends on the loss it minimises."""
     objective = objective.detach()
     return torch.where(objective.isfinite(), _cross_entropy(scores, labels, count, 0.0), objective) if smoothing else objective
 
@@ -77,7 +77,7 @@ def _cross_entropy(scores: Tensor, labels: Tensor, count: int | None, smoothing:
 def measure(model: nn.Module, batches: Iterable[Batch], precision: Precision, layout: Layout | None = None) -> tuple[float, float]:
     """Mean cross-entropy (nats) and error (0 to 1) of the model over the batches, which `layout` may share among workers.
 
-    A GPU is waited for once, at the end.
+    The CPU waits for a GPU once, at the end.
     """
     model.eval()
     losses: list[Tensor] = []
@@ -96,7 +96,7 @@ def measure(model: nn.Module, batches: Iterable[Batch], precision: Precision, la
 
 
 def _sum(parts: list[Tensor]) -> float:
-    """The sum in float64, one part after the other: the same bits on every device, and not compensated as Python's own `sum` may be."""
+    """The sum in float64, in order: the same bits on every device, without the compensation that Python's own `sum` may apply."""
     total = 0.0
     for part in torch.stack(parts).tolist() if parts else ():
         total += part

@@ -1,12 +1,12 @@
-"""Losses and errors of the latest steps, which stay on the device until they are read together: every reading waits for the GPU."""
+"""Losses and errors of the latest steps, which stay on the device until they are read together, because reading waits for the GPU."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-LOG_INTERVAL = 50  # steps from one reading to the next on a GPU, at most
-LOG_SECONDS = 1.0  # and no more steps than take so long
+LOG_INTERVAL = 50  # most steps between two readings on a GPU
+LOG_SECONDS = 1.0  # most seconds between them
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +22,24 @@ class StepLoss:
 class StepLosses:
     """The steps that have not been read yet.
 
-    longest: steps from one reading to the next, at most; `interval` is how many they are at present. On a CPU a reading costs nothing, and
-    each step is read.
+    longest: the most steps between two readings; `interval` is the present number. On a CPU reading costs nothing, and each step is read.
     """
 
     def __init__(self, device: torch.device, longest: int | None = None) -> None:
         self.longest = longest or (1 if device.type == "cpu" else LOG_INTERVAL)
-        self.interval = 1  # the first step is read at once, so that there always is a loss to report
+        self.interval = 1  # the first step is read at once, so that there is always a loss to report
         self.steps: list[tuple[int, int]] = []  # number of the step, images in it
         self.losses: list[Tensor] = []
         self.wrong: list[Tensor] = []
 
     def add(self, step: int, loss: Tensor, wrong: Tensor, images: int) -> None:
-        """Take one step's mean loss and number of errors, 0-d tensors on the device; neither is read."""
+        """Store one step's mean loss and number of errors, 0-d tensors on the device, without reading them."""
         self.steps.append((step, images))
         self.losses.append(loss)
         self.wrong.append(wrong)
 
     def due(self) -> bool:
-        """Whether enough steps have been taken to read them."""
+        """Whether it is time to read the losses."""
         return len(self.steps) >= self.interval
 
     def read(self) -> list[StepLoss]:
@@ -53,5 +52,5 @@ class StepLosses:
         return found
 
     def steps_within(self, seconds_per_step: float) -> int:
-        """How many steps the next interval should have, at this speed."""
+        """How many steps the next interval should have at this speed."""
         return max(1, min(self.longest, int(LOG_SECONDS / max(seconds_per_step, 1e-9))))

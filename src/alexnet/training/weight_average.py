@@ -1,4 +1,4 @@
-"""An exponential running average of a model's weights over the steps, which is validated and kept in their place."""
+"""An exponential running average of a model's weights over the steps, which is validated and saved in their place."""
 
 import torch
 from torch import Tensor, nn
@@ -6,14 +6,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 class WeightAverage(AveragedModel):
-    """`module` holds average = decay x average + (1 - decay) x weights, from the weights after the first step on."""
+    """`module` holds average = decay x average + (1 - decay) x weights, starting with the weights after the first step."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         super().__init__(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self.decay = decay
 
     def update(self, model: nn.Module, failed: Tensor) -> None:
-        """Take in the weights after a step, unless `failed` (bool, 0-d, on their device) is true."""
+        """Add the weights after a step to the average, unless `failed` (bool, 0-d, on their device) is true."""
         if failed.device.type != "cpu":
             self.update_unless(failed, model)
         elif not failed:
@@ -21,7 +21,7 @@ class WeightAverage(AveragedModel):
 
     @torch.no_grad()
     def update_unless(self, failed: Tensor, model: nn.Module) -> None:
-        """The same without reading `failed`: for a GPU, which nothing here waits for. PyTorch's own update waits, for its counter."""
+        """The same without reading `failed`, so that the CPU does not wait for the GPU. PyTorch's own update reads its counter."""
         weight = (~failed).double() * (1.0 - self.decay if self.n_averaged else 1.0)
         for average, now in zip(self.module.parameters(), model.parameters(), strict=True):
             average.lerp_(now, weight.to(average.dtype))
@@ -31,5 +31,5 @@ class WeightAverage(AveragedModel):
 
 
 def weight_average(model: nn.Module, decay: float) -> WeightAverage | None:
-    """The average that `training.averaging` asks for; 0: none."""
+    """The average that `training.averaging` sets; None if it is 0."""
     return WeightAverage(model, decay) if decay else None

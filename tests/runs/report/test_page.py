@@ -402,7 +402,7 @@ def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadRun, match=r"is a folder.*Name the file"):
+    with pytest.raises(BadRun, match=r"is a folder.*Choose a file name"):
         write_report(digits_report(), tmp_path)
 
 
@@ -489,7 +489,7 @@ def test_a_chinese_page_says_nothing_in_english(monkeypatch: pytest.MonkeyPatch)
 def test_chinese_plots_keep_their_text() -> None:
     html = page_of([chinese_reports()[0]], "zh")
     texts = [text for svg in svgs(html) for text in svg.itertext()]
-    assert {"错误率", "轮次", "模型的回答", "真实类别", "自称的把握", "数字3"} <= set(texts)
+    assert {"错误率", "轮次", "模型的预测", "真实类别", "模型给出的置信度", "数字3"} <= set(texts)
     assert '"Noto Sans SC", "PingFang SC", "Microsoft YaHei"' in html
 
 

@@ -387,7 +387,7 @@ def test_the_page_is_written_whole_and_the_same_each_time(tmp_path: Path, pages:
     out = tmp_path / "new" / "report.html"
     write_study(report(), out)
     assert out.read_text("utf-8") == pages["en"]
-    with pytest.raises(BadRun, match="is a folder, and the report is one file"):
+    with pytest.raises(BadRun, match="is a folder, but the report is a file"):
         write_study(report([]), tmp_path)
 
 

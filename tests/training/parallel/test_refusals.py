@@ -15,7 +15,7 @@ from alexnet.training.config import TrainingConfig
 from alexnet.training.parallel.registry import check_layout, choose_layout
 
 TWO, THREE, FOUR = (Workers(rank=0, size=size) for size in (2, 3, 4))
-MADE_FOR_ONE = "which looks across the towers; layout towers takes within-towers or none."
+MADE_FOR_ONE = "which reads across the towers. Set it to within-towers or none, or use --layout data."
 
 
 def network(architecture: Architecture, **choices: Any) -> Network:
@@ -34,7 +34,7 @@ def network(architecture: Architecture, **choices: Any) -> Network:
             {},
             THREE,
             BadModel,
-            "Layout towers has one worker for each of the two towers, and 3 were started: torchrun --nproc-per-node 2 ...",
+            "Layout towers needs one worker for each of the two towers, and 3 were started. Start two with torchrun --nproc-per-node 2 ...",
         ),
         (
             "towers",
@@ -73,8 +73,8 @@ def network(architecture: Architecture, **choices: Any) -> Network:
             {},
             THREE,
             BadModel,
-            "fc6 has 4,096 units, which 3 workers cannot share equally. Start a number of workers that divides it, "
-            "choose network.hidden_units, or use --layout data.",
+            "fc6 has 4,096 units, which 3 workers cannot share equally. Choose a number of workers that divides it, "
+            "another network.hidden_units, or --layout data.",
         ),
         ("hybrid", ALEXNET_OWT, {"hidden_units": 4098}, {}, FOUR, BadModel, "fc6 has 4,098 units, which 4 workers cannot share equally."),
         (
@@ -102,7 +102,7 @@ def network(architecture: Architecture, **choices: Any) -> Network:
             {"averaging": 0.9},
             TWO,
             BadRecipe,
-            "training.averaging is 0.9; layout hybrid keeps no average. Set it to 0, or use --layout data.",
+            "training.averaging is 0.9; layout hybrid cannot average weights. Set it to 0, or use --layout data.",
         ),
     ],
 )
@@ -162,6 +162,6 @@ def test_a_layout_needs_torchrun() -> None:
     with pytest.raises(AlexNetError) as refusal:
         choose_layout("towers", ALONE)
     assert str(refusal.value) == (
-        "Layout towers is for several workers, and this is one process. Start them with "
+        "Layout towers needs several workers, and this is a single process. Start them with "
         "torchrun --nproc-per-node 2 -m alexnet train DATA --layout towers ..., or leave --layout out."
     )

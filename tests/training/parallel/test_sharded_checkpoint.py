@@ -160,7 +160,7 @@ def test_a_checkpoint_that_is_not_whole_is_refused_with_its_file(damage: str, di
     with pytest.raises(BadRun) as refusal:
         resumed(divided)
     assert str(refusal.value) == (
-        f"{folder} is not whole: {shard.name} is missing or cut short. Copy the run again, or delete the folder to start again."
+        f"{folder} is incomplete: {shard.name} is missing or truncated. Copy the run again, or delete the folder to start over."
     )
 
 

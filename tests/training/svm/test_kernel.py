@@ -99,7 +99,7 @@ def test_more_classes_and_longer_vectors_need_more(monkeypatch: pytest.MonkeyPat
     exact = SolverConfig(map="exact")
     monkeypatch.setattr(kernel, "available_bytes", lambda: 5_000_000_000)
     check_kernel_size(20_000, exact, classes=10)
-    with pytest.raises(BadDataset, match=r"20,000 training pictures needs 7.7 GB \(3.2 GB of them for its kernel matrix\)"):
+    with pytest.raises(BadDataset, match=r"20,000 training pictures needs 7.7 GB of memory \(3.2 GB of it for its kernel matrix\)"):
         check_kernel_size(20_000, exact, classes=100)
     with pytest.raises(BadDataset, match=r"Use --solver\.map explicit"):
         check_kernel_size(20_000, exact, classes=10, inputs=8_000)
@@ -110,8 +110,8 @@ def test_a_matrix_that_does_not_fit_is_refused_with_its_size(monkeypatch: pytest
     monkeypatch.setattr(kernel, "available_bytes", lambda: 20_000_000_000)
     check_kernel_size(40_000, exact)
     check_kernel_size(10_000_000, SolverConfig())
-    with pytest.raises(BadDataset, match=r"60,000 .* needs 29.5 GB \(28.8 GB .*\), and 20.0 GB are free. Use --solver.map explicit"):
+    with pytest.raises(BadDataset, match=r"60,000 .* needs 29.5 GB of memory \(28.8 GB .*\), and 20.0 GB are free. Use --solver.map explicit"):
         check_kernel_size(60_000, exact)
     monkeypatch.setattr(kernel, "available_bytes", lambda: 1_000_000_000_000)
-    with pytest.raises(BadDataset, match=r"60,000 training pictures would take hours .*28.8 GB.*50,000 are the most.*--model fisher-svm"):
+    with pytest.raises(BadDataset, match=r"60,000 training pictures would take hours .*28.8 GB.*the limit is 50,000.*--model fisher-svm"):
         check_kernel_size(60_000, exact)

@@ -83,7 +83,7 @@ def test_perfect_scores_are_scaled_without_overflow() -> None:
 def test_a_line_is_told_for_each_strength() -> None:
     lines: list[str] = []
     config = SolverConfig(strengths="0.1,1")
-    choose(TRAINING, VALIDATION, classes=10, kernel="linear", config=config, seed=0, device=CPU, tell=lines.append)
+    choose(TRAINING, VALIDATION, classes=10, kernel="linear", config=config, seed=0, device=CPU, report=lines.append)
     assert [line.split(":")[0] for line in lines] == ["C 0.1", "C 1"]
     assert "validation error" in lines[0]
     assert "relative gap" in lines[0]
@@ -126,7 +126,7 @@ def test_the_machine_is_fitted_again_on_all_and_told_by_what_was_seen_before(ker
     lines: list[str] = []
     words: dict[str, Any] = {"classes": 10, "kernel": kernel, "seed": 0, "device": CPU}
     before = choose(TRAINING, VALIDATION, config=config, **words)
-    after = choose(TRAINING, VALIDATION, config=config, together=TOGETHER, tell=lines.append, **words)
+    after = choose(TRAINING, VALIDATION, config=config, together=TOGETHER, report=lines.append, **words)
     assert (before.refitted, after.refitted) == (False, True)
     assert after.trials == before.trials
     assert (after.validation_error, after.strength, after.gamma) == (before.validation_error, before.strength, before.gamma)

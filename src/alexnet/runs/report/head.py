@@ -1,4 +1,4 @@
-"""The head of a run's page: the result in one sentence, the key figures, what to beware of."""
+"""The head of a run's page: the result in one sentence, the key figures, caveats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from alexnet.i18n.units import MISSING, count, finite, percent, readable
 from alexnet.runs.report.section import RunPage
 from alexnet.runs.report.sections import solver
 from alexnet.runs.report.sections.curves import best_of, history_of
-from alexnet.runs.report.sections.evaluation import Evaluations, first_of, interval_of, interval_text, seen_as
+from alexnet.runs.report.sections.evaluation import Evaluations, first_of, images_role, interval_of, interval_text
 from alexnet.runs.report.sections.layers import macs_of, parameters_of, trainable_of
 
 IMAGES = {"unseen": "report.pictures_unseen", "validation": "report.pictures_validation", "training": "report.pictures_training"}
@@ -19,13 +19,13 @@ IMAGES = {"unseen": "report.pictures_unseen", "validation": "report.pictures_val
 
 @dataclass(frozen=True)
 class Head:
-    """What the head of the page says."""
+    """The content of the head, computed from the report."""
 
     page: RunPage
 
     @property
     def title(self) -> str:
-        """What was trained on what."""
+        """The model and the data set."""
         about = self.page.about
         names = [
             PageWords(lang).plain("report.run_title", model=about.model, dataset=about.dataset) for lang in ("en", self.page.words.lang)
@@ -37,7 +37,7 @@ class Head:
         """The result in one plain sentence; the number is <strong>, the interval <small>."""
         model, words, judged = readable(self.page.about.model), self.page.words, first_of(self.page)
         if judged:
-            images = words.plain(IMAGES[seen_as(self.page)], n=count(judged["n"]))
+            images = words.plain(IMAGES[images_role(self.page)], n=count(judged["n"]))
             sentence = words.say("report.headline", model=model, right=percent(1 - judged["top1_error"]), images=images)
             if (interval := interval_of(judged)) is None:
                 return sentence
@@ -56,8 +56,8 @@ class Head:
 
     @property
     def note(self) -> Markup | None:
-        """What to beware of: nothing was tested, or the images took part in training. Nothing where the evaluations cannot be read."""
-        if self._unreadable or (first_of(self.page) and seen_as(self.page) == "unseen"):
+        """A caveat: nothing was tested, or on images used in training. None for unseen images, or if the evaluations are damaged."""
+        if self._unreadable or (first_of(self.page) and images_role(self.page) == "unseen"):
             return None
         if first_of(self.page):
             return self.page.words.say("report.seen_before")
@@ -65,7 +65,7 @@ class Head:
 
     @cached_property
     def figures(self) -> Sequence[tuple[str, str, str]]:
-        """The key figures: name, value, and a note under it."""
+        """The key figures: name, value, and a note below."""
         page, judged, say, number = self.page, first_of(self.page), self.page.words.plain, self.page.words.number
         speeds = sorted(history_of(page).column("images_per_second")[1])
         shown = [

@@ -1,7 +1,7 @@
 """The report of a run: one HTML file that opens anywhere, offline, and shows what was learned.
 
-Its head is head.py, its sections are SECTIONS, the layout is pages/templates/run.html.j2 and run/, the words are messages/report.toml.
-Computes no metric: whoever trained or evaluated has collected the RunReport.
+Its head is in head.py, its sections in SECTIONS, its layout in pages/templates/run.html.j2 and run/, its texts in messages/report.toml.
+Computes no metrics: all values come from the RunReport.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from alexnet.runs.report.sections import PARTS, SECTIONS
 
 @dataclass(frozen=True, slots=True)
 class RunArticle:
-    """What the template shows of one run."""
+    """The content of the template for one run."""
 
     prefix: str
     head: Head
@@ -28,25 +28,25 @@ class RunArticle:
 
 
 def collect_report(finished: FinishedRun) -> RunReport:
-    """Everything that the page of a finished run shows."""
+    """Collect everything that the page of a finished run shows."""
     about, *parts = (part.collect(finished) for part in PARTS)
     return RunReport(about=about, parts=parts)
 
 
 def write_report(report: RunReport, out: Path) -> None:
-    """Write the page to `out`, whole or not at all; missing folders are made. Raises BadRun if `out` is a folder."""
+    """Write the page to `out`, completely or not at all, and create missing folders. Raises BadRun if `out` is a folder."""
     write_page(page_of([report]), out)
 
 
 def page_of(reports: Sequence[RunReport], lang: Lang = "en") -> str:
-    """The whole page as HTML; several runs stand one under the other, their anchors prefixed run1-, run2-."""
+    """The whole page as HTML; several runs follow each other, with anchors prefixed run1-, run2-."""
     words = PageWords(lang)
     pages = [RunPage(report, f"run{i}-" if len(reports) > 1 else "", words) for i, report in enumerate(reports, 1)]
     return rendered("run.html.j2", lang, runs=[RunArticle(page.prefix, Head(page), list(_shown(page))) for page in pages])
 
 
 def _shown(page: RunPage) -> Iterator[ShownSection]:
-    """The sections that have something to show, and those whose part of the report is damaged, with what is wrong."""
+    """The sections that have something to show, and those whose part of the report is damaged, with the reason."""
     for section in SECTIONS:
         damage = page.report.damaged.get(section.part.kind) if section.part else None
         view = section.view(page) if damage is None else None

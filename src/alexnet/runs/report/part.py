@@ -1,4 +1,4 @@
-"""What a report keeps of a finished run, part by part: collected once, written to report.json, read back and checked."""
+"""The parts of a run's report: collected once, written to report.json, read back and checked."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,15 +14,15 @@ from alexnet.runs.result import FitResult
 from alexnet.storage.records import convert
 
 T = TypeVar("T")
-WHOLE = "the report"  # as messages about its values name it
+WHOLE = "the report"  # its name in error messages
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedRun:
-    """A run that has been fitted and tested: all that parts are collected from.
+    """A run that has been fitted and tested: the source of all parts.
 
-    reason: why this model, as a clause. evaluations: title ("test, centre") -> what was found, the first one leads.
-    command: trains it again. environment: what the figures depend on besides the recipe.
+    reason: for the choice of model, as a clause. evaluations: title ("test, centre") -> evaluation; the first one makes the headline.
+    command: trains the model again. environment: what the results depend on besides the recipe.
     """
 
     recipe: Recipe
@@ -38,12 +38,12 @@ class FinishedRun:
 
     @property
     def first(self) -> Evaluation:
-        """The evaluation that leads."""
+        """The first evaluation, which makes the headline."""
         return next(iter(self.evaluations.values()))
 
 
 def values_of(part: Any) -> dict[str, Any]:
-    """The fields of a dataclass as they are: `asdict` would copy tensors."""
+    """The fields of a dataclass, not copied: `asdict` would copy tensors."""
     return {each.name: getattr(part, each.name) for each in fields(part)}
 
 
@@ -51,7 +51,7 @@ def values_of(part: Any) -> dict[str, Any]:
 class Part(Generic[T]):
     """How a part is collected, written and read. `kind` is a dataclass whose fields are its keys in report.json.
 
-    write: its values for JSON. read: the part from all values of the file; raises ValueError, which says what is wrong; without it, the
+    write: returns its values for JSON. read: returns the part from all values of the file, or raises ValueError with the reason; None: the
     values are checked against the types of the fields.
     """
 
@@ -61,15 +61,15 @@ class Part(Generic[T]):
     read: Callable[[Mapping[str, Any]], T] | None = None
 
     def from_values(self, values: Mapping[str, Any]) -> T:
-        """The part that a file holds; raises ValueError."""
+        """The part from the values of a file; raises ValueError if they are damaged."""
         return convert(self.kind, values, WHOLE) if self.read is None else self.read(values)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class About:
-    """What the head of the page and several sections need: without it there is no page.
+    """What the head of the page and several sections need; without it there is no page.
 
-    seconds: of training; without it, the history's last. parameters, macs: of the model; without them, the sums of the layers.
+    seconds: of training; None: the last in the history. parameters, macs: of the model; None: the sums over the layers.
     """
 
     title: str
@@ -100,10 +100,10 @@ ABOUT = Part(kind=About, collect=_collect)
 
 @dataclass(frozen=True, kw_only=True)
 class RunReport:
-    """Everything that the page shows of one run.
+    """Everything that the page shows about one run.
 
-    parts: what the sections keep, one of a kind; a part that is missing is not shown. damaged: of a report read from a file, what is wrong
-    with the parts that could not be read.
+    parts: the data of the sections, at most one of each kind; the section of a missing part is not shown. damaged: for a report read from a
+    file, the kinds of the parts that could not be read, and the reasons.
     """
 
     about: About
@@ -111,5 +111,5 @@ class RunReport:
     damaged: Mapping[type, str] = field(default_factory=dict)
 
     def part(self, kind: type[T]) -> T | None:
-        """The part of that kind."""
+        """The part of a kind, or None."""
         return next((part for part in self.parts if isinstance(part, kind)), None)

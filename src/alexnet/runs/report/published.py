@@ -1,4 +1,4 @@
-"""Numbers that others published, printed beside ours with their source. Adding one is a row."""
+"""Published results, shown next to ours with their source. To add one, add a row."""
 
 PUBLISHED: tuple[tuple[str, str, str, str], ...] = (
     # data set      what                                           number            source
@@ -15,5 +15,5 @@ PUBLISHED: tuple[tuple[str, str, str, str], ...] = (
 
 
 def published_numbers(dataset: str) -> list[tuple[str, str, str]]:
-    """(what, number, source) for a data set, matched by its name; empty for images of one's own."""
+    """(what, number, source) for a data set, matched by its name; empty for the user's own images."""
     return [(what, number, source) for name, what, number, source in PUBLISHED if dataset.startswith(name)]

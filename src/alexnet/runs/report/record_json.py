@@ -1,7 +1,7 @@
-"""Everything that a run's page shows, as a JSON file, and back.
+"""Writing everything that a run's page shows as JSON, and reading it back.
 
-The keys are the fields of the parts. A file may come from anywhere: what it holds is checked where it is read, so that the page is drawn of
-values as good as a run's own. What a section keeps can be damaged, and the page loses that section alone.
+The keys are the fields of the parts. A file may come from anywhere, so every value is checked when it is read. If a section's part is
+damaged, the page loses only that section.
 """
 
 import json
@@ -18,36 +18,36 @@ from alexnet.storage.records import read_json
 
 
 def report_text(report: RunReport) -> str:
-    """The JSON text of all that the page shows."""
+    """The report as JSON text."""
     values: dict[str, Any] = {}
     for part in PARTS:
-        kept = report.about if part is ABOUT else report.part(part.kind)
-        values |= {} if kept is None else part.write(kept)
-    return json.dumps(values, ensure_ascii=False, default=_of_another_kind)
+        data = report.about if part is ABOUT else report.part(part.kind)
+        values |= {} if data is None else part.write(data)
+    return json.dumps(values, ensure_ascii=False, default=_as_json_type)
 
 
 def read_report(path: Path) -> RunReport:
-    """The report that `report_text` wrote, this version's or an earlier one's; parts that are damaged are named in it.
+    """The report that `report_text` wrote, in this version or earlier versions; damaged parts are listed in its `damaged`.
 
-    Raises BadRun, with what to do, for a file that is no such report, or that does not say what was trained.
+    Raises BadRun with the next step if the file is not a report, or if its model and data set cannot be read.
     """
     try:
         values = read_json(path)
         about = ABOUT.from_values(values)
     except (OSError, ValueError) as error:
         what = f"{path} is damaged ({error})"
-        raise BadRun(f"{what}. Copy the run again; its numbers can be measured again: alexnet evaluate {path.parent}") from None
-    kept, damaged = [], {}
+        raise BadRun(f"{what}. Copy the run again, or measure its numbers again: alexnet evaluate {path.parent}") from None
+    parts, damaged = [], {}
     for part in PARTS[1:]:
         try:
-            kept.append(part.from_values(values))
+            parts.append(part.from_values(values))
         except ValueError as error:
             damaged[part.kind] = str(error)
-    return RunReport(about=about, parts=kept, damaged=damaged)
+    return RunReport(about=about, parts=parts, damaged=damaged)
 
 
-def _of_another_kind(value: object) -> object:
-    """A number of NumPy's as Python's; a mapping or sequence of another type as what JSON knows; the rest as the page writes it."""
+def _as_json_type(value: object) -> object:
+    """A NumPy number as Python's, a mapping or sequence as dict or list, anything else as text, which is how the page shows it."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):

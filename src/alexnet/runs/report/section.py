@@ -1,4 +1,4 @@
-"""A section of a run's page: its place, what it keeps, and what its template shows. Independent of which sections there are."""
+"""A section of a run's page: its name, its part of the report, and the view for its template. Independent of which sections exist."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from alexnet.runs.report.part import About, Part, RunReport, T
 
 @dataclass(frozen=True)
 class RunPage:
-    """What sections are drawn from: a report and the words of a language. `prefix` keeps ids of several runs in one page apart."""
+    """What sections are rendered from: a report and the texts of a language. `prefix` distinguishes the ids of several runs on one page."""
 
     report: RunReport
     prefix: str = ""
@@ -18,11 +18,11 @@ class RunPage:
 
     @property
     def about(self) -> About:
-        """What was trained on what."""
+        """The model, the data set and other values of the head."""
         return self.report.about
 
     def part(self, kind: type[T]) -> T | None:
-        """What a section keeps, if the report has it."""
+        """A section's part, if the report has it."""
         return self.report.part(kind)
 
 
@@ -30,9 +30,9 @@ class RunPage:
 class Section:
     """One section: a file in `sections` and a row in SECTIONS.
 
-    name: its anchor, its template pages/templates/run/NAME.html.j2, its messages report.title_NAME and report.contents_NAME.
-    view: what its template shows, as `view`; None where there is nothing to show, and the section is left out.
-    part: what it keeps; None for a section that shows what others keep.
+    name: determines its anchor, its template pages/templates/run/NAME.html.j2, its messages report.title_NAME and report.contents_NAME.
+    view: returns what its template shows as `view`; None omits the section because there is nothing to show.
+    part: its data in the report; None for a section that only shows data of others.
     """
 
     name: str

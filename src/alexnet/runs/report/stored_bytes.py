@@ -7,7 +7,7 @@ from alexnet.storage.records import convert
 
 
 def bytes_of(text: object, name: str) -> bytes:
-    """The bytes that base64 text stands for; raises ValueError for what is none."""
+    """The bytes that base64 text encodes; raises ValueError if it is not base64."""
     try:
         return base64.b64decode(convert(str, text, name), validate=True)
     except binascii.Error:

@@ -1,1 +1,1 @@
-"""How one training is spread over workers: by images, by towers, or both."""
+"""Layouts of one training over several workers: by images, by towers, or by images and units."""

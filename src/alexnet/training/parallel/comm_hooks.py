@@ -1,4 +1,4 @@
-"""What of the gradients goes over the wire: hooks for PyTorch's DistributedDataParallel that add, where its own one averages.
+"""How gradients are exchanged: communication hooks for PyTorch's DistributedDataParallel that add them, where the default averages.
 
 Each worker's loss is its images' part of the whole batch's mean, so the gradient is the plain sum, whatever the sizes of the parts.
 """
@@ -22,13 +22,13 @@ def added(_: object, bucket: GradBucket) -> Future[Tensor]:
 
 
 def added_in_bf16(_: object, bucket: GradBucket) -> Future[Tensor]:
-    """Round the gradients to bf16 for the way: half the bytes, 8 bits of precision."""
+    """Add the workers' gradients, rounded to bf16 for the exchange: half the bytes, 8 bits of precision."""
     gradients = bucket.buffer()
     return _added(gradients.to(torch.bfloat16)).then(lambda done: gradients.copy_(done.value()[0]))
 
 
 def hook(precision: WirePrecision) -> Hook:
-    """The hook of a precision."""
+    """The hook for a precision."""
     return {"exact": added, "bf16": added_in_bf16}[precision]
 
 

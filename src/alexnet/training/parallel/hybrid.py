@@ -1,11 +1,11 @@
 """*One weird trick* (Krizhevsky 2014, arXiv 1404.5997): convolutions by images, fully connected layers by units.
 
-The convolutions hold 4% of the weights and do 92% of the work: every worker has all of them and sees its share of the images, and their
-gradients are added by DistributedDataParallel. The fully connected layers hold 96% of the weights: each worker has a part of every one, and
-sees the whole batch, whose last maps are gathered. Their weights and gradients stay where they are; only activations travel.
+The convolutions hold 4% of the weights and do 92% of the work: every worker has all of them and sees its share of the images, and
+DistributedDataParallel adds their gradients. The fully connected layers hold 96% of the weights: each worker has a part of every layer and
+sees the whole batch, whose last maps are gathered. Their weights and gradients stay on their worker; only activations are exchanged.
 
-The first layer is divided by units (columns), all after it by inputs (rows): what a layer gives is added up and dealt out by units, which
-are the next one's inputs; the scores are dealt out by images.
+The first layer is divided by units (columns), all later ones by inputs (rows): a layer's outputs are summed over the workers and scattered
+by units, which are the next layer's inputs; the scores are scattered by images.
 """
 
 from itertools import takewhile
@@ -53,13 +53,15 @@ class Hybrid(Layout):
 
     @classmethod
     def check(cls, network: Network, world: Workers, config: TrainingConfig) -> None:
-        """Fully connected layers behind convolutions, whose units the workers can share equally; no average of the weights."""
+        """Require fully connected layers behind convolutions, units that the workers can share equally, and no weight average."""
         _check(network, world)
         if config.averaging:
-            raise BadRecipe(f"training.averaging is {config.averaging}; layout hybrid keeps no average. Set it to 0, or use --layout data.")
+            raise BadRecipe(
+                f"training.averaging is {config.averaging}; layout hybrid cannot average weights. Set it to 0, or use --layout data."
+            )
 
     def window(self, module: nn.Module, count: int) -> Window:
-        """Up to the first fully connected layer this worker's images with all units, then all images with its share of the units."""
+        """Up to the first fully connected layer: this worker's images and all units; after it: all images and its share of the units."""
         if module in self.before:
             return Window(count, self.rows(count))
         filled = range(self.world.capacity(count) * self.world.size)
@@ -99,5 +101,5 @@ def _check(network: Network, world: Workers) -> None:
         if full.units % world.size:
             raise BadModel(
                 f"{full.name} has {full.units:,} units, which {world.size} workers cannot share equally. "
-                "Start a number of workers that divides it, choose network.hidden_units, or use --layout data."
+                "Choose a number of workers that divides it, another network.hidden_units, or --layout data."
             )

@@ -9,7 +9,7 @@ from alexnet.training.parallel.base import Layout
 
 
 def layouts() -> dict[str, type[Layout]]:
-    """One row a layout. Imported when several workers train: PyTorch's parts for it take a second to load."""
+    """All layouts by name, one row each. Imported only when needed: PyTorch's distributed modules take a second to load."""
     from alexnet.training.parallel.data_parallel import DataParallel
     from alexnet.training.parallel.hybrid import Hybrid
     from alexnet.training.parallel.towers import Towers
@@ -18,25 +18,25 @@ def layouts() -> dict[str, type[Layout]]:
 
 
 def choose_layout(name: str | None, world: Workers) -> str:
-    """The layout to use: `data` for several workers if none is named. Raises AlexNetError for an unknown one, or one worker alone."""
+    """The layout to use; None means `data` for several workers. Raises AlexNetError if it is unknown, or given for a single worker."""
     if name is not None and name not in layouts():
         raise AlexNetError(f"No layout is called '{name}'. {did_you_mean(name, layouts())}")
     if world.size > 1:
         return name or "data"
     if name is not None:
         raise AlexNetError(
-            f"Layout {name} is for several workers, and this is one process. Start them with "
+            f"Layout {name} needs several workers, and this is a single process. Start them with "
             f"torchrun --nproc-per-node 2 -m alexnet train DATA --layout {name} ..., or leave --layout out."
         )
     return Layout.name
 
 
 def check_layout(name: str, network: Network, world: Workers, config: TrainingConfig) -> None:
-    """Raise BadModel or BadRecipe where the network cannot be spread so; nothing is computed."""
+    """Raise BadModel or BadRecipe if the layout cannot train the network; computes nothing."""
     if world.size > 1:
         layouts()[name].check(network, world, config)
 
 
 def parallelize(model: NetworkModel, name: str, world: Workers, config: TrainingConfig) -> Layout:
-    """The model spread over the workers; it becomes this worker's part of it. Raises BadModel where it cannot be divided so."""
+    """Lay the model out over the workers: `model` becomes this worker's part. Raises BadModel if the layout cannot divide it."""
     return layouts()[name](model, world, config) if world.size > 1 else Layout(model)

@@ -1,7 +1,7 @@
-"""Checkpoints of a divided network: every worker writes its own part, and any number of workers, in any layout, reads what it needs.
+"""Checkpoints of a divided network: every worker writes its own part; any number of workers, in any layout, can read what they need.
 
-PyTorch's distributed checkpoint writes and reads them, as safetensors (no pickle). A folder of them counts once its table, written last, is
-there; the table names the files and their sizes.
+PyTorch's distributed checkpoint writes and reads them, as safetensors (no pickle). A folder of them is valid once it has its table, which
+is written last and lists the files with their sizes.
 """
 
 import json
@@ -29,7 +29,7 @@ Dims = Mapping[str, int | None]  # of each tensor: the dimension that the worker
 
 
 def write_parts(folder: Path, parts: Mapping[str, Tensor], dims: Dims, world: Workers, state: str) -> None:
-    """Write this worker's parts while the others write theirs; `folder` counts as a checkpoint when this returns on the first worker."""
+    """Write this worker's parts while the others write theirs; `folder` is a valid checkpoint once this returns on the first worker."""
     if world.first:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -46,7 +46,7 @@ def write_parts(folder: Path, parts: Mapping[str, Tensor], dims: Dims, world: Wo
 
 
 def read_parts(folder: Path, dims: Mapping[str, int], world: Workers) -> tuple[dict[str, Tensor], str]:
-    """The parts of all tensors that this worker holds, and the state's text; raises BadRun for a checkpoint that is not whole."""
+    """The worker's parts of all tensors, and the training state's JSON; raises BadRun for a checkpoint that is incomplete or damaged."""
     state = _checked_table(folder)["state"]
     reader = HuggingFaceStorageReader(str(folder))
     try:
@@ -54,7 +54,7 @@ def read_parts(folder: Path, dims: Mapping[str, int], world: Workers) -> tuple[d
         mesh = _mesh(world) if dims and world.size > 1 else None
         parts = {name: _empty(one.size, one.properties.dtype, dims.get(own_name(name)), mesh) for name, one in known.items()}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that no workers are asked
+            warnings.simplefilter("ignore")  # about loading without a process group
             load(parts, storage_reader=reader, no_dist=True)
     except (CheckpointException, SafetensorError, OSError, RuntimeError, ValueError, KeyError, AssertionError) as problem:
         raise BadRun(
@@ -87,7 +87,7 @@ def _checked_table(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadRun(f"{folder / TABLE} is damaged. Delete {folder} to continue without it, or copy the run again.") from None
     if wrong:
-        raise BadRun(f"{folder} is not whole: {wrong[0]} is missing or cut short. Copy the run again, or delete the folder to start again.")
+        raise BadRun(f"{folder} is incomplete: {wrong[0]} is missing or truncated. Copy the run again, or delete the folder to start over.")
     return table
 
 

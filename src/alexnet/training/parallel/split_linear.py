@@ -1,8 +1,8 @@
-"""Fully connected layers divided among workers, whose exchanges travel while the layers compute (One weird trick, section 4).
+"""Fully connected layers divided among workers, which exchange activations while they compute (One weird trick, section 4).
 
-The weights are DTensors, so that PyTorch knows what they are parts of. The products are written out here, and not left to DTensor's own
-row-wise and column-wise layers, since those wait for every exchange before they go on: here a worker multiplies what it has while the rest
-is on its way. W workers hold c images each, N = W c in all; units are divided into W equal parts.
+The weights are DTensors, so that PyTorch knows what they are parts of. The products are written out here because DTensor's own row-wise
+and column-wise layers wait for every exchange before they continue: here a worker multiplies what it has while the rest arrives.
+W workers hold c images each, N = W c in all; units are divided into W equal parts.
 """
 
 from typing import Any
@@ -17,13 +17,13 @@ from alexnet.training.parallel.base import local
 
 
 class SplitLinear(nn.Linear):
-    """A linear layer of which this worker holds a part; made of a whole one by `divide`."""
+    """A linear layer of which this worker holds a part; `divide` makes it from a whole one."""
 
-    weight_dim, bias_dim = 1, 0  # what is divided: 0 units, 1 inputs; the bias 0 or not at all
+    weight_dim, bias_dim = 1, 0  # the dimension that is divided: 0 units, 1 inputs; bias_dim -1: not divided
     function: type[torch.autograd.Function]
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The layer's values, in the precision that autocast asks for."""
+        """The layer's outputs, in autocast's precision."""
         kind = inputs.device.type
         precision = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else inputs.dtype
         outputs: Tensor = self.function.apply(inputs.to(precision), local(self.weight).to(precision), local(self.bias).to(precision))
@@ -31,7 +31,7 @@ class SplitLinear(nn.Linear):
 
 
 def divide(layers: nn.Module, name: str, kind: type[SplitLinear], mesh: DeviceMesh) -> None:
-    """Turn a whole layer, the same on all workers, into this worker's part of it."""
+    """Turn a whole layer, which is the same on all workers, into this worker's part of it, in place."""
     layer = layers.get_submodule(name)
     assert isinstance(layer, nn.Linear)
     layer.__class__ = kind
@@ -51,14 +51,14 @@ def _workers() -> tuple[int, int]:
 
 
 def _gathering(whole: Tensor, mine: Tensor) -> dist.Work:
-    """Fill whole[worker] with each worker's `mine`, from now until the work is waited for."""
+    """Start to fill whole[worker] with each worker's `mine`; it is complete once the returned work has been waited for."""
     work = dist.all_gather(list(whole), mine, async_op=True)
     assert work is not None
     return work
 
 
 def _exchanging(parts: Tensor) -> tuple[Tensor, dist.Work]:
-    """Send parts[worker] to each worker; what each has sent here is there once the work is waited for."""
+    """Start to send parts[worker] to each worker; the tensor received is complete once the returned work has been waited for."""
     received = torch.empty_like(parts)
     work = dist.all_to_all_single(received, parts, async_op=True)
     assert work is not None
@@ -87,7 +87,7 @@ class _ImagesToUnits(torch.autograd.Function):
         whole, weight = ctx.saved_tensors
         _, size = _workers()
         units = gradients[0]
-        shares = (units @ weight).view(size, -1, weight.shape[1])  # of every worker's images, what these units ask of them
+        shares = (units @ weight).view(size, -1, weight.shape[1])  # gradients of every worker's images, from these units
         received, sent = _exchanging(shares)
         of_weight = units.t() @ whole
         sent.wait()
@@ -101,7 +101,7 @@ class _UnitsToUnits(torch.autograd.Function):
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         rank, size = _workers()
         parts = weight.chunk(size)
-        for_others = inputs.new_zeros((size, len(inputs), len(parts[0])))  # nothing goes to itself
+        for_others = inputs.new_zeros((size, len(inputs), len(parts[0])))  # its own part stays 0: nothing is sent to itself
         for other in (worker for worker in range(size) if worker != rank):
             torch.mm(inputs, parts[other].t(), out=for_others[other])
         received, sent = _exchanging(for_others)
@@ -154,7 +154,7 @@ class ImagesToUnits(SplitLinear):
 
 
 class UnitsToUnits(SplitLinear):
-    """A layer between: its inputs are divided (rows), and its units are added up and dealt out."""
+    """A layer in between: its inputs are divided (rows); its units are summed over the workers and scattered."""
 
     function = _UnitsToUnits
 

@@ -1,6 +1,6 @@
 """Batch normalisation over the images of all workers, as one process would normalise the whole batch.
 
-PyTorch's own SyncBatchNorm is for GPUs only, and counts the images that merely fill up a worker's share.
+PyTorch's own SyncBatchNorm is for GPUs only, and includes the images that only pad a worker's share.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from alexnet.models.networks.layers import Window
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
-    """nn.BatchNorm2d whose mean and variance are of the whole batch; `share_statistics` makes one of an ordinary one."""
+    """nn.BatchNorm2d with the mean and variance of the whole batch; `share_statistics` converts an ordinary one."""
 
     window = Window(0, range(0))
 
@@ -26,14 +26,14 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         exact = here if here.dtype == torch.float64 else here.float()
         count = window.images * positions
         mean = _total(exact.sum((0, 2, 3))) / count
-        variance = _total((exact - _beside(mean)).square().sum((0, 2, 3))) / count
-        self._remember(mean.detach(), variance.detach() * count / max(1, count - 1))
+        variance = _total((exact - _per_channel(mean)).square().sum((0, 2, 3))) / count
+        self._update_running_statistics(mean.detach(), variance.detach() * count / max(1, count - 1))
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (maps * _beside(scale) + _beside(self.bias - mean * scale)).to(maps.dtype)
+        return (maps * _per_channel(scale) + _per_channel(self.bias - mean * scale)).to(maps.dtype)
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        """Move the running statistics, which validation and testing use."""
+    def _update_running_statistics(self, mean: Tensor, variance: Tensor) -> None:
+        """Update the running statistics, which validation and testing use."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.momentum is not None
@@ -44,18 +44,18 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
 
 
 def share_statistics(model: nn.Module) -> None:
-    """Let every batch normalisation of a model look at the images of all workers."""
+    """Make every batch normalisation layer of a model use the images of all workers."""
     for module in model.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = SharedBatchNorm2d
 
 
-def _beside(of_channels: Tensor) -> Tensor:
+def _per_channel(of_channels: Tensor) -> Tensor:
     return of_channels.view(1, -1, 1, 1)
 
 
 def _total(mine: Tensor) -> Tensor:
-    """The sum over the workers. Each worker's loss is its own images' part, so gradients are summed too."""
+    """The sum over the workers. Each worker's loss covers its own images only, so gradients are summed too."""
     total: Tensor = _Total.apply(mine)
     return total
 

@@ -1,7 +1,7 @@
-"""What two halves of a network tell each other, with the gradients that come back; and the layers that do so (paper, figure 2).
+"""Exchanges of activations between the two halves of a network, with their gradients, and the layers that use them (paper, figure 2).
 
-The halves compute one loss together, each of them all of it. So the gradient of what was gathered is the sum of what both make of it, and
-the gradient of a sum goes to both as it is.
+Both halves compute the same, whole loss. So the gradient of gathered activations is the sum of both halves' gradients, and the gradient of
+a sum is passed to both unchanged.
 """
 
 from typing import Any
@@ -13,13 +13,13 @@ from torch.nn import functional
 
 
 def gathered(mine: Tensor) -> Tensor:
-    """All workers' maps (N, maps, H, W) or units (N, units), the first worker's first."""
+    """All workers' maps (N, maps, H, W) or units (N, units), concatenated in the order of the workers."""
     together: Tensor = _Gathered.apply(mine)
     return together
 
 
 def summed(mine: Tensor) -> Tensor:
-    """The sum of what all workers have."""
+    """The sum over all workers."""
     total: Tensor = _Summed.apply(mine)
     return total
 
@@ -27,7 +27,7 @@ def summed(mine: Tensor) -> Tensor:
 class ExchangingConv2d(nn.Conv2d):
     """One tower's maps of a convolution that sees both: conv3 of the 2012 network."""
 
-    def forward(self, images: Tensor) -> Tensor:  # noqa: D102 - told by its class
+    def forward(self, images: Tensor) -> Tensor:  # noqa: D102 - see the class
         return super().forward(gathered(images))
 
 
@@ -39,14 +39,14 @@ class ExchangingLinear(nn.Linear):
 
 
 class GatheringLinear(nn.Linear):
-    """All units, each from one tower's inputs, added up over the towers: fc8. The bias is in both, and is added once."""
+    """All units, computed from each tower's inputs and summed over the towers: fc8. Both towers hold the bias; it is added once."""
 
     def forward(self, units: Tensor) -> Tensor:  # noqa: D102
         return summed(functional.linear(units, self.weight)) + self.bias
 
 
 class _Gathered(torch.autograd.Function):
-    """Rows of memory are sent: of channels_last maps (N, H, W, maps), of units (N, units)."""
+    """Sends contiguous rows of memory: channels_last maps as (N, H, W, maps), units as (N, units)."""
 
     @staticmethod
     def forward(ctx: Any, mine: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class _Gathered(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         parts = torch.stack(_last(gradients[0]).chunk(dist.get_world_size(), dim=-1))
         received = torch.empty_like(parts)
-        dist.all_to_all_single(received, parts)  # gloo's own reduce_scatter would add up everything everywhere: twice the bytes
+        dist.all_to_all_single(received, parts)  # gloo's reduce_scatter would reduce everything on every worker: twice the bytes
         return _second(received.sum(0))
 
 
@@ -76,7 +76,7 @@ class _Summed(torch.autograd.Function):
 
 
 def _last(maps: Tensor) -> Tensor:
-    """(N, maps, ...) with the maps last."""
+    """(N, maps, ...) as (N, ..., maps)."""
     return maps.movedim(1, -1)
 
 

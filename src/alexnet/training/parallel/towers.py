@@ -1,4 +1,4 @@
-"""The layout of 2012: two workers, each with one half of the maps, that talk before conv3 and before the fully connected layers.
+"""The layout of 2012: two workers, each with half the maps, that exchange activations before conv3 and the fully connected layers.
 
 Every worker sees whole batches. No gradients of weights are exchanged: each worker's weights are its own. (Paper 3.5 and figure 2.)
 """
@@ -22,7 +22,7 @@ TOWERS = 2
 
 
 class Towers(Layout):
-    """One half of a two-tower network on each of two workers; `model` is changed into this worker's half."""
+    """One half of a two-tower network on each of two workers; `model` is turned into this worker's half."""
 
     name = "towers"
     shares_images = False
@@ -32,12 +32,12 @@ class Towers(Layout):
         self.check(model.network, world, config)
         self.dims = {f"network.{name}": dim for name, dim in _halved(model.network)}
         for name, whole in model.network.state_dict().items():
-            _put(model.network, name, self.part_of(f"network.{name}", whole))
-        _let_talk(model.network, world.rank)
+            _replace(model.network, name, self.part_of(f"network.{name}", whole))
+        _exchange_between_towers(model.network, world.rank)
 
     @classmethod
     def check(cls, network: Network, world: Workers, config: TrainingConfig) -> None:
-        """Two workers for two towers that can be parted."""
+        """Require two workers and a network of two towers that can be separated."""
         _check(network.architecture, world, config)
 
     def window(self, module: nn.Module, count: int) -> Window:
@@ -49,12 +49,15 @@ def _check(architecture: Architecture, world: Workers, config: TrainingConfig) -
     name = architecture.name
     if world.size != TOWERS:
         raise BadModel(
-            f"Layout towers has one worker for each of the two towers, and {world.size} were started: torchrun --nproc-per-node 2 ..."
+            f"Layout towers needs one worker for each of the two towers, and {world.size} were started. "
+            "Start two with torchrun --nproc-per-node 2 ..."
         )
     if architecture.towers != TOWERS:
         raise BadModel(f"{name} has {architecture.towers} tower; layout towers needs two, as alexnet has. Use --layout data or hybrid.")
     if architecture.norm not in ("none", "within-towers", "same-map"):
-        raise BadModel(f"network.norm is '{architecture.norm}', which looks across the towers; layout towers takes within-towers or none.")
+        raise BadModel(
+            f"network.norm is '{architecture.norm}', which reads across the towers. Set it to within-towers or none, or use --layout data."
+        )
     if not all(conv.shared for conv in architecture.convs):
         raise BadModel(f"{name} has local layers, which layout towers does not divide. Use --layout data.")
     odd = [full.name for full in architecture.hidden if full.units % TOWERS]
@@ -65,7 +68,7 @@ def _check(architecture: Architecture, world: Workers, config: TrainingConfig) -
 
 
 def _halved(network: Network) -> Iterator[tuple[str, int]]:
-    """The tensors that the towers share between them, and the dimension that is halved: maps and units; of the last layer its inputs."""
+    """The tensors that are split between the towers, with the dimension to halve: maps and units, or the inputs of the last layer."""
     *_, last = (name for name, module in network.named_modules() if isinstance(module, nn.Linear))
     for name in network.state_dict():
         layer, _, kind = name.rpartition(".")
@@ -75,7 +78,7 @@ def _halved(network: Network) -> Iterator[tuple[str, int]]:
             yield name, int(layer == last)
 
 
-def _put(network: Network, name: str, part: Tensor) -> None:
+def _replace(network: Network, name: str, part: Tensor) -> None:
     """Replace a parameter or buffer by a part of it."""
     owner, _, kind = name.rpartition(".")
     module = network.get_submodule(owner)
@@ -84,8 +87,8 @@ def _put(network: Network, name: str, part: Tensor) -> None:
     setattr(module, kind, nn.Parameter(held, old.requires_grad) if isinstance(old, nn.Parameter) else held)
 
 
-def _let_talk(network: Network, tower: int) -> None:
-    """Turn the layers that see both towers into layers that talk, and tell the others that there is one tower here."""
+def _exchange_between_towers(network: Network, tower: int) -> None:
+    """Make the layers that see both towers exchange activations, and reduce all others to one tower."""
     convolutions = [module for module in network.features.modules() if isinstance(module, nn.Conv2d)]
     linears = [module for module in network.classifier.modules() if isinstance(module, nn.Linear)]
     for place, convolution in enumerate(convolutions):
@@ -98,7 +101,7 @@ def _let_talk(network: Network, tower: int) -> None:
 
 
 def _become_half(convolution: nn.Conv2d, seeing_both: type[nn.Conv2d]) -> None:
-    """Two groups become one, of this tower's maps alone; a layer of one group sees both towers."""
+    """Turn a convolution of two groups into one group of this tower's maps; one of a single group sees both towers."""
     convolution.out_channels //= TOWERS
     if convolution.groups == TOWERS:
         convolution.groups, convolution.in_channels = 1, convolution.in_channels // TOWERS

@@ -1,1 +1,1 @@
-"""Fitting the machines of the hand-crafted systems: convex problems, solved to a measured distance from their optimum."""
+"""Fitting the support vector machines of the hand-crafted systems: convex problems, solved to a measured distance from their optimum."""

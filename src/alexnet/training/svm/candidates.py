@@ -1,4 +1,4 @@
-"""Machines on training images for one value of C after another, each with its errors and its gap. Chooses nothing."""
+"""A machine fitted to the training images for each value of C, with its errors and its duality gap; `model_selection` chooses."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,13 +25,13 @@ from alexnet.training.svm.kernel import KernelProblem
 from alexnet.training.svm.linear import fit_linear
 from alexnet.training.svm.rows import FeatureSet, Rows
 
-MAPPED_SHARE = 0.4  # of the free memory, for features that are mapped once instead of in each pass
+MAPPED_SHARE = 0.4  # of the free memory, for features that are mapped once instead of in every pass
 ROWS_AT_A_TIME = 1_024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """One value of C: errors from 0 to 1, and how far from the optimum the fit is at most."""
+    """The result for one value of C: errors (0 to 1), and a bound on the distance from the optimum."""
 
     strength: float
     gamma: float | None
@@ -42,7 +42,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """What all candidates have in common."""
+    """The data and settings that all candidates share."""
 
     training: FeatureSet
     validation: FeatureSet
@@ -56,14 +56,14 @@ class Task:
     should_stop: Callable[[], bool]
 
     def narrowed(self, training: FeatureSet, strength: float, gamma: float | None) -> "Task":
-        """The same on other training images, with one value of C and one gamma."""
+        """The same task on other training images, with one value of C and one gamma."""
         config = replace(self.config, strengths=repr(strength))
         return replace(self, training=training, config=config, gamma=self.gamma if gamma is None else gamma)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A machine, and its scores of the validation images; passes: over the features, 0 for an exact kernel; method: of a linear one."""
+    """A machine with its scores of the validation images. passes: over the features, 0 for an exact kernel; method: "" for one."""
 
     trial: Trial
     machine: LinearMachine | KernelMachine
@@ -75,15 +75,15 @@ class Candidate:
 
 
 def candidates(task: Task) -> Iterator[Candidate]:
-    """A machine for each C, all at the task's gamma. Raises Interrupted where the fit is asked to stop."""
+    """A machine for each C, all with the task's gamma. Raises Interrupted when the task's `should_stop` returns true."""
     return _kernels(task, task.config.strength_values or KERNEL_STRENGTHS) if task.exact else _linears(task)
 
 
 def _kernels(task: Task, strengths: Sequence[float]) -> Iterator[Candidate]:
-    _stop_if_asked(task)
+    _raise_if_stopped(task)
     problem = KernelProblem(task.training, classes=task.classes, kernel=task.kernel, gamma=task.gamma, device=task.device)
     for strength in strengths:
-        _stop_if_asked(task)
+        _raise_if_stopped(task)
         fit = problem.solve(strength)
         scores = _machine_scores(fit.machine, task.validation, task.device)
         trial = Trial(
@@ -111,13 +111,13 @@ def _linears(task: Task) -> Iterator[Candidate]:
     )
     machines = [LinearMachine(fit.weights, fit.bias, feature_map) for fit in fits]
     unseen = Rows(task.validation, task.device, feature_map)
-    heard = zip(_linear_scores(machines, plain), _linear_scores(machines, unseen), strict=True)
-    for fit, machine, (inside, scores) in zip(fits, machines, heard, strict=True):
+    scored = zip(_linear_scores(machines, plain), _linear_scores(machines, unseen), strict=True)
+    for fit, machine, (training_scores, scores) in zip(fits, machines, scored, strict=True):
         trial = Trial(
             strength=fit.strength,
             gamma=task.gamma if task.kernel == "rbf" else None,
             validation_error=_error(scores, task.validation.labels),
-            training_error=_error(inside, labels),
+            training_error=_error(training_scores, labels),
             relative_gap=fit.relative_gap,
         )
         objectives = float(fit.primal.sum()), float(fit.dual.sum())
@@ -125,7 +125,7 @@ def _linears(task: Task) -> Iterator[Candidate]:
 
 
 def usual_strengths(rows: Rows, config: SolverConfig) -> tuple[float, ...]:
-    """The values of C that are tried where none are said."""
+    """The values of C to try by default."""
     method = config.method_for(rows.inputs)
     if method == "primal":
         return LINEAR_STRENGTHS
@@ -135,14 +135,14 @@ def usual_strengths(rows: Rows, config: SolverConfig) -> tuple[float, ...]:
 
 
 def _centred(plain: Rows, labels: NDArray[np.int64]) -> Rows:
-    """The same rows, moved and scaled for the solver; its machine is given back in the features' own coordinates."""
+    """The same rows, centred and scaled for the solver, whose result is in the features' own coordinates again."""
     rows = Rows(FeatureSet(plain.vectors, labels), plain.device, plain.feature_map)
     rows.centre()
     return rows
 
 
 def _mapped_once(rows: Rows) -> Rows:
-    """The same rows with their map applied and kept in half precision, where that fits; else they are mapped in every pass."""
+    """The same rows with their map applied and stored in half precision, if that fits into memory; otherwise every pass maps them."""
     if rows.feature_map is None or 2 * len(rows) * rows.inputs > MAPPED_SHARE * available_bytes():
         return rows
     vectors = np.empty((len(rows), rows.inputs), dtype=np.float16)
@@ -152,9 +152,9 @@ def _mapped_once(rows: Rows) -> Rows:
 
 
 def _linear_scores(machines: list[LinearMachine], rows: Rows) -> list[Tensor]:
-    """Scores (n, classes) of each machine, by one pass over rows that are mapped but not centred."""
+    """Scores (n, classes) of each machine, in one pass over rows that are mapped but not centred."""
     stacked = torch.cat([torch.cat([machine.weights, machine.bias[None]]).t() for machine in machines])  # column by column: fast products
-    scores = torch.empty(len(rows), len(stacked), device=rows.device)  # at once: small results between large chunks split up the heap
+    scores = torch.empty(len(rows), len(stacked), device=rows.device)  # in one piece: small results between large chunks fragment the heap
     for which, part in rows.chunks():
         scores[which] = part @ stacked.t()
     return list(scores.chunk(len(machines), dim=1))
@@ -172,6 +172,6 @@ def _error(scores: Tensor, labels: NDArray[np.int64]) -> float:
     return float((scores.argmax(1).cpu().numpy() != labels).mean())
 
 
-def _stop_if_asked(task: Task) -> None:
+def _raise_if_stopped(task: Task) -> None:
     if task.should_stop():
-        raise Interrupted("Stopped while the machine was being fitted; the features are kept where they were.")
+        raise Interrupted("Stopped while the machine was being fitted; its features are saved.")

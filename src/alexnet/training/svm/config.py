@@ -1,4 +1,4 @@
-"""How a machine on hand-crafted features is fitted, as data. Knows no features."""
+"""The settings for fitting a machine to hand-crafted features. Independent of the features."""
 
 import math
 from dataclasses import dataclass
@@ -12,31 +12,31 @@ Method = Literal["descent", "dual", "primal"]
 MethodChoice = Literal["auto", "descent", "dual", "primal"]
 
 LINEAR_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # for features of mean squared norm 1
-DESCENT_STRENGTHS = (0.3, 3.0)  # of long features that are fitted by descent, which stops before larger values tell
-LONG_STRENGTHS = (0.1, 0.3, 1.0)  # of long features in the dual, where every further one costs
+DESCENT_STRENGTHS = (0.3, 3.0)  # for long features fitted by descent, which stops before larger values make a difference
+LONG_STRENGTHS = (0.1, 0.3, 1.0)  # for long features in the dual, where each further value is expensive
 LONG_STRENGTHS_FEW = (0.3, 1.0, 3.0)  # the same for fewer than MANY images: the best C falls as the sum of losses grows
 MANY = 20_000
-SHORT_PASSES, LONG_PASSES = 60, 8  # further ones narrow the gap and leave the errors as they are
+SHORT_PASSES, LONG_PASSES = 60, 8  # further passes narrow the gap without changing the errors
 LONG_VISITS = 200_000  # of rows at least: small sets get more passes
-DESCENT_PASSES, DESCENT_VISITS = 6, 60_000  # the same for descent: where it stops early
-LONG = 3_200  # numbers of a feature vector: up to here a factor of (D, D) for each C is cheap (raw pixels of 32 x 32 have 3,072)
+DESCENT_PASSES, DESCENT_VISITS = 6, 60_000  # the same for descent, which stops early
+LONG = 3_200  # feature dimensions: up to here a factor of (D, D) for each C is cheap (raw pixels of 32 x 32 have 3,072)
 KERNEL_STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SolverConfig:
-    """Every number of a convex fit; strengths are values of C, the weight of the images' losses against the margin's width."""
+    """Every setting of a convex fit; strengths are values of C, the weight of the images' losses against the width of the margin."""
 
-    kernel: KernelChoice = ""  # "": the system's own
+    kernel: KernelChoice = ""  # "": the default of the system
     map: MapChoice = "auto"  # exact: the kernel matrix; explicit: a feature map and a linear machine; auto: exact up to exact_limit
-    exact_limit: int = 10_000  # images to train on; the matrix grows with their square
+    exact_limit: int = 10_000  # training images; the kernel matrix grows with their square
     method: MethodChoice = "auto"  # of the linear machine; auto: primal for short features, descent for long ones
-    refit: bool = True  # once C is chosen, fit again on training and validation images together; the errors told stay the first fit's
-    strengths: str = ""  # values of C that are tried, as "0.1,1,10"; "": the machine's own list
-    gamma: float = 0.0  # of rbf and chi2; 0: from the spread of the features, and half and twice of it where the machine is exact
-    epochs: int = 0  # passes over the features, of primal and dual at most, of descent exactly; 0: 60 (primal), 8 or more (dual), 6 or more
-    tolerance: float = 0.05  # relative duality gap at which a linear machine is done, in the primal and in the dual
-    batch_size: int = 128  # images of a step of descent, or whose dual variables are solved together
+    refit: bool = True  # once C is chosen, fit again on training and validation images together; reported errors are the first fit's
+    strengths: str = ""  # values of C to try, as "0.1,1,10"; "": the machine's default list
+    gamma: float = 0.0  # of rbf and chi2; 0: from the spread of the features, and also half and twice that if the machine is exact
+    epochs: int = 0  # passes over the features, for primal and dual at most; 0: 60 (primal), 8 or more (dual), 6 or more (descent)
+    tolerance: float = 0.05  # relative duality gap at which primal and dual stop
+    batch_size: int = 128  # images in a step of descent, or whose dual variables are solved together
     components: int = 2_000  # of the explicit map of rbf and intersection
 
     def __post_init__(self) -> None:
@@ -46,26 +46,26 @@ class SolverConfig:
                 raise BadRecipe(f"solver.{name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, allowed))}.")
         for name in ("exact_limit", "batch_size", "components"):
             _need(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
-        _need(self.epochs >= 0, "epochs", self.epochs, "must be at least 1, or 0 for the machine's own")
-        _need(self.gamma >= 0 and math.isfinite(self.gamma), "gamma", self.gamma, "must be above 0, or 0 for one from the features")
+        _need(self.epochs >= 0, "epochs", self.epochs, "must be at least 1, or 0 for the method's default")
+        _need(self.gamma >= 0 and math.isfinite(self.gamma), "gamma", self.gamma, "must be above 0, or 0 to derive it from the features")
         _need(0 < self.tolerance < 1, "tolerance", self.tolerance, "is a share of the objective, between 0 and 1")
         _ = self.strength_values
 
     def method_for(self, inputs: int) -> Method:
-        """How a linear machine on features of this length is fitted."""
+        """How a linear machine is fitted to features of this length."""
         if self.method == "auto":
             return "primal" if inputs <= LONG else "descent"
         return self.method
 
     def passes_for(self, method: Method, n: int) -> int:
-        """The passes over n rows: what was asked for, else the method's own number, which is larger for few rows."""
+        """The passes over n rows: `epochs` if set, else the method's default, which is larger for few rows."""
         usual = {"primal": (SHORT_PASSES, 0), "dual": (LONG_PASSES, LONG_VISITS), "descent": (DESCENT_PASSES, DESCENT_VISITS)}
         least, visits = usual[method]
         return self.epochs or max(least, -(-visits // n))
 
     @property
     def strength_values(self) -> tuple[float, ...]:
-        """The values of C, ascending and each once; empty for the machine's own list. Raises BadRecipe."""
+        """The values of C, ascending and without duplicates; empty for the machine's default list. Raises BadRecipe for bad values."""
         if not self.strengths.strip():
             return ()
         try:

@@ -1,9 +1,9 @@
 """Dual coordinate ascent on all columns at once, in batches of rows (Hsieh et al. 2008; Shalev-Shwartz and Zhang 2013).
 
-A dual variable is solved exactly, given the others. Within a batch its effect on the others comes from the batch's own scalar products,
-so the features are read in products of matrices while the sequence is that of single coordinates. Batches keep their rows and are mixed
-anew in each pass, so those products are taken once. There is no step length, and the dual objective never falls. For features that are
-longer than the set is large. Knows no classes and no validation.
+Each dual variable is solved exactly with the others fixed. Within a batch, its effect on the others comes from the scalar products of the
+batch's rows, so features are read by matrix products although coordinates are updated one by one. Batches keep their rows, which are
+shuffled again in each pass, so those products are computed once. There is no step length, and the dual objective never falls. Meant for
+features with more dimensions than there are images. Independent of classes and validation.
 """
 
 from collections.abc import Iterator
@@ -18,25 +18,25 @@ from alexnet.training.svm.rows import mixed_order
 
 DUAL_SHARE = 0.1  # of the features' bytes, for the dual variables of the columns that are solved together
 DUAL_BYTES = 64_000_000  # always allowed
-CHECK_EVERY = 2  # passes; whether columns are done is another half of a pass
+CHECK_EVERY = 2  # passes; checking whether columns are done costs another half of a pass
 
 Floats = NDArray[np.float32]
 
 
 def ascend(problem: Problem, *, passes: int, tolerance: float, batch_size: int, seed: int) -> tuple[Tensor, Certificate, int]:
-    """Weights (D + 1, K) whose relative gap is below `tolerance`, or that `passes` passes gave; with their certificate and the passes made.
+    """Weights (D + 1, K) with a relative gap below `tolerance`, or after `passes` passes; with their certificate and the passes made.
 
-    Columns are solved in groups whose dual variables fit beside the features; passes are counted for the longest of the groups.
+    Columns are solved in groups, so that the dual variables take little memory; the group with the most passes is counted.
     """
     weights = torch.zeros(problem.rows.inputs + 1, problem.columns, device=problem.rows.device)
     primal, dual, made = np.zeros(problem.columns), np.zeros(problem.columns), 0
     for columns in _groups(problem):
-        course = _Course(problem.some(columns), seed, batch_size)
-        while course.passes < passes and len(course.going):
-            course.step(tolerance)
-        group = course.certificate()
-        weights[:, torch.from_numpy(columns)] = course.weights.t()
-        primal[columns], dual[columns], made = group.primal, group.dual, max(made, course.passes)
+        ascent = _Ascent(problem.some(columns), seed, batch_size)
+        while ascent.passes < passes and len(ascent.active):
+            ascent.step(tolerance)
+        group = ascent.certificate()
+        weights[:, torch.from_numpy(columns)] = ascent.weights.t()
+        primal[columns], dual[columns], made = group.primal, group.dual, max(made, ascent.passes)
     return weights, Certificate(primal, dual), made
 
 
@@ -46,10 +46,10 @@ def _groups(problem: Problem) -> Iterator[NDArray[np.int64]]:
     return (np.arange(start, min(start + size, problem.columns)) for start in range(0, problem.columns, size))
 
 
-class _Course:
-    """Signed dual variables alpha_i y_i (n, K) and the weights that they make, (K, D + 1).
+class _Ascent:
+    """Signed dual variables alpha_i y_i (n, K) and the weights (K, D + 1) that follow from them.
 
-    The weights lie column by column: products of few rows with many values are twice as fast so.
+    The weights are stored column by column: products of few rows with many values are twice as fast that way.
     """
 
     def __init__(self, problem: Problem, seed: int, batch_size: int) -> None:
@@ -57,31 +57,31 @@ class _Course:
         self.generator = np.random.default_rng(seed)
         self.duals = np.zeros((len(problem.rows), problem.columns), dtype=np.float32)
         self.weights = torch.zeros(problem.columns, problem.rows.inputs + 1, device=problem.rows.device)
-        self.going = np.arange(problem.columns)
+        self.active = np.arange(problem.columns)
         order = mixed_order(len(problem.rows), problem.rows.vectors[:1].nbytes, self.generator)
         self.batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-        self.products = np.empty((len(self.batches), batch_size, batch_size), dtype=np.float32)  # of each batch's rows with one another
-        self.taken = np.zeros(len(self.batches), dtype=bool)
+        self.products = np.empty((len(self.batches), batch_size, batch_size), dtype=np.float32)  # of the rows of each batch
+        self.computed = np.zeros(len(self.batches), dtype=bool)
 
     def step(self, tolerance: float) -> None:
         """One pass over the columns that are not done.
 
-        Done is judged from the losses that were met on the way: too large, as later steps lower them.
+        Whether a column may be done is estimated from the losses during the pass; they overestimate, as later steps lower them.
         """
-        part = self.problem.some(self.going)
-        device_columns = torch.from_numpy(self.going).to(part.rows.device)
-        weights, loss = self.weights[device_columns], np.zeros(len(self.going))
+        part = self.problem.some(self.active)
+        device_columns = torch.from_numpy(self.active).to(part.rows.device)
+        weights, loss = self.weights[device_columns], np.zeros(len(self.active))
         damping = (0.5 / part.column_strengths).astype(np.float32)
         for number in self.generator.permutation(len(self.batches)).tolist():
-            part.interruption()
+            part.raise_if_stopped()
             mix = self.generator.permutation(len(self.batches[number]))
             which = self.batches[number][mix]
             batch = part.rows.read(which)
             scores, products = (batch @ weights.t()).cpu().numpy(), self._products(number, batch, mix)
-            signs, before = part.signs(which).cpu().numpy(), self.duals[np.ix_(which, self.going)]
+            signs, before = part.signs(which).cpu().numpy(), self.duals[np.ix_(which, self.active)]
             loss += np.square(np.maximum(0, 1 - signs * scores)).sum(0, dtype=np.float64)
             change = solve_batch(scores, products, signs, before, damping)
-            self.duals[np.ix_(which, self.going)] = before + change
+            self.duals[np.ix_(which, self.active)] = before + change
             weights.addmm_(torch.from_numpy(change).to(batch.device).t(), batch)
         self.weights[device_columns] = weights
         self.passes += 1
@@ -89,15 +89,15 @@ class _Course:
             self._retire(loss, tolerance)
 
     def _products(self, number: int, batch: Tensor, mix: NDArray[np.int64]) -> Floats:
-        """The scalar products of a batch's rows, which are its own in the order `mix`."""
-        if not self.taken[number]:
+        """The scalar products of a batch's rows, in the order `mix`."""
+        if not self.computed[number]:
             self.products[number][np.ix_(mix, mix)] = (batch @ batch.t()).cpu().numpy()
-            self.taken[number] = True
+            self.computed[number] = True
         products: Floats = self.products[number][np.ix_(mix, mix)]
         return products
 
     def certificate(self) -> Certificate:
-        """The objective at the weights, and its dual at the dual variables, whose own sum of rows is taken anew; one pass."""
+        """The primal objective at the weights, and the dual at the dual variables, whose weighted sum of rows is recomputed; one pass."""
         problem, pull = self.problem, torch.zeros_like(self.weights)
         for which, rows in problem.rows.chunks():
             pull.addmm_(torch.from_numpy(self.duals[which]).to(pull.device).t(), rows)
@@ -105,20 +105,20 @@ class _Course:
         return Certificate(self._primal(everything), self._dual(pull, everything))
 
     def _retire(self, loss: NDArray[np.float64], tolerance: float) -> None:
-        """Leave out the columns that are done; losses met on the way only say which are worth a look."""
-        weights = self.weights[torch.from_numpy(self.going).to(self.weights.device)]
-        dual, strengths = self._dual(weights, self.going), self.problem.column_strengths[self.going]
+        """Drop the columns that are done; the losses of the pass only select which ones to check."""
+        weights = self.weights[torch.from_numpy(self.active).to(self.weights.device)]
+        dual, strengths = self._dual(weights, self.active), self.problem.column_strengths[self.active]
         guess = weights.square().sum(1, dtype=torch.float64).cpu().numpy() / 2 + strengths * loss
         near = Certificate(guess, dual).gap < tolerance
         if near.any():
-            near[near] = Certificate(self._primal(self.going[near]), dual[near]).gap <= tolerance
-        self.going = self.going[~near]
+            near[near] = Certificate(self._primal(self.active[near]), dual[near]).gap <= tolerance
+        self.active = self.active[~near]
 
     def _primal(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
         part, weights = self.problem.some(columns), self.weights[torch.from_numpy(columns).to(self.weights.device)]
         loss = torch.zeros(len(columns), dtype=torch.float64, device=weights.device)
         for which, rows in part.rows.chunks():
-            part.interruption()
+            part.raise_if_stopped()
             loss += (1 - part.signs(which) * (rows @ weights.t())).clamp_min_(0).square().sum(0, dtype=torch.float64)
         energy = weights.square().sum(1, dtype=torch.float64)
         result: NDArray[np.float64] = (energy / 2).cpu().numpy() + part.column_strengths * loss.cpu().numpy()
@@ -138,7 +138,7 @@ class _Course:
 def solve_batch(scores: Floats, products: Floats, signs: Floats, duals: Floats, damping: Floats) -> Floats:
     """The change of the signed dual variables (B, K) when each row's are solved exactly, one row after another.
 
-    scores (B, K) at the weights before; products (B, B), the rows' scalar products; signs and duals (B, K); damping (K,), 1 / (2 C).
+    scores: (B, K), at the weights before; products: (B, B), the rows' scalar products; signs, duals: (B, K); damping: (K,), 1 / (2 C).
     """
     change = np.zeros_like(duals)
     rates = 1 / (products.diagonal()[:, None] + damping)

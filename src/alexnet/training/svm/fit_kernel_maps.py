@@ -1,4 +1,4 @@
-"""Fits explicit feature maps and kernel widths to training vectors. Knows no labels."""
+"""Fits explicit feature maps and kernel widths to training vectors. Independent of labels."""
 
 import numpy as np
 import torch
@@ -9,12 +9,12 @@ from alexnet.models.handcrafted.kernel_maps import Chi2Map, NystroemMap
 from alexnet.models.handcrafted.kernels import chi2_distances, kernel_matrix
 from alexnet.training.svm.config import SolverConfig
 
-WIDTH_ROWS, DISTANCE_ROWS = 10_000, 500  # images that gamma is taken from: their values, or all their distances
-SMALLEST_EIGENVALUE = 1e-6  # of the largest: what lies below would blow up the rounding of single precision
+WIDTH_ROWS, DISTANCE_ROWS = 10_000, 500  # images that gamma is estimated from: their values, or all their distances
+SMALLEST_EIGENVALUE = 1e-6  # of the largest: smaller ones would amplify the rounding of single precision
 
 
 def kernel_width(kernel: str, vectors: NDArray[np.float16], config: SolverConfig, seed: int) -> float:
-    """The gamma that was asked for; else 1 / (D variance) for rbf, 1 / mean distance for chi2; 1 where the kernel has none."""
+    """`config.gamma` if set; else 1 / (D variance) for rbf, 1 / mean distance for chi2; 1 for a kernel without gamma."""
     if config.gamma:
         return config.gamma
     if kernel == "rbf":
@@ -29,7 +29,7 @@ def kernel_width(kernel: str, vectors: NDArray[np.float16], config: SolverConfig
 def explicit_map(
     kernel: str, vectors: NDArray[np.float16], gamma: float, config: SolverConfig, seed: int, device: torch.device
 ) -> Chi2Map | NystroemMap | None:
-    """The map whose scalar products stand for the kernel; None for the linear one."""
+    """The map whose scalar products approximate the kernel; None for the linear kernel."""
     if kernel == "linear":
         return None
     if kernel == "chi2":
@@ -38,7 +38,7 @@ def explicit_map(
 
 
 def nystroem(components: Tensor, kernel: str, gamma: float) -> NystroemMap:
-    """The map that reproduces the kernel between `components` (M, D) exactly, but for directions without weight."""
+    """The map that reproduces the kernel between `components` (M, D) exactly, except in directions of negligible eigenvalue."""
     exact = components.double()
     values, vectors = torch.linalg.eigh(kernel_matrix(kernel, exact, exact, gamma))
     kept = values > SMALLEST_EIGENVALUE * values[-1]

@@ -1,4 +1,4 @@
-"""Exact kernel machines: libsvm on a kernel matrix that is computed once for all values of C. Knows no validation."""
+"""Exact kernel machines: libsvm on a kernel matrix that is computed once for all values of C. Independent of validation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ MOST_IMAGES = 50_000  # libsvm needs hours for more
 CACHE_SHARE = 0.125  # of the matrix's bytes, for libsvm's own copies of its columns
 CACHE_BYTES = 500_000_000  # at most
 MARGIN_BYTES = 40  # for each image and pair of classes: margins and coefficients, with copies while objectives are summed
-VECTOR_BYTES = 16  # for each value of a feature vector: all, and the support vectors of the machine now fitted, the best, and the next
-WORKING_BYTES = 160_000_000  # slices of kernels and margins; what NumPy and libsvm hold besides
+VECTOR_BYTES = 16  # for each value of a feature vector: all vectors, and the support vectors of the current, best and next machine
+WORKING_BYTES = 160_000_000  # slices of kernels and margins, and the working memory of NumPy and libsvm
 
 
 @dataclass(frozen=True, slots=True)
 class KernelFit:
-    """A machine for one C; primal and dual are sums over the pairs of classes, margins (n, pairs) those of the training images."""
+    """A machine for one C; primal and dual are sums over the pairs of classes."""
 
     strength: float
     machine: KernelMachine
@@ -38,44 +38,44 @@ class KernelFit:
 
     @property
     def relative_gap(self) -> float:
-        """(primal - dual) / primal: how far from the optimum libsvm stopped at most."""
+        """(primal - dual) / primal: a bound on how far from the optimum libsvm stopped."""
         return max(0.0, self.primal - self.dual) / self.primal
 
 
 def cache_bytes(n: int) -> float:
-    """Of libsvm's cache, for a matrix of n images."""
+    """Size of libsvm's cache for n images."""
     return min(CACHE_BYTES, CACHE_SHARE * 8 * n * n)
 
 
 def peak_bytes(n: int, *, classes: int = 2, inputs: int = 0) -> float:
-    """The most memory that fitting an exact kernel machine on n images takes, beside their features: measured in tests/training/svm.
+    """The peak memory for fitting an exact kernel machine to n images, besides their features; measured in tests/training/svm.
 
-    classes: of the images; each pair of them has a machine. inputs: numbers of a feature vector, 0 while that is not known.
+    classes: number of classes; each pair of them has a machine. inputs: feature dimensions, 0 if not known yet.
     """
     pairs = classes * (classes - 1) // 2
     return 8 * n * n + cache_bytes(n) + MARGIN_BYTES * n * pairs + VECTOR_BYTES * n * inputs + WORKING_BYTES
 
 
 def check_kernel_size(n: int, config: SolverConfig, *, classes: int = 2, inputs: int = 0) -> None:
-    """Raise BadDataset where an exact kernel machine was asked for and n training images are too many for it; see `peak_bytes`."""
+    """Raise BadDataset if the configuration requires an exact kernel machine and n training images are too many; see `peak_bytes`."""
     if config.map != "exact":
         return
     needed, free = peak_bytes(n, classes=classes, inputs=inputs), available_bytes()
-    instead = "Use --solver.map explicit, or --model fisher-svm, whose linear machine takes any number."
+    instead = "Use --solver.map explicit, or --model fisher-svm, whose linear machine has no such limit."
     if needed > free:
         raise BadDataset(
-            f"An exact kernel machine on {n:,} training pictures needs {needed / 1e9:,.1f} GB ({8e-9 * n * n:,.1f} GB of them for its "
-            f"kernel matrix), and {free / 1e9:,.1f} GB are free. {instead}"
+            f"An exact kernel machine on {n:,} training pictures needs {needed / 1e9:,.1f} GB of memory ({8e-9 * n * n:,.1f} GB of it for "
+            f"its kernel matrix), and {free / 1e9:,.1f} GB are free. {instead}"
         )
     if n > MOST_IMAGES:
         raise BadDataset(
             f"An exact kernel machine on {n:,} training pictures would take hours (its kernel matrix has {8e-9 * n * n:,.1f} GB); "
-            f"{MOST_IMAGES:,} are the most. {instead}"
+            f"the limit is {MOST_IMAGES:,}. {instead}"
         )
 
 
 class KernelProblem:
-    """Training images with their kernel matrix, float64 (n, n), ready to be solved for one C after another."""
+    """Training images with their kernel matrix, float64 (n, n), to be solved for any number of values of C."""
 
     def __init__(self, training: FeatureSet, *, classes: int, kernel: str, gamma: float, device: torch.device) -> None:
         self.classes, self.kernel, self.gamma = classes, kernel, gamma
@@ -89,7 +89,7 @@ class KernelProblem:
             self.matrix[rows] = kernel_matrix(kernel, self.vectors[rows], self.vectors, gamma).cpu().numpy()
 
     def solve(self, strength: float) -> KernelFit:
-        """The machine for this C, holding its support vectors alone."""
+        """The machine for this C, which holds only its support vectors."""
         svc = SVC(C=strength, kernel="precomputed", cache_size=cache_bytes(len(self.owners)) / (1 << 20)).fit(self.matrix, self.owners)
         coefficients, intercepts = pair_coefficients(svc, self.owners)
         margins = self.margins(svc.support_, coefficients)
@@ -107,7 +107,7 @@ class KernelProblem:
         return KernelFit(strength, machine, primal, dual, scores)
 
     def margins(self, support: NDArray[np.int32], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Float64 (n, pairs) without the intercepts. By slices: the columns of all support vectors would be a second matrix."""
+        """Float64 (n, pairs), without the intercepts. In slices, because the columns of all support vectors would be a second matrix."""
         n = len(self.owners)
         margins = np.empty((n, coefficients.shape[1]))
         for rows in slices(n, VALUES_AT_A_TIME // n):
@@ -116,16 +116,16 @@ class KernelProblem:
 
 
 def slices(n: int, length: int) -> Iterator[slice]:
-    """0 to n in slices of that length, or of 1."""
+    """The range 0 to n in slices of `length`, at least 1."""
     length = max(1, length)
     return (slice(start, min(start + length, n)) for start in range(0, n, length))
 
 
 def pair_coefficients(svc: SVC, owners: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(S, pairs) and (pairs,): libsvm's packed dual variables, spread out so that margins = kernel @ coefficients + intercepts.
+    """(S, pairs) and (pairs,): libsvm's packed dual variables, unpacked so that margins = kernel @ coefficients + intercepts.
 
     Row k of `dual_coef_` holds a support vector's variable against the k-th of the *other* classes. Margins are above 0 for the first class
-    of a pair; scikit-learn turns the signs around where there is one pair.
+    of a pair; with a single pair, scikit-learn reverses the signs.
     """
     seen = len(svc.classes_)
     turn = -1.0 if seen == 2 else 1.0
@@ -145,7 +145,7 @@ def pair_objectives(
     intercepts: NDArray[np.float64],
     strength: float,
 ) -> tuple[float, float]:
-    """Primal and dual objective, summed over the pairs: each is a machine of its own, |w|^2 / 2 + C sum hinge, on two classes' images."""
+    """Primal and dual objective, summed over the pairs: each pair is a machine of its own, |w|^2 / 2 + C sum hinge, on its two classes."""
     energy = (coefficients * (margins[support] - intercepts)).sum() / 2
     loss = 0.0
     for pair, (first, second) in enumerate(zip(*np.triu_indices(int(owners.max()) + 1, 1), strict=True)):

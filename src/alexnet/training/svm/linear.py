@@ -1,4 +1,4 @@
-"""Linear machines for all classes and all values of C in one go, from features that stay in half precision. Knows no validation."""
+"""Linear machines for all classes and all values of C at once, on features that stay in half precision. Independent of validation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from alexnet.training.svm.primal import descend
 from alexnet.training.svm.problem import one_against_rest
 from alexnet.training.svm.rows import Rows
 
-LONGEST_PRIMAL = 10_000  # numbers of a feature vector: 0.4 GB for each C
+LONGEST_PRIMAL = 10_000  # feature dimensions: 0.4 GB for each C
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LinearFit:
 
     @property
     def relative_gap(self) -> float:
-        """(primal - dual) / primal of all classes together: how far from the optimum the fit is at most."""
+        """(primal - dual) / primal of all classes together: a bound on how far the fit is from the optimum."""
         return float(max(0.0, self.primal.sum() - self.dual.sum()) / self.primal.sum())
 
 
@@ -48,10 +48,10 @@ def fit_linear(
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[LinearFit]:
-    """One against the rest with the squared hinge, for each C; raises Interrupted when `should_stop` answers true.
+    """One-against-rest machines with the squared hinge, for each C; raises Interrupted when `should_stop` returns true.
 
-    Short features are solved in the primal; long ones by descent, which stops early, or in the dual: where images outnumber values, dual
-    variables are many and entangled. Raises BadRecipe where the primal's matrix would be too large.
+    Short features are solved in the primal, because with more images than dimensions the dual variables are many and strongly coupled; long
+    ones by descent, which stops early, or in the dual. Raises BadRecipe if the primal's matrix would be too large.
     """
     problem, method = one_against_rest(rows, labels, classes, strengths, should_stop), config.method_for(rows.inputs)
     passes = config.passes_for(method, len(rows))
@@ -75,12 +75,12 @@ def _check_length(inputs: int) -> None:
     if inputs > LONGEST_PRIMAL:
         raise BadRecipe(
             f"solver.method is 'primal', and features of {inputs:,} numbers need a matrix of {4e-9 * inputs**2:,.1f} GB for each C; "
-            f"{LONGEST_PRIMAL:,} numbers are the most. It can be 'descent' or 'dual'."
+            f"the limit is {LONGEST_PRIMAL:,} numbers. Set it to 'descent' or 'dual'."
         )
 
 
 def _unfold(rows: Rows, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights for (x - mean) * scale as weights and bias for x: exact algebra, in double precision."""
+    """Weights for (x - mean) * scale, rewritten as weights and bias for x, in double precision."""
     own = weights[:-1].double() * rows.scale
     bias = weights[-1].double() - rows.mean.double() @ own
     return own.float().contiguous(), bias.float()

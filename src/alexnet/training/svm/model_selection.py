@@ -1,4 +1,4 @@
-"""Fits a machine for every C, and chooses by the validation images alone. Knows nothing of images and descriptors."""
+"""Fits a machine for every C, and chooses one by the validation images alone. Independent of how features are computed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,16 +18,16 @@ from alexnet.training.svm.fit_kernel_maps import kernel_width
 from alexnet.training.svm.kernel import check_kernel_size
 from alexnet.training.svm.rows import FeatureSet
 
-LARGEST_LOG_SCALE = 10.0  # where the validation images are told apart without an error, no scale is large enough
-GAMMA_FACTORS = (0.5, 2.0)  # of the usual gamma, tried besides at the best C
+LARGEST_LOG_SCALE = 10.0  # if the machine makes no validation error, the best scale is infinite
+GAMMA_FACTORS = (0.5, 2.0)  # of the default gamma, also tried at the best C
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """The machine with the lowest validation error, its scores scaled so that their softmax is calibrated; primal and dual before that.
+    """The machine with the lowest validation error, its scores scaled so that their softmax is calibrated; primal and dual: unscaled.
 
-    gamma: None where the kernel has none. method, passes: of the linear machine; "" and 0 for an exact kernel. refitted: whether the
-    machine, with its objectives, is that of training and validation images together; errors and the scale are of the fit before.
+    gamma: None if the kernel has none. method, passes: of the linear machine; "" and 0 for an exact kernel. refitted: whether the machine
+    and its objectives are of training and validation images together; errors and scale always come from the first fit.
     """
 
     machine: LinearMachine | KernelMachine
@@ -46,7 +46,7 @@ class Choice:
     refitted: bool
 
 
-def choose(  # noqa: PLR0913  # whatever decides the machine
+def choose(  # noqa: PLR0913  # everything that determines the machine
     training: FeatureSet,
     validation: FeatureSet,
     *,
@@ -56,13 +56,14 @@ def choose(  # noqa: PLR0913  # whatever decides the machine
     seed: int,
     device: torch.device,
     together: FeatureSet | None = None,
-    tell: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Choice:
-    """The best machine of all values of C by validation error; of equals the smallest C, which has the widest margin.
+    """The machine with the lowest validation error over all values of C; in a tie the smallest C, which has the widest margin.
 
-    kernel: the system's; `config.kernel` goes before it. together: training and validation images, on which the machine is fitted again
-    if `config.refit` says so. Raises Interrupted when `should_stop` answers true, BadDataset where an exact kernel machine does not fit.
+    kernel: the system's, which `config.kernel` overrides. together: training and validation images, on which the machine is fitted again
+    if `config.refit` is set. report: called with a line of progress. Raises Interrupted when `should_stop` returns true, and BadDataset if
+    an exact kernel machine does not fit into memory.
     """
     started, kernel = time.monotonic(), config.kernel or kernel
     exact = is_exact(kernel, len(training), config)
@@ -81,9 +82,9 @@ def choose(  # noqa: PLR0913  # whatever decides the machine
         device=device,
         should_stop=should_stop,
     )
-    trials, best = _best(task, tell)
+    trials, best = _best(task, report)
     scale = calibrate(best.machine, best.scores, validation.labels)
-    final = _again(task, best, scale, whole, tell) if whole is not None else best
+    final = _refit(task, best, scale, whole, report) if whole is not None else best
     return Choice(
         machine=final.machine,
         kernel=kernel,
@@ -103,15 +104,15 @@ def choose(  # noqa: PLR0913  # whatever decides the machine
 
 
 def is_exact(kernel: str, n: int, config: SolverConfig) -> bool:
-    """Whether n training images are fitted with their kernel matrix; a linear kernel never needs it."""
+    """Whether a machine on n training images uses their kernel matrix; a linear kernel never needs it."""
     kernel = config.kernel or kernel
     return kernel != "linear" and (config.map == "exact" or (config.map == "auto" and n <= config.exact_limit))
 
 
 def calibrate(machine: LinearMachine | KernelMachine, scores: Tensor, labels: NDArray[np.int64]) -> float:
-    """Multiply the machine's scores by the one number that gives the lowest log loss on these; gives the number (Guo et al. 2017).
+    """Scale the machine's scores by the factor that minimises the log loss of `scores`; returns the factor (Guo et al. 2017).
 
-    The order of the classes stays, so no error changes.
+    The order of the classes stays the same, so no error changes.
     """
     values, rows = scores.double().cpu().numpy(), np.arange(len(labels))
     own = values[rows, labels]
@@ -134,39 +135,39 @@ def _multiply(machine: LinearMachine | KernelMachine, scale: float) -> None:
         machine.scale.mul_(scale)
 
 
-def _best(task: Task, tell: Callable[[str], None]) -> tuple[tuple[Trial, ...], Candidate]:
-    """What was tried, and the best of it. Only the best machine is kept meanwhile: each may hold as much as the features."""
+def _best(task: Task, report: Callable[[str], None]) -> tuple[tuple[Trial, ...], Candidate]:
+    """All trials, and the best candidate. Only the best machine is held in memory: each may be as large as the features."""
     trials: list[Trial] = []
     best: Candidate | None = None
     for one in candidates(task):
-        tell(_line(one.trial))
+        report(_line(one.trial))
         trials.append(one.trial)
         best = _better(best, one)
     assert best is not None, "a list of strengths is never empty"
     for one in _other_gammas(task, best):
-        tell(_line(one.trial))
+        report(_line(one.trial))
         trials.append(one.trial)
         best = _better(best, one)
     return tuple(trials), best
 
 
 def _better(best: Candidate | None, one: Candidate) -> Candidate:
-    """The lower validation error; of equals the smaller C, and of those the one that was there before."""
+    """The candidate with the lower validation error; in a tie the smaller C, and then the earlier one."""
     if best is None:
         return one
     return min(best, one, key=lambda it: (it.trial.validation_error, it.trial.strength))
 
 
 def _other_gammas(task: Task, best: Candidate) -> Iterator[Candidate]:
-    """Half and twice the usual gamma at the best C, of an exact machine whose gamma was not said."""
+    """Exact machines with half and twice the default gamma at the best C, unless gamma was set."""
     if task.exact and best.trial.gamma is not None and not task.config.gamma:
         for factor in GAMMA_FACTORS:
             yield from candidates(task.narrowed(task.training, best.trial.strength, factor * task.gamma))
 
 
-def _again(task: Task, best: Candidate, scale: float, together: FeatureSet, tell: Callable[[str], None]) -> Candidate:
-    """The same machine fitted on training and validation images together, with the scale of the one before."""
-    tell(f"Fitting C {best.trial.strength:g} again on all {len(together):,} training and validation pictures ...")
+def _refit(task: Task, best: Candidate, scale: float, together: FeatureSet, report: Callable[[str], None]) -> Candidate:
+    """The same machine fitted to training and validation images together, with the scale of the first fit."""
+    report(f"Fitting C {best.trial.strength:g} again on all {len(together):,} training and validation pictures ...")
     (found,) = candidates(task.narrowed(together, best.trial.strength, best.trial.gamma))
     _multiply(found.machine, scale)
     return found

@@ -1,8 +1,9 @@
-"""Accelerated gradient steps on all columns at once, each measured by the features' own second moments.
+"""Accelerated gradient steps on all columns at once, preconditioned by the second moments of the features.
 
-The squared hinge's curvature is never above I + 2 C X'X. A gradient divided by that matrix is a Newton step in which all images count,
-and Nesterov's extrapolation makes up for those that do not: some ten passes, whatever the scale of the features. The matrix is factored
-once for each C, so this is for features of a few thousand values at most. Knows no classes and no validation.
+The squared hinge's curvature is never above I + 2 C X'X. A gradient divided by that matrix is the Newton step for the case that every image
+violates its margin; Nesterov's extrapolation makes up for those that do not. This takes about ten passes, whatever the scale of the
+features. The matrix is factored once for each C, so features should have a few thousand values at most. Independent of classes and
+validation.
 """
 
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet.training.svm.problem import Certificate, Look, Problem, look
+from alexnet.training.svm.problem import Certificate, Objective, Problem, evaluate_objective
 
-ROWS_PER_VALUE = 4  # rows of the sample that second moments are taken from, for each value of a feature vector
+ROWS_PER_VALUE = 4  # rows in the sample that second moments are estimated from, per feature dimension
 
 
 @dataclass(slots=True)
@@ -37,16 +38,16 @@ class _Metric:
 
 
 def descend(problem: Problem, *, passes: int, tolerance: float, seed: int) -> tuple[Tensor, Certificate, int]:
-    """Weights (D + 1, K) whose relative gap is below `tolerance`, or that `passes` passes gave; with their certificate and the passes made.
+    """Weights (D + 1, K) with a relative gap below `tolerance`, or after `passes` passes; with their certificate and the passes made.
 
-    A column that is done keeps its weights, so that a value of C gives the same machine alone and among others.
+    A column that is done keeps its weights, so that the machine for one value of C does not depend on the other values.
     """
-    course = _Course(problem, _metric(problem, seed))
+    descent = _Descent(problem, _metric(problem, seed))
     made = 0
-    while made < passes and not course.done(tolerance):
-        course.step()
+    while made < passes and not descent.done(tolerance):
+        descent.step()
         made += 1
-    return course.best, Certificate(course.primal.cpu().numpy(), course.dual.cpu().numpy()), made
+    return descent.best, Certificate(descent.primal.cpu().numpy(), descent.dual.cpu().numpy()), made
 
 
 def _metric(problem: Problem, seed: int) -> _Metric:
@@ -67,8 +68,8 @@ def _metric(problem: Problem, seed: int) -> _Metric:
     return _Metric(moments, groups)
 
 
-class _Course:
-    """Nesterov's method with restarts (O'Donoghue, Candes 2015), a step length and a momentum for each column."""
+class _Descent:
+    """Nesterov's method with restarts (O'Donoghue, Candes 2015), with a step length and a momentum for each column."""
 
     def __init__(self, problem: Problem, metric: _Metric) -> None:
         self.problem, self.metric, self.strengths = problem, metric, problem.strengths
@@ -82,10 +83,10 @@ class _Course:
         self.last: tuple[Tensor, Tensor] | None = None
 
     def step(self) -> None:
-        """One pass: look at the point, keep what is better, and go on."""
-        seen = look(self.problem, self.point)
-        self._keep(seen)
-        gradient = self.point - seen.pull
+        """One pass: evaluate the objective at the point, keep the better weights, and step."""
+        objective = evaluate_objective(self.problem, self.point)
+        self._keep_better(objective)
+        gradient = self.point - objective.pull
         self._shorten(gradient)
         self.last = self.point, gradient
         weights = self.point - self.length * self.metric.solve(gradient)
@@ -97,19 +98,19 @@ class _Course:
         self.point, self.weights, self.inertia = weights + momentum * forward, weights, following
 
     def done(self, tolerance: float) -> bool:
-        """Whether all columns are; those that are finished now stay as they are."""
+        """Whether all columns are done; a column that is done no longer changes."""
         self.finished |= self.primal.isfinite() & (self.primal - self.dual <= tolerance * self.primal)
         return bool(self.finished.all())
 
-    def _keep(self, seen: Look) -> None:
-        going = ~self.finished
-        better = going & (seen.primal < self.primal)
+    def _keep_better(self, objective: Objective) -> None:
+        active = ~self.finished
+        better = active & (objective.primal < self.primal)
         self.best[:, better] = self.point[:, better]
-        self.primal = torch.where(better, seen.primal, self.primal)
-        self.dual = torch.where(going, torch.maximum(seen.dual, self.dual), self.dual)
+        self.primal = torch.where(better, objective.primal, self.primal)
+        self.dual = torch.where(active, torch.maximum(objective.dual, self.dual), self.dual)
 
     def _shorten(self, gradient: Tensor) -> None:
-        """The sample's moments may be below those of all rows in some direction: never step further than the curvature just met allows."""
+        """Shorten the steps where the curvature just met exceeds the sample's, whose moments may be too small in some directions."""
         if self.last is None:
             return
         moved, turned = self.point - self.last[0], gradient - self.last[1]

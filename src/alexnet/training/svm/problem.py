@@ -6,7 +6,7 @@ A column is one class against the rest with one value of C. With y = +1 or -1 an
     dual(alpha)  = sum_i alpha_i - |sum_i alpha_i y_i x_i|^2 / 2 - sum_i alpha_i^2 / (4 C),  alpha >= 0
 
 the problem of LIBLINEAR's L2-regularised squared hinge (Fan et al. 2008). Every dual value lies below every primal value, so the gap bounds
-how far a machine is from its optimum, however it was found. Knows no method of solution.
+how far a machine is from its optimum, however it was found. Independent of the solvers.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,13 +47,13 @@ class Problem:
         return torch.from_numpy(np.where(own, np.float32(1), np.float32(-1))).to(self.rows.device)
 
     def some(self, columns: NDArray[np.int64]) -> "Problem":
-        """The same problem with these columns alone."""
+        """The same problem with only these columns."""
         return replace(self, column_classes=self.column_classes[columns], column_strengths=self.column_strengths[columns])
 
-    def interruption(self) -> None:
-        """Raise Interrupted if the fit was asked to stop."""
+    def raise_if_stopped(self) -> None:
+        """Raise Interrupted if `should_stop` returns true."""
         if self.should_stop():
-            raise Interrupted("Stopped while the machine was being fitted; the features are kept where they were.")
+            raise Interrupted("Stopped while the machine was being fitted; its features are saved.")
 
 
 def one_against_rest(
@@ -66,7 +66,7 @@ def one_against_rest(
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The objective of each column (float64, (K,)) at some weights, and the best lower bound that is known."""
+    """The objective of each column (float64, (K,)) at some weights, and the best known lower bound."""
 
     primal: NDArray[np.float64]
     dual: NDArray[np.float64]
@@ -78,25 +78,25 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one pass at some weights gives: objective values (K,), float64, and the gradient's part of the losses (D + 1, K)."""
+class Objective:
+    """The objective at some weights: its primal and dual values (K,), float64, and the losses' part of the gradient (D + 1, K)."""
 
     primal: Tensor
     dual: Tensor
     pull: Tensor  # sum_i alpha_i y_i x_i with alpha_i = 2 C max(0, 1 - y_i w.x_i); the gradient is w - pull
 
 
-def look(problem: Problem, weights: Tensor) -> Look:
-    """One pass over the rows at weights (D + 1, K); sums over slices in double precision.
+def evaluate_objective(problem: Problem, weights: Tensor) -> Objective:
+    """The objective at weights (D + 1, K), in one pass over the rows; sums over slices in double precision.
 
-    The dual value is that of t alpha with the best t >= 0: near the optimum t is 1, far from it t keeps the bound from being useless.
+    The dual value is that of t alpha with the best t >= 0: near the optimum t is 1; far from it, scaling by t keeps the bound useful.
     """
     strengths = problem.strengths
     pull = torch.zeros_like(weights)
     loss = torch.zeros(problem.columns, dtype=torch.float64, device=weights.device)
     alphas = loss.clone()
     for which, rows in problem.rows.chunks():
-        problem.interruption()
+        problem.raise_if_stopped()
         signs = problem.signs(which)
         hinge = (1 - signs * (rows @ weights)).clamp_min_(0)
         loss += hinge.square().sum(0, dtype=torch.float64)
@@ -106,10 +106,10 @@ def look(problem: Problem, weights: Tensor) -> Look:
     exact = strengths.double()
     primal = weights.square().sum(0, dtype=torch.float64) / 2 + exact * loss
     curvature = pull.square().sum(0, dtype=torch.float64) + 2 * exact * loss  # sum alpha^2 / (2 C) = 2 C sum hinge^2
-    return Look(primal, alphas.square() / (2 * curvature).clamp_min(1e-300), pull)
+    return Objective(primal, alphas.square() / (2 * curvature).clamp_min(1e-300), pull)
 
 
 def certify(problem: Problem, weights: Tensor) -> Certificate:
-    """Objective and bound at weights (D + 1, K), by one pass."""
-    seen = look(problem, weights)
-    return Certificate(seen.primal.cpu().numpy(), seen.dual.cpu().numpy())
+    """Objective and bound at weights (D + 1, K), in one pass."""
+    objective = evaluate_objective(problem, weights)
+    return Certificate(objective.primal.cpu().numpy(), objective.dual.cpu().numpy())

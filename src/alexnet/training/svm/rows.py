@@ -1,4 +1,4 @@
-"""Feature vectors of images in half precision, read in slices: the set may be larger than memory. Knows no descriptor."""
+"""Feature vectors of images in half precision, read in slices: the set may be larger than memory. Independent of the kind of feature."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-VALUES_AT_A_TIME = 1_000_000  # of a slice in single precision: 4 MB stay in the processor's cache
-FEWEST_ROWS = 64  # a product of fewer rows waits for memory
+VALUES_AT_A_TIME = 1_000_000  # of a slice in single precision: 4 MB stay in the CPU's cache
+FEWEST_ROWS = 64  # products of fewer rows are bound by memory
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSet:
-    """One vector and one class number an image: float16 (n, D), an array or a memory map, and int64 (n,)."""
+    """One vector and one class number per image: float16 (n, D), an array or a memory map, and int64 (n,)."""
 
     vectors: NDArray[np.float16]
     labels: NDArray[np.int64]
@@ -26,13 +26,13 @@ class FeatureSet:
 class Rows:
     """Rows of a feature set in single precision on a device: mapped, then (x - mean) * scale, then a last column of ones.
 
-    What `read` gives lies in a buffer that the next call writes over. The ones make the bias a weight like the others, as LIBLINEAR's
-    is with intercept_scaling=1.
+    `read` returns a view of a buffer, which the next call overwrites. The ones make the bias a weight like the others, as in LIBLINEAR
+    with intercept_scaling=1.
     """
 
     def __init__(self, features: FeatureSet, device: torch.device, feature_map: nn.Module | None = None) -> None:
         self.vectors, self.device, self.feature_map = features.vectors, device, feature_map
-        self.staging = np.empty((0, self.vectors.shape[1]), dtype=self.vectors.dtype)  # memory maps are read-only: torch wants its own
+        self.staging = np.empty((0, self.vectors.shape[1]), dtype=self.vectors.dtype)  # writable, unlike memory maps, as torch requires
         self.inputs = self._raw(slice(0, 1)).shape[1]
         self.mean, self.scale = torch.zeros(self.inputs, device=device), 1.0
         self.offset = self.mean  # -mean * scale
@@ -43,7 +43,7 @@ class Rows:
         return len(self.vectors)
 
     def centre(self) -> None:
-        """Take the features' mean away from now on, and bring their mean squared norm to 1; one pass."""
+        """Subtract the features' mean from now on, and scale their mean squared norm to 1; one pass."""
         assert self.scale == 1.0, "centred already"
         sums, squares = torch.zeros(self.inputs, dtype=torch.float64, device=self.device), 0.0
         for _, rows in self.chunks():
@@ -55,24 +55,24 @@ class Rows:
         self.offset = -self.mean * self.scale
 
     def chunks(self) -> Iterator[tuple[slice, Tensor]]:
-        """All rows in the order of storage, some at a time: (which, float32 (rows, D + 1))."""
+        """All rows in storage order, a slice at a time: (slice, float32 (rows, D + 1))."""
         for start in range(0, len(self), self.chunk):
             which = slice(start, min(start + self.chunk, len(self)))
             yield which, self.read(which)
 
     def read(self, which: slice | NDArray[np.int64]) -> Tensor:
-        """float32 (rows, D + 1) of some rows."""
+        """The selected rows, float32 (rows, D + 1)."""
         raw = self._raw(which)
         if len(raw) > len(self.buffer):
             self.buffer = torch.ones(len(raw), self.inputs + 1, device=self.device)
         rows = self.buffer[: len(raw)]
         values = rows[:, :-1]
-        values.copy_(raw)  # two steps: one that reads half precision and adds takes four times as long
+        values.copy_(raw)  # two steps: reading half precision and adding in one takes four times as long
         torch.add(self.offset, values, alpha=self.scale, out=values)
         return rows
 
     def _raw(self, which: slice | NDArray[np.int64]) -> Tensor:
-        """The rows as they are stored, or mapped, on the device."""
+        """The selected rows on the device, mapped if there is a feature map, but not centred."""
         count = len(range(*which.indices(len(self)))) if isinstance(which, slice) else len(which)
         if count > len(self.staging):
             self.staging = np.empty((count, self.vectors.shape[1]), dtype=self.vectors.dtype)
@@ -80,7 +80,7 @@ class Rows:
         if isinstance(which, slice):
             part[:] = self.vectors[which]
         else:
-            np.take(self.vectors, which, axis=0, out=part, mode="clip")  # "raise" would take them by way of a second copy
+            np.take(self.vectors, which, axis=0, out=part, mode="clip")  # "raise" would make a second copy
         raw = torch.from_numpy(part).to(self.device)
         if self.feature_map is None:
             return raw
@@ -92,7 +92,7 @@ class Rows:
 def mixed_order(n: int, row_bytes: int, generator: np.random.Generator) -> NDArray[np.int64]:
     """int64 (n,): all rows in random order, in short runs of neighbours, so that a memory map on a disk is read in large pieces.
 
-    A run holds a megabyte at most, and 16 rows at most: sets are often stored class by class, and a batch should hold several.
+    A run holds at most one megabyte and at most 16 rows: sets are often stored class by class, and a batch should hold several classes.
     """
     length = int(np.clip(1_000_000 // max(1, row_bytes), 1, 16))
     starts = generator.permutation(np.arange(0, n, length))

@@ -1,4 +1,4 @@
-"""The sections of a run's page, in its order. Another section is another file here, its template and messages, and a row."""
+"""The sections of a run's page, in order. To add a section, add a file here, its template and messages, and a row to SECTIONS."""
 
 from alexnet.runs.report.part import ABOUT
 from alexnet.runs.report.section import Section

@@ -1,4 +1,4 @@
-"""A network beside a fast hand-crafted system on the same images: whether it is worth it."""
+"""A network compared with a fast hand-crafted baseline on the same images: whether it is worth it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,31 +11,31 @@ from alexnet.runs.report.section import RunPage, Section
 from alexnet.runs.report.sections.evaluation import first_of
 
 SENTENCE = "in a sentence"
-SAID_OF = {SENTENCE, "model", "test_error", "validation_error", "seconds"}
+SENTENCE_NEEDS = {SENTENCE, "model", "test_error", "validation_error", "seconds"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Beside:
-    """baseline: any names and values, possibly nested, the first a sentence; None for a run without one."""
+class Comparison:
+    """The comparison. baseline: names and values, possibly nested, the first of them a sentence; None for a run without a baseline."""
 
     baseline: Mapping[str, Any] | None = None
 
 
-def collect(finished: FinishedRun) -> Beside:
-    """The system's values, and the sentence that compares it."""
+def collect(finished: FinishedRun) -> Comparison:
+    """The baseline's values, and a sentence that compares it with the network."""
     if finished.baseline is None:
-        return Beside()
+        return Comparison()
     values = asdict(finished.baseline)
-    return Beside(baseline={SENTENCE: beside(values, finished.first.top1_error), **values})
+    return Comparison(baseline={SENTENCE: beside(values, finished.first.top1_error), **values})
 
 
 def view(page: RunPage) -> Mapping[str, Any] | None:
-    """The values; the sentence, if it follows from them, in the page's language."""
-    kept = page.part(Beside)
-    if kept is None or not kept.baseline:
+    """The values, with the sentence in the page's language if it can be derived from them."""
+    part = page.part(Comparison)
+    if part is None or not part.baseline:
         return None
-    values = kept.baseline
-    if page.words.lang == "en" or not values.keys() >= SAID_OF:
+    values = part.baseline
+    if page.words.lang == "en" or not values.keys() >= SENTENCE_NEEDS:
         return values
     error = finite(first_of(page).get("top1_error"))
     if values[SENTENCE] != beside(values, error, PageWords("en")):
@@ -43,4 +43,4 @@ def view(page: RunPage) -> Mapping[str, Any] | None:
     return {**values, SENTENCE: beside(values, error, page.words)}
 
 
-SECTION = Section(name="baseline", view=view, part=Part(kind=Beside, collect=collect))
+SECTION = Section(name="baseline", view=view, part=Part(kind=Comparison, collect=collect))

@@ -1,4 +1,4 @@
-"""Whether the model's certainty can be believed: the calibration error and the reliability diagram of the first evaluation."""
+"""Whether the model's probabilities are reliable: calibration error and reliability diagram of the first evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,42 +17,42 @@ from alexnet.storage.records import convert
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reliability:
-    """reliability: the first evaluation's bins."""
+    """reliability: the bins of the first evaluation."""
 
     reliability: Sequence[ReliabilityBin] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CalibrationView:
-    """error: the expected calibration error; None where it was not measured. diagram: None without bins."""
+    """error: the expected calibration error; None if it was not measured. diagram: None without bins."""
 
     error: float | None
     diagram: Markup | None
 
 
 def collect(finished: FinishedRun) -> Reliability:
-    """The bins of the evaluation that leads."""
+    """The bins of the first evaluation."""
     return Reliability(reliability=finished.first.reliability)
 
 
-def write(kept: Reliability) -> Mapping[str, Any]:
+def write(part: Reliability) -> Mapping[str, Any]:
     """The bins as objects."""
-    return {"reliability": [values_of(each) for each in kept.reliability]}
+    return {"reliability": [values_of(each) for each in part.reliability]}
 
 
 def read(values: Mapping[str, Any]) -> Reliability:
-    """The bins, of shares between 0 and 1."""
-    kept = convert(Reliability, values, WHOLE)
-    for each in kept.reliability:
+    """The bins, checked: their shares lie between 0 and 1."""
+    part = convert(Reliability, values, WHOLE)
+    for each in part.reliability:
         if each.n < 0 or not all(0 <= share <= 1 for share in (each.confidence, each.accuracy) if share is not None):
-            raise ValueError("a bin of reliability holds no shares of pictures")
-    return kept
+            raise ValueError("a bin of reliability has a share outside 0 to 1")
+    return part
 
 
 def view(page: RunPage) -> CalibrationView | None:
-    """What is known of the calibration, if anything is."""
-    kept, error = page.part(Reliability), finite(first_of(page).get("calibration_error"))
-    diagram = reliability(f"{page.prefix}calibration", kept.reliability, page.words) if kept and kept.reliability else None
+    """The calibration error and the diagram, if either exists."""
+    part, error = page.part(Reliability), finite(first_of(page).get("calibration_error"))
+    diagram = reliability(f"{page.prefix}calibration", part.reliability, page.words) if part and part.reliability else None
     return None if error is None and diagram is None else CalibrationView(error=error, diagram=diagram)
 
 

@@ -9,12 +9,12 @@ from alexnet.runs.report.section import RunPage, Section
 from alexnet.runs.report.sections.confusion import MOST_MAPPED
 from alexnet.runs.report.sections.evaluation import first_of, names_of
 
-WORST_CLASSES = 20  # bars on the open page; the others are one click away
+WORST_CLASSES = 20  # bars shown at once; the others are folded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassesView:
-    """open, folded: rows, worst first; classes without images last. worst_error: the longest bar."""
+    """open, folded: rows, worst first; classes without images last. worst_error: that of the longest bar."""
 
     open: Sequence[Mapping[str, Any]]
     folded: Sequence[Mapping[str, Any]]
@@ -22,7 +22,7 @@ class ClassesView:
 
 
 def view(page: RunPage) -> ClassesView | None:
-    """The rows of the first evaluation; a handful more than WORST_CLASSES is shown rather than folded."""
+    """The rows of the first evaluation; up to MOST_MAPPED classes none are folded."""
     names = names_of(page)
     rows = [{**row, "class": _class_name(row.get("class"), names)} for row in first_of(page).get("per_class") or ()]
     if not rows:
@@ -33,9 +33,8 @@ def view(page: RunPage) -> ClassesView | None:
     return ClassesView(open=rows[:n_open], folded=rows[n_open:], worst_error=worst)
 
 
-def _class_name(given: object, names: Sequence[str]) -> str:
-    """The class's name, if an index is given instead of the name."""
-    return names[given] if isinstance(given, int) and given < len(names) else str(given)
+def _class_name(name_or_index: object, names: Sequence[str]) -> str:
+    return names[name_or_index] if isinstance(name_or_index, int) and name_or_index < len(names) else str(name_or_index)
 
 
 SECTION = Section(name="classes", view=view)

@@ -1,4 +1,4 @@
-"""What the first evaluation took for what: a map of the confusion matrix, and the most confused pairs."""
+"""Which classes the first evaluation confused: a heat map of the confusion matrix, and the most confused pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from alexnet.runs.report.section import RunPage, Section
 from alexnet.runs.report.sections.evaluation import first_of, names_of
 
 MOST_PAIRS = 20  # rows of the most confused pairs
-MOST_MAPPED = 30  # classes of a heat map; with more, the most confused pairs are listed instead
+MOST_MAPPED = 30  # classes in a heat map; with more, only the most confused pairs are listed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfusionView:
-    """heat_map: None with more classes than the eye takes in. pairs: (true class, predicted class, images, images of the true class)."""
+    """heat_map: None for more than MOST_MAPPED classes. pairs: (true class, predicted class, images, images of the true class)."""
 
     heat_map: Markup | None
     pairs: Sequence[tuple[str, str, int, int]]
@@ -33,7 +33,7 @@ def view(page: RunPage) -> ConfusionView | None:
 
 
 def _confused_pairs(confusion: NDArray[np.int64], names: Sequence[str]) -> list[tuple[str, str, int, int]]:
-    """The pairs most often confused, first."""
+    """The confused pairs, most frequent first."""
     wrong = confusion * (1 - np.eye(len(confusion), dtype=np.int64))
     worst = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
     cells = [(int(i) // len(wrong), int(i) % len(wrong)) for i in worst]

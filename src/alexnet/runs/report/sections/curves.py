@@ -29,7 +29,7 @@ class History:
 
     @cached_property
     def axis(self) -> tuple[str, list[Any]]:
-        """The unit under the curves, and each row's place: the first of epoch and step that always grows."""
+        """The unit of the horizontal axis and each row's position: epoch or step, whichever first always increases, else the row number."""
         for unit in ("epoch", "step"):
             places = [finite(row.get(unit)) for row in self.history]
             known = [p for p in places if p is not None]
@@ -38,13 +38,13 @@ class History:
         return "record", list(range(1, len(self.history) + 1))
 
     def column(self, key: str) -> Series:
-        """The places and values of one key, where it is known."""
+        """The positions and values of one key, for the rows that have it."""
         return finite_points(self.axis[1], [row.get(key) for row in self.history])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CurvesView:
-    """plots: each if the history has it. best: the lowest validation error and where, as a sentence; empty without one."""
+    """plots: those that the history has data for. best: the lowest validation error and its position, as a sentence; empty without one."""
 
     plots: Sequence[Markup]
     best: str
@@ -56,27 +56,27 @@ def collect(finished: FinishedRun) -> History:
 
 
 def read(values: Mapping[str, Any]) -> History:
-    """The rows, none of which counts further than a plot can show."""
-    kept = convert(History, values, WHOLE)
-    if any(abs(finite(row.get(unit)) or 0.0) > MOST_COUNTED for row in kept.history for unit in ("epoch", "step")):
-        raise ValueError("a row of history counts too many epochs or steps")
-    return kept
+    """The rows, checked: epochs and steps are small enough to plot."""
+    part = convert(History, values, WHOLE)
+    if any(abs(finite(row.get(unit)) or 0.0) > MOST_COUNTED for row in part.history for unit in ("epoch", "step")):
+        raise ValueError(f"a row of history has more than {MOST_COUNTED:.0e} epochs or steps")
+    return part
 
 
 def history_of(page: RunPage) -> History:
-    """The page's history, empty where there is none."""
+    """The page's history; empty if it has none."""
     return page.part(History) or History()
 
 
 def view(page: RunPage) -> CurvesView | None:
-    """The curves of a network; a convex problem has its solver's words instead."""
+    """The curves of a network; None for a hand-crafted system, whose page has the solver's section instead."""
     if solver.view(page):
         return None
     return CurvesView(plots=_plots(page), best=best_of(page))
 
 
 def best_of(page: RunPage) -> str:
-    """The lowest validation error and where, as a sentence; empty without one."""
+    """The lowest validation error and its position, as a sentence; empty without one."""
     history = history_of(page)
     places, errors = history.column("validation_error")
     if not errors:

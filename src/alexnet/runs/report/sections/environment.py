@@ -1,4 +1,4 @@
-"""What the figures depend on besides the recipe: versions, the device that did the work."""
+"""What the results depend on besides the recipe: versions, the device that was used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ def collect(finished: FinishedRun) -> Environment:
 
 def view(page: RunPage) -> Mapping[str, str] | None:
     """Names and values, if there are any."""
-    kept = page.part(Environment)
-    return (kept.environment or None) if kept else None
+    part = page.part(Environment)
+    return (part.environment or None) if part else None
 
 
 SECTION = Section(name="environment", view=view, part=Part(kind=Environment, collect=collect))

@@ -1,4 +1,4 @@
-"""What the evaluations found, one row each; other sections show the first of them class by class."""
+"""The evaluations, one row each; other sections show the first of them in detail."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ MOST_COUNTED = 10**12  # images in a cell of a confusion matrix
 class Evaluations:
     """evaluations: title ("test, centre crop") -> Evaluation.to_json(). The first one makes the headline.
 
-    A title that contains "validation" or "training" is not announced as unseen images.
+    If its title contains "validation" or "training", the headline does not call the images unseen.
     """
 
     evaluations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -33,32 +33,32 @@ class EvaluationView:
 
 
 def collect(finished: FinishedRun) -> Evaluations:
-    """Every view of the images that judged the model."""
+    """The evaluation of every view."""
     return Evaluations(evaluations={title: found.to_json() for title, found in finished.evaluations.items()})
 
 
 def read(values: Mapping[str, Any]) -> Evaluations:
-    """The evaluations, whose lists belong to as many classes as they name."""
-    kept = convert(Evaluations, values, WHOLE)
+    """The evaluations, checked: the lengths of their lists agree with the number of classes."""
+    part = convert(Evaluations, values, WHOLE)
     classes = len(convert(tuple[str, ...], values.get("classes"), f"{WHOLE}.classes"))
-    for title, found in kept.evaluations.items():
+    for title, found in part.evaluations.items():
         _check_classes(found, classes, f"evaluations.{title}")
-    return kept
+    return part
 
 
 def _check_classes(values: Mapping[str, Any], classes: int, name: str) -> None:
-    """The lists of an evaluation: names of classes, rows of classes, a square matrix of counts, and an interval."""
+    """Check the lists of an evaluation: class names, rows per class, the square matrix of counts, and the interval; raises ValueError."""
     if values.get("classes") is not None:
         classes = len(convert(tuple[str, ...], values["classes"], f"{name}.classes"))
     for row in convert(tuple[Mapping[str, Any], ...], values.get("per_class") or (), f"{name}.per_class"):
         kind = row.get("class")
         if not isinstance(kind, str) and not (isinstance(kind, int) and 0 <= kind < MOST_CLASSES):
-            raise ValueError(f"{name}.per_class names a class {kind!r:.40}")
+            raise ValueError(f"{name}.per_class has the class {kind!r:.40}")
     confusion = convert(tuple[tuple[int, ...], ...], values.get("confusion") or (), f"{name}.confusion")
     if confusion and {len(confusion), *map(len, confusion)} != {classes}:
         raise ValueError(f"{name}.confusion is not a matrix of {classes} x {classes}")
     if any(not 0 <= n <= MOST_COUNTED for row in confusion for n in row):
-        raise ValueError(f"{name}.confusion holds a number that counts no pictures")
+        raise ValueError(f"{name}.confusion has a number that is not a count of pictures")
     interval = values.get("interval")
     if interval is not None and not isinstance(interval, Mapping):
         convert(tuple[float, float], interval, f"{name}.interval")
@@ -66,18 +66,18 @@ def _check_classes(values: Mapping[str, Any], classes: int, name: str) -> None:
 
 def evaluations_of(page: RunPage) -> Mapping[str, Mapping[str, Any]]:
     """All evaluations, by their titles."""
-    kept = page.part(Evaluations)
-    return kept.evaluations if kept else {}
+    part = page.part(Evaluations)
+    return part.evaluations if part else {}
 
 
 def first_of(page: RunPage) -> Mapping[str, Any]:
-    """The first evaluation that judged any image; empty without one."""
-    judged = (found for found in evaluations_of(page).values() if found.get("n") and finite(found.get("top1_error")) is not None)
-    return next(judged, {})
+    """The first evaluation with any image; empty without one."""
+    measured = (found for found in evaluations_of(page).values() if found.get("n") and finite(found.get("top1_error")) is not None)
+    return next(measured, {})
 
 
-def seen_as(page: RunPage) -> str:
-    """What the first evaluation's images are to the model: unseen, or the split that its title names."""
+def images_role(page: RunPage) -> str:
+    """The role of the first evaluation's images: "unseen", or "validation" or "training" if its title contains the word."""
     first = first_of(page)
     title = next((title for title, found in evaluations_of(page).items() if found is first), "")
     named = re.search("validation|training", title.lower())
@@ -92,15 +92,15 @@ def names_of(page: RunPage) -> Sequence[str]:
 
 def interval_of(evaluation: Mapping[str, Any]) -> tuple[float, float] | None:
     """The 95% interval of the top-1 error, from [low, high] or {"low": ..., "high": ...}."""
-    given = evaluation.get("interval")
-    if isinstance(given, Mapping):
-        given = (given.get("low"), given.get("high"))
-    low, high = map(finite, given or (None, None))
+    interval = evaluation.get("interval")
+    if isinstance(interval, Mapping):
+        interval = (interval.get("low"), interval.get("high"))
+    low, high = map(finite, interval or (None, None))
     return None if low is None or high is None else (low, high)
 
 
 def interval_text(page: RunPage, evaluation: Mapping[str, Any]) -> str:
-    """The interval in words: "8.2% to 9.3%"."""
+    """The interval as text: "8.2% to 9.3%"."""
     interval = interval_of(evaluation)
     return page.words.between(*interval) if interval else MISSING
 
@@ -111,7 +111,7 @@ def rows_of(page: RunPage) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def view(page: RunPage) -> EvaluationView:
-    """The table; empty for a run without a test set, which the template says."""
+    """The table; empty if nothing was evaluated, for which the template has a sentence."""
     return EvaluationView(rows=rows_of(page), classes=len(page.about.classes))
 
 

@@ -1,4 +1,4 @@
-"""The first layer's filters as small images. In report.json they are float32 in base64."""
+"""The first layer's filters as small images. report.json stores them as float32 in base64."""
 
 import base64
 import math
@@ -16,7 +16,7 @@ from alexnet.runs.report.section import RunPage, Section
 from alexnet.runs.report.stored_bytes import bytes_of
 from alexnet.storage.records import convert
 
-LARGEST_FILTERS = 10_000_000  # numbers: a hundred times AlexNet's
+LARGEST_FILTERS = 10_000_000  # values: a hundred times AlexNet's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +28,7 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FiltersView:
-    """images: the first filters as data: URIs. all: how many filters there are."""
+    """images: the first filters as data: URIs. all: the number of filters."""
 
     images: Sequence[str]
     all: int
@@ -39,23 +39,23 @@ def collect(finished: FinishedRun) -> Filters:
     return Filters(filters=finished.fitted.filters)
 
 
-def write(kept: Filters) -> Mapping[str, Any]:
-    """The shape and the numbers."""
-    if kept.filters is None:
+def write(part: Filters) -> Mapping[str, Any]:
+    """The shape and the values."""
+    if part.filters is None:
         return {"filters": None}
-    numbers = kept.filters.detach().cpu().float().contiguous().numpy().astype("<f4")
+    numbers = part.filters.detach().cpu().float().contiguous().numpy().astype("<f4")
     return {"filters": {"shape": list(numbers.shape), "float32": base64.b64encode(numbers.tobytes()).decode()}}
 
 
 def read(values: Mapping[str, Any]) -> Filters:
-    """The filters, of as many numbers as their shape says."""
+    """The filters, checked: the number of values agrees with their shape."""
     if values.get("filters") is None:
         return Filters()
-    given = convert(dict, values["filters"], "filters")
-    shape = convert(tuple[int, int, int, int], given.get("shape"), "filters.shape")
+    stored = convert(dict, values["filters"], "filters")
+    shape = convert(tuple[int, int, int, int], stored.get("shape"), "filters.shape")
     if min(shape) < 1 or math.prod(shape) > LARGEST_FILTERS:
-        raise ValueError(f"filters.shape is {shape}, and must be above 0, and not more than {LARGEST_FILTERS:,} numbers together")
-    content = bytes_of(given.get("float32"), "filters.float32")
+        raise ValueError(f"filters.shape is {shape}; it must be positive, with at most {LARGEST_FILTERS:,} values in total")
+    content = bytes_of(stored.get("float32"), "filters.float32")
     if len(content) != 4 * math.prod(shape):
         raise ValueError(f"filters.float32 has {len(content):,} bytes, and must have {4 * math.prod(shape):,}")
     return Filters(filters=torch.from_numpy(np.frombuffer(content, "<f4").astype(np.float32).reshape(shape)))
@@ -63,11 +63,11 @@ def read(values: Mapping[str, Any]) -> Filters:
 
 def view(page: RunPage) -> FiltersView | None:
     """The filters as images, if the model has any."""
-    kept = page.part(Filters)
-    if kept is None or kept.filters is None:
+    part = page.part(Filters)
+    if part is None or part.filters is None:
         return None
-    images = filter_images(kept.filters)
-    return FiltersView(images=images, all=kept.filters.shape[0]) if images else None
+    images = filter_images(part.filters)
+    return FiltersView(images=images, all=part.filters.shape[0]) if images else None
 
 
 SECTION = Section(name="filters", view=view, part=Part(kind=Filters, collect=collect, write=write, read=read))

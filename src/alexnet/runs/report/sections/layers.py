@@ -31,7 +31,7 @@ def collect(finished: FinishedRun) -> Layers:
 
 
 def parameters_of(page: RunPage) -> float | None:
-    """Those of all layers together, frozen ones too; of a model without layers its own."""
+    """The parameters of all layers, including frozen ones; for a model without layers, its own count."""
     total = _total(page, "parameters")
     return page.about.parameters if total is None else total
 
@@ -42,13 +42,13 @@ def trainable_of(page: RunPage) -> float | None:
 
 
 def macs_of(page: RunPage) -> float | None:
-    """The model's multiply-adds per image, or those of all layers together."""
+    """The model's multiply-adds per image, or the sum over all layers."""
     return page.about.macs if page.about.macs is not None else _total(page, "macs")
 
 
 def _layers(page: RunPage) -> Sequence[Mapping[str, Any]]:
-    kept = page.part(Layers)
-    return kept.layers if kept else ()
+    part = page.part(Layers)
+    return part.layers if part else ()
 
 
 def _total(page: RunPage, key: str) -> float | None:

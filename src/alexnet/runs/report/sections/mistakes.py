@@ -1,4 +1,4 @@
-"""The images on which the model was surest, and wrong. In report.json they are PNG in base64."""
+"""The misclassified images with the highest confidence. report.json stores them as PNG in base64."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ LARGEST_IMAGE = 4_000_000  # pixels
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mistake:
-    """An image that the model got wrong.
+    """A misclassified image.
 
     image: uint8 (3, H, W). true, predicted: class names. probability: of the predicted class, 0 to 1.
     """
@@ -37,13 +37,13 @@ class Mistake:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mistakes:
-    """mistakes: the surest first; MOST_MISTAKES are written and shown."""
+    """mistakes: by confidence, highest first; MOST_MISTAKES are written and shown."""
 
     mistakes: Sequence[Mistake] = ()
 
 
 def collect(finished: FinishedRun) -> Mistakes:
-    """The worst mistakes of the evaluation that leads, with their images."""
+    """The worst mistakes of the first evaluation, with their images."""
     worst = worst_mistakes(finished.first, MOST_MISTAKES)
     shown = finished.store.stream([[mistake.index] for mistake in worst])
     names = [finished.dataset.items[mistake.index].name for mistake in worst]
@@ -55,23 +55,23 @@ def collect(finished: FinishedRun) -> Mistakes:
     )
 
 
-def write(kept: Mistakes) -> Mapping[str, Any]:
-    """The first MOST_MISTAKES."""
-    shown = kept.mistakes[:MOST_MISTAKES]
+def write(part: Mistakes) -> Mapping[str, Any]:
+    """The first MOST_MISTAKES, their images encoded."""
+    shown = part.mistakes[:MOST_MISTAKES]
     return {"mistakes": [{**values_of(each), "image": base64.b64encode(png_bytes(each.image)).decode()} for each in shown]}
 
 
 def read(values: Mapping[str, Any]) -> Mistakes:
-    """The mistakes, as many and as large as a page can show."""
-    given = convert(tuple[Any, ...], values.get("mistakes") if values.get("mistakes") is not None else [], "mistakes")
-    return convert(Mistakes, {"mistakes": [_with_image(one, place) for place, one in enumerate(given)]}, WHOLE)
+    """The mistakes, checked: neither more nor larger than a page can show."""
+    stored = convert(tuple[Any, ...], values.get("mistakes") if values.get("mistakes") is not None else [], "mistakes")
+    return convert(Mistakes, {"mistakes": [_with_image(one, place) for place, one in enumerate(stored)]}, WHOLE)
 
 
-def _with_image(given: object, place: int) -> Mapping[str, Any]:
+def _with_image(stored: object, place: int) -> Mapping[str, Any]:
     name = f"mistakes[{place}]"
     if place >= MOST_MISTAKES:
         raise ValueError(f"it holds more than {MOST_MISTAKES} mistakes")
-    values = convert(dict, given, name)
+    values = convert(dict, stored, name)
     content = bytes_of(values.get("image", values.get("picture")), f"{name}.image")
     try:
         return {**values, "image": decode(content, f"{name}.image", max_pixels=LARGEST_IMAGE)}
@@ -81,8 +81,8 @@ def _with_image(given: object, place: int) -> Mapping[str, Any]:
 
 def view(page: RunPage) -> Sequence[tuple[Mistake, str]] | None:
     """The mistakes shown, each with its thumbnail as a data: URI."""
-    kept = page.part(Mistakes)
-    return [(mistake, data_uri(mistake.image)) for mistake in kept.mistakes[:MOST_MISTAKES]] or None if kept else None
+    part = page.part(Mistakes)
+    return [(mistake, data_uri(mistake.image)) for mistake in part.mistakes[:MOST_MISTAKES]] or None if part else None
 
 
 SECTION = Section(name="mistakes", view=view, part=Part(kind=Mistakes, collect=collect, write=write, read=read))

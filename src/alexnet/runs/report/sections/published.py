@@ -1,4 +1,4 @@
-"""Numbers that others published, beside this run's."""
+"""Published results, next to this run's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ class PublishedView:
 
 
 def collect(finished: FinishedRun) -> Published:
-    """What is known of the data set, by its name."""
+    """The published results for the data set, found by its name."""
     return Published(published=published_numbers(finished.dataset.name))
 
 
 def view(page: RunPage) -> PublishedView | None:
     """Our evaluations and the published numbers, if there are any."""
-    kept = page.part(Published)
-    if kept is None or not kept.published:
+    part = page.part(Published)
+    if part is None or not part.published:
         return None
-    return PublishedView(model=page.about.model, ours=rows_of(page), numbers=kept.published)
+    return PublishedView(model=page.about.model, ours=rows_of(page), numbers=part.published)
 
 
 SECTION = Section(name="published", view=view, part=Part(kind=Published, collect=collect))

@@ -31,9 +31,9 @@ def collect(finished: FinishedRun) -> Settings:
 
 
 def view(page: RunPage) -> RecipeView | None:
-    """The settings as one may write them."""
-    kept = page.part(Settings)
-    return RecipeView(name=page.about.recipe_name, text=toml_text(kept.recipe)) if kept else None
+    """The settings as TOML text."""
+    part = page.part(Settings)
+    return RecipeView(name=page.about.recipe_name, text=toml_text(part.recipe)) if part else None
 
 
 SECTION = Section(name="recipe", view=view, part=Part(kind=Settings, collect=collect))

@@ -8,18 +8,18 @@ from alexnet.runs.report.section import RunPage, Section
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repeat:
-    """command: a line for the shell."""
+    """command: a shell command line."""
 
     command: str
 
 
 def collect(finished: FinishedRun) -> Repeat:
-    """The command, with the run's own recipe."""
+    """The command that uses the run's own recipe."""
     return Repeat(command=finished.command)
 
 
 def view(page: RunPage) -> Repeat | None:
-    """The command as it is."""
+    """The command, unchanged."""
     return page.part(Repeat)
 
 

@@ -19,7 +19,7 @@ class SkippedFiles:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SkippedView:
-    """rows: the files that are listed. all: how many there are."""
+    """rows: the files that are listed. all: the number of all skipped files."""
 
     rows: Sequence[Mapping[str, Any]]
     all: int
@@ -31,9 +31,9 @@ def collect(finished: FinishedRun) -> SkippedFiles:
 
 
 def view(page: RunPage) -> SkippedView:
-    """The first of them; the template says if there are none."""
-    kept = page.part(SkippedFiles) or SkippedFiles()
-    return SkippedView(rows=kept.skipped[:MOST_SKIPPED], all=len(kept.skipped))
+    """The first MOST_SKIPPED files; empty if there are none, for which the template has a sentence."""
+    part = page.part(SkippedFiles) or SkippedFiles()
+    return SkippedView(rows=part.skipped[:MOST_SKIPPED], all=len(part.skipped))
 
 
 SECTION = Section(name="skipped", view=view, part=Part(kind=SkippedFiles, collect=collect))

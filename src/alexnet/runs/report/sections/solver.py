@@ -1,4 +1,4 @@
-"""What the solver of a convex problem proved, instead of learning curves."""
+"""The solution of a convex problem with its optimality gap, instead of learning curves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from alexnet.runs.report.section import RunPage, Section
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Solver:
-    """solver: any names and values, possibly nested; None for a network."""
+    """solver: names and values, possibly nested; None for a network."""
 
     solver: Mapping[str, Any] | None = None
 
 
 def collect(finished: FinishedRun) -> Solver:
-    """What the fit said of itself."""
+    """The solver's values from the fit."""
     return Solver(solver=finished.fitted.solver or None)
 
 
 def view(page: RunPage) -> Mapping[str, Any] | None:
     """The values, if there are any."""
-    kept = page.part(Solver)
-    return (kept.solver or None) if kept else None
+    part = page.part(Solver)
+    return (part.solver or None) if part else None
 
 
 SECTION = Section(name="solver", view=view, part=Part(kind=Solver, collect=collect))

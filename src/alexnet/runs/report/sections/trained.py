@@ -1,4 +1,4 @@
-"""What was trained: the model, why this one, the data set's splits and classes."""
+"""What was trained: the model, the reason for it, the data set's splits and classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ LONGER_NAMES = {"train": "training", "test": "the final test"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
-    """model_reason: a sentence. counts: images of each split."""
+    """model_reason: a sentence. counts: the number of images in each split."""
 
     model_reason: str
     counts: Mapping[str, int]
@@ -20,7 +20,7 @@ class Trained:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainedView:
-    """counts: number and name of each split."""
+    """counts: the number of images and the name of each split."""
 
     about: About
     model_reason: str
@@ -31,15 +31,15 @@ def collect(finished: FinishedRun) -> Trained:
     """The reason and the sizes of the splits."""
     splits = finished.splits
     counts = {"training": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)}
-    return Trained(model_reason=f"This model because {finished.reason}.", counts=counts)
+    return Trained(model_reason=f"This model was chosen because {finished.reason}.", counts=counts)
 
 
 def view(page: RunPage) -> TrainedView | None:
-    """The splits by their names in the page's language."""
-    if (kept := page.part(Trained)) is None:
+    """The reason, and the splits with their names in the page's language."""
+    if (part := page.part(Trained)) is None:
         return None
-    counts = [(n, page.words.known(LONGER_NAMES.get(split, split), SPLITS)) for split, n in kept.counts.items()]
-    return TrainedView(about=page.about, model_reason=kept.model_reason, counts=counts)
+    counts = [(n, page.words.known(LONGER_NAMES.get(split, split), SPLITS)) for split, n in part.counts.items()]
+    return TrainedView(about=page.about, model_reason=part.model_reason, counts=counts)
 
 
 SECTION = Section(name="trained", view=view, part=Part(kind=Trained, collect=collect))
