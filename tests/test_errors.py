@@ -68,7 +68,7 @@ def run_copy(digits_run: Path, tmp_path: Path) -> Path:
         ("--image-size 0", ["image size is 0"]),
         (
             "--model alexnet --image-size 20",
-            ["20x20 is gone before pool2: 1x1 is smaller than its 3x3", "alexnet-cifar takes 32x32"],
+            ["20x20 pictures are too small: pool2 gets 1x1, less than its 3x3", "alexnet-cifar takes 32x32"],
         ),
         ("--weights nowhere.pth", ["no weights at nowhere.pth", ".safetensors"]),
         ("--tensorboard", ["--tensorboard", "--out"]),
@@ -134,7 +134,7 @@ def test_over_five_percent_unreadable(refused: Refused, tmp_path: Path, digits_f
         (folder / "8" / f"broken {number}.png").write_bytes(b"broken")
     message = refused("train", folder, "--model", "lenet", "--out", tmp_path / "run")
     assert "Over 5% of the pictures of a class cannot be read ('8': 3 of" in message
-    assert "8/broken 0.png is no picture of a known format" in message
+    assert "8/broken 0.png is not a picture in a known format" in message
     assert "alexnet inspect" in message
     assert len((tmp_path / "run" / "skipped.csv").read_text().splitlines()) == 4
 
@@ -148,7 +148,7 @@ def test_a_few_unreadable_images_are_left_out_and_listed(capsys: pytest.CaptureF
     assert json.loads(captured.out)["skipped"] == 1
     assert "Left out 1 unreadable file(s)" in captured.err
     lines = (tmp_path / "run" / "skipped.csv").read_text(encoding="utf-8").splitlines()
-    assert lines == ["file,class,reason", '"8/bröken, too.png",8,"is no picture of a known format, or its header is damaged"']
+    assert lines == ["file,class,reason", '"8/bröken, too.png",8,"is not a picture in a known format, or its header is damaged"']
     assert "8/bröken, too.png" not in (tmp_path / "run" / "splits.json").read_text(encoding="utf-8")
 
 

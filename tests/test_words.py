@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = {  # what we do not say: what we say
     r"\bgraphics? cards?\b|(?<!model )(?<!score)\bcards?\b(?! (of|and weights|that|does not|describes))": "GPU",
-    r"\bprocessors?\b": "CPU",
+    r"(?<!platform\.)\bprocessors?\b": "CPU",  # platform.processor is Python's
     r"\banew\b": "again, rebuild",
     r"\b(go|goes|going|gone|went) on with\b|\b[Bb]roken off\b|\bgo(es)? on where\b": "resume",
     r"\bmend(s|ed|ing)?\b": "fix",

@@ -168,9 +168,9 @@ def test_an_unreadable_image_does_not_end_the_others(
     rows = answer(capsys, "predict", digits_run, broken, good)["predictions"]
     assert [row["file"] for row in rows] == [str(broken), str(good)]
     assert rows[0]["top"] == []
-    assert "no picture of a known format" in rows[0]["error"]
+    assert "not a picture in a known format" in rows[0]["error"]
     assert rows[1]["error"] is None
-    assert "no picture of a known format" in " ".join(said_by(capsys, "predict", digits_run, broken, good).split())
+    assert "not a picture in a known format" in " ".join(said_by(capsys, "predict", digits_run, broken, good).split())
 
 
 def test_predict_fails_when_no_image_can_be_read(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path) -> None:

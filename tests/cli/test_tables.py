@@ -29,7 +29,7 @@ def shown(parts: Iterable[Table | str], width: int = 80) -> list[str]:
 
 def test_the_catalogue_fits_80_columns() -> None:
     summaries = summarise([], classes=None, image_size=None, channels=None)
-    lines = shown(summary_tables(summaries, comparison(summaries), asked=False))
+    lines = shown(summary_tables(summaries, comparison(summaries), detailed=False))
     for one in summaries:
         figures = [line for line in lines if line.startswith(f"{one.architecture.name} ") and f"{one.parameters:,}" in line]
         assert len(figures) == 1, "name and figures of a network stand unbroken on one line"
@@ -39,7 +39,7 @@ def test_the_catalogue_fits_80_columns() -> None:
 
 def test_networks_side_by_side() -> None:
     summaries = summarise(["alexnet", "lenet"], classes=None, image_size=None, channels=None)
-    lines = shown(summary_tables(summaries, comparison(summaries), asked=True))
+    lines = shown(summary_tables(summaries, comparison(summaries), detailed=True))
     assert "alexnet: 3 x 224 x 224, 1,000 classes" in lines
     assert any(line.split() == ["activation", "relu", "sigmoid"] for line in lines)
     totals = [line.split()[1:] for line in lines if line.startswith("total")]
@@ -48,11 +48,11 @@ def test_networks_side_by_side() -> None:
 
 def test_frozen_parameters_are_told_from_trainable_ones() -> None:
     (fast,) = summarise(["alexnet-cifar-fast"], classes=10, image_size=32, channels=3)
-    lines = [line.split() for line in shown(summary_tables([fast], [], asked=True))]
+    lines = [line.split() for line in shown(summary_tables([fast], [], detailed=True))]
     assert ["total", f"{fast.parameters:,}", f"{fast.macs:,}"] in lines
     assert ["trainable", f"{fast.trainable_parameters:,}"] in lines
     lenet = summarise(["lenet"], classes=None, image_size=None, channels=None)
-    assert not any(line.startswith("trainable") for line in shown(summary_tables(lenet, [], asked=True)))
+    assert not any(line.startswith("trainable") for line in shown(summary_tables(lenet, [], detailed=True)))
 
 
 def test_predictions_and_names_that_look_like_markup() -> None:
@@ -97,7 +97,7 @@ def test_inspection_counts_by_class_and_split(troubled: list[str], digits_folder
 def test_inspection_lists_trouble_and_advice(troubled: list[str]) -> None:
     page = " ".join(" ".join(troubled).split())
     assert "Files that cannot be read: 1" in page
-    assert "train/2/broken.png is no picture of a known format" in page
+    assert "train/2/broken.png is not a picture in a known format" in page
     assert "Copies, equal to the byte: 1" in page
     assert "across splits" in page
     assert "No pictures of '2' in test" in page

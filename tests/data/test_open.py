@@ -65,7 +65,7 @@ def test_train_may_be_a_vehicle() -> None:
 
 
 def test_splits_beside_other_folders_are_refused() -> None:
-    with pytest.raises(BadDataset, match="split folders test, train beside extra"):
+    with pytest.raises(BadDataset, match="split folders test, train next to extra"):
         places("train/cat/1.jpg", "test/cat/1.jpg", "extra/cat/1.jpg")
 
 
@@ -113,7 +113,7 @@ def test_a_folder_opens(photos: Path) -> None:
     assert dataset.image(3).shape == (3, 4, 6)
     assert dataset.content(0) == b"broken"
     assert dataset.native_side() == 8
-    with pytest.raises(UnreadableImage, match=r"cat/1\.png is no picture"):
+    with pytest.raises(UnreadableImage, match=r"cat/1\.png is not a picture"):
         dataset.image(0)
 
 

@@ -48,7 +48,7 @@ def test_the_default_model_and_its_reason(digits: Dataset) -> None:
 
 
 def test_a_model_is_refused_with_the_arithmetic(digits: Dataset) -> None:
-    with pytest.raises(ImageSizeTooSmall, match=r"32x32 is gone before pool5: 1x1 is smaller than .* alexnet-cifar takes 32x32"):
+    with pytest.raises(ImageSizeTooSmall, match=r"32x32 pictures are too small: pool5 gets 1x1, less than .* alexnet-cifar takes 32x32"):
         asked(digits, model="alexnet", image_size=32)
 
 

@@ -96,7 +96,7 @@ def test_fine_tuning_to_other_classes(digits_run: Path, digits_folder: Path, tmp
     words = ["train", str(folder), "--model", "lenet", "--weights", str(digits_run), "--epochs", "1", "--out", str(tmp_path / "run")]
     fields = ["--network.activation", "relu", "--network.pooling", "max", "--training.learning-rate", "0.02", "--training.batch-size", "16"]
     assert main([*words, *fields]) == 0
-    assert "classifier.fc5 starts anew for 3 classes" in capsys.readouterr().err
+    assert "classifier.fc5 starts from random weights for 3 classes" in capsys.readouterr().err
     assert from_toml(tmp_path / "run" / "recipe.toml").training.lower_layers == 0.1
     before, after = weights(digits_run), weights(tmp_path / "run")
     moved = {name: float((after[name] - before[name]).norm() / before[name].norm()) for name in before if "fc5" not in name}

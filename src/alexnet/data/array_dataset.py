@@ -1,4 +1,4 @@
-"""Data sets that are arrays of pixels, all of one size: no files, no decoding."""
+"""Data sets that are arrays of pixels, all of the same size: no files, no decoding."""
 
 from collections.abc import Iterator, Sequence
 
@@ -32,7 +32,7 @@ class ArrayDataset(Dataset):
 
     @property
     def traits(self) -> Traits:
-        """As the set's module says."""
+        """The traits passed to the constructor."""
         return self._traits
 
     def content(self, index: int) -> bytes:
@@ -44,21 +44,21 @@ class ArrayDataset(Dataset):
         return self.pixels[index].expand(3, -1, -1).contiguous()
 
     def header(self, index: int) -> Header:
-        """The size all images share."""
+        """The size that all images share."""
         _, channels, height, width = self.pixels.shape
         return Header("array", width, height, "L" if channels == 1 else "RGB")
 
     def fitted(self, index: int, size: int, how: Fit) -> tuple[Tensor, bytes, Header]:
-        """One square; `squares` makes many at once, a hundred times as fast."""
+        """One square; `squares` resizes many at once, a hundred times as fast."""
         return self.squares([index], size, how)[0], self.content(index), self.header(index)
 
     def squares(self, indices: Sequence[int], size: int, how: Fit) -> Tensor:
-        """Many images as squares, uint8 (n, 3, size, size); a gray one is resized once and repeated, without a copy."""
+        """Many images as squares, uint8 (n, 3, size, size); a gray image is resized once and its channel repeated without a copy."""
         rows = slice(indices.start, indices.stop, indices.step) if isinstance(indices, range) else torch.as_tensor(indices)
         return fit_square(self.pixels[rows], size, how).expand(-1, 3, -1, -1)
 
     def fill_squares(self, rows: range, squares: Tensor, how: Fit) -> Iterator[tuple[bytes, Header] | UnreadableImage]:
-        """All of them resized at once."""
+        """Write the images `rows` into `squares`, all resized at once; yields the raw pixels and the header of each."""
         squares.copy_(self.squares(rows, squares.shape[-1], how))
         header = self.header(rows.start)
         for row in self.pixels[rows.start : rows.stop].contiguous().numpy():

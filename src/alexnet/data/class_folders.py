@@ -1,7 +1,7 @@
-"""Class folders: which folder of a source is a class, which is a split, which only wraps the rest.
+"""Class folders: which folders of a source are classes, which are splits, and which only contain the others.
 
-The class is the first folder below the split, or below whatever folder holds all others; images may lie deeper. Knows names only, never
-pixels, until an image is asked for.
+The class is the first folder below the split, or below the folder that holds all others; images may be deeper. Opening a data set uses
+the file names only; pixels are read when an image is requested.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ SPLIT_FOLDERS: dict[str, SplitName] = {
 
 
 class FolderDataset(Dataset):
-    """Class folders on disk or in an archive, read in place; raises BadDataset or UnsafeArchive when opened."""
+    """Class folders on disk or in an archive, read in place; the constructor raises BadDataset or UnsafeArchive."""
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
@@ -40,7 +40,7 @@ class FolderDataset(Dataset):
 
     @cached_property
     def traits(self) -> Traits:
-        """Told from the class names and the headers of a sample."""
+        """Inferred from the class names and the headers of a sample."""
         headers = self.sample_headers()
         gray = bool(headers) and all(header.mode in ("1", "L") or header.mode.startswith("I") for header in headers)
         return traits_of(self.classes, gray=gray)
@@ -51,9 +51,9 @@ class FolderDataset(Dataset):
 
 
 def place(names: Sequence[str], path: Path) -> tuple[list[tuple[str, str, SplitName | None]], list[str]]:
-    """Each image's (name, class, split), and the names of those that lie in no class folder.
+    """The (name, class, split) of each image, and the names of the images outside class folders.
 
-    Raises BadDataset where there are no images, no class folders, or split folders mixed with others.
+    Raises BadDataset if there are no images, no class folders, or split folders mixed with others.
     """
     if not names:
         raise BadDataset(f"{path} holds no pictures. {LAYOUT}")
@@ -73,7 +73,7 @@ def place(names: Sequence[str], path: Path) -> tuple[list[tuple[str, str, SplitN
 
 
 def _top(names: Sequence[str]) -> PurePosixPath:
-    """The folder that holds the class or split folders: the deepest that holds every folder with images."""
+    """The folder that holds the class or split folders: the deepest one that contains every folder with images."""
     folders = Counter(PurePosixPath(name).parent for name in names)
     nested = [str(folder) for folder in folders if str(folder) != "."]
     if not nested:
@@ -87,14 +87,14 @@ def _top(names: Sequence[str]) -> PurePosixPath:
 
 
 def _is_split_layout(tops: set[str], path: Path) -> bool:
-    """Whether the folders on top are splits; `train` among other names is a class (a train), unless `test` or the like stands beside it."""
+    """Whether the top folders are splits; `train` among other names is a class (the vehicle), unless another split folder is there too."""
     splits = {top for top in tops if top.lower() in SPLIT_FOLDERS}
     others = sorted(tops - splits)
     if not splits or (others and len({SPLIT_FOLDERS[top.lower()] for top in splits}) < 2):
         return False
     if others:
         raise BadDataset(
-            f"{path} has the split folders {', '.join(sorted(splits))} beside {', '.join(others[:5])}. "
-            "Move the others away, or into the splits, if they are classes."
+            f"{path} has the split folders {', '.join(sorted(splits))} next to {', '.join(others[:5])}. "
+            "If those are classes, move them into the splits; otherwise move them elsewhere."
         )
     return True

@@ -1,6 +1,6 @@
-"""One data set: labelled images, whatever they lie in; what every kind of data set answers.
+"""The interface of all data sets: labelled images, however they are stored.
 
-Knows no file formats and no archives (see images and sources), and nothing of batches.
+Independent of file formats, archives (see images and sources) and batches.
 """
 
 import re
@@ -20,7 +20,7 @@ from alexnet.data.images.headers import Header
 from alexnet.data.preprocess import Fit
 from alexnet.errors import BadDataset, UnreadableImage
 
-if TYPE_CHECKING:  # both know what a data set is
+if TYPE_CHECKING:  # these modules import this one
     from alexnet.data.fingerprints import Survey
     from alexnet.data.pipeline.colour_statistics import ColourPCA
 
@@ -31,12 +31,12 @@ COLOURS = frozenset(
     {"red", "green", "blue", "yellow", "white", "black", "brown", "purple", "pink", "gray", "grey", "ripe", "unripe", "rotten"}
 )
 NUMBER_WORDS = frozenset({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"})
-SAMPLE = 100  # images that stand for all where only headers are asked
+SAMPLE = 100  # images whose headers represent the whole data set
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image: its name in the data set, its class, and the split the user has put it in."""
+    """One image: its name in the data set, its class, and the split that the user has put it in, if any."""
 
     name: str
     label: int
@@ -45,10 +45,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What may be done to the images without changing their class.
+    """Which changes of the images keep their class.
 
-    flip: a mirrored image keeps its class (not so for digits, text and signs); colour: so does a recoloured one (not so where colour is
-    the class, and pointless where all are gray); gray: no image has colours.
+    flip: a mirrored image keeps its class (false for digits, text and signs); colour: a recoloured image keeps its class (false where the
+    colour is the class, and where all images are gray); gray: no image has colours.
     """
 
     flip: bool
@@ -57,39 +57,39 @@ class Traits:
 
 
 class Dataset(ABC):
-    """Labelled images: `items[index]` goes with `image(index)`; `classes[label]` names a label."""
+    """Labelled images: `items[index]` describes `image(index)`; `classes[label]` is the name of a label."""
 
     name: str
     classes: tuple[str, ...]
     items: Sequence[Item]
-    outside: tuple[str, ...] = ()  # images that lie in no class folder, and are not used
-    rows_at_once: int = 32  # images of one call of `fill_squares`, when all are read
-    is_decoded: bool = False  # its pixels are in memory: threads that decode would only wait
+    outside: tuple[str, ...] = ()  # images outside the class folders, which are not used
+    rows_at_once: int = 32  # images per call of `fill_squares` when the whole data set is read
+    is_decoded: bool = False  # the pixels are in memory, so decoding threads would be of no use
 
     @property
     @abstractmethod
     def traits(self) -> Traits:
-        """Safe defaults for augmentation, told from the class names and a sample of the images."""
+        """Safe defaults for augmentation, inferred from the class names and a sample of the images."""
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """What the class folders are called when the data set is packed; a name for each of `classes`."""
+        """The names of the class folders when the data set is packed, one for each of `classes`."""
         return self.classes
 
     @abstractmethod
     def content(self, index: int) -> bytes:
-        """The encoded file (of an array: its raw pixels); raises UnreadableImage."""
+        """The encoded file (for arrays, the raw pixels); raises UnreadableImage."""
 
     def known_survey(self) -> "Survey | None":
-        """What is known of all images without decoding them; None where that is not written anywhere."""
+        """The survey of all images, if it is stored with the data set and needs no decoding; otherwise None."""
         return None
 
     def known_colours(self) -> "ColourPCA | None":
-        """Mean and principal colours of the training images, found earlier; None where they are not written anywhere."""
+        """Mean and principal colours of the training images, if they are stored with the data set; otherwise None."""
         return None
 
     def image(self, index: int) -> Tensor:
-        """The upright image at its own size, uint8 (3, H, W); raises UnreadableImage."""
+        """The upright image at its original size, uint8 (3, H, W); raises UnreadableImage."""
         return decode(self.content(index), self.items[index].name)
 
     def fitted(self, index: int, size: int, how: Fit) -> tuple[Tensor, bytes, Header]:
@@ -108,7 +108,7 @@ class Dataset(ABC):
         return torch.stack([self.fitted(index, size, how)[0] for index in indices])
 
     def fill_squares(self, rows: range, squares: Tensor, how: Fit) -> Iterator[tuple[bytes, Header] | UnreadableImage]:
-        """Write the images `rows` into `squares`, uint8 (n, 3, size, size); yields the bytes and header of each, or why there are none.
+        """Write the images `rows` into `squares`, uint8 (n, 3, size, size); yields the bytes and header of each, or the error.
 
         The square of an image that cannot be read is black.
         """
@@ -123,18 +123,18 @@ class Dataset(ABC):
             yield content, header
 
     def header(self, index: int) -> Header:
-        """Size and kind of an image, without decoding it; raises UnreadableImage."""
+        """Format, size and mode of an image, without decoding it; raises UnreadableImage."""
         return read_header(self.content(index), self.items[index].name)
 
     def native_side(self) -> int:
         """The median short side, in pixels, of a sample of the images; raises BadDataset if none of them can be read."""
         headers = self.sample_headers()
         if not headers:
-            raise BadDataset(f"None of the pictures of {self.name} that were tried can be read. `alexnet inspect {self.name}` shows why.")
+            raise BadDataset(f"None of the pictures sampled from {self.name} can be read. `alexnet inspect {self.name}` shows why.")
         return median_low([min(header.width, header.height) for header in headers])
 
     def sample_headers(self, most: int = SAMPLE) -> list[Header]:
-        """The headers of up to `most` images, spread evenly, read once; unreadable ones are left out."""
+        """The headers of up to `most` images, spaced evenly and read once; unreadable images are left out."""
         known: dict[int, list[Header]] = self.__dict__.setdefault("_sampled_headers", {})
         if most not in known:
             known[most] = self._read_headers(most)
@@ -153,7 +153,7 @@ class Dataset(ABC):
 def traits_of(classes: Sequence[str], *, gray: bool) -> Traits:
     """Safe defaults for class names.
 
-    No flips for digits, letters and what has a left and a right; no recolouring where a class name is a colour or a ripeness.
+    No flips for digits, letters and classes with a left and a right; no recolouring if a class name contains a colour or a ripeness.
     """
     words = {word for name in classes for word in re.findall(r"[a-z]+", name.lower())}
     characters = all(len(name) == 1 or name.isdigit() or name.lower() in NUMBER_WORDS for name in classes)
@@ -161,7 +161,7 @@ def traits_of(classes: Sequence[str], *, gray: bool) -> Traits:
 
 
 class Part(Dataset):
-    """The images `indices` of `whole`, in that order; image i here is image indices[i] there."""
+    """The images `indices` of `whole`, in that order; image i of the part is image indices[i] of the whole."""
 
     def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
         self.whole, self.indices = whole, tuple(indices)
@@ -169,13 +169,13 @@ class Part(Dataset):
         self.items = tuple(whole.items[index] for index in self.indices)
 
     @property
-    def is_decoded(self) -> bool:  # type: ignore[override]  # the whole's own
-        """As the whole's."""
+    def is_decoded(self) -> bool:  # type: ignore[override]  # a property, as the whole may differ
+        """Whether the whole's pixels are in memory."""
         return self.whole.is_decoded
 
     @property
     def traits(self) -> Traits:
-        """The whole's."""
+        """The traits of the whole."""
         return self.whole.traits
 
     def content(self, index: int) -> bytes:
@@ -187,7 +187,7 @@ class Part(Dataset):
         return self.whole.image(self.indices[index])
 
     def header(self, index: int) -> Header:
-        """Size and kind; raises UnreadableImage."""
+        """Format, size and mode; raises UnreadableImage."""
         return self.whole.header(self.indices[index])
 
     def fitted(self, index: int, size: int, how: Fit) -> tuple[Tensor, bytes, Header]:

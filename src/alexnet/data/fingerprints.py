@@ -1,4 +1,4 @@
-"""What is known of every image of a data set once it has been decoded: digests, thumbnails, sizes, reasons."""
+"""Facts about every image of a data set, known once it has been decoded: digests, thumbnails, sizes, why it cannot be read."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-THUMBNAIL = 16  # pixels a side
+THUMBNAIL = 16  # pixels per side
 
 
 LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # ITU-R 601, as in JPEG
@@ -17,7 +17,7 @@ LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # ITU-R 601, as in 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """What duplicates are told by, one row per image; rows of unreadable images are zero and `readable` says which they are.
+    """The data for finding duplicates, one row per image; rows of unreadable images are zero and False in `readable`.
 
     digests: uint64 (N,), of the encoded bytes; thumbnails: uint8 (N, 16, 16), gray, of the fitted square.
     """
@@ -38,7 +38,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The result of the pass; native: int32 (N, 2), width and height of the upright images in pixels (0 if unreadable)."""
+    """The result of one decoding pass.
+
+    native: int32 (N, 2), width and height of the upright images in pixels (0 if unreadable); modes: Pillow's name for the kind of pixels.
+    """
 
     fingerprints: Fingerprints
     native: NDArray[np.int32]
@@ -60,5 +63,5 @@ def thumbnails_of(squares: Tensor) -> NDArray[np.uint8]:
 
 
 def digest(content: bytes) -> int:
-    """64 bits that are equal for equal bytes, and for others by a chance of 1 in 10^19."""
+    """A 64-bit hash: equal for equal bytes, and for different bytes with a probability of 1 in 10^19."""
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")

@@ -1,4 +1,4 @@
-"""Millions of images' names, classes and splits as columns: an Item is made when it is asked for, and not kept."""
+"""The names, classes and splits of millions of images as columns: each Item is made when it is requested, and not stored."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from alexnet.data.dataset import SPLIT_NAMES, Item
 
 UNSPLIT = -1
-CHUNK = 65_536  # items that iterating decodes at a time
+CHUNK = 65_536  # items decoded at a time while iterating
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ItemTable(Sequence[Item]):
     """A sequence of N items; its arrays may be views of a memory-mapped file.
 
-    names: uint8, all names in UTF-8, one after the other; ends: int64 (N,), where each name ends;
-    labels: int32 (N,); splits: int8 (N,), a place in SPLIT_NAMES or UNSPLIT.
+    names: uint8, all names in UTF-8, concatenated; ends: int64 (N,), where each name ends;
+    labels: int32 (N,); splits: int8 (N,), an index into SPLIT_NAMES, or UNSPLIT.
     """
 
     names: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""A data set from what the user says: a folder, an archive, or a name. The one way data sets are opened."""
+"""Open a data set by folder, archive or name. All data sets are opened here."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,9 +20,9 @@ IMAGENET = "imagenet:"
 def open_dataset(data: str | Path | Dataset) -> Dataset:
     """Class folders on disk or in a zip, tar or tar.gz, or a named data set; `imagenet:DIR` is ImageNet's original files in DIR.
 
-    A plain name means the named set even where a folder is called so; `./digits` means the folder. Raises BadDataset, with the nearest
-    names, for what is neither, and for a set without class folders; UnsafeArchive for names that climb out of an archive. A data set that
-    is open is returned.
+    A plain name means the named data set even if a folder has that name; `./digits` means the folder. A Dataset is returned as it is.
+    Raises BadDataset, whose message suggests the nearest names, for anything else and for a data set without class folders; UnsafeArchive
+    for member names that point outside the archive.
     """
     if isinstance(data, Dataset):
         return data
@@ -44,22 +44,22 @@ def open_dataset(data: str | Path | Dataset) -> Dataset:
 def _expanded(path: Path) -> Path:
     try:
         return path.expanduser()
-    except RuntimeError:  # ~somebody, who is not known here
+    except RuntimeError:  # ~user for an unknown user
         return path
 
 
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name too long to be one, or a folder that may not be looked into
+    except OSError:  # a name that is too long, or a folder without permission
         return False
 
 
 def _neighbour(path: Path) -> str:
-    """The nearest name beside a path that does not exist; often it is only misspelt."""
+    """The nearest name in the folder of a path that does not exist, which is often only misspelt."""
     try:
-        beside = [found.name for found in path.parent.iterdir()]
+        names = [found.name for found in path.parent.iterdir()]
     except OSError:
         return ""
-    near = get_close_matches(path.name, beside, n=1, cutoff=0.75)
+    near = get_close_matches(path.name, names, n=1, cutoff=0.75)
     return f" There is '{path.parent / near[0]}'." if near else ""

@@ -1,4 +1,4 @@
-"""How an image becomes a model's input. These numbers are measured on the training images and travel with the model."""
+"""How an image becomes a model's input. The means and spreads are measured on the training images and saved with the model."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,13 +11,13 @@ PixelRange = Literal["0-255", "0-1", "unit-variance"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreprocessConfig:
-    """The part of a recipe that says how images are brought to the model's size."""
+    """The part of a recipe that defines how images are resized and normalised for the model."""
 
-    image_size: int = 224  # px a side, what the model sees
-    stored_size: int = 256  # px a side of the squares that crops are taken from (paper section 2)
-    fit: Fit = "crop"  # short side to stored_size and the centre square; or "squash": forced to a square
+    image_size: int = 224  # px per side, the model's input
+    stored_size: int = 256  # px per side of the squares that crops are taken from (paper section 2)
+    fit: Fit = "crop"  # short side to stored_size, then the centre square; "squash": resize to a square, aspect ratio lost
     channels: int = 3  # 1: gray
-    pixel_range: PixelRange = "0-255"  # minus the training mean; "unit-variance" divides by the spread as well; "0-1": pixels / 255 alone
+    pixel_range: PixelRange = "0-255"  # minus the training mean; "unit-variance": also divided by the spread; "0-1": only pixels / 255
 
     def __post_init__(self) -> None:
         if self.stored_size < self.image_size:
@@ -34,10 +34,10 @@ class PreprocessConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preprocess:
-    """What prediction must repeat: sizes, the way of fitting, and the mean and spread of the training pixels (0-255)."""
+    """The preprocessing that prediction must repeat: sizes, fit, and the mean and spread of the training pixels (0-255)."""
 
     image_size: int
     stored_size: int
     fit: Fit
-    mean: tuple[float, ...]  # one number a channel
+    mean: tuple[float, ...]  # one number per channel
     std: tuple[float, ...]

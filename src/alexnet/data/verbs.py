@@ -1,4 +1,4 @@
-"""What is done with a whole data set, from the user's word for it: looked at, and packed."""
+"""The operations on whole data sets: inspect and pack."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +16,11 @@ from alexnet.runtime.machine import available_cpus
 
 
 def inspect(data: str | Path | Dataset, *, workers: int | None = None, on_progress: Progress | None = None) -> Inspection:
-    """What a data set holds: classes, sizes, unreadable files, duplicates, imbalance, and what it means.
+    """Report what a data set holds: classes, sizes, unreadable files, duplicates, imbalance, and advice.
 
-    data: a folder, an archive, a name, or a data set that is open. workers: decoding threads, as many as there are CPUs if None;
-    on_progress is told (images done, images in all). Every image is decoded once; single files that are broken are reported.
-    Raises BadDataset for what is no data set.
+    data: a folder, an archive, a name, or an open data set. workers: decoding threads, one per CPU if None; on_progress is called with
+    (images done, images in all). Every image is decoded once; single broken files are reported. Raises BadDataset for anything that
+    is not a data set.
     """
     return inspect_dataset(open_dataset(data), workers=_threads(workers), on_progress=on_progress)
 
@@ -35,11 +35,11 @@ def pack(
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> PackSummary:
-    """Make of a data set one zip, `out`, that opens at once: images with their short side at `size` px, read by position.
+    """Pack a data set into one zip, `out`, that opens instantly: images with their short side at `size` px, read by position.
 
-    data, workers and on_progress as for `inspect`; quality: of the JPEGs, 1 to 100. Run again, it resumes what was stopped, and the file is
-    the same byte for byte for any number of workers. Raises BadDataset for a place, size or quality that cannot be used, when the disk is
-    full, and when no image can be read; KeyboardInterrupt when should_stop says so.
+    data, workers and on_progress as for `inspect`; quality: of the JPEGs, 1 to 100. A stopped pack is resumed by the same call, and the
+    file is the same byte for byte for any number of workers. Raises BadDataset for an `out`, size or quality that cannot be used, when
+    the disk is full, and when no image can be read; KeyboardInterrupt when should_stop returns true.
     """
     place = path_from(out, "The zip to write", BadDataset)
     chosen = {"size": whole_number(size, "size", mistake=BadDataset), "quality": whole_number(quality, "quality", mistake=BadDataset)}

@@ -1,1 +1,1 @@
-"""The networks, each a table of layers that reads like its source. Nothing here has heard of a data set."""
+"""All models: networks, each a table of layers that reads like its source, and hand-crafted systems. Independent of data sets."""

@@ -1,4 +1,4 @@
-"""The one seam: a model takes images and gives scores. Everything downstream knows only this."""
+"""The interface of all models: images in, scores out. Everything downstream depends only on this."""
 
 from torch import Tensor, nn
 
@@ -6,9 +6,9 @@ from alexnet.errors import BadModel
 
 
 class ImageModel(nn.Module):
-    """uint8 RGB images of the model's own size in, one float32 score per class out."""
+    """A model that maps uint8 RGB images of its own size to one float32 score per class."""
 
-    image_size: int  # pixels a side
+    image_size: int  # pixels per side
     classes: int
 
     def forward(self, images: Tensor) -> Tensor:
@@ -16,9 +16,9 @@ class ImageModel(nn.Module):
         raise NotImplementedError
 
     def learned(self) -> dict[str, Tensor]:
-        """What was learned, by name: the tensors that are saved with the model."""
+        """The learned tensors by name, which are saved with the model."""
         raise NotImplementedError
 
     def dense_scores(self, images: Tensor) -> Tensor:
-        """images of any size from image_size up: uint8 (N, 3, H, W) -> float32 (N, classes, h, w), one score a position."""
+        """Images of at least image_size: uint8 (N, 3, H, W) -> float32 (N, classes, h, w), one score per class and position."""
         raise BadModel(f"This model takes {self.image_size}x{self.image_size} pictures only; use --views centre or ten.")

@@ -1,4 +1,4 @@
-"""The kinds of models: what of a recipe is theirs, and how messages call them. One question, asked here and nowhere else."""
+"""The kinds of models: their sections of a recipe, and what messages call them. Only this module tells them apart by name."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,12 +6,12 @@ from typing import Literal
 from alexnet.models.handcrafted.systems import SYSTEMS
 
 KindName = Literal["hand-crafted", "network", "frozen"]
-FROZEN = "+svm"  # after a network's name: its last hidden layer under another machine
+FROZEN = "+svm"  # after a network's name: an SVM on its frozen last hidden layer
 
 
 @dataclass(frozen=True, slots=True)
 class ModelKind:
-    """title: as messages call one. sections: of a recipe that mean something to it alone."""
+    """title: what messages call such a model. sections: the sections of a recipe that apply to this kind only."""
 
     name: KindName
     title: str
@@ -24,7 +24,7 @@ FROZEN_NETWORK = ModelKind("frozen", "a network's frozen features under an SVM",
 
 
 def kind_of(model: str) -> ModelKind:
-    """The kind of a model by its name; a name that is not known is taken for a network's."""
+    """The kind of a model by its name; an unknown name counts as a network."""
     if model in SYSTEMS:
         return HANDCRAFTED
     return FROZEN_NETWORK if model.endswith(FROZEN) else NETWORK

@@ -1,4 +1,4 @@
-"""A trained network's last hidden layer, frozen, under another machine: the middle between features by hand and joint training."""
+"""A classifier on a trained network's frozen last hidden layer: between hand-crafted features and joint training."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from alexnet.models.networks.model import NetworkModel
 
 
 class LinearProbe(ImageModel):
-    """uint8 images -> the network's last hidden layer -> machine -> scores."""
+    """uint8 images -> the network's last hidden layer -> machine (an SVM) -> scores."""
 
     def __init__(self, model: NetworkModel, machine: nn.Module) -> None:
         super().__init__()
@@ -22,6 +22,6 @@ class LinearProbe(ImageModel):
         return scores
 
     def learned(self) -> dict[str, Tensor]:
-        """The network's weights, and the machine's under "machine."."""
+        """The network's weights, and the machine's with the prefix "machine."."""
         machine = {f"machine.{name}": value for name, value in self.machine.state_dict().items()}
         return self.model.learned() | machine

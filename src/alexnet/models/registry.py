@@ -1,4 +1,4 @@
-"""The list of models: one row each. Adding a network is one table and one row here; hand-crafted systems are rows of `SYSTEMS`."""
+"""The catalogue of models, one row each. To add a network, write its table and a row here; hand-crafted systems are rows of `SYSTEMS`."""
 
 from alexnet.errors import BadModel, did_you_mean
 from alexnet.models.handcrafted.systems import SYSTEMS
@@ -22,25 +22,25 @@ ARCHITECTURES: dict[str, Architecture] = {
     )
 }
 
-SMALL_IMAGE = 64  # pixels: below it, `alexnet-cifar` is the default
+SMALL_IMAGE = 64  # pixels; `alexnet-cifar` is the default for smaller images
 
 
 def check_known(name: object) -> None:
-    """Raise BadModel, with the nearest name, for what is neither a network nor a hand-crafted system."""
+    """Raise BadModel, with the nearest name, unless `name` is a network or a hand-crafted system."""
     if not isinstance(name, str) or (name not in ARCHITECTURES and name not in SYSTEMS):
         raise BadModel(f"No model is called '{name}'. {did_you_mean(name, [*ARCHITECTURES, *SYSTEMS])}")
 
 
 def find_architecture(name: str) -> Architecture:
-    """The network of that name; raises BadModel with the nearest name, or because the name is a hand-crafted system's."""
+    """The network of that name; raises BadModel, with the nearest name, for an unknown name and for a hand-crafted system."""
     check_known(name)
     if name not in ARCHITECTURES:
-        raise BadModel(f"{name} is a hand-crafted system, and this needs a network. {did_you_mean(name, ARCHITECTURES)}")
+        raise BadModel(f"{name} is a hand-crafted system, but this needs a network. {did_you_mean(name, ARCHITECTURES)}")
     return ARCHITECTURES[name]
 
 
 def default_model(side: int) -> tuple[str, str]:
-    """The model for images of that median short side in pixels, and the reason in one sentence."""
+    """The default model for images with this median short side in pixels, and the reason as one clause."""
     if side < SMALL_IMAGE:
         return "alexnet-cifar", f"the pictures are {side} px, and AlexNet's first layers would leave nothing of them"
     return "alexnet", f"the pictures are {side} px, large enough for the 2012 network"

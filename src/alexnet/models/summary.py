@@ -1,4 +1,4 @@
-"""Networks as numbers, one by one and side by side; nothing is built."""
+"""Parameters, operations and memory of networks, one by one and side by side; no network is built."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,13 +8,13 @@ from alexnet.models.networks.architecture import Architecture
 from alexnet.models.networks.shapes import Layer, trace
 from alexnet.models.registry import ARCHITECTURES, find_architecture
 
-BYTES = 4  # of a number in fp32
-TRAINING_COPIES = 3  # of each number that is trained: weights, gradients, momentum
+BYTES = 4  # per number in fp32
+TRAINING_COPIES = 3  # of each trained number: weight, gradient, momentum
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One network at one class count and image size."""
+    """One network with a number of classes, channels and an image size."""
 
     architecture: Architecture
     classes: int
@@ -24,12 +24,12 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """All weights and biases."""
+        """The number of weights and biases."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def trainable_parameters(self) -> int:
-        """Those that training changes: whitening layers are frozen."""
+        """The parameters that training changes: whitening layers are frozen."""
         frozen = {conv.name for conv in self.architecture.convs if conv.whitens}
         return sum(layer.parameters for layer in self.layers if layer.name not in frozen)
 
@@ -40,16 +40,16 @@ class Summary:
 
     @property
     def weight_bytes(self) -> int:
-        """Memory of the weights in fp32."""
+        """Memory of the weights in fp32, in bytes."""
         return BYTES * self.parameters
 
     @property
     def training_bytes(self) -> int:
-        """Memory of weights, gradients and momentum in fp32; activations come on top."""
+        """Memory of weights, gradients and momentum in fp32, in bytes, without activations."""
         return self.weight_bytes + (TRAINING_COPIES - 1) * BYTES * self.trainable_parameters
 
     def to_json(self) -> dict[str, Any]:
-        """The keys of `alexnet summary --json`."""
+        """The object of `alexnet summary --json`."""
         return {
             "name": self.architecture.name,
             "parameters": self.parameters,
@@ -65,7 +65,7 @@ class Summary:
 
 
 def summarise(models: Sequence[str], *, classes: int | None, image_size: int | None, channels: int | None) -> list[Summary]:
-    """The named networks, or the whole catalogue; what is None is each network's own."""
+    """The named networks, or the whole catalogue; arguments that are None take each network's own value."""
     chosen = [find_architecture(name) for name in models] or list(ARCHITECTURES.values())
     return [_summary(architecture, classes, image_size, channels) for architecture in chosen]
 

@@ -82,9 +82,9 @@ def test_duplicates_and_suspects(troubled: Inspection) -> None:
     "words",
     [
         "Over 5% of 'dog' cannot be read: training refuses to start",
-        "2 pictures are also, or nearly, in another split",
+        "2 pictures are also in another split, exactly or nearly",
         "the error measured on it would be too low",
-        "1 picture is under two labels",
+        "1 picture is in two classes",
         "1 picture outside the class folders",
         "'cat' has 7.53 times as many pictures as 'dog' (128 and 17): read the balanced accuracy",
         "'dog': fewer than 20 pictures",
@@ -106,13 +106,13 @@ def test_a_sound_data_set_gets_no_advice() -> None:
 def test_nothing_readable_is_still_told(tmp_path: Path) -> None:
     found = inspect(write(tmp_path, {"cat/1.jpg": b"", "dog/1.jpg": b"broken"}))
     assert found.sizes == {}
-    assert [skip.reason for skip in found.unreadable] == ["is empty", "is no picture of a known format, or its header is damaged"]
+    assert [skip.reason for skip in found.unreadable] == ["is empty", "is not a picture in a known format, or its header is damaged"]
     assert any("no class with readable pictures" in sentence for sentence in found.advice)
 
 
 def test_one_class_is_told(tmp_path: Path) -> None:
     found = inspect(write(tmp_path, {f"cat/{number}.jpg": jpeg(number) for number in range(30)}))
-    assert any("There is one class with readable pictures" in sentence for sentence in found.advice)
+    assert any("There is only one class with readable pictures" in sentence for sentence in found.advice)
 
 
 def test_the_messy_collection(shared_data: Path) -> None:

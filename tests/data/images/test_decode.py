@@ -169,7 +169,7 @@ def test_truncated_files_are_refused(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "is empty"), (b"<html>not found</html>", "is no picture of a known format, or its header is damaged")],
+    [(b"", "is empty"), (b"<html>not found</html>", "is not a picture in a known format, or its header is damaged")],
 )
 def test_no_image_at_all(content: bytes, reason: str) -> None:
     for read in (decode, read_header):

@@ -48,7 +48,7 @@ def test_from_nowhere_says_what_was_tried_and_what_to_type(nowhere: Path) -> Non
     with pytest.raises(BadDataset) as caught:
         fashion.find_files(installed=nowhere / "installed", download=unreachable)
     message = str(caught.value)
-    assert "cache: not there; installed copy: not there; download: Name or service not known" in message
+    assert "cache: not found; installed copy: not found; download: Name or service not known" in message
     assert "apt install dataset-fashion-mnist" in message
     assert "make fashion-mnist" in message
     assert str(nowhere / "cache" / "fashion-mnist") in message

@@ -136,7 +136,7 @@ def test_it_goes_into_another_process_by_name_only(packed: Path, copy: Path) -> 
     shutil.copy(packed.parent / "photos.zip", copy.with_name("other.zip"))
     copy.unlink()
     copy.write_bytes(b"something else")
-    with pytest.raises(BadDataset, match="is no longer the packed data set that it was when it was opened"):
+    with pytest.raises(BadDataset, match="has changed since it was opened and is no longer a packed data set"):
         pickle.loads(written)
 
 
@@ -223,10 +223,10 @@ def poke(path: Path, column: str, place: int, value: int) -> None:
 @pytest.mark.parametrize(
     ("column", "place", "value", "message"),
     [
-        ("offsets", 0, -1, "a picture lies outside the file"),
-        ("offsets", 29, 1 << 62, "a picture lies outside the file"),
-        ("offsets", 3, (1 << 63) - 1, "a picture lies outside the file"),
-        ("sizes", 5, (1 << 32) - 1, "a picture lies outside the file"),
+        ("offsets", 0, -1, "a picture is outside the file"),
+        ("offsets", 29, 1 << 62, "a picture is outside the file"),
+        ("offsets", 3, (1 << 63) - 1, "a picture is outside the file"),
+        ("sizes", 5, (1 << 32) - 1, "a picture is outside the file"),
         ("labels", 0, 3, "a picture has an unknown class"),
         ("labels", 0, -1, "a picture has an unknown class"),
         ("splits", 7, 3, "a picture has an unknown split"),
@@ -253,7 +253,7 @@ def test_names_that_climb_out(copy: Path, name: bytes) -> None:
     assert len(name) == len(b"test/cat/00.jpg")
     for place, byte in enumerate(name):
         poke(copy, "names", 30 + place, byte)  # the third name
-    with pytest.raises(UnsafeArchive, match="names that climb out of the archive"):
+    with pytest.raises(UnsafeArchive, match="names that point outside the archive"):
         open_dataset(copy)
 
 
@@ -373,7 +373,7 @@ def test_an_index_for_other_images(copy: Path) -> None:
     end = struct.unpack("<4s4H2LH", copy.read_bytes()[-22 - len(comment_for(0, 0, Contents(0, 0, 0))) :][:22])
     with zipfile.ZipFile(copy, "a") as archive:
         archive.comment = comment_for(offset, len(content), Contents(start, end[5], 32))
-    with pytest.raises(BadDataset, match="it has another number of pictures than the zip"):
+    with pytest.raises(BadDataset, match="its number of pictures differs from the zip"):
         open_dataset(copy)
 
 

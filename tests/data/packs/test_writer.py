@@ -176,7 +176,7 @@ def test_ctrl_c_and_the_same_command(photos: Path, packed: Path, tmp_path: Path,
     out, asked = tmp_path / "photos.zip", stop_at(count)
     with pytest.raises(KeyboardInterrupt) as caught:
         pack(open_dataset(photos), out, size=SIZE, workers=2, should_stop=lambda: next(asked))
-    assert f"The same command goes on where this one stopped; or delete {out}.partial." in caught.value.__notes__
+    assert f"Rerun the same command to resume, or delete {out}.partial." in caught.value.__notes__
     assert not out.exists()
     summary = pack(open_dataset(photos), out, size=SIZE)
     assert (summary.resumed, summary.n, len(summary.skipped)) == (count, 12, 3)
@@ -272,7 +272,10 @@ def begun(photos: Path, out: Path) -> Path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"size": 64}, r"begun with another size \(32 then, 64 now\)\. Rerun the same command to resume it, or delete it to start again"),
+        (
+            {"size": 64},
+            r"begun with another size \(32 then, 64 now\)\. Rerun the command that began it to resume it, or delete it",
+        ),
         ({"quality": 80}, r"begun with another quality \(90 then, 80 now\)"),
     ],
 )
@@ -295,7 +298,7 @@ def test_other_images_are_refused(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000])
 def test_a_damaged_job_is_refused(photos: Path, tmp_path: Path, content: bytes) -> None:
     (begun(photos, tmp_path / "photos.zip") / "job.json").write_bytes(content)
-    with pytest.raises(BadDataset, match=r"is no packing that can be gone on with\. Delete it to begin anew"):
+    with pytest.raises(BadDataset, match=r"is not an unfinished pack that can be resumed\. Delete it to start again"):
         pack(open_dataset(photos), tmp_path / "photos.zip", size=SIZE)
 
 
@@ -316,12 +319,12 @@ def test_two_at_once_are_refused(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("out", "options", "message"),
     [
-        ("photos.tar", {}, r"A packed data set is a zip, and .*photos\.tar does not end so: give photos\.tar\.zip or the like"),
-        ("photos.zip", {"size": 15}, "cannot be 15 px: give 16 to 4096"),
-        ("photos.zip", {"quality": 0}, "quality of a JPEG cannot be 0: give 1 to 100"),
+        ("photos.tar", {}, r"A packed data set is a zip file, but .*photos\.tar does not end in \.zip: use photos\.tar\.zip, for example"),
+        ("photos.zip", {"size": 15}, "cannot be 15 px: use 16 to 4096"),
+        ("photos.zip", {"quality": 0}, "quality of a JPEG cannot be 0: use 1 to 100"),
         ("photos.zip", {"quality": 101}, "cannot be 101"),
-        ("there.zip", {}, r"there\.zip is there already. Give another name, or delete it first"),
-        ("file/photos.zip", {}, r"cannot be packed \(Not a directory: .*file"),
+        ("there.zip", {}, r"there\.zip already exists\. Choose another name, or delete it first"),
+        ("file/photos.zip", {}, r"cannot be written \(Not a directory: .*file"),
     ],
 )
 def test_refusals(photos: Path, tmp_path: Path, out: str, options: dict[str, int], message: str) -> None:
@@ -333,7 +336,7 @@ def test_refusals(photos: Path, tmp_path: Path, out: str, options: dict[str, int
 
 
 def test_a_place_inside_the_data_is_refused(photos: Path) -> None:
-    with pytest.raises(BadDataset, match="lies inside the data set itself"):
+    with pytest.raises(BadDataset, match="is inside the data set itself"):
         pack(open_dataset(photos), photos / "train" / "photos.zip")
 
 
@@ -372,7 +375,7 @@ def full_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_full_disk(photos: Path, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     with monkeypatch.context() as patch:
         full_after(count, patch)
-        with pytest.raises(BadDataset, match=r"photos\.zip is full\. Make room and give the same command: it goes on where it stopped"):
+        with pytest.raises(BadDataset, match=r"photos\.zip is full\. Make room and rerun the same command to resume"):
             pack(open_dataset(photos), tmp_path / "photos.zip", size=SIZE)
     assert isinstance(pack(open_dataset(photos), tmp_path / "photos.zip", size=SIZE), PackSummary)
     assert (tmp_path / "photos.zip").read_bytes() == packed.read_bytes()

@@ -171,8 +171,8 @@ def test_a_reading_that_stops_is_not_waited_for_without_end(beats: int, monkeypa
 
 def test_progress_is_told_to_the_others_and_to_the_listener() -> None:
     world, heard = Workers(rank=2, size=4, local_rank=0, local_size=2, store=HashStore()), []
-    SharedReading(world, 7).beat(lambda *step: heard.append(step))(5, 9)
-    SharedReading(world, 7).beat(None)(6, 9)
+    SharedReading(world, 7).heartbeat(lambda *step: heard.append(step))(5, 9)
+    SharedReading(world, 7).heartbeat(None)(6, 9)
     assert heard == [(5, 9)]
     assert world.store.get("reading/2/7/done") == b"6"
 

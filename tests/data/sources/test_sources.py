@@ -96,7 +96,7 @@ def test_forked_processes_read_at_the_same_time(tmp_path: Path, kind: str) -> No
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
 def test_names_that_climb_out_are_refused(tmp_path: Path, kind: str, name: str) -> None:
     path = write(tmp_path, kind, CONTENTS | {name: b"x"})
-    with pytest.raises(UnsafeArchive, match="climbs out of the archive"):
+    with pytest.raises(UnsafeArchive, match="points outside the archive"):
         open_source(path)
 
 
@@ -184,7 +184,7 @@ def test_a_zip_bomb_that_lies_about_its_size_stops_early(tmp_path: Path) -> None
 
 def test_a_compressed_tar_over_the_limit_says_what_to_do(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "photos.tar.gz", CONTENTS)
-    with pytest.raises(BadDataset, match=r"gunzip.*photos\.tar\)"):
+    with pytest.raises(BadDataset, match=r"gunzip.*use photos\.tar:"):
         CompressedTarSource(path, limit=10_000)
 
 

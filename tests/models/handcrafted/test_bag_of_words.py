@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 from sklearn.datasets import load_sample_images
 from torch import Tensor
 
-from alexnet.models.handcrafted.bag_of_words import ComparisonRequest, DenseWords, ScatteredWords
+from alexnet.models.handcrafted.bag_of_words import DenseWords, ScatteredWords, VisualWords
 from alexnet.models.handcrafted.sift import DenseSIFT
 from alexnet.models.handcrafted.spatial_pyramid import Cells
 
@@ -36,13 +36,13 @@ def scattered(descriptors: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:
 
 def test_the_nearest_word_is_the_one_at_the_least_distance() -> None:
     distances = cdist(DESCRIPTORS.flatten(0, 1).double().numpy(), VOCABULARY.double().numpy())
-    nearest = ComparisonRequest(VOCABULARY).double().nearest(DESCRIPTORS.double()).flatten().numpy()
+    nearest = VisualWords(VOCABULARY).double().nearest(DESCRIPTORS.double()).flatten().numpy()
     np.testing.assert_array_equal(nearest, distances.argmin(1))
 
 
 def test_single_precision_chooses_a_word_as_near() -> None:
     distances = cdist(DESCRIPTORS.flatten(0, 1).double().numpy(), VOCABULARY.double().numpy())
-    nearest = ComparisonRequest(VOCABULARY).nearest(DESCRIPTORS).flatten().numpy()
+    nearest = VisualWords(VOCABULARY).nearest(DESCRIPTORS).flatten().numpy()
     np.testing.assert_allclose(distances[np.arange(len(nearest)), nearest] ** 2, distances.min(1) ** 2, rtol=0, atol=1e-5)
 
 

@@ -121,11 +121,11 @@ def test_with_its_mirror_image_described_a_image_and_its_mirror_image_are_one(co
             FeatureConfig(descriptor="pixels", encoding="words"),
             "features.descriptor 'pixels' describes whole pictures and takes no encoding; set features.encoding none.",
         ),
-        (FeatureConfig(), "features.descriptor 'sift' gives many vectors a picture; set features.encoding words or fisher."),
-        (FeatureConfig(descriptor="surf"), "features.descriptor 'surf' gives many vectors a picture; set features.encoding words."),
+        (FeatureConfig(), "features.descriptor 'sift' computes many vectors per picture; set features.encoding words or fisher."),
+        (FeatureConfig(descriptor="surf"), "features.descriptor 'surf' computes many vectors per picture; set features.encoding words."),
         (
             FeatureConfig(descriptor="surf", encoding="fisher"),
-            "features.descriptor 'surf' is encoded in words only; set features.encoding words.",
+            "features.descriptor 'surf' can be encoded as words only; set features.encoding words.",
         ),
     ],
 )
@@ -137,7 +137,7 @@ def test_combinations_that_mean_nothing(config: FeatureConfig, message: str) -> 
 
 @pytest.mark.parametrize(("config", "dictionaries", "needed"), [(FISHER, [], 1), (COLOURED, [{}], 2), (FISHER, [{}, {}], 1)])
 def test_too_few_or_too_many_dictionaries(config: FeatureConfig, dictionaries: Sequence[Dictionary], needed: int) -> None:
-    with pytest.raises(BadModel, match=f"These features need {needed} dictionaries, and {len(dictionaries)} are there"):
+    with pytest.raises(BadModel, match=f"These features need {needed} dictionaries, but the model has {len(dictionaries)}"):
         build_features(config, SIZE, dictionaries)
 
 
@@ -172,11 +172,11 @@ def test_a_vocabulary_of_another_shape_is_refused(shape: tuple[int, ...]) -> Non
 
 
 def test_what_is_missing_in_a_dictionary_is_named() -> None:
-    with pytest.raises(BadModel, match="A bag of words needs a vocabulary, and there is none"):
+    with pytest.raises(BadModel, match="A bag of words needs a vocabulary, but the model has none"):
         build_features(CONFIGS["sift-bow-svm"], SIZE, [{"means": torch.ones(8, 128)}])
-    with pytest.raises(BadModel, match="A Fisher vector needs projection, offset, weights, means, variances; there are means, weights"):
+    with pytest.raises(BadModel, match="A Fisher vector needs projection, offset, weights, means, variances; the model has means, weights"):
         build_features(FISHER, SIZE, [{"weights": torch.ones(3), "means": torch.ones(3, 6)}])
-    with pytest.raises(BadModel, match="there are none"):
+    with pytest.raises(BadModel, match="has none of them"):
         build_features(FISHER, SIZE, [{}])
 
 
@@ -184,6 +184,6 @@ def test_a_image_too_small_for_a_scale_is_refused_with_the_arithmetic() -> None:
     with pytest.raises(ImageSizeTooSmall) as caught:
         descriptions_of(replace(FISHER, bins="4,6,8"), 28)
     assert str(caught.value) == (
-        "A descriptor of 4x4 bins of 8 px is 32 px wide, and the picture 28 px: "
-        "take --features.bins 7 at most, or an --image-size of at least 32."
+        "A descriptor of 4x4 bins of 8 px is 32 px wide, but the picture 28 px: "
+        "use --features.bins of at most 7, or an --image-size of at least 32."
     )

@@ -119,13 +119,13 @@ def test_no_pixel_that_a_window_sees_is_left_out(size: int, bin_size: int, step:
 
 @pytest.mark.parametrize(
     ("size", "bin_size", "advice"),
-    [(32, 12, "take --features.bins 8 at most, or an --image-size of at least 48."), (3, 1, "take an --image-size of at least 4.")],
+    [(32, 12, "use --features.bins of at most 8, or an --image-size of at least 48."), (3, 1, "use an --image-size of at least 4.")],
 )
 def test_a_image_smaller_than_a_descriptor_is_refused(size: int, bin_size: int, advice: str) -> None:
     with pytest.raises(ImageSizeTooSmall) as caught:
         Grid(size, bin_size=bin_size, step=4)
     assert str(caught.value) == (
-        f"A descriptor of 4x4 bins of {bin_size} px is {4 * bin_size} px wide, and the picture {size} px: {advice}"
+        f"A descriptor of 4x4 bins of {bin_size} px is {4 * bin_size} px wide, but the picture {size} px: {advice}"
     )
 
 

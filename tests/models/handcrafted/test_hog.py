@@ -128,11 +128,11 @@ def test_a_image_without_a_block_is_refused_with_the_arithmetic() -> None:
     with pytest.raises(ImageSizeTooSmall) as error:
         HOG(15)
     assert str(error.value) == (
-        "A HOG block of 2x2 cells of 8 px is 2 * 8 = 16 px wide, and the picture 15 px: take --features.cell 7 or a larger --image-size."
+        "A HOG block of 2x2 cells of 8 px is 2 * 8 = 16 px wide, but the picture 15 px: use --features.cell 7 or a larger --image-size."
     )
 
 
 @pytest.mark.parametrize("options", [{"cell": 0}, {"block": 0}, {"orientations": 0}, {"orientations": 256}])
 def test_impossible_numbers_are_refused(options: dict[str, int]) -> None:
-    with pytest.raises(BadModel, match="cells and blocks start at 1, orientations are 1 to 255"):
+    with pytest.raises(BadModel, match="use cells and blocks of at least 1, and 1 to 255 orientations"):
         HOG(32, **options)

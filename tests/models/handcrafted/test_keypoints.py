@@ -129,8 +129,12 @@ def test_gray_squares_are_luma_and_at_least_96_px() -> None:
 @pytest.mark.parametrize(
     ("builder", "module", "message"),
     [
-        (SURF, "mahotas", "SURF needs mahotas, which is not installed: pip install 'alexnet[surf]'"),
-        (SparseSIFT, "cv2", "SIFT at interest points needs opencv-python-headless, which is not installed: pip install 'alexnet[sparse]'"),
+        (SURF, "mahotas", "SURF needs mahotas, which is not installed. Run pip install 'alexnet[surf]'."),
+        (
+            SparseSIFT,
+            "cv2",
+            "SIFT at interest points needs opencv-python-headless, which is not installed. Run pip install 'alexnet[sparse]'.",
+        ),
     ],
 )
 def test_a_missing_library_is_named_with_the_way_out(
@@ -147,5 +151,5 @@ def test_a_broken_library_is_not_called_missing(monkeypatch: pytest.MonkeyPatch)
         raise ImportError("libGL.so.1 is missing")
 
     monkeypatch.setattr("alexnet.models.handcrafted.keypoints.import_module", broken)
-    with pytest.raises(BadModel, match=r"cannot be imported \(libGL.so.1 is missing\): pip install --force-reinstall opencv"):
+    with pytest.raises(BadModel, match=r"cannot be imported \(libGL.so.1 is missing\)\. Run pip install --force-reinstall opencv"):
         SparseSIFT()

@@ -175,5 +175,5 @@ def test_nothing_of_it_is_saved_with_a_model() -> None:
 
 
 def test_a_image_too_small_is_refused() -> None:
-    with pytest.raises(ImageSizeTooSmall, match="32 px wide, and the picture 31 px"):
+    with pytest.raises(ImageSizeTooSmall, match="32 px wide, but the picture 31 px"):
         DenseSIFT(31, bin_size=8, step=4)

@@ -174,10 +174,10 @@ def test_operations_count_every_product() -> None:
     [
         ({"kind": "oracle"}, "kind 'oracle'; it can be 'linear', 'kernel'"),
         ({"kind": None}, "kind None"),
-        ({"dimensions": 0}, "dimensions 0; it must be a whole number from 1"),
+        ({"dimensions": 0}, "dimensions 0; it must be a whole number of at least 1"),
         ({"dimensions": True}, "dimensions True"),
         ({"classes": "3"}, "classes '3'"),
-        ({"dimensions": 1 << 39, "classes": 1 << 39}, "nothing here makes so large a machine"),
+        ({"dimensions": 1 << 39, "classes": 1 << 39}, "a machine cannot be so large"),
         ({"map": ["chi2"]}, "map"),
         ({"map": "nystroem", "inputs": 5, "kernel": "rbf", "gamma": float("nan")}, "gamma nan; it must be a number above 0"),
         ({"map": "nystroem", "inputs": 5, "kernel": "cosine", "gamma": 1.0}, "kernel 'cosine'"),
@@ -208,7 +208,7 @@ def test_tensors_that_do_not_fit_are_refused(change: dict[str, Tensor], message:
 @pytest.mark.parametrize("seen", [torch.tensor([0, 1, 9]), torch.tensor([0, 0, 1]), torch.tensor([0, 1, 2], dtype=torch.int32)])
 def test_a_kernel_machine_must_number_its_classes(seen: Tensor) -> None:
     machine = kernel_machine()
-    with pytest.raises(BadModel, match="'seen' does not number"):
+    with pytest.raises(BadModel, match="'seen' must hold different class numbers below"):
         machine_from(machine.state_dict() | {"seen": seen}, machine.spec())
-    with pytest.raises(BadModel, match="1 of 4 classes were seen"):
+    with pytest.raises(BadModel, match="has 1 of 4 classes with training images"):
         machine_from(machine.state_dict(), machine.spec() | {"seen": 1})

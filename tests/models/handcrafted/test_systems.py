@@ -35,14 +35,14 @@ def test_cells(cells: str, levels: tuple[tuple[int, int], ...]) -> None:
 def test_bins_that_are_none(bins: str) -> None:
     with pytest.raises(BadRecipe) as caught:
         FeatureConfig(bins=bins)
-    assert str(caught.value) == f"features.bins is '{bins}'; write pixels from 1, one number a scale, as \"4,6,8\"."
+    assert str(caught.value) == f"features.bins is '{bins}'; use one number of pixels per scale, from 1 to 1,000, as in \"4,6,8\"."
 
 
 @pytest.mark.parametrize("cells", ["", "1", "1x", "0x1", "1x17", "1x1,", "2*2", "1x1x1", "1x1;2x2"])
 def test_cells_that_are_none(cells: str) -> None:
     with pytest.raises(BadRecipe) as caught:
         FeatureConfig(cells=cells)
-    assert str(caught.value) == f"features.cells is '{cells}'; write levels of columns x rows from 1 to 16, as \"1x1,2x2\"."
+    assert str(caught.value) == f"features.cells is '{cells}'; use levels of columns x rows, from 1 to 16, as in \"1x1,2x2\"."
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_cells_that_are_none(cells: str) -> None:
         ({"encoding": "vlad"}, "features.encoding is 'vlad'; it can be 'none', 'words', 'fisher'."),
         ({"step": 0}, "features.step is 0; it must be at least 1."),
         ({"words": -5}, "features.words is -5; it must be at least 1."),
-        ({"smoothing": -1.0}, "features.smoothing is -1; it is a standard deviation in pixels, 0 to 100."),
-        ({"smoothing": float("nan")}, "features.smoothing is nan; it is a standard deviation in pixels, 0 to 100."),
+        ({"smoothing": -1.0}, "features.smoothing is -1; it must be a standard deviation in pixels, from 0 to below 100."),
+        ({"smoothing": float("nan")}, "features.smoothing is nan; it must be a standard deviation in pixels, from 0 to below 100."),
     ],
 )
 def test_values_that_mean_nothing(changes: dict[str, Any], message: str) -> None:

@@ -123,7 +123,7 @@ def test_positions_of_a_uniform_image_agree_away_from_the_border() -> None:
 @pytest.mark.parametrize("name", ["alexnet-cifar", "alexnet-cifar-13"])
 def test_local_layers_refuse_other_sizes(name: str) -> None:
     model = behind_the_seam(narrow(name), classes=3)
-    with pytest.raises(BadModel, match=rf"{name} has local layers, which fit one picture size only; use --views centre or ten"):
+    with pytest.raises(BadModel, match=rf"{name} has local layers, which fit only one picture size; use --views centre or ten"):
         model.dense_scores(photographs(48, 48, 1))
 
 

@@ -134,11 +134,11 @@ def test_224_is_padded_to_227_and_227_is_not() -> None:
 @pytest.mark.parametrize(
     ("name", "image_size", "arithmetic"),
     [
-        ("alexnet", 32, "32x32 is gone before pool5: 1x1 is smaller than its 3x3 window"),  # 35: 7, 3, 3, 1
-        ("alexnet", 8, "8x8 is gone before pool1: 1x1 is smaller than its 3x3 window"),
-        ("alexnet-owt", 4, "4x4 is gone before conv1: 4x4 with 2 of padding is smaller than its 11x11 window"),
-        ("alexnet-d2l", 32, "32x32 is gone before pool2: 2x2 is smaller than its 3x3 window"),
-        ("alexnet-cifar", 4, "4x4 is gone before pool2: 2x2 is smaller than its 3x3 window"),
+        ("alexnet", 32, "32x32 pictures are too small: pool5 gets 1x1, less than its 3x3 window"),  # 35: 7, 3, 3, 1
+        ("alexnet", 8, "8x8 pictures are too small: pool1 gets 1x1, less than its 3x3 window"),
+        ("alexnet-owt", 4, "4x4 pictures are too small: conv1 gets 4x4 with 2 of padding, less than its 11x11 window"),
+        ("alexnet-d2l", 32, "32x32 pictures are too small: pool2 gets 2x2, less than its 3x3 window"),
+        ("alexnet-cifar", 4, "4x4 pictures are too small: pool2 gets 2x2, less than its 3x3 window"),
     ],
 )
 def test_a_image_that_is_too_small_is_refused_with_the_arithmetic(name: str, image_size: int, arithmetic: str) -> None:
@@ -146,7 +146,7 @@ def test_a_image_that_is_too_small_is_refused_with_the_arithmetic(name: str, ima
         trace(ARCHITECTURES[name], classes=10, channels=3, image_size=image_size)
     assert arithmetic in str(refusal.value)
     made_for = ARCHITECTURES[name].image_size
-    assert f"{name} was made for {made_for}x{made_for}" in str(refusal.value)
+    assert f"{name} is designed for {made_for}x{made_for}" in str(refusal.value)
     assert ("alexnet-cifar takes 32x32" in str(refusal.value)) == (made_for > 64)
 
 

@@ -171,9 +171,9 @@ def refused(kind: type[Exception], message: str, source: Path, from_form: str, t
     [
         (("alexnet", "two-tower"), "No form is called 'two-tower'. Did you mean 'two-towers'? Known: alexnet, alexnet-owt, caffe, "),
         (("cafe", "alexnet"), "No form is called 'cafe'. Did you mean 'caffe'?"),
-        (("alexnet", "alexnet-d2l"), "'alexnet' cannot be converted to 'alexnet-d2l': alexnet-d2l is a function of its own: one tower, no"),
-        (("alexnet-one-tower", "alexnet"), "the alexnet that fits into it is the form 'dense'"),
-        (("lenet", "alexnet"), "'lenet' cannot be converted to 'alexnet': lenet is a function of its own. Forms: alexnet, two-towers, "),
+        (("alexnet", "alexnet-d2l"), "'alexnet' cannot be converted to 'alexnet-d2l': alexnet-d2l is a different function: one tower, no"),
+        (("alexnet-one-tower", "alexnet"), "the weights of alexnet fit it in the form 'dense'"),
+        (("lenet", "alexnet"), "'lenet' cannot be converted to 'alexnet': lenet is a different function. Forms: alexnet, two-towers, "),
         (("caffe", "torchvision"), "they are not the same function (alexnet has two towers, response normalisation, 96 maps first; "),
         (("torchvision", "alexnet"), "Forms of the same function as 'torchvision': alexnet-owt, torchvision."),
     ],
@@ -192,10 +192,10 @@ def test_every_function_that_a_refusal_speaks_of_is_in_the_catalogue() -> None:
 @pytest.mark.parametrize("to_form", ["alexnet", "caffe"])
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(to_form: str, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing.safetensors"
-    refused(BadWeights, "out.weights does not say what to write; the form", nothing, "alexnet", to_form, tmp_path, out="out.weights")
+    refused(BadWeights, "out.weights has the wrong suffix; the form", nothing, "alexnet", to_form, tmp_path, out="out.weights")
     taken = tmp_path / f"taken{FORMS[to_form].suffixes[0]}"
     taken.write_bytes(b"mine")
-    refused(BadWeights, f"{taken} exists already and is not written over.", nothing, "alexnet", to_form, tmp_path, out=taken.name)
+    refused(BadWeights, f"{taken} already exists and is not overwritten.", nothing, "alexnet", to_form, tmp_path, out=taken.name)
     assert taken.read_bytes() == b"mine"
 
 
@@ -221,18 +221,16 @@ def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pyt
 def test_names_of_another_form_are_recognised(tmp_path: Path) -> None:
     path, _ = original(tmp_path)
     convert_file(path, from_form="alexnet", to_form="caffe", out=tmp_path / "caffe.npz")
-    message = (
-        "caffe.npz is not of the form 'program-2012'. These are the names of 'caffe': give it to --from.\n  missing: conv1a.weights.0, "
-    )
+    message = "caffe.npz is not in the form 'program-2012'. The tensor names are those of --from caffe.\n  missing: conv1a.weights.0, "
     refused(BadWeights, message, tmp_path / "caffe.npz", "program-2012", "alexnet", tmp_path)
-    refused(BadWeights, "These are the names of 'alexnet' or 'dense'", path, "two-towers", "alexnet", tmp_path)
+    refused(BadWeights, "The tensor names are those of --from alexnet or --from dense", path, "two-towers", "alexnet", tmp_path)
 
 
 def test_missing_and_unknown_tensors_are_named(tmp_path: Path) -> None:
     _, state = original(tmp_path)
     del state["classifier.fc8.bias"]
     save_file({**state, "extra": torch.zeros(1)}, tmp_path / "other.safetensors")
-    message = "is not of the form 'alexnet'.\n  missing: classifier.fc8.bias\n  unknown: extra"
+    message = "is not in the form 'alexnet'.\n  missing: classifier.fc8.bias\n  unknown: extra"
     refused(BadWeights, message, tmp_path / "other.safetensors", "alexnet", "caffe", tmp_path)
 
 
@@ -301,8 +299,8 @@ def test_files_that_are_no_arrays_are_refused_and_run_nothing(how: str, tmp_path
     [
         ("weights.npz", "alexnet", "cannot hold the form 'alexnet', which is read from .safetensors and .pth files and run folders."),
         ("weights.caffemodel", "caffe", "cannot hold the form 'caffe', which is read from .npz files."),
-        ("nothing.npz", "caffe", "nothing.npz. Give an .npz file."),
-        ("nothing.pth", "torchvision", "nothing.pth. Give a .safetensors or .pth file, a run folder"),
+        ("nothing.npz", "caffe", "nothing.npz. Use an .npz file."),
+        ("nothing.pth", "torchvision", "nothing.pth. Use a .safetensors or .pth file, a run folder"),
         ("weights.pth", "torchvision", "is not a file of weights that can be read safely"),
     ],
 )

@@ -189,9 +189,13 @@ def test_gray_images_are_known_by_their_number_of_rows() -> None:
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("conv1a.weights.0", (364, 4), "conv1a has 364 weights for each filter; that is no square window over 3 maps"),
-        ("conv2b.weights.0", (101, 8), "conv2b has 101 weights for each filter; that is no square window over 4 maps"),
-        ("conv3a.weights.1", (99, 12), r"conv3a has weights \(72, 12\), \(99, 12\) and 12 biases; its weights need \(inputs, 12\), equal"),
+        ("conv1a.weights.0", (364, 4), "conv1a has 364 weights per filter, which is not a square window over 3 maps"),
+        ("conv2b.weights.0", (101, 8), "conv2b has 101 weights per filter, which is not a square window over 4 maps"),
+        (
+            "conv3a.weights.1",
+            (99, 12),
+            r"conv3a has weights \(72, 12\), \(99, 12\) and 12 biases; its weights must be \(inputs, 12\), equal",
+        ),
         ("fc1000.biases", (1, 8), r"fc1000 has weights \(128, 7\), \(128, 7\) and 8 biases"),
         ("conv4a.weights.0", (12 * 9 * 12,), r"conv4a has weights \(1296,\)"),
         ("fc2048ba.weights.0", (127, 128), "fc2048ba has weights"),

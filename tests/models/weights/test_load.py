@@ -37,7 +37,7 @@ def test_torchvisions_file_goes_in_and_gives_torchvisions_scores(tmp_path: Path)
         ours = Network(ARCHITECTURES["alexnet-owt"], classes=3, channels=3, image_size=224)
     ours = ours.to_empty(device="cpu").eval()
     lines = load_weights(ours, read_weights(str(tmp_path / "alexnet.pth")), "classifier.6")
-    assert lines == ["16 tensors of weights loaded"]
+    assert lines == ["16 weight tensors loaded"]
     images = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)[None, :, :224, :224].float() / 255
     with torch.inference_mode():
         torch.testing.assert_close(ours(images), theirs(images), rtol=1e-5, atol=1e-6)
@@ -71,7 +71,7 @@ def test_other_classes_give_a_fresh_last_layer_and_keep_the_rest(name: str) -> N
     source, target = network(name, classes=5), network(name, classes=2, seed=1)
     before = {key: value.clone() for key, value in target.state_dict().items()}
     lines = load_weights(target, source.state_dict(), last(target))
-    assert lines[-1] == f"{last(target)} starts anew for 2 classes"
+    assert lines[-1] == f"{last(target)} starts from random weights for 2 classes"
     for key, value in target.state_dict().items():
         expected = before[key] if key.startswith(last(target)) else source.state_dict()[key]
         assert torch.equal(value, expected), key
@@ -81,7 +81,7 @@ def test_weights_without_a_last_layer_leave_ours_as_it_was() -> None:
     source, target = network(), network(seed=1)
     state = {key: value for key, value in source.state_dict().items() if not key.startswith("classifier.6")}
     fresh = target.state_dict()["classifier.6.weight"].clone()
-    assert "starts anew" in load_weights(target, state, last(target))[-1]
+    assert "starts from random weights" in load_weights(target, state, last(target))[-1]
     assert torch.equal(target.state_dict()["classifier.6.weight"], fresh)
 
 
@@ -184,7 +184,7 @@ def test_a_file_without_tensors_by_name_is_refused(value: object, tmp_path: Path
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadWeights, match=r"There are no weights at .*nothing\.pth\. Give a .safetensors or .pth file, a run folder"):
+    with pytest.raises(BadWeights, match=r"There are no weights at .*nothing\.pth\. Use a .safetensors or .pth file, a run folder"):
         read_weights(str(tmp_path / "nothing.pth"))
     with pytest.raises(BadWeights, match="There are no weights at"):
         read_weights(str(tmp_path))

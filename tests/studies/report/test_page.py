@@ -189,7 +189,8 @@ def test_the_paragraph_says_what_came_out_and_what_it_costs() -> None:
     assert "The result is the reverse, with more errors on the claim's side: 14.0% (overlapping) against 11.8% (apart)" in overlap
     assert "multiply-adds are equal within 2%" in overlap
     assert overlap.endswith(
-        "This contradicts the published result. The scale also differs: here pictures of 23 px, 12,000 training pictures, 8 epochs and 0.25 "
+        "This contradicts the published result. The scale also differs: here pictures of 23 px, 12,000 training pictures, 8 epochs "
+        "and 0.25 "
         "times the network's width; there CIFAR-10, a four-layer network."
     )
     assert "12,000 / 6,000 training pictures" in overlap

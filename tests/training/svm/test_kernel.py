@@ -110,7 +110,9 @@ def test_a_matrix_that_does_not_fit_is_refused_with_its_size(monkeypatch: pytest
     monkeypatch.setattr(kernel, "available_bytes", lambda: 20_000_000_000)
     check_kernel_size(40_000, exact)
     check_kernel_size(10_000_000, SolverConfig())
-    with pytest.raises(BadDataset, match=r"60,000 .* needs 29.5 GB of memory \(28.8 GB .*\), and 20.0 GB are free. Use --solver.map"):
+    with pytest.raises(
+        BadDataset, match=r"60,000 .* needs 29.5 GB of memory \(28.8 GB .*\), and 20.0 GB are free. Use --solver.map explicit"
+    ):
         check_kernel_size(60_000, exact)
     monkeypatch.setattr(kernel, "available_bytes", lambda: 1_000_000_000_000)
     with pytest.raises(BadDataset, match=r"60,000 training pictures would take hours .*28.8 GB.*the limit is 50,000.*--model fisher-svm"):

@@ -1,6 +1,6 @@
-"""A data set looked at before anything is trained on it: what is there, what is broken, what is there twice, and what that means.
+"""Examine a data set before training: what it holds, what is broken, what is duplicated, and what that means for training.
 
-Works on broken data sets too: whatever can be told is told. Knows nothing of the screen; the command line prints what is found here.
+Works on broken data sets too and reports whatever it can. Independent of the screen: the command line prints the result.
 """
 
 from collections import Counter
@@ -17,14 +17,14 @@ from alexnet.data.dataset import SPLIT_NAMES, Dataset
 from alexnet.data.fingerprints import Skipped, Survey
 
 SIDE = 64  # pixels; whole images are squashed to it to be compared
-IMBALANCE = 5.0  # largest class over smallest, from which it is worth a word
-SMALL_CLASS = 20  # images; fewer teach and measure little
+IMBALANCE = 5.0  # largest class over smallest, from which advice is printed
+SMALL_CLASS = 20  # images; a smaller class can hardly be learned or measured
 TINY_SIDE = 32  # pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Two images that look the same and shouldn't both be there: `problem` is "across splits" or "two labels"."""
+    """Two images that look the same and should not both be there: `problem` is "across splits" or "two labels"."""
 
     first: str
     second: str
@@ -36,7 +36,7 @@ class Suspect:
 class Inspection:
     """What `inspect` found.
 
-    counts: class -> split ("unsplit" where the user made none) -> images; sizes: least, median and largest width and height in pixels of
+    counts: class -> split ("unsplit" if the user made none) -> images; sizes: smallest, median and largest width and height in pixels of
     the upright images; duplicates: {"exact": [[a, b], ...], "near": ...} by name; imbalance: largest class over smallest.
     """
 
@@ -80,7 +80,7 @@ class Inspection:
 
 
 def inspect(dataset: Dataset, *, workers: int = 0, on_progress: Progress | None = None) -> Inspection:
-    """Decode every image once and report; never raises for what is wrong with single files."""
+    """Decode every image once and report; problems with single files never raise."""
     found = survey(dataset, SIDE, "squash", workers=workers, on_progress=on_progress)
     exact, near = exact_pairs(found.fingerprints), near_pairs(found.fingerprints)
     counts = _counts(dataset)
@@ -139,14 +139,14 @@ def _advice_on_files(dataset: Dataset, counts: dict[str, dict[str, int]], unread
     broken = Counter(skip.class_name for skip in unreadable)
     bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * sum(counts[name].values())]
     if bad:
-        yield f"Over 5% of {_list(bad)} cannot be read: training refuses to start until those files are mended or deleted."
+        yield f"Over 5% of {_list(bad)} cannot be read: training refuses to start until those files are fixed or deleted."
     elif unreadable:
         yield f"{_images(len(unreadable))} cannot be read and will be left out: too few to matter."
     if dataset.outside:
         yield f"{_images(len(dataset.outside))} outside the class folders, such as {dataset.outside[0]}, will not be used."
     alive = [name for name in dataset.classes if sum(counts[name].values()) > broken[name]]
     if len(alive) < 2:
-        yield f"There {'is one class' if alive else 'is no class'} with readable pictures: a classifier needs at least two."
+        yield f"There is {'only one' if alive else 'no'} class with readable pictures: a classifier needs at least two."
 
 
 def _advice_on_duplicates(exact: Pairs, near: Pairs, suspects: tuple[Suspect, ...]) -> Iterable[str]:
@@ -154,17 +154,17 @@ def _advice_on_duplicates(exact: Pairs, near: Pairs, suspects: tuple[Suspect, ..
     labels = [suspect for suspect in suspects if suspect.problem == "two labels"]
     if across:
         yield (
-            f"{_are(len({suspect.second for suspect in across}))} also, or nearly, in another split, "
-            f"such as {across[0].first} = {across[0].second}: the error measured on it would be too low. Remove one side."
+            f"{_are(len({suspect.second for suspect in across}))} also in another split, exactly or nearly, "
+            f"such as {across[0].first} = {across[0].second}: the error measured on it would be too low. Remove one of the two."
         )
     if labels:
         yield (
-            f"{_are(len({suspect.second for suspect in labels}))} under two labels, such as {labels[0].first} = {labels[0].second}: "
-            "one of the two is wrong, and no classifier can be right about both."
+            f"{_are(len({suspect.second for suspect in labels}))} in two classes, such as {labels[0].first} = {labels[0].second}: "
+            "one label is wrong, and no classifier can get both right."
         )
     copies = len(np.unique(np.concatenate([exact[:, 1], near[:, 1]])))
     if copies:
-        yield f"{_are(copies)} the same as another, or nearly: splits that we make keep them on one side."
+        yield f"{_are(copies)} the same as another, exactly or nearly: automatic splits never separate them."
 
 
 def _advice_on_classes(counts: dict[str, dict[str, int]], imbalance: float) -> Iterable[str]:
@@ -177,11 +177,11 @@ def _advice_on_classes(counts: dict[str, dict[str, int]], imbalance: float) -> I
         )
     small = [name for name, total in totals.items() if total < SMALL_CLASS]
     if small:
-        yield f"{_list(small)}: fewer than {SMALL_CLASS} pictures: errors measured on them say little."
+        yield f"{_list(small)}: fewer than {SMALL_CLASS} pictures: errors measured on them are very uncertain."
     for split in ("train", "validation", "test"):
         empty = [name for name, of_class in counts.items() if split in of_class and not of_class[split]]
         if empty:
-            meaning = "it cannot be learned; training refuses" if split == "train" else "its error will not be known"
+            meaning = "it cannot be learned; training refuses to start" if split == "train" else "its error will not be known"
             yield f"No pictures of {_list(empty)} in {split}: {meaning}."
 
 

@@ -1,7 +1,7 @@
-"""One decoding pass over a data set: what can be read, how large it is, what it resembles, and the squares that training will use.
+"""One decoding pass over a data set: which images can be read, their sizes, their fingerprints, and the squares for training.
 
-Images in files are decoded by threads (decoder and resizing let go of Python's lock); arrays are resized in whole chunks. Every figure
-depends on the images only, never on the number of workers. Knows nothing of splits and of what the figures mean.
+Images in files are decoded by threads (decoding and resizing release Python's global interpreter lock); arrays are resized in whole chunks.
+The results depend on the images only, never on the number of workers. Independent of splits and of what the results mean.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from alexnet.data.preprocess import Fit
 from alexnet.errors import UnreadableImage
 from alexnet.runtime.device import one_torch_thread
 
-UNREADABLE_SHARE = 0.05  # of a class; more means that something is wrong with the data, not with a file
+UNREADABLE_SHARE = 0.05  # of a class; more means that the data set is broken, not single files
 
 Progress = Callable[[int, int], None]  # images done, images in all
 
@@ -26,23 +26,23 @@ Progress = Callable[[int, int], None]  # images done, images in all
 def survey(
     dataset: Dataset, size: int, how: Fit, *, workers: int, squares: Tensor | None = None, on_progress: Progress | None = None
 ) -> Survey:
-    """Decode every image once; `squares`, uint8 (N, 3, size, size), is filled when given.
+    """Decode every image once; `squares`, uint8 (N, 3, size, size), is filled if it is not None.
 
-    workers: decoding threads; 0 decodes in this one. on_progress hears (images done, images in all).
+    workers: decoding threads; 0 decodes in the calling thread. on_progress is called with (images done, images in all).
     """
-    sheet = _Sheet(dataset, size, how, squares)
+    partial = _PartialSurvey(dataset, size, how, squares)
     done, count, step = 0, len(dataset.items), dataset.rows_at_once
     chunks = [range(start, min(start + step, count)) for start in range(0, count, step)]
     with nullcontext() if dataset.is_decoded else one_torch_thread():
-        for finished in _each(sheet.fill, chunks, 0 if dataset.is_decoded else workers):
+        for finished in _each(partial.fill, chunks, 0 if dataset.is_decoded else workers):
             done += finished
             if on_progress is not None:
                 on_progress(done, count)
-    return sheet.survey()
+    return partial.survey()
 
 
-class _Sheet:
-    """The survey while it is filled in; threads write to rows of their own."""
+class _PartialSurvey:
+    """The arrays of a survey while they are filled; each thread writes to its own rows."""
 
     def __init__(self, dataset: Dataset, size: int, how: Fit, squares: Tensor | None) -> None:
         count = len(dataset.items)
@@ -76,7 +76,7 @@ class _Sheet:
 
 
 def _each(work: Callable[[range], int], chunks: list[range], workers: int) -> Iterator[int]:
-    """The results of all chunks as they are ready; Ctrl-C drops what has not begun."""
+    """The results of all chunks as they become ready; Ctrl-C drops the chunks that have not begun."""
     if workers < 1:
         yield from map(work, chunks)
         return

@@ -1,7 +1,7 @@
-"""Who trains, who validates, who tests: the user's own split where there is one, ours where it is missing.
+"""Training, validation and test images: the user's own split where there is one, an automatic split otherwise.
 
-Ours is stratified (each class in the same proportions), seeded, and keeps near-duplicates on one side. Knows no pixels: duplicates come as
-group numbers.
+The automatic split is stratified (each class in the same proportions), seeded, and keeps near-duplicates on one side. Independent of
+pixels: duplicates are passed as group numbers.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,25 +26,25 @@ class Splits:
     test: tuple[int, ...]
 
     def to_json(self, dataset: Dataset) -> dict[str, list[str]]:
-        """The names of the images of each split: what a run folder keeps."""
+        """The names of the images of each split, as run folders store them."""
         return {split: [dataset.items[index].name for index in getattr(self, split)] for split in SPLIT_NAMES}
 
     @classmethod
     def from_json(cls, dataset: Dataset, saved: Mapping[str, Sequence[str]]) -> "Splits":
-        """The splits whose names `read_split_names` read, for the same data set; raises BadDataset if images are gone."""
+        """The splits from the names that `read_split_names` returned, for the same data set; raises BadDataset if images are missing."""
         places = {item.name: index for index, item in enumerate(dataset.items)}
         missing = [name for split in SPLIT_NAMES for name in saved[split] if name not in places]
         if missing:
             raise BadDataset(
                 f"{dataset.name} lacks {len(missing):,} of the pictures that the run was split into, for example {missing[0]}. "
-                "Give the data set as it was, or start a new run."
+                "Restore the data set as it was, or start a new run."
             )
         return cls(**{split: tuple(sorted(places[name] for name in saved[split])) for split in SPLIT_NAMES})
 
 
 @dataclass(frozen=True, slots=True)
 class _SplitNames:
-    """What splits.json holds: the names of the images of each split."""
+    """The contents of splits.json: the names of the images of each split."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -66,14 +66,14 @@ def make_splits(
     validation_fraction: float = 0.1,
     test_fraction: float = 0.1,
 ) -> Splits:
-    """Split the readable images; equal numbers in `groups` (one per item of the data set) stay on one side where the split is ours.
+    """Split the readable images; an automatic split never separates items with equal numbers in `groups` (one per item).
 
-    A function that gives the groups is called only where the split is ours.
+    `groups` may be a function that returns the numbers; it is called only for an automatic split.
 
     The user's own splits stay as they are. Without a validation folder, validation is taken from train; without any split, test is
-    too. A user who brings train and validation and no test gets an empty test set: no image of his validation may become a test.
-    Fractions are of each class, exact to within one group; a class of three groups or more is in every split, a smaller one
-    first of all in train. Raises BadDataset if there is nothing to train on, or a class is missing from train.
+    too. With train and validation but no test folder, the test set is empty: a validation image must not become a test image.
+    Fractions apply to each class, exact to within one group; a class of three groups or more is in every split, a smaller one
+    is in train first. Raises BadDataset if there is nothing to train on, or a class is missing from train.
     """
     own: dict[str | None, list[int]] = {name: [] for name in (None, *SPLIT_NAMES)}
     for index in sorted(readable):
@@ -81,17 +81,17 @@ def make_splits(
     pool = own[None] + own["train"]
     validation, test = own["validation"], own["test"]
     if not validation:
-        dealer = _Dealer(dataset, groups() if callable(groups) else groups, pool, seed)
-        test = test or dealer.deal("test", test_fraction)
-        validation = dealer.deal("validation", validation_fraction)
-        pool = list(dealer.left())
+        unassigned = _GroupPool(dataset, groups() if callable(groups) else groups, pool, seed)
+        test = test or unassigned.draw("test", test_fraction)
+        validation = unassigned.draw("validation", validation_fraction)
+        pool = list(unassigned.rest())
     splits = Splits(tuple(sorted(pool)), tuple(sorted(validation)), tuple(sorted(test)))
     _check_train(dataset, splits)
     return splits
 
 
-class _Dealer:
-    """The pool of one data set as shuffled groups per class, from which splits are dealt one after the other."""
+class _GroupPool:
+    """The unassigned images of a data set as shuffled groups per class, from which splits are drawn one after the other."""
 
     def __init__(self, dataset: Dataset, groups: Sequence[int] | None, pool: list[int], seed: int) -> None:
         self.classes: list[Groups] = [[] for _ in dataset.classes]
@@ -105,25 +105,25 @@ class _Dealer:
             self.classes[label] = [of_class[place] for place in order]
         self.sizes = [sum(map(len, of_class)) for of_class in self.classes]
 
-    def deal(self, split: str, fraction: float) -> list[int]:
-        """Take `fraction` of each class, by images, out of the pool."""
-        dealt: list[int] = []
+    def draw(self, split: str, fraction: float) -> list[int]:
+        """Remove `fraction` of each class, counted in images, from the pool and return it."""
+        drawn: list[int] = []
         for label, of_class in enumerate(self.classes):
             wanted = round(fraction * self.sizes[label])
             if fraction > 0 and wanted == 0 and len(of_class) >= (3 if split == "test" else 2):
                 wanted = 1
             taken = _take(of_class, wanted)
             self.classes[label] = [group for place, group in enumerate(of_class) if place not in taken]
-            dealt += [index for place in taken for index in of_class[place]]
-        return dealt
+            drawn += [index for place in taken for index in of_class[place]]
+        return drawn
 
-    def left(self) -> Iterable[int]:
-        """What nobody has been dealt: the training images."""
+    def rest(self) -> Iterable[int]:
+        """The images that were not drawn: the training images."""
         return (index for of_class in self.classes for group in of_class for index in group)
 
 
 def _take(groups: Groups, wanted: int) -> set[int]:
-    """Places of groups that hold `wanted` images together, or as many as fit; never all of them, and one small group where none fits."""
+    """The indices of groups with `wanted` images in total, or as many as fit; never all groups, and one small group if none fits."""
     taken: set[int] = set()
     room = wanted
     for place, group in enumerate(groups):
@@ -138,14 +138,14 @@ def _take(groups: Groups, wanted: int) -> set[int]:
 
 
 def _main_label(dataset: Dataset, group: list[int]) -> int:
-    """The class a group counts for: the one most of its images have, the first of equals."""
+    """The class that a group counts for: that of most of its images; in a tie, the first."""
     counts = np.bincount([dataset.items[index].label for index in group])
     return int(counts.argmax())
 
 
 def _check_train(dataset: Dataset, splits: Splits) -> None:
     if not splits.train:
-        raise BadDataset(f"{dataset.name} has no pictures to train on: its folders are all validation or test. Add a train folder.")
+        raise BadDataset(f"{dataset.name} has no pictures to train on: all are in validation or test folders. Add a train folder.")
     trained = {dataset.items[index].label for index in splits.train}
     lost = sorted({dataset.items[index].label for index in (*splits.validation, *splits.test)} - trained)
     if lost:
@@ -157,7 +157,7 @@ def _check_train(dataset: Dataset, splits: Splits) -> None:
 
 
 def take_fraction(dataset: Dataset, splits: Splits, fraction: float, *, seed: int) -> Splits:
-    """The splits with `fraction`, above 0 to 1, of each class's training images: at least one, chosen by the seed."""
+    """The splits with a `fraction`, in (0, 1], of each class's training images: at least one, chosen by the seed."""
     if fraction >= 1:
         return splits
     by_class: dict[int, list[int]] = {}

@@ -1,7 +1,7 @@
-"""ImageNet as it is downloaded (ILSVRC2012, Russakovsky et al. 2015): 1,281,167 images to train on, 50,000 to validate, 1,000 classes.
+"""ImageNet as it is downloaded (ILSVRC2012, Russakovsky et al. 2015): 1,281,167 training and 50,000 validation images in 1,000 classes.
 
-Read in place from the original files, or unpacked, or half of it unpacked: the same images under the same names in the same order, so
-that a run goes on with either. The order is that of the names: train before validation, then by WordNet id, as the labels are.
+Read in place from the original files, unpacked, or partly unpacked: the same images under the same names in the same order, so that a
+run can be resumed with either. They are ordered by name: training before validation, then by WordNet id, like the labels.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from alexnet.data.dataset import SPLIT_NAMES, Dataset, Traits
 from alexnet.data.imagenet.devkit import read_devkit
-from alexnet.data.imagenet.file_index import Places, Shelf
+from alexnet.data.imagenet.file_index import Places, SplitReader
 from alexnet.data.imagenet.train import TRAIN_FOLDER, TRAIN_TAR, train_labels, train_places
 from alexnet.data.imagenet.validation import VALIDATION_FOLDER, VALIDATION_TAR, validation_places
 from alexnet.data.item_table import ItemTable
@@ -24,10 +24,10 @@ FILES = (
 
 
 class ImageNet(Dataset):
-    """The ILSVRC2012 files in `folder`; classes are named readably, and their folders are the WordNet ids.
+    """The ILSVRC2012 files in `folder`; the classes have readable names, and their folders are the WordNet ids.
 
-    Training or validation images may be missing altogether, the development kit never. Raises BadDataset for what is missing, cut
-    short, or does not fit together; UnsafeArchive for names that climb out of a tar.
+    Training or validation images may be missing altogether, but not the development kit. Raises BadDataset for files that are missing,
+    cut short, or do not fit together; UnsafeArchive for member names that point outside a tar.
     """
 
     name = "imagenet"
@@ -48,7 +48,7 @@ class ImageNet(Dataset):
         whole = not labels.size or bool(np.bincount(labels, minlength=len(kit.wnids)).all())
         validation_root, validation, truth = validation_places(folder, kit, whole)
         self.classes, self.wnids = kit.names, kit.wnids
-        self.train, self.validation, self.trained = Shelf(root, train), Shelf(validation_root, validation), len(labels)
+        self.train, self.validation, self.trained = SplitReader(root, train), SplitReader(validation_root, validation), len(labels)
         names = Places.joined([train, validation])
         splits = np.repeat(np.array([SPLIT_NAMES.index("train"), SPLIT_NAMES.index("validation")], np.int8), [len(labels), len(truth)])
         self.items = ItemTable(names=names.names, ends=names.ends, labels=np.concatenate([labels, truth]), splits=splits)
@@ -65,7 +65,7 @@ class ImageNet(Dataset):
 
     @property
     def traits(self) -> Traits:
-        """Photographs: a mirrored or recoloured one stays what it is."""
+        """Photographs: a mirrored or recoloured one keeps its class."""
         return Traits(flip=True, colour=True)
 
     def content(self, index: int) -> bytes:
@@ -76,6 +76,6 @@ class ImageNet(Dataset):
 
 def _check_there(folder: Path) -> None:
     if not folder.is_dir():
-        raise BadDataset(f"imagenet:{folder} means a folder, and {folder} is none. Give the folder that holds {FILES}.")
+        raise BadDataset(f"imagenet:{folder} means a folder, but {folder} is not one. Use the folder that holds {FILES}.")
     if not any((folder / name).exists() for name in (TRAIN_TAR, TRAIN_FOLDER, VALIDATION_TAR, VALIDATION_FOLDER)):
-        raise BadDataset(f"{folder} holds no pictures of ImageNet. Put there {FILES}.")
+        raise BadDataset(f"{folder} holds no ImageNet pictures. It must hold {FILES}.")

@@ -1,7 +1,8 @@
 """The development kit of ILSVRC2012: the classes with their names, and the classes of the validation images.
 
-Two numberings of the classes must not be confused. A *label* is the place among the sorted WordNet ids (0 is n01440764, tench), as in
-every published model. An *ILSVRC id* (1 is n02119789, kit fox) is the kit's own number; its ground truth is in these, and translated here.
+Two numberings of the classes must not be confused. A *label* is the index among the sorted WordNet ids (0 is n01440764, tench), as in
+every published model. An *ILSVRC id* (1 is n02119789, kit fox) is the kit's own number; its ground truth lists these ids, and is converted
+to labels here.
 """
 
 import gzip
@@ -30,7 +31,7 @@ MAX_BYTES = 64 << 20  # of the kit, unpacked; the real one has 7 MB
 
 @dataclass(frozen=True, slots=True)
 class Synset:
-    """One entry of meta.mat: a class (without children), or what several classes are."""
+    """One entry of meta.mat: a class (without children), or a hypernym of several classes."""
 
     ilsvrc_id: int
     wnid: str
@@ -49,7 +50,7 @@ class Devkit:
 
 
 def read_devkit(folder: Path) -> Devkit:
-    """The kit in a folder, packed or unpacked; raises BadDataset if it is missing, cut short or damaged."""
+    """Read the kit in a folder, packed or unpacked; raises BadDataset if it is missing, cut short or damaged."""
     for path in (folder / f"{NAME}.tar.gz", folder / f"{NAME}.tar", folder / NAME):
         if path.exists():
             meta, truth = _files(path)
@@ -58,17 +59,16 @@ def read_devkit(folder: Path) -> Devkit:
             names = class_names(classes, synsets)
             return Devkit(path=path, wnids=tuple(synset.wnid for synset in classes), names=names, truth=_truth(truth, classes, path))
     raise BadDataset(
-        f"{folder} lacks {NAME}.tar.gz (2.5 MB): it names ImageNet's classes and says what the validation pictures show. Download "
+        f"{folder} lacks {NAME}.tar.gz (2.5 MB), which holds ImageNet's class names and the classes of the validation pictures. Download "
         f"'Development kit (Task 1 & 2)' from https://image-net.org/challenges/LSVRC/2012/2012-downloads.php and put it into {folder}. "
-        "Pictures that are sorted into class folders need no kit if you give their folder without 'imagenet:'; "
-        "then the classes are called as the folders."
+        "Pictures sorted into class folders need no kit: open their folder without 'imagenet:', and the classes have the folders' names."
     )
 
 
 def class_names(classes: Sequence[Synset], synsets: Iterable[Synset]) -> tuple[str, ...]:
-    """The first word of each class; where classes share it, what they are stands behind: crane (wading bird), crane (lifting device).
+    """The first word of each class; where classes share it, their hypernym follows: crane (wading bird), crane (lifting device).
 
-    If that does not tell them apart, their second word or at last their WordNet id does.
+    If that does not distinguish them, their second word is used, or finally their WordNet id.
     """
     parents: dict[int, str] = {}
     for synset in sorted(synsets, key=lambda synset: synset.ilsvrc_id):
@@ -79,12 +79,12 @@ def class_names(classes: Sequence[Synset], synsets: Iterable[Synset]) -> tuple[s
         sharing[synset.words[0]].append(synset)
     names: dict[str, str] = {}
     for word, group in sharing.items():
-        hints = _telling_apart(group, parents)
+        hints = _distinguishing(group, parents)
         names |= {synset.wnid: word if len(group) == 1 else f"{word} ({hint})" for synset, hint in zip(group, hints, strict=True)}
     return tuple(names[synset.wnid] for synset in classes)
 
 
-def _telling_apart(group: list[Synset], parents: dict[int, str]) -> list[str]:
+def _distinguishing(group: list[Synset], parents: dict[int, str]) -> list[str]:
     for hints in ([parents.get(synset.ilsvrc_id, "") for synset in group], ["".join(synset.words[1:2]) for synset in group]):
         if all(hints) and len(set(hints)) == len(group):
             return hints
@@ -109,7 +109,7 @@ def _files(path: Path) -> tuple[bytes, bytes]:
 
 
 def _unpacked(path: Path) -> tuple[bytes, bytes]:
-    """The two files of the packed kit, which is read to its last byte: whatever is cut off is missed."""
+    """The two files of the packed kit, which is read to its last byte so that any truncation is detected."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     with gzip.open(path) if packed else path.open("rb") as file:
@@ -126,12 +126,12 @@ def _unpacked(path: Path) -> tuple[bytes, bytes]:
 
 
 def _synsets(meta: bytes, path: Path) -> list[Synset]:
-    from scipy.io import loadmat  # takes a moment
+    from scipy.io import loadmat  # slow to import
 
     try:
         rows = np.atleast_1d(loadmat(io.BytesIO(meta), squeeze_me=True, variable_names=["synsets"])["synsets"])
         synsets = [_synset(row) for row in rows]
-    except Exception:  # the reader of MATLAB's files raises whatever a damaged one leads it to
+    except Exception:  # scipy raises errors of many classes for a damaged file
         raise _damaged(path, META) from None
     classes = [synset for synset in synsets if not synset.children]
     sound = all(WNID.fullmatch(synset.wnid) and synset.words[0] for synset in synsets)
@@ -147,7 +147,7 @@ def _synset(row: Any) -> Synset:
 
 
 def _truth(text: bytes, classes: Sequence[Synset], path: Path) -> NDArray[np.int32]:
-    """Labels, from lines of ILSVRC ids."""
+    """Labels from lines of ILSVRC ids."""
     labels = {synset.ilsvrc_id: label for label, synset in enumerate(classes)}
     try:
         found = np.array([labels[int(line)] for line in text.split()], np.int32)
@@ -159,4 +159,4 @@ def _truth(text: bytes, classes: Sequence[Synset], path: Path) -> NDArray[np.int
 
 
 def _damaged(path: Path, inner: str) -> BadDataset:
-    return BadDataset(f"{path / inner} is damaged, or not of ILSVRC2012. Download {NAME}.tar.gz again.")
+    return BadDataset(f"{path / inner} is damaged, or not from ILSVRC2012. Download {NAME}.tar.gz again.")

@@ -1,7 +1,7 @@
-"""Where the images of one split lie, as columns: in a tar, in many tars, or in files of their own; and one image's bytes.
+"""Where the images of one split are, as columns: in a tar, in many tars, or in separate files; and how to read one image's bytes.
 
-What an index of a million headers has found is kept in the cache folder, under the sizes and times of the files that it was made from.
-Knows nothing of classes.
+The index of a million headers is stored in the cache folder, with the sizes and times of the files that it was made from. Independent of
+classes.
 """
 
 import hashlib
@@ -24,16 +24,16 @@ from alexnet.errors import UnreadableImage
 from alexnet.storage.cache import cache_folder
 from alexnet.storage.files import write_atomically
 
-IN_CLASS_FOLDER, LOOSE = -1, -2  # offsets of images that are files of their own: root/n01440764/NAME, root/NAME
+IN_CLASS_FOLDER, LOOSE = -1, -2  # offsets of images in separate files: root/n01440764/NAME, root/NAME
 FORMAT = 1  # of the cache file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Places:
-    """The names of N images and where their bytes lie.
+    """The names of N images and the positions of their bytes.
 
-    names: uint8, all names in UTF-8, one after the other; ends: int64 (N,), where each name ends;
-    offsets: int64 (N,), in the tar, or IN_CLASS_FOLDER or LOOSE; sizes: int64 (N,), bytes, of those in a tar.
+    names: uint8, all names in UTF-8, concatenated; ends: int64 (N,), where each name ends;
+    offsets: int64 (N,), in the tar, or IN_CLASS_FOLDER or LOOSE; sizes: int64 (N,), in bytes, of images in a tar.
     """
 
     names: NDArray[np.uint8]
@@ -43,7 +43,7 @@ class Places:
 
     @classmethod
     def of(cls, entries: Iterable[tuple[str, int, int]]) -> "Places":
-        """From (name, offset, size) of each, in the order of the entries."""
+        """From the (name, offset, size) of each image, in the order of the entries."""
         rows = list(entries)
         encoded = [name.encode("utf-8", "surrogateescape") for name, _, _ in rows]
         return cls(
@@ -55,7 +55,7 @@ class Places:
 
     @classmethod
     def joined(cls, parts: Sequence["Places"]) -> "Places":
-        """The images of all parts, one part after the other."""
+        """The images of all parts, concatenated."""
         before = np.cumsum([0, *(len(part.names) for part in parts)])
         return cls(
             names=np.concatenate([part.names for part in parts]),
@@ -65,21 +65,21 @@ class Places:
         )
 
     def entries(self) -> list[tuple[str, int, int]]:
-        """(name, offset, size) of each, as `of` takes them."""
+        """The (name, offset, size) of each image, as `of` takes them."""
         blob, starts = self.names.tobytes(), [0, *self.ends.tolist()]
         names = [blob[start:end].decode("utf-8", "surrogateescape") for start, end in pairwise(starts)]
         return list(zip(names, self.offsets.tolist(), self.sizes.tolist(), strict=True))
 
 
-class Shelf:
-    """The images of one split below `root`: a tar, or a folder; read by many threads and processes, and copied into them."""
+class SplitReader:
+    """Reads the images of one split in `root`, a tar or a folder; may be used by many threads and copied into processes."""
 
     def __init__(self, root: Path, places: Places) -> None:
         self.root, self.offsets, self.sizes = root, places.offsets, places.sizes
         self.tar = PositionedFile(root) if root.is_file() else None
 
     def read(self, place: int, name: str) -> bytes:
-        """The encoded file of image `place`, which is called SPLIT/CLASS/FILE; raises UnreadableImage."""
+        """The encoded file of image `place`, whose name is SPLIT/CLASS/FILE; raises UnreadableImage."""
         _, folder, file = name.split("/")
         offset = int(self.offsets[place])
         try:
@@ -87,14 +87,14 @@ class Shelf:
                 return _whole(self.root / file, name)
             if offset == IN_CLASS_FOLDER:
                 return _whole(self.root / folder / file, name)
-            tar = self.tar or PositionedFile(self.root / f"{folder}.tar")  # a thousand of them are too many to hold open
+            tar = self.tar or PositionedFile(self.root / f"{folder}.tar")  # a thousand tars are too many to keep open
             return _window(tar, offset, int(self.sizes[place]), name)
         except OSError as problem:
             raise UnreadableImage(name, f"cannot be opened ({problem.strerror or problem})") from None
 
 
 def images_in(folder: Path) -> Iterator[str]:
-    """Names of the image files right in a folder; a broken link is one, and is reported when it is read."""
+    """Names of the image files directly in a folder; a broken link counts, and is reported when it is read."""
     with os.scandir(folder) as entries:
         yield from (entry.name for entry in entries if is_image(entry.name) and (entry.is_file() or entry.is_symlink()))
 
@@ -110,46 +110,46 @@ def _window(tar: PositionedFile, offset: int, size: int, name: str) -> bytes:
         raise UnreadableImage(name, too_big(size))
     content = tar.read(offset, size)
     if len(content) != size:
-        raise UnreadableImage(name, f"is no longer whole in {tar.path}")
+        raise UnreadableImage(name, f"is no longer complete in {tar.path}")
     return content
 
 
-def remembered(root: Path, files: Sequence[Path], index: Callable[[], Places]) -> Places:
-    """The places that the cache has for `files` as they are now, or else those that `index` finds, which are kept.
+def cached_places(root: Path, files: Sequence[Path], index: Callable[[], Places]) -> Places:
+    """The cached places of the images in `files`; if the files have changed or nothing is cached, those that `index` returns.
 
-    A damaged cache file is made anew; a cache that cannot be written only costs the time to index again.
+    A damaged cache file is rebuilt; if the cache cannot be written, the files are indexed again the next time.
     """
-    kept = cache_folder() / "imagenet" / f"{hashlib.blake2b(bytes(root.resolve()), digest_size=16).hexdigest()}.safetensors"
+    cached = cache_folder() / "imagenet" / f"{hashlib.blake2b(bytes(root.resolve()), digest_size=16).hexdigest()}.safetensors"
     stamp = _stamp(files)
     try:
-        return _recalled(kept, stamp)
+        return _read_cache(cached, stamp)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         found = index()
     with suppress(OSError):
         columns = {field.name: getattr(found, field.name) for field in fields(Places)}
-        write_atomically(kept, save(columns, {"stamp": stamp, "checksum": _checksum(found)}))
+        write_atomically(cached, save(columns, {"stamp": stamp, "checksum": _checksum(found)}))
     return found
 
 
-def _recalled(kept: Path, stamp: str) -> Places:
-    with safe_open(kept, framework="numpy") as file:
-        said = file.metadata() or {}
-        if said["stamp"] != stamp:
+def _read_cache(cached: Path, stamp: str) -> Places:
+    with safe_open(cached, framework="numpy") as file:
+        metadata = file.metadata() or {}
+        if metadata["stamp"] != stamp:
             raise ValueError
         places = Places(**{field.name: file.get_tensor(field.name) for field in fields(Places)})
-    if _checksum(places) != said["checksum"]:
+    if _checksum(places) != metadata["checksum"]:
         raise ValueError
     return places
 
 
 def _stamp(files: Sequence[Path]) -> str:
-    """What tells these files from any others, and from themselves once they have been changed."""
+    """A hash of the files' paths, sizes and modification times, so that any change is detected."""
     rows = [(str(file.resolve()), status.st_size, status.st_mtime_ns) for file in files for status in [file.stat()]]
     return hashlib.blake2b(json.dumps([FORMAT, rows]).encode(), digest_size=16).hexdigest()
 
 
 def _checksum(places: Places) -> str:
-    """Of all columns; not against forgery, but against disks."""
+    """The CRC-32 of all columns: it detects disk errors, not forgery."""
     total = 0
     for field in fields(Places):
         total = zlib.crc32(getattr(places, field.name).data, total)

@@ -1,4 +1,4 @@
-"""ImageNet's training images: a tar of 1,000 class tars, those class tars, or their class folders; and the classes they belong to."""
+"""ImageNet's training images, in a tar of 1,000 class tars, in the class tars, or in class folders; and their labels."""
 
 import os
 from functools import partial
@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.imagenet.devkit import WNID, Devkit
-from alexnet.data.imagenet.file_index import IN_CLASS_FOLDER, Places, images_in, remembered
+from alexnet.data.imagenet.file_index import IN_CLASS_FOLDER, Places, cached_places, images_in
 from alexnet.data.sources.base import PositionedFile, is_image
 from alexnet.data.sources.tar import TarMember, tar_members
 from alexnet.errors import BadDataset
 
 TRAIN_TAR, TRAIN_FOLDER = "ILSVRC2012_img_train.tar", "train"
-WNID_AT = len("train/n")  # in the name of a training image; 8 digits
+WNID_AT = len("train/n")  # where the digits begin in the name of a training image
 WNID_DIGITS = 8
 
 
 def train_places(folder: Path) -> tuple[Path, Places]:
-    """The training images and what they lie in: the tar if it is there, since it is whole or refused; else the folder."""
+    """The tar or folder of the training images, and their places: the tar if it exists, since it is complete or refused."""
     tar = folder / TRAIN_TAR
     if tar.exists():
-        return tar, remembered(tar, [tar], partial(_tar_of_tars, tar))
+        return tar, cached_places(tar, [tar], partial(_tar_of_tars, tar))
     root = folder / TRAIN_FOLDER
     return root, _train_folder(root) if root.exists() else Places.of([])
 
@@ -31,25 +31,25 @@ def _tar_of_tars(path: Path) -> Places:
     file = PositionedFile(path)
     inner = {_tar_wnid(member.name): member for member in tar_members(file) if _tar_wnid(member.name)}
     if not inner:
-        raise BadDataset(f"{path} holds none of ImageNet's class tars (n01440764.tar and so on). Is it the file that its name says?")
+        raise BadDataset(f"{path} holds none of ImageNet's class tars (n01440764.tar and so on). Download {TRAIN_TAR} again.")
     return Places.joined([_class_tar(file, member) for _, member in sorted(inner.items())])
 
 
 def _class_tar(file: PositionedFile, inside: TarMember | None = None) -> Places:
-    """The images of one class, by name."""
+    """The images of one class, ordered by name."""
     wnid = _tar_wnid(inside.name if inside else file.path.name)
     files = {PurePosixPath(member.name).name: member for member in tar_members(file, inside) if is_image(member.name)}
     return Places.of((f"train/{wnid}/{name}", member.offset, member.size) for name, member in sorted(files.items()))
 
 
 def _tar_wnid(name: str) -> str:
-    """n01440764 of n01440764.tar; empty for other names."""
+    """The WordNet id of a class tar (n01440764 of n01440764.tar); empty for other names."""
     stem = PurePosixPath(name).name.removesuffix(".tar")
     return stem if name.endswith(".tar") and WNID.fullmatch(stem) else ""
 
 
 def _train_folder(root: Path) -> Places:
-    """Class tars and class folders; of a class that has both, the tar, since unpacking may have been broken off."""
+    """Class tars and class folders; for a class that has both, the tar, since unpacking may have been interrupted."""
     names = sorted(entry.name for entry in os.scandir(root))
     tars = {_tar_wnid(name): root / name for name in names if _tar_wnid(name)}
     folders = [name for name in names if WNID.fullmatch(name) and name not in tars and (root / name).is_dir()]
@@ -58,7 +58,7 @@ def _train_folder(root: Path) -> Places:
     parts = [_class_folder(root, wnid) for wnid in folders]
     if tars:
         files = list(tars.values())
-        parts.append(remembered(root, files, lambda: Places.joined([_class_tar(PositionedFile(file)) for file in files])))
+        parts.append(cached_places(root, files, lambda: Places.joined([_class_tar(PositionedFile(file)) for file in files])))
     joined = Places.joined(parts)
     return Places.of(sorted(joined.entries())) if tars and folders else joined
 
@@ -68,7 +68,7 @@ def _class_folder(root: Path, wnid: str) -> Places:
 
 
 def train_labels(places: Places, kit: Devkit, root: Path) -> NDArray[np.int32]:
-    """Labels, int32 (N,), from the digits of the WordNet ids in the names, a million at once."""
+    """Labels, int32 (N,), computed for all images at once from the digits of the WordNet ids in their names."""
     starts = np.concatenate([[0], places.ends[:-1]]) if places.ends.size else places.ends
     numbers = np.zeros(len(starts), np.int64)
     for digit in range(WNID_DIGITS):
@@ -78,7 +78,7 @@ def train_labels(places: Places, kit: Devkit, root: Path) -> NDArray[np.int32]:
     strange = np.unique(numbers[known[labels] != numbers])
     if strange.size:
         raise BadDataset(
-            f"{root} has pictures of {strange.size:,} classes that {kit.path} does not know, for example n{strange[0]:08d}. "
-            "Both must be of ILSVRC2012 (Task 1 & 2)."
+            f"{root} has pictures of {strange.size:,} classes that are not in {kit.path}, for example n{strange[0]:08d}. "
+            "Both must be from ILSVRC2012 (Task 1 & 2)."
         )
     return labels.astype(np.int32)

@@ -1,1 +1,1 @@
-"""Encoded images to pixels."""
+"""Decode and resize images, and encode them."""

@@ -1,10 +1,10 @@
-"""Image files to upright RGB pixels, and pixels to the square a network takes.
+"""Decode image files to upright RGB pixels, and to the squares that networks take.
 
-Plain 8-bit gray and RGB JPEGs go through torchvision, big ones that are wanted small through libjpeg's scaled decoding, everything else
-(PNG, CMYK, palettes, 16 bits, alpha, animations, TIFF, WebP ...) through Pillow. Colour profiles are not applied.
+Plain 8-bit gray and RGB JPEGs are decoded by torchvision, large ones that are needed small by libjpeg's scaled decoding, everything else
+(PNG, CMYK, palettes, 16 bits, alpha, animations, TIFF, WebP ...) by Pillow. Colour profiles are not applied.
 
-A file that ends early is refused even where a decoder would invent the missing part; a flaw that loses no pixels (a wrong checksum at the
-end, nonsense in the EXIF block) is forgiven. Knows nothing of files and archives: bytes come in, with a name for the message.
+A file that ends early is refused even where a decoder would fill in the missing part; a flaw that loses no pixels (a wrong checksum at the
+end, an invalid EXIF block) is ignored. Independent of files and archives: functions take bytes, and a name for messages.
 """
 
 import importlib
@@ -29,7 +29,7 @@ from alexnet.data.images.resize import fit_square
 from alexnet.data.preprocess import Fit
 from alexnet.errors import UnreadableImage
 
-MAX_PIXELS = 89_000_000  # just under Pillow's own alarm (89.5 million); the worst kind of file then stays under 2 GB in memory
+MAX_PIXELS = 89_000_000  # just under Pillow's own limit (89.5 million); any file then takes less than 2 GB of memory
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")  # never EPS: it would start Ghostscript
 RGB = 3  # torchvision's ImageReadMode.RGB
 HEIC_REASON = "is a HEIC photo; convert to JPEG (on an iPhone: Settings > Camera > Formats > Most Compatible)"
@@ -38,24 +38,24 @@ HEIC_REASON = "is a HEIC photo; convert to JPEG (on an iPhone: Settings > Camera
 def decode(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Tensor:
     """The upright RGB pixels of an encoded image, uint8 (3, H, W), contiguous.
 
-    Transparency is laid on white, of an animation the first frame is taken, more than 8 bits are scaled to 0-255.
-    Raises UnreadableImage, whose reason is one clause: the file is cut short, damaged, HEIC, no image, or over `max_pixels`.
+    Transparent images are composed on white, animations reduced to their first frame, more than 8 bits scaled to 0-255.
+    Raises UnreadableImage, whose reason is one clause: the file is cut short, damaged, HEIC, not an image, or over `max_pixels`.
     """
     return _decode(content, name, max_pixels, None)[0].contiguous()
 
 
 def decode_fitted(content: bytes, name: str, size: int, how: Fit, *, max_pixels: int = MAX_PIXELS) -> tuple[Tensor, Header]:
-    """`fit_square(decode(...), size, how)`, faster, and the header of the image it was made of.
+    """`fit_square(decode(...), size, how)`, but faster, and the header of the image.
 
-    A JPEG of at least four times `size` is decoded at 1/2, 1/4 or 1/8 (never under twice `size`), which differs from the long
-    way by about one grey level.
+    A JPEG of at least four times `size` is decoded at 1/2, 1/4 or 1/8 (never under twice `size`), which differs from full decoding
+    by about one gray level.
     """
     image, header = _decode(content, name, max_pixels, 2 * size)
     return fit_square(image, size, how), header
 
 
 def read_header(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Header:
-    """Size, kind and orientation without decoding; raises UnreadableImage as `decode` does."""
+    """Format, size, mode and orientation without decoding; raises UnreadableImage as `decode` does."""
     header = plain_header(content)
     if header is None:
         with _quiet_pillow(), _reasons(name):
@@ -75,12 +75,12 @@ def _decode(content: bytes, name: str, max_pixels: int, enough: int | None) -> t
 
 
 def _decode_plain(content: bytes, header: Header, enough: int | None) -> Tensor | None:
-    """The image as it is stored; None when the decoder stumbles, and Pillow says why."""
+    """The image as it is stored, not yet upright; None if the decoder fails, so that Pillow tries and reports the reason."""
     try:
         if header.format == "JPEG" and enough is not None and min(header.width, header.height) >= 2 * enough:
             return _decode_scaled(content, enough)
         decode_jpeg = torchvision_jpeg() if header.format == "JPEG" else None
-        encoded = torch.frombuffer(bytearray(content), dtype=torch.uint8)  # a copy: torch wants memory it may write
+        encoded = torch.frombuffer(bytearray(content), dtype=torch.uint8)  # a copy, because torch warns about read-only memory
         return decode_jpeg(encoded, RGB, False) if decode_jpeg else None
     except (RuntimeError, OSError, SyntaxError, ValueError):
         return None
@@ -88,10 +88,10 @@ def _decode_plain(content: bytes, header: Header, enough: int | None) -> Tensor 
 
 @cache
 def torchvision_jpeg() -> Callable[[Tensor, int, bool], Tensor] | None:
-    """The JPEG decoder of torchvision, 1.5 times as fast as Pillow's with the copy to a tensor; None, if a later version dropped it.
+    """The JPEG decoder of torchvision, 1.5 times as fast as Pillow with its copy to a tensor; None if a later version has removed it.
 
-    Called as an operator: the function around it announces its retirement at every call (torchvision 0.29). Its PNG decoder is not
-    used: a damaged PNG brings the whole process down.
+    It is the operator, because torchvision 0.29's function prints a deprecation warning at every call. Torchvision's PNG decoder is not
+    used: a damaged PNG crashes the whole process.
     """
     try:
         importlib.import_module("torchvision.io.image")  # loads the operators
@@ -127,7 +127,7 @@ def _open(content: bytes, name: str) -> Image.Image:
 def _pillow_header(image: Image.Image) -> Header:
     try:
         orientation = int(image.getexif().get(0x0112, 1))
-    except Exception:  # broken EXIF raises anything at all, and costs only the orientation
+    except Exception:  # broken EXIF raises errors of any class, and costs only the orientation
         orientation = 1
     orientation = orientation if 1 <= orientation <= 8 else 1
     width, height = image.size[::-1] if orientation >= 5 else image.size
@@ -135,7 +135,7 @@ def _pillow_header(image: Image.Image) -> Header:
 
 
 def from_pillow(image: Image.Image, name: str) -> Tensor:
-    """The upright RGB pixels, uint8 (3, H, W), of an image that Pillow has opened: as `decode` gives them. Raises UnreadableImage."""
+    """The upright RGB pixels, uint8 (3, H, W), of an image that Pillow has opened, as from `decode`; raises UnreadableImage."""
     with _quiet_pillow(), _reasons(name):
         image.load()
         return _upright(_pixels(_to_rgb(image)), _pillow_header(image).orientation).contiguous()
@@ -155,7 +155,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
-    """Pixels of 12, 16 or 32 bits or floats, scaled to 0-255 by the range their kind promises; by their own range if it promises none."""
+    """Pixels of 12, 16 or 32 bits or floats, scaled to 0-255 from the range of their format, or from their own range if they exceed it."""
     values = np.nan_to_num(np.asarray(image).astype(np.float32), copy=False, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     white = _white_level(image, high)
@@ -180,7 +180,7 @@ def _pixels(rgb: Image.Image) -> Tensor:
 
 
 def _upright(image: Tensor, orientation: int) -> Tensor:
-    """Undo an EXIF orientation; 5 to 8 lie on their side."""
+    """Undo an EXIF orientation; images with 5 to 8 are stored on their side."""
     if orientation >= 5:
         image = image.transpose(-1, -2)
     axes = {2: (-1,), 3: (-1, -2), 4: (-2,), 6: (-1,), 7: (-1, -2), 8: (-2,)}.get(orientation)
@@ -197,12 +197,12 @@ def _check_pixels(header: Header, name: str, max_pixels: int) -> None:
 
 @contextmanager
 def _reasons(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into an UnreadableImage with a reason a photographer understands."""
+    """Convert whatever a decoder raises to an UnreadableImage with a reason that a photographer understands."""
     try:
         yield
     except UnreadableImage:
         raise
-    except Exception as problem:  # Pillow's readers raise nearly every kind there is for a broken file
+    except Exception as problem:  # Pillow raises errors of nearly every class for broken files
         raise UnreadableImage(name, _reason(problem)) from None
 
 
@@ -212,7 +212,7 @@ def _reason(problem: Exception) -> str:
         pixels = re.search(r"\d+", text)
         return f"has {int(pixels.group()):,} pixels; the limit is {MAX_PIXELS:,}" if pixels else "has too many pixels"
     if isinstance(problem, UnidentifiedImageError):
-        return "is no picture of a known format, or its header is damaged"
+        return "is not a picture in a known format, or its header is damaged"
     if isinstance(problem, MemoryError):
         return "does not fit into memory"
     if isinstance(problem, EOFError) or "truncated" in text.lower() or "Truncated" in type(problem).__name__:
@@ -221,7 +221,7 @@ def _reason(problem: Exception) -> str:
 
 
 class _Quiet:
-    """Silence for Pillow's warnings that holds with several threads: the first in turns them off, the last out restores them."""
+    """Suppress Pillow's warnings in several threads: the first to enter turns them off, the last to leave restores them."""
 
     def __init__(self) -> None:
         self.lock, self.inside, self.saved = threading.Lock(), 0, warnings.catch_warnings()

@@ -1,4 +1,4 @@
-"""Pixels to encoded images."""
+"""Encode pixels as image files."""
 
 import io
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def jpeg_bytes(image: Tensor, *, gray: bool, quality: int) -> bytes:
-    """A baseline JPEG of uint8 (3, H, W); with one channel, the first, if `gray`."""
+    """A baseline JPEG of a uint8 (3, H, W) image; if `gray`, of its first channel only."""
     pixels = image[0] if gray else image.permute(1, 2, 0)
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels.numpy())).save(out, "JPEG", quality=quality)
@@ -16,7 +16,7 @@ def jpeg_bytes(image: Tensor, *, gray: bool, quality: int) -> bytes:
 
 
 def png_bytes(image: Tensor) -> bytes:
-    """An RGB PNG of uint8 (3, H, W) or (1, H, W)."""
+    """An RGB PNG of a uint8 (3, H, W) or (1, H, W) image."""
     out = io.BytesIO()
     Image.fromarray(image.detach().cpu().expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()).save(out, "png", optimize=True)
     return out.getvalue()

@@ -1,7 +1,7 @@
-"""What an image file says of itself before it is decoded: format, size, kind of pixels, orientation.
+"""The header of an image file, read without decoding: format, size, mode, orientation.
 
-Own parsers for the two formats that nearly all data sets are made of (JPEG and PNG, a few microseconds each); they answer None for
-everything unusual, and Pillow is asked instead. Knows nothing of pixels.
+These parsers cover the two formats that nearly all data sets use (JPEG and PNG, a few microseconds each); they return None for
+everything unusual, which is left to Pillow. Independent of pixels.
 """
 
 import struct
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
-JPEG_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive; arithmetic and lossless ones are Pillow's to refuse
+JPEG_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive; Pillow refuses arithmetic and lossless ones
 BARE_MARKERS = frozenset({0xFF, 0x01, *range(0xD0, 0xD9)})  # padding, and markers without a length
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_SPECIAL = frozenset({b"tRNS", b"eXIf", b"acTL"})  # transparency, orientation, animation
@@ -17,7 +17,7 @@ PNG_SPECIAL = frozenset({b"tRNS", b"eXIf", b"acTL"})  # transparency, orientatio
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One image's description; width and height are those of the upright image, in pixels."""
+    """The header of one image; width and height are those of the upright image, in pixels; mode: Pillow's ("L", "RGB")."""
 
     format: str
     width: int
@@ -27,12 +27,12 @@ class Header:
 
     @property
     def turned(self) -> bool:
-        """Whether the stored image lies on its side (EXIF orientations 5 to 8)."""
+        """Whether the image is stored on its side (EXIF orientations 5 to 8)."""
         return self.orientation >= 5
 
 
 def plain_header(content: bytes) -> Header | None:
-    """The header of an 8-bit gray or RGB JPEG or PNG; None for any other file, broken ones included."""
+    """The header of an 8-bit gray or RGB JPEG or PNG; None for any other file, including broken ones."""
     try:
         if content[:3] == b"\xff\xd8\xff":
             return _jpeg_header(content)
@@ -44,7 +44,7 @@ def plain_header(content: bytes) -> Header | None:
 
 
 def is_heic(content: bytes) -> bool:
-    """Whether this is an iPhone's HEIC or HEIF photo (AVIF, its cousin, is not meant)."""
+    """Whether this is an iPhone's HEIC or HEIF image (not AVIF, a related format)."""
     if content[4:8] != b"ftyp":
         return False
     length = min(int.from_bytes(content[:4], "big"), 256)
@@ -53,7 +53,7 @@ def is_heic(content: bytes) -> bool:
 
 
 def exif_orientation(tiff: bytes) -> int:
-    """The orientation 1-8 of an EXIF block (without its `Exif` prefix); 1 when it is missing or nonsense."""
+    """The orientation 1-8 of an EXIF block (without its `Exif` prefix); 1 if it is missing or invalid."""
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         return 1

@@ -1,4 +1,4 @@
-"""Pixels of any size to the squares that models take."""
+"""Resize images of any size to the squares that models take."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -7,9 +7,9 @@ from alexnet.data.preprocess import Fit
 
 
 def fit_square(image: Tensor, size: int, how: Fit) -> Tensor:
-    """A uint8 (..., 3, H, W) image as a square of `size` pixels, antialiased bilinear.
+    """Resize a uint8 (..., 3, H, W) image to a square of `size` pixels, bilinear with antialiasing.
 
-    "crop" takes the centre square of the short side (the paper's); "squash" forces the whole image into the square.
+    "crop" takes the centre square first (as in the paper); "squash" resizes the whole image, which changes its aspect ratio.
     """
     if how == "crop":
         height, width = image.shape[-2:]
@@ -20,7 +20,7 @@ def fit_square(image: Tensor, size: int, how: Fit) -> Tensor:
 
 
 def fit_short_side(image: Tensor, size: int) -> Tensor:
-    """A uint8 (..., 3, H, W) image with its short side at `size` pixels, aspect kept."""
+    """Resize a uint8 (..., 3, H, W) image so that its short side has `size` pixels; the aspect ratio is preserved."""
     height, width = image.shape[-2:]
     scale = size / min(height, width)
     return _resize(image, max(size, round(height * scale)), max(size, round(width * scale)))

@@ -1,8 +1,8 @@
 """Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 gray 28 x 28 images of clothes, from the first place that has them.
 
-Our cache; an installed copy (/usr/share/datasets/fashion-mnist, from Debian's package dataset-fashion-mnist); torchvision's download.
-Whatever the place, the SHA-256 of the four unpacked files must agree (taken from Debian's package, whose deflate streams equal those of
-the original files that torchvision's MD5s describe).
+The places are the cache, an installed copy (/usr/share/datasets/fashion-mnist, from Debian's package dataset-fashion-mnist), and
+torchvision's download. Everywhere, the SHA-256 of the four unpacked files must match (taken from Debian's package, whose deflate streams
+equal those of the original files that torchvision's MD5s describe).
 """
 
 import gzip
@@ -34,12 +34,12 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 INSTALLED = Path("/usr/share/datasets/fashion-mnist")
-PACKAGE = "dataset-fashion-mnist"  # Debian's and Ubuntu's, which puts the files into INSTALLED
-DOWNLOAD_SECONDS = 10.0  # of silence from the server, before we give up
+PACKAGE = "dataset-fashion-mnist"  # of Debian and Ubuntu; installs the files in INSTALLED
+DOWNLOAD_SECONDS = 10.0  # without data from the server, after which a download fails
 
 
 def fashion_mnist() -> ArrayDataset:
-    """60,000 images to train on and 10,000 to test; raises BadDataset, saying what was tried, if no place has them."""
+    """60,000 training and 10,000 test images; raises BadDataset, whose message lists what was tried, if no place has them."""
     files = find_files()
     parts: Parts = [
         ("train", _images(files["train-images-idx3-ubyte"]), _labels(files["train-labels-idx1-ubyte"])),
@@ -49,16 +49,16 @@ def fashion_mnist() -> ArrayDataset:
 
 
 def download_with_torchvision() -> Files:
-    """The four files from their authors' server; raises what torchvision raises without internet."""
+    """Download the four files from their authors' server; raises whatever torchvision raises without internet."""
     from torchvision.datasets import FashionMNIST
 
-    with tempfile.TemporaryDirectory() as folder, impatient():
+    with tempfile.TemporaryDirectory() as folder, download_timeout():
         FashionMNIST(folder, download=True)
         return read_verified(Path(folder) / "FashionMNIST" / "raw")
 
 
 def find_files(*, installed: Path = INSTALLED, download: Callable[[], Files] = download_with_torchvision) -> Files:
-    """The four unpacked files, checksums verified; what had to be downloaded is kept in the cache. Raises BadDataset."""
+    """The four unpacked files, their checksums verified; downloaded files are stored in the cache. Raises BadDataset."""
     cached = cached_folder()
     places: dict[str, Callable[[], Files]] = {
         "cache": lambda: read_verified(cached),
@@ -69,29 +69,29 @@ def find_files(*, installed: Path = INSTALLED, download: Callable[[], Files] = d
     for place, find in places.items():
         try:
             return find()
-        except Exception as problem:  # each place fails in its own ways; the message lists them all
+        except Exception as problem:  # each place fails with its own errors; the message lists them all
             tried.append(f"{place}: {_first_line(problem)}")
     raise BadDataset(
-        f"fashion-mnist cannot be had. Tried {'; '.join(tried)}. {how_to_get_it()} "
+        f"fashion-mnist was not found. Tried {'; '.join(tried)}. {how_to_get_it()} "
         f"Or put the four files {', '.join(SHA256)} (.gz or not) into {cached}."
     )
 
 
 def cached_folder() -> Path:
-    """Where the cache keeps the four files."""
+    """The cache folder of the four files."""
     return cache_folder() / "fashion-mnist"
 
 
 def how_to_get_it() -> str:
-    """The line to type where no place serves."""
+    """The command to run if no place has the files."""
     return (
-        f"On Debian and Ubuntu: apt install {PACKAGE} (as root), or make fashion-mnist in alexnet's own folder (without root). "
+        f"On Debian and Ubuntu: run apt install {PACKAGE} (as root), or make fashion-mnist in alexnet's own folder (without root). "
         "Elsewhere: connect to the internet once, and torchvision downloads it."
     )
 
 
 def fetch_into_cache(fetch: Callable[[], Files]) -> Files:
-    """The files from the cache or, where it has none, from `fetch`, kept there; of several processes at once, one fetches."""
+    """The files from the cache; if it has none, from `fetch`, and stored there. If several processes call this at once, one fetches."""
     cached = cached_folder()
     with locked(cached):
         with suppress(FileNotFoundError, BadDataset):  # a damaged file is replaced
@@ -103,7 +103,7 @@ def fetch_into_cache(fetch: Callable[[], Files]) -> Files:
 
 
 def read_verified(folder: Path) -> Files:
-    """The four files of a folder, unpacked; raises BadDataset for a damaged one and FileNotFoundError for a missing one."""
+    """The four files in a folder, unpacked; raises BadDataset for a damaged file and FileNotFoundError for a missing one."""
     files = {}
     for name, expected in SHA256.items():
         plain, packed = folder / name, folder / f"{name}.gz"
@@ -119,8 +119,8 @@ def read_verified(folder: Path) -> Files:
 
 
 @contextmanager
-def impatient(seconds: float = DOWNLOAD_SECONDS) -> Iterator[None]:
-    """Let downloads give up after so many seconds of silence, and talk to stderr only."""
+def download_timeout(seconds: float = DOWNLOAD_SECONDS) -> Iterator[None]:
+    """Downloads in the block fail after so many seconds without data, and print to stderr only."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -132,7 +132,7 @@ def impatient(seconds: float = DOWNLOAD_SECONDS) -> Iterator[None]:
 
 def _first_line(problem: Exception) -> str:
     if isinstance(problem, FileNotFoundError):
-        return "not there"
+        return "not found"
     return next((line.strip().rstrip(".") for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
 
 

@@ -1,4 +1,4 @@
-"""Data sets that are known by name: where they come from, their classes, and what may be done to their images."""
+"""The data sets with a name: their sources, their classes, and which changes keep the class of their images."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,7 +9,7 @@ import torch
 
 from alexnet.data.array_dataset import ArrayDataset, Parts
 from alexnet.data.dataset import Traits
-from alexnet.data.named.fashion_mnist import fashion_mnist, impatient
+from alexnet.data.named.fashion_mnist import download_timeout, fashion_mnist
 from alexnet.errors import BadDataset
 from alexnet.storage.cache import cache_folder
 from alexnet.storage.files import locked
@@ -21,7 +21,7 @@ Part = TypeVar("Part")
 
 
 def digits() -> ArrayDataset:
-    """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels (UCI, 1998); no download. Their 0-16 becomes 0-255."""
+    """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels (UCI, 1998), without a download; their range 0-16 is scaled to 0-255."""
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
@@ -60,16 +60,16 @@ NAMED: dict[str, Callable[[], ArrayDataset]] = {"fashion-mnist": fashion_mnist, 
 
 
 def _fetch(name: str, load: Callable[[bool, bool], Part]) -> tuple[Part, Part]:
-    """The train and the test part by load(train, download), which torchvision verifies; of several processes at once, one downloads."""
-    with suppress(OSError, RuntimeError):  # torchvision's for files that are missing or damaged
+    """Training and test images by load(train, download), verified by torchvision; of several processes at once, only one downloads."""
+    with suppress(OSError, RuntimeError):  # from torchvision, if files are missing or damaged
         return load(True, False), load(False, False)
     folder = cache_folder() / "torchvision"
     try:
-        with locked(folder), impatient():
+        with locked(folder), download_timeout():
             return load(True, True), load(False, True)
     except (OSError, RuntimeError) as problem:
         reason = " ".join(str(problem).split())
         raise BadDataset(
             f"{name} is not in {folder} and cannot be downloaded ({reason}). Connect to the internet once, "
-            "copy that folder from another machine, or give a folder or zip of its pictures in class folders."
+            "copy that folder from another machine, or use a folder or zip of its pictures in class folders."
         ) from None

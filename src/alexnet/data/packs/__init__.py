@@ -1,1 +1,1 @@
-"""Any data set as one stored zip that opens at once."""
+"""Any data set as one stored zip that opens instantly."""

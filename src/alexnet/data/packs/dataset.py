@@ -1,7 +1,7 @@
 """A packed data set: one zip that `pack` has written, read by memory map through the index at its end.
 
 Opening it makes no object per image and decodes nothing; worker processes share the mapped pages. A zip without such an index, or one
-that another tool has changed, is read in the ordinary way (see folders).
+that another tool has changed, is read like any other zip (see class_folders).
 """
 
 import zlib
@@ -20,19 +20,19 @@ from alexnet.errors import BadDataset, UnreadableImage
 
 
 class PackedDataset(Dataset):
-    """A pack opened by `open_packed`; can be copied into worker processes, which map the file themselves."""
+    """A pack opened by `open_packed`; it can be copied into worker processes, each of which maps the file itself."""
 
     items: ItemTable
 
     def __init__(self, path: Path, mapped: mmap, index: Index) -> None:
         self.path, self.mapped, self.index = path, mapped, index
         self.name, self.classes = str(path), index.facts.classes
-        labels, splits = index.labels.copy(), index.splits.copy()  # small, and torch warns of arrays that may not be written to
+        labels, splits = index.labels.copy(), index.splits.copy()  # small, and torch warns about read-only arrays
         self.items = ItemTable(names=index.names, ends=index.ends, labels=labels, splits=splits)
 
     @property
     def traits(self) -> Traits:
-        """Those of the data set that was packed."""
+        """The traits of the data set that was packed."""
         return self.index.facts.traits
 
     @property
@@ -54,14 +54,14 @@ class PackedDataset(Dataset):
         return content
 
     def known_survey(self) -> Survey:
-        """Fingerprints of the packed images at the pack's size, cropped, and the native sizes of what they were made from."""
+        """Fingerprints of the packed images' centre squares at the pack's size, and the sizes of the original images."""
         index = self.index
         modes = tuple(np.where(index.gray, "L", "RGB").astype(object))
         readable = np.ones(len(index.ends), np.bool_)
         return Survey(Fingerprints(index.digests, index.thumbnails, readable), index.native.copy(), modes, ())
 
     def known_colours(self) -> ColourPCA | None:
-        """Of the training images' centre squares at the pack's size; None if the user has put no image into training."""
+        """From the training images' centre squares at the pack's size; None if the pack has no training images."""
         return self.index.facts.colours.pca()
 
     def __reduce__(self) -> tuple[object, tuple[Path]]:
@@ -71,16 +71,16 @@ class PackedDataset(Dataset):
 def open_packed(path: Path) -> PackedDataset | None:
     """The packed data set in a file; None for any other file.
 
-    Raises BadDataset if its index is damaged, UnsafeArchive if names in it climb out.
+    Raises BadDataset if its index is damaged, UnsafeArchive if names in it point outside the archive.
     """
     try:
-        if not path.is_file():  # a pipe would hang
+        if not path.is_file():  # a pipe would block
             return None
         with path.open("rb") as file:
             if file.read(4) != b"PK\3\4":
                 return None
             mapped = mmap(file.fileno(), 0, access=ACCESS_READ)
-    except (OSError, ValueError):  # what may not be read: others say so
+    except (OSError, ValueError):  # a file that cannot be read is reported by FolderDataset
         return None
     index = read_index(mapped, path)
     return None if index is None else PackedDataset(path, mapped, index)
@@ -89,5 +89,5 @@ def open_packed(path: Path) -> PackedDataset | None:
 def _reopened(path: Path) -> PackedDataset:
     dataset = open_packed(path)
     if dataset is None:
-        raise BadDataset(f"{path} is no longer the packed data set that it was when it was opened.")
+        raise BadDataset(f"{path} has changed since it was opened and is no longer a packed data set. Restore it and start again.")
     return dataset

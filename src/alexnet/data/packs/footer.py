@@ -1,6 +1,6 @@
-"""The end of a packed data set, from the journal of its images: the index, the zip's table of contents, its comment.
+"""The end of a packed data set, made from the journal of its images: the index, the zip's central directory, its comment.
 
-A part of the records is in memory at a time, never all names at once.
+Only some of the records are in memory at a time, never all names at once.
 """
 
 import os
@@ -18,15 +18,15 @@ from alexnet.data.packs.journal import COPIED, SKIPPED, Journal, Records, write_
 from alexnet.data.packs.names import PackedNames
 from alexnet.data.packs.zip_records import Contents, aligned_header, directory_record, end_records, local_header
 
-CRC_PLACE = 14  # of a local header
-FIELDS = {name: name if name in ("gray", "native") else name.removesuffix("s") for name in COLUMNS} | {"ends": "name_bytes"}  # of a record
+CRC_PLACE = 14  # offset of the CRC-32 in a local header
+FIELDS = {name: name if name in ("gray", "native") else name.removesuffix("s") for name in COLUMNS} | {"ends": "name_bytes"}  # of records
 
 
 @dataclass(kw_only=True, slots=True)
 class Tally:
-    """What the journal's images are in all.
+    """Totals over the journal's images.
 
-    classes: int64, how many of each; trained: training images; colours and products: sums over their pixels, whole numbers.
+    classes: int64, images per class; trained: training images; colours and products: sums over their pixels, whole numbers.
     """
 
     n: int = 0
@@ -39,7 +39,7 @@ class Tally:
     products: list[int] = field(default_factory=lambda: [0] * 6)
 
     def add(self, records: Records) -> None:
-        """Count some more images."""
+        """Add the images of some records."""
         self.n += len(records)
         self.copied += int((records["kind"] == COPIED).sum())
         self.name_bytes += int(records["name_bytes"].sum(dtype=np.int64))
@@ -57,7 +57,7 @@ class Tally:
         return np.cumsum(self.classes > 0) - 1
 
     def facts(self, dataset: Dataset, names: PackedNames, size: int, quality: int) -> Facts:
-        """What the index says once."""
+        """The part of the index that describes the whole data set."""
         used = np.flatnonzero(self.classes).tolist()
         return Facts(
             classes=tuple(dataset.classes[label] for label in used),
@@ -70,7 +70,7 @@ class Tally:
 
 
 def tally(journal: Journal, classes: int) -> Tally:
-    """Count the images that could be read."""
+    """The totals over the images that could be read."""
     result = Tally(classes=np.zeros(classes, np.int64))
     for _, records in journal.chunks():
         result.add(records[records["kind"] != SKIPPED])
@@ -78,7 +78,7 @@ def tally(journal: Journal, classes: int) -> Tally:
 
 
 def write_end(dataset: Dataset, names: PackedNames, journal: Journal, facts: Facts, count: Tally) -> None:
-    """Append the index, the table of contents and the end records to the archive, behind its images."""
+    """Append the index, the central directory and the end records to the archive, after its images."""
     header, index_bytes = index_header(count.n, count.name_bytes, facts)
     local = aligned_header(MEMBER, index_bytes, 0, at=journal.archive_end, step=ALIGNMENT)
     write_all(journal.archive, local)
@@ -97,38 +97,38 @@ def _index_parts(header: bytes, dataset: Dataset, names: PackedNames, journal: J
     for column, (_, dtype, _) in COLUMNS.items():
         name_end = 0
         for _, records in journal.chunks():
-            kept = records[records["kind"] != SKIPPED]
-            values = kept[FIELDS[column]]
+            packed = records[records["kind"] != SKIPPED]
+            values = packed[FIELDS[column]]
             if column == "ends":
                 values = name_end + np.cumsum(values, dtype=np.int64)
                 name_end = int(values[-1]) if len(values) else name_end
             elif column == "labels":
                 values = new_labels[values]
             yield values.astype(dtype).tobytes()
-    for _, packed in _kept_names(dataset, names, journal):
-        yield b"".join(packed)
+    for _, packed_names in _packed_names(dataset, names, journal):
+        yield b"".join(packed_names)
 
 
 def _write_contents(dataset: Dataset, names: PackedNames, journal: Journal, index_bytes: int, index_crc: int) -> int:
-    """The table of contents; gives its length in bytes."""
+    """Write the central directory; returns its length in bytes."""
     size = 0
-    for records, packed in _kept_names(dataset, names, journal):
+    for records, packed_names in _packed_names(dataset, names, journal):
         columns = (records[column].tolist() for column in ("offset", "size", "checksum"))
         lines = [
             directory_record(name, offset - len(local_header(name, length, crc)), length, crc)
-            for name, offset, length, crc in zip(packed, *columns, strict=True)
+            for name, offset, length, crc in zip(packed_names, *columns, strict=True)
         ]
         size += _write(journal.archive, b"".join(lines))
     return size + _write(journal.archive, directory_record(MEMBER, journal.archive_end, index_bytes, index_crc))
 
 
-def _kept_names(dataset: Dataset, names: PackedNames, journal: Journal) -> Iterator[tuple[Records, list[bytes]]]:
-    """The records of the images that were read, some at a time, and their names in the zip."""
+def _packed_names(dataset: Dataset, names: PackedNames, journal: Journal) -> Iterator[tuple[Records, list[bytes]]]:
+    """The records of the images that could be read, some at a time, and their names in the zip."""
     for start, records in journal.chunks():
-        kept = records["kind"] != SKIPPED
+        packed = records["kind"] != SKIPPED
         items = dataset.items[start : start + len(records)]
-        numbered = zip(range(start, start + len(records)), items, kept.tolist(), strict=True)
-        yield records[kept], [names.name(index, item).encode() for index, item, is_kept in numbered if is_kept]
+        numbered = zip(range(start, start + len(records)), items, packed.tolist(), strict=True)
+        yield records[packed], [names.name(index, item).encode() for index, item, is_packed in numbered if is_packed]
 
 
 def _write(file: int, content: bytes) -> int:

@@ -1,6 +1,6 @@
-"""One image as a packed data set keeps it: its bytes, and all that would else have to be decoded again to be known.
+"""One image as a packed data set stores it: its bytes, and everything that would otherwise need decoding again.
 
-Everything is told from the bytes that are kept, so that a reader of the pack would find the same. Knows nothing of files.
+Everything is computed from the stored bytes, so that a reader of the pack computes the same. Independent of files.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from alexnet.data.images.resize import fit_short_side, fit_square
 from alexnet.data.pipeline.colour_statistics import pixel_sums
 from alexnet.errors import UnreadableImage
 
-LONGEST_SIDE = 65_500  # pixels that libjpeg writes in a row
+LONGEST_SIDE = 65_500  # pixels, libjpeg's limit
 GRAY_MODES = frozenset({"1", "L", "LA", "La", "F"})
-PRODUCTS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # of two colours; the other three are the same
+PRODUCTS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # of two colours; the other three follow by symmetry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackedImage:
-    """content: a JPEG; source: the header of what it was made from; the rest tells of the fitted centre square.
+    """content: a JPEG; source: the header of the original image; the other fields describe the fitted centre square.
 
-    copied: whether the content is the source, byte for byte; thumbnail: uint8 (16, 16); colours (3,) and products (6,), int64: sums over
-    the square's pixels of red, green, blue and of their products by PRODUCTS.
+    copied: whether the content is the original file, byte for byte; thumbnail: uint8 (16, 16); colours (3,) and products (6,), int64: sums
+    over the square's pixels of red, green, blue and of their products, in the order of PRODUCTS.
     """
 
     content: bytes
@@ -42,9 +42,9 @@ class PackedImage:
 
 
 def packed_image(dataset: Dataset, index: int, *, size: int, quality: int) -> PackedImage:
-    """Bring one image to `size` px on its short side and to JPEG; a smaller one keeps its size, a small JPEG its bytes.
+    """Resize one image to `size` px on its short side and encode it as JPEG; smaller images keep their size, small JPEGs their bytes.
 
-    Raises UnreadableImage for what cannot be decoded, or is too long for a JPEG.
+    Raises UnreadableImage for an image that cannot be decoded, or is too long for a JPEG.
     """
     name = dataset.items[index].name
     content, header, image = _decoded(dataset, index, name)
@@ -68,13 +68,13 @@ def packed_image(dataset: Dataset, index: int, *, size: int, quality: int) -> Pa
 
 
 def colour_sums(square: Tensor) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Whole-number sums over the pixels of a uint8 (3, H, W) image: of its colours (3,), and of their products (6,)."""
+    """The whole-number sums of the colours, (3,), and of their products, (6,), over the pixels of a uint8 (3, H, W) image."""
     colours, products = (sums.numpy().astype(np.int64) for sums in pixel_sums(square))
     return colours, np.array([products[place] for place in PRODUCTS], np.int64)
 
 
 def _decoded(dataset: Dataset, index: int, name: str) -> tuple[bytes | None, Header, Tensor]:
-    """The encoded file (None of an array), its header and its pixels."""
+    """The encoded file (None for arrays), its header and its pixels."""
     header = dataset.header(index)
     if header.format == "array":
         return None, header, dataset.image(index)
@@ -83,7 +83,7 @@ def _decoded(dataset: Dataset, index: int, name: str) -> tuple[bytes | None, Hea
 
 
 def _can_stay(content: bytes, size: int) -> bool:
-    """Whether a file that can be decoded is an upright gray or RGB JPEG of the right size: saving it again would only cost quality."""
+    """Whether a decodable file is an upright gray or RGB JPEG of at most `size` px: encoding it again would only lose quality."""
     header = plain_header(content)
     return header is not None and header.format == "JPEG" and header.orientation == 1 and min(header.width, header.height) <= size
 

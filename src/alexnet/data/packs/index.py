@@ -1,8 +1,8 @@
-"""The index of a packed data set: all that is known of its images, as columns, at the end of the zip itself.
+"""The index of a packed data set: all facts about its images, as columns, at the end of the zip itself.
 
 It is the zip's last member, stored under a hidden name in the safetensors layout, and begins at a multiple of 64 bytes, so that its columns
-are used where they lie in a memory-mapped file. The zip's comment says where it is and where the table of contents must be: if another tool
-has changed the zip, that is no longer so, and the index is not used. Whatever is read here may be damaged or hostile.
+can be used in place in a memory-mapped file. The zip's comment records the positions of the index and of the central directory: if another
+tool has changed the zip, they no longer match, and the index is not used. Whatever is read here may be damaged or hostile.
 """
 
 import json
@@ -36,7 +36,7 @@ COMMENT_BYTES = len(COMMENT.format(*[0] * 5))
 PATTERN = re.compile(re.sub(r"\\{:019d\\}", r"([0-9]{19})", re.escape(COMMENT)).encode())
 TAIL_BYTES = 98 + COMMENT_BYTES  # the three end records and the comment
 
-# Column by column, wide numbers first so that each is aligned: its type in the file, and in numpy, and its shape for one image.
+# The columns, wide numbers first so that all are aligned: the type in the file, the type in numpy, the shape per image.
 COLUMNS: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "offsets": ("I64", "<i8", ()),  # of the image's bytes in the zip
     "ends": ("I64", "<i8", ()),  # where its name ends in `names`
@@ -53,14 +53,14 @@ COLUMNS: dict[str, tuple[str, str, tuple[int, ...]]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColourSums:
-    """Whole-number sums over `pixels` pixels: of the three colours, and of their products by PRODUCTS."""
+    """The whole-number sums of the three colours, and of their products in the order of PRODUCTS, over `pixels` pixels."""
 
     pixels: int
     colours: tuple[int, ...]
     products: tuple[int, ...]
 
     def pca(self) -> ColourPCA | None:
-        """Mean and principal colours, as `colour_pca` finds them; None without pixels."""
+        """Mean and principal colours, as from `colour_pca`; None without pixels."""
         if not self.pixels:
             return None
         products = torch.zeros(3, 3, dtype=torch.float64)
@@ -71,10 +71,10 @@ class ColourSums:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What is said once of a packed data set.
+    """The facts about a packed data set as a whole.
 
-    size: px of the short side; quality: of the JPEGs that were made; folders: a name for each class, in the zip; colours: of the training
-    images' fitted centre squares (all images without a split are training images).
+    size: px of the short side; quality: of the JPEGs that were encoded; folders: the folder of each class in the zip; colours: of the
+    training images' fitted centre squares (all images without a split are training images).
     """
 
     classes: tuple[str, ...]
@@ -85,13 +85,13 @@ class Facts:
     colours: ColourSums
 
     def to_metadata(self) -> dict[str, str]:
-        """As strings, which is all that safetensors allows; lists as JSON."""
+        """The facts as JSON strings, because safetensors metadata holds strings only."""
         return {"format": FORMAT} | {field: json.dumps(value) for field, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Index:
-    """The columns, N long, as views of the mapped file (see COLUMNS), with the names one after the other, and the facts."""
+    """The columns, N long, as views of the mapped file (see COLUMNS), with the names concatenated, and the facts."""
 
     offsets: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -108,7 +108,7 @@ class Index:
 
 
 def index_header(count: int, name_bytes: int, facts: Facts) -> tuple[bytes, int]:
-    """What stands before the columns, and how many bytes the index has in all."""
+    """The bytes before the columns, and the size of the whole index in bytes."""
     layout: dict[str, Any] = {"__metadata__": facts.to_metadata()}
     at = 0
     for name, (kind, dtype, shape) in (*COLUMNS.items(), ("names", ("U8", "|u1", ()))):
@@ -122,14 +122,14 @@ def index_header(count: int, name_bytes: int, facts: Facts) -> tuple[bytes, int]
 
 
 def comment_for(offset: int, size: int, contents: Contents) -> bytes:
-    """The zip's comment: where the index is, and where the table of contents."""
+    """The zip's comment: the positions of the index and of the central directory."""
     return COMMENT.format(offset, size, contents.offset, contents.size, contents.entries).encode()
 
 
 def read_index(mapped: mmap, path: Path) -> Index | None:
-    """The index of a mapped zip; None if it has none, or another tool has changed the zip since.
+    """The index of a mapped zip; None if it has none, or another tool has changed the zip since it was packed.
 
-    Raises BadDataset for an index that is there and makes no sense, UnsafeArchive for names that climb out.
+    Raises BadDataset for a damaged index, UnsafeArchive for names that point outside the archive.
     """
     place = _place(mapped)
     if place is None:
@@ -140,7 +140,7 @@ def read_index(mapped: mmap, path: Path) -> Index | None:
         _check(index, offset, contents)
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as problem:
         raise BadDataset(
-            f"{path} is a packed data set whose index is damaged ({problem}). Copy it again, or unzip it and give the folder."
+            f"{path} is a packed data set whose index is damaged ({problem}). Copy it again, or unzip it and use the folder."
         ) from None
     _check_names(index, path)
     return index
@@ -170,7 +170,7 @@ def _read(mapped: mmap, offset: int, size: int) -> Index:
     _require(all(type(rows) is int and 0 < rows <= size for rows in counts.values()), "a column has an impossible length")
     expected = json.loads(index_header(count, name_bytes, facts)[0][8:])
     _require({name: layout[name] for name in counts} == {name: expected[name] for name in counts}, "its columns are not those of a pack")
-    _require(expected["names"]["data_offsets"][1] == room, "its columns have another length than it says")
+    _require(expected["names"]["data_offsets"][1] == room, "the lengths of its columns do not match its size")
     columns = {
         name: np.frombuffer(mapped, dtype, count * math.prod(shape), start + layout[name]["data_offsets"][0]).reshape(count, *shape)
         for name, (_, dtype, shape) in COLUMNS.items()
@@ -193,10 +193,10 @@ def _facts(metadata: object) -> Facts:
 
 
 def _check(index: Index, limit: int, contents: Contents) -> None:
-    """Whether all numbers are possible; `limit` is where the images' bytes end."""
+    """Raise ValueError if a number is impossible; `limit` is where the images' bytes end."""
     sizes, offsets = index.sizes.astype(np.int64), index.offsets
-    _require(len(offsets) == contents.entries - 1, "it has another number of pictures than the zip")
-    _require(bool((offsets >= 0).all() and (offsets <= limit - sizes).all()), "a picture lies outside the file")
+    _require(len(offsets) == contents.entries - 1, "its number of pictures differs from the zip's")
+    _require(bool((offsets >= 0).all() and (offsets <= limit - sizes).all()), "a picture is outside the file")
     _require(int(sizes.max()) <= MAX_FILE_BYTES, "a picture is too large")
     _require(int(index.labels.min()) >= 0 and int(index.labels.max()) < len(index.facts.classes), "a picture has an unknown class")
     _require(int(index.splits.min()) >= UNSPLIT and int(index.splits.max()) < len(SPLIT_NAMES), "a picture has an unknown split")
@@ -206,14 +206,14 @@ def _check(index: Index, limit: int, contents: Contents) -> None:
 
 
 def _check_names(index: Index, path: Path) -> None:
-    """Raise UnsafeArchive if a name begins with / or a drive, or has a part .. in it."""
+    """Raise UnsafeArchive if a name begins with / or a drive, or has the part `..`."""
     names, starts = index.names, index.ends - np.diff(index.ends, prepend=0)
     dots = np.flatnonzero((names[:-1] == ord(".")) & (names[1:] == ord(".")))  # few, mostly none
     borders = np.concatenate([starts, np.flatnonzero(names == ord("/")) + 1]) if len(dots) else starts
     climbing = np.isin(dots, borders) & np.isin(dots + 2, np.concatenate([borders - 1, index.ends])) if len(dots) else dots
     forbidden = names[starts] == ord("/"), (names == ord("\\")) | (names == ord(":")) | (names == 0), climbing
     if any(bool(found.any()) for found in forbidden):
-        raise UnsafeArchive(f"{path} has an index with names that climb out of the archive. Do not trust where it comes from.")
+        raise UnsafeArchive(f"{path} has an index with names that point outside the archive. Do not use it: it may be malicious.")
 
 
 def _require(holds: bool, problem: str) -> None:

@@ -1,7 +1,7 @@
-"""A packing in progress: the archive's images so far, and a journal with one record for each image of the source, in its order.
+"""An unfinished pack: the archive with the images so far, and a journal with one record for each image of the source, in its order.
 
-All lies in one folder, OUT.zip.partial. Whatever ends the work, the records that are whole say where it goes on; the bytes behind them are
-cut off. So a packing that was killed ends in the same file as one that was not. Knows nothing of what an image is.
+Both are in one folder, OUT.zip.partial. However the work ends, it can be resumed after the last complete record; the bytes after that are
+truncated. So a pack that was killed and resumed is the same file as one that was not. Independent of what an image is.
 """
 
 import csv
@@ -26,8 +26,8 @@ from alexnet.storage.records import read_json
 SKIPPED, ENCODED, COPIED = range(3)  # what became of an image
 RECORD = np.dtype(
     [
-        ("offset", "<i8"),  # of the image's bytes in the archive; of a skipped one, of its reason among the reasons
-        ("size", "<u4"),  # bytes there
+        ("offset", "<i8"),  # of the image's bytes in the archive; for a skipped image, of its line in the reasons
+        ("size", "<u4"),  # in bytes
         ("checksum", "<u4"),  # their CRC-32
         ("name_bytes", "<u4"),
         ("label", "<i4"),
@@ -39,22 +39,22 @@ RECORD = np.dtype(
         ("split", "i1"),
         ("kind", "u1"),
         ("gray", "u1"),
-        ("own_checksum", "<u4"),  # CRC-32 of all that stands before it
+        ("own_checksum", "<u4"),  # CRC-32 of all fields before this one
     ]
 )
 OWN_BYTES = RECORD.itemsize - 4
-RECENT = 4096  # records whose bytes are read again before going on
-SYNC_EVERY = RECENT // 4  # records between two flushes to the disk, so that a power cut can only spoil recent ones
+RECENT = 4096  # the last records, whose bytes are verified before a pack is resumed
+SYNC_EVERY = RECENT // 4  # records between two flushes to the disk, so that a power cut can damage only recent ones
 CHUNK = 65_536  # records in memory at a time
 
 Records = NDArray[np.void]
 
 
 class Journal:
-    """The files of a packing in progress; opened by the one process that writes them."""
+    """The files of an unfinished pack, opened by the one process that writes them."""
 
     def __init__(self, folder: Path, job: dict[str, Any]) -> None:
-        """Begin, or go on with what the folder holds. Raises BadDataset if that is another job."""
+        """Begin, or resume what the folder holds. Raises BadDataset if that is a different job."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._check_job(job)
@@ -62,14 +62,14 @@ class Journal:
             os.open(folder / name, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644) for name in ("archive", "journal", "reasons")
         )
         _lock(self.records, folder)
-        self.count = self._whole_records()
+        self.count = self._complete_records()
         self.archive_end, self.reasons_end = self._ends(self.count)
         for file, end in ((self.records, self.count * RECORD.itemsize), (self.archive, self.archive_end), (self.reasons, self.reasons_end)):
             os.ftruncate(file, end)
             os.lseek(file, end, os.SEEK_SET)
 
     def add(self, record: Records, name: bytes, content: bytes) -> None:
-        """Append an image, and its record with the place filled in."""
+        """Append an image, and its record with its position filled in."""
         crc = zlib.crc32(content)
         header = local_header(name, len(content), crc)
         write_all(self.archive, header + content)
@@ -77,7 +77,7 @@ class Journal:
         self.archive_end += len(header) + len(content)
 
     def skip(self, record: Records, name: str, class_name: str, reason: str) -> None:
-        """Append an image that could not be read."""
+        """Append the record of an image that could not be read, and the reason."""
         line = io.StringIO()
         csv.writer(line).writerow([name, class_name, reason])
         content = line.getvalue().encode("utf-8", "backslashreplace")
@@ -96,22 +96,22 @@ class Journal:
             os.fsync(self.records)
 
     def chunks(self) -> Iterator[tuple[int, Records]]:
-        """All records, some at a time, each time with the number of the first."""
+        """Yield all records in chunks, each with the number of its first record."""
         for start in range(0, self.count, CHUNK):
             yield start, self._read(start, min(CHUNK, self.count - start))
 
     def skipped(self) -> list[tuple[str, str, str]]:
-        """Name, class and reason of each image that could not be read."""
+        """The name, class and reason of each image that could not be read."""
         text = _read_at(self.reasons, 0, self.reasons_end).decode()
         return [(name, class_name, reason) for name, class_name, reason in csv.reader(io.StringIO(text, newline=""))]
 
     def finish(self, out: Path) -> None:
-        """Bring the closed archive to its place, in one step, and leave nothing else behind."""
+        """Rename the closed archive to `out` and delete the folder."""
         (self.folder / "archive").rename(out)
         shutil.rmtree(self.folder)
 
     def close(self) -> None:
-        """Let go of the files, with all that was written on the disk."""
+        """Close the files, with the archive flushed to the disk."""
         os.fsync(self.archive)
         for file in (self.archive, self.records, self.reasons):
             os.close(file)
@@ -124,39 +124,39 @@ class Journal:
             begun = read_json(path)
             other = next((key for key in job if begun[key] != job[key]), None)
         except (OSError, ValueError, KeyError):
-            raise BadDataset(f"{self.folder} is no packing that can be gone on with. Delete it to begin anew.") from None
+            raise BadDataset(f"{self.folder} is not an unfinished pack that can be resumed. Delete it to start again.") from None
         if other is not None:
             old, new = (f" ({begun[other]} then, {job[other]} now)" if len(str(value[other])) < 200 else "" for value in (begun, job))
             raise BadDataset(
-                f"{self.folder} is a packing that was begun with another {other}{old or new}. "
-                "Rerun the same command to resume it, or delete it to start again."
+                f"{self.folder} is an unfinished pack that was begun with another {other}{old or new}. "
+                "Rerun the command that began it to resume it, or delete it to start again."
             )
 
     def _read(self, start: int, count: int) -> Records:
         content = _read_at(self.records, start * RECORD.itemsize, count * RECORD.itemsize)
         return np.frombuffer(content, RECORD, len(content) // RECORD.itemsize)
 
-    def _whole_records(self) -> int:
-        """How many records there are before the first that is not whole: itself, or the bytes that it speaks of."""
+    def _complete_records(self) -> int:
+        """The number of records before the first incomplete one: the record itself or the bytes that it refers to."""
         self.count = os.fstat(self.records).st_size // RECORD.itemsize
         sizes = os.fstat(self.reasons).st_size, os.fstat(self.archive).st_size
         for start, records in self.chunks():
             limits = np.where(records["kind"] == SKIPPED, *sizes)
-            whole = records["offset"] + records["size"] <= limits
+            complete = records["offset"] + records["size"] <= limits
             for place in range(max(0, self.count - RECENT - start), len(records)):
-                whole[place] = whole[place] and self._is_whole(records[place])
-            if not whole.all():
-                return start + int(np.argmin(whole))
+                complete[place] = complete[place] and self._is_complete(records[place])
+            if not complete.all():
+                return start + int(np.argmin(complete))
         return self.count
 
-    def _is_whole(self, record: Records) -> bool:
+    def _is_complete(self, record: Records) -> bool:
         if zlib.crc32(record.tobytes()[:OWN_BYTES]) != int(record["own_checksum"]):
             return False
         file = self.reasons if record["kind"] == SKIPPED else self.archive
         return zlib.crc32(_read_at(file, int(record["offset"]), int(record["size"]))) == int(record["checksum"])
 
     def _ends(self, count: int) -> tuple[int, int]:
-        """Where the archive and the reasons of the first `count` records end."""
+        """Where the archive and the reasons of the first `count` records end, in bytes."""
         archive = reasons = 0
         for start in range(0, count, CHUNK):
             records = self._read(start, min(CHUNK, count - start))
@@ -167,7 +167,7 @@ class Journal:
 
 
 def _lock(file: int, folder: Path) -> None:
-    """Keep other processes out while this one has the file open; not on Windows."""
+    """Lock a file against other processes while this one has it open; does nothing on Windows."""
     try:
         import fcntl
     except ImportError:
@@ -175,13 +175,13 @@ def _lock(file: int, folder: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise BadDataset(f"Another command is packing into {folder}. Wait for its end, or give another name.") from None
+        raise BadDataset(f"Another command is packing into {folder}. Wait until it ends, or choose another name.") from None
     except OSError:
         return  # a network disk without locks
 
 
 def write_all(file: int, content: bytes | memoryview) -> None:
-    """Write everything, however many calls it takes; a disk that is full raises OSError."""
+    """Write everything, in as many calls as it takes; raises OSError when the disk is full."""
     view = memoryview(content).cast("B")
     while len(view):
         written = os.write(file, view)
@@ -191,7 +191,7 @@ def write_all(file: int, content: bytes | memoryview) -> None:
 
 
 def _read_at(file: int, offset: int, size: int) -> bytes:
-    """Up to `size` bytes from `offset`; where the next write goes stays as it was."""
+    """Up to `size` bytes from `offset`; the position of the next write does not change."""
     before = os.lseek(file, 0, os.SEEK_CUR)
     os.lseek(file, offset, os.SEEK_SET)
     parts = []

@@ -1,7 +1,7 @@
-"""Pack a data set: one stored zip of class folders, all images at one short side, with an index that makes it open at once.
+"""Pack a data set: one stored zip of class folders, all images with the same short side, with an index that lets it open instantly.
 
-Images are decoded by threads, a few ahead of the one that is written, so that memory does not grow with their number. Names and errors of
-a damaged source are kept; a packing that was broken off goes on where it was (see pack_journal).
+Images are decoded by threads, a few ahead of the one that is written, so that memory does not grow with their number. Unreadable images
+are skipped and listed; an interrupted pack is resumed where it stopped (see journal).
 """
 
 import csv
@@ -30,19 +30,19 @@ from alexnet.errors import BadDataset, UnreadableImage
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.thread_pool import map_in_order
 
-SIZE, QUALITY = 256, 90  # px of the short side (paper section 2); of the JPEGs that have to be made
+SIZE, QUALITY = 256, 90  # px of the short side (paper section 2); quality of the JPEGs that are encoded
 SMALLEST, LARGEST = 16, 4096  # px
-STEP = 32  # images between two words of progress
+STEP = 32  # images between two calls of on_progress
 
-Answer = PackedImage | UnreadableImage
+Outcome = PackedImage | UnreadableImage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackSummary:
-    """What a packing has given.
+    """The result of `pack`.
 
-    n: images in the pack, `copied` of them byte for byte; skipped: those that could not be read, listed in `skipped_file`; bytes: of the
-    file; seconds: of this command, which may have gone on with an earlier one; resumed: images that were there already.
+    n: images in the pack, `copied` of them byte for byte; skipped: those that could not be read, listed in `skipped_file`; bytes: size of
+    the file; seconds: of this call, which may have resumed an earlier one; resumed: images that the earlier one had done.
     """
 
     out: str
@@ -64,7 +64,7 @@ class PackSummary:
         return asdict(self) | {"skipped": len(self.skipped), "unreadable": unreadable}
 
     def lines(self) -> list[str]:
-        """The same in sentences."""
+        """The result in sentences."""
         images = f"{self.n:,} pictures" if self.n != 1 else "1 picture"
         copied = f", {self.copied:,} copied as they are" if self.copied else ""
         first = f"{self.out}: {images} in {self.classes:,} classes{copied}; {self.bytes / 1e6:,.1f} MB in {self.seconds:,.1f} s."
@@ -85,25 +85,25 @@ def pack(
 ) -> PackSummary:
     """Write `out`, a zip of the data set's images with their short side at `size` px (smaller ones keep theirs).
 
-    workers: decoding threads; 0 decodes in this one. on_progress hears (images done, images in all).
-    Until it is finished, all lies in `out`.partial, and the same call goes on with it. The file is the same byte for byte, however often it
-    was broken off and whatever the number of workers. Raises BadDataset for a place, size or quality that cannot be used, when the disk is
-    full, and when no image can be read; KeyboardInterrupt when should_stop says so.
+    workers: decoding threads; 0 decodes in the calling thread. on_progress is called with (images done, images in all).
+    Until it is finished, everything is in `out`.partial, and the same call resumes it. The file is the same byte for byte, however often
+    it was interrupted and for any number of workers. Raises BadDataset for an `out`, size or quality that cannot be used, when the disk is
+    full, and when no image can be read; KeyboardInterrupt when should_stop returns true.
     """
     began = monotonic()
     _check(dataset, out, size, quality)
     partial = out.with_name(f"{out.name}.partial")
-    with _explained(out, partial):
-        packing = _Packing(dataset, partial, size=size, quality=quality)
-        with closing(packing.journal):
-            resumed = packing.journal.count
-            packing.write_images(workers, on_progress, should_stop)
-            count, skipped = packing.write_end()
+    with _advice(out, partial):
+        writer = _Writer(dataset, partial, size=size, quality=quality)
+        with closing(writer.journal):
+            resumed = writer.journal.count
+            writer.write_images(workers, on_progress, should_stop)
+            count, skipped = writer.write_end()
         if not count.n:
             shutil.rmtree(partial)
             raise BadDataset(f"None of the {len(skipped):,} pictures of {dataset.name} can be read: {_example(skipped)}.")
         skipped_file = _list_skipped(skipped, out) if skipped else None
-        packing.journal.finish(out)
+        writer.journal.finish(out)
     return PackSummary(
         out=str(out),
         n=count.n,
@@ -120,8 +120,8 @@ def pack(
     )
 
 
-class _Packing:
-    """One packing while it is going on."""
+class _Writer:
+    """A pack while it is being written."""
 
     def __init__(self, dataset: Dataset, partial: Path, *, size: int, quality: int) -> None:
         self.dataset, self.size, self.quality = dataset, size, quality
@@ -129,32 +129,32 @@ class _Packing:
         self.journal = Journal(partial, _job(dataset, size, quality))
 
     def write_images(self, workers: int, on_progress: Progress | None, should_stop: Callable[[], bool]) -> None:
-        """Append all images that the journal does not know yet."""
+        """Append all images that are not in the journal yet."""
         items, total = self.dataset.items, len(self.dataset.items)
         indices = range(self.journal.count, total)
-        with one_torch_thread(), closing(map_in_order(self._answer, indices, threads=workers)) as answers:
-            for index, answer in zip(indices, answers, strict=True):
-                self._append(index, items[index], answer)
+        with one_torch_thread(), closing(map_in_order(self._packed, indices, threads=workers)) as outcomes:
+            for index, outcome in zip(indices, outcomes, strict=True):
+                self._append(index, items[index], outcome)
                 if on_progress is not None and (self.journal.count % STEP == 0 or self.journal.count == total):
                     on_progress(self.journal.count, total)
                 if should_stop():
                     raise KeyboardInterrupt
 
-    def _answer(self, index: int) -> Answer:
+    def _packed(self, index: int) -> Outcome:
         try:
             return packed_image(self.dataset, index, size=self.size, quality=self.quality)
         except UnreadableImage as problem:
             return problem
 
-    def _append(self, index: int, item: Item, answer: Answer) -> None:
-        record = _record(item, answer)
-        if isinstance(answer, PackedImage):
-            self.journal.add(record, self.names.name(index, item).encode(), answer.content)
+    def _append(self, index: int, item: Item, outcome: Outcome) -> None:
+        record = _record(item, outcome)
+        if isinstance(outcome, PackedImage):
+            self.journal.add(record, self.names.name(index, item).encode(), outcome.content)
         else:
-            self.journal.skip(record, item.name, self.dataset.classes[item.label], answer.reason)
+            self.journal.skip(record, item.name, self.dataset.classes[item.label], outcome.reason)
 
     def write_end(self) -> tuple[Tally, tuple[Skipped, ...]]:
-        """Append what comes behind the images; gives what there is in all, and what could not be read."""
+        """Append everything after the images; returns the totals and the images that could not be read."""
         count = tally(self.journal, len(self.dataset.classes))
         skipped = tuple(Skipped(*row) for row in self.journal.skipped())
         if count.n:
@@ -163,20 +163,20 @@ class _Packing:
         return count, skipped
 
 
-def _record(item: Item, answer: Answer) -> Records:
-    """The journal's record of an image, but for its place."""
+def _record(item: Item, outcome: Outcome) -> Records:
+    """The journal's record of an image, except for its position."""
     record = np.zeros((), RECORD)
     record["label"], record["split"] = item.label, UNSPLIT if item.split is None else SPLIT_NAMES.index(item.split)
-    if isinstance(answer, PackedImage):
-        record["kind"], record["gray"] = COPIED if answer.copied else ENCODED, answer.gray
-        record["native"] = answer.source.width, answer.source.height
-        record["digest"], record["thumbnail"] = answer.digest, answer.thumbnail
-        record["colours"], record["products"] = answer.colours, answer.products
+    if isinstance(outcome, PackedImage):
+        record["kind"], record["gray"] = COPIED if outcome.copied else ENCODED, outcome.gray
+        record["native"] = outcome.source.width, outcome.source.height
+        record["digest"], record["thumbnail"] = outcome.digest, outcome.thumbnail
+        record["colours"], record["products"] = outcome.colours, outcome.products
     return record
 
 
 def _job(dataset: Dataset, size: int, quality: int) -> dict[str, Any]:
-    """What must be the same for a packing to be gone on with."""
+    """What must be the same for an unfinished pack to be resumed."""
     listed = hashlib.blake2b(repr((dataset.classes, dataset.folders)).encode("utf-8", "backslashreplace"), digest_size=8)
     for item in dataset.items:
         listed.update(f"{item.name}\n{item.label} {item.split}\n".encode("utf-8", "surrogateescape"))
@@ -192,38 +192,36 @@ def _job(dataset: Dataset, size: int, quality: int) -> dict[str, Any]:
 
 def _check(dataset: Dataset, out: Path, size: int, quality: int) -> None:
     if not SMALLEST <= size <= LARGEST:
-        raise BadDataset(f"The short side of packed pictures cannot be {size} px: give {SMALLEST} to {LARGEST}; {SIZE} is the paper's.")
+        raise BadDataset(f"The short side of packed pictures cannot be {size} px: use {SMALLEST} to {LARGEST}; {SIZE} is the paper's.")
     if not 1 <= quality <= 100:
-        raise BadDataset(f"The quality of a JPEG cannot be {quality}: give 1 to 100; {QUALITY} loses nothing that can be seen.")
+        raise BadDataset(f"The quality of a JPEG cannot be {quality}: use 1 to 100; {QUALITY} loses nothing visible.")
     if out.suffix.lower() != ".zip":
-        raise BadDataset(f"A packed data set is a zip, and {out} does not end so: give {out.name}.zip or the like.")
+        raise BadDataset(f"A packed data set is a zip file, but {out} does not end in .zip: use {out.name}.zip, for example.")
     if out.exists():
-        raise BadDataset(f"{out} is there already. Give another name, or delete it first.")
+        raise BadDataset(f"{out} already exists. Choose another name, or delete it first.")
     if isinstance(dataset, FolderDataset) and out.resolve().is_relative_to(dataset.source.path.resolve()):
-        raise BadDataset(f"{out} lies inside the data set itself. Give a place outside of {dataset.source.path}.")
+        raise BadDataset(f"{out} is inside the data set itself. Choose a path outside {dataset.source.path}.")
 
 
 @contextmanager
-def _explained(out: Path, partial: Path) -> Iterator[None]:
-    """Say of what ends a packing how to go on."""
+def _advice(out: Path, partial: Path) -> Iterator[None]:
+    """Add to the error that ends the block how the pack can be resumed."""
     try:
         yield
     except KeyboardInterrupt as stop:
-        stop.add_note(f"The same command goes on where this one stopped; or delete {partial}.")
+        stop.add_note(f"Rerun the same command to resume, or delete {partial}.")
         raise
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-            raise BadDataset(
-                f"The disk of {out} is full. Make room and give the same command: it goes on where it stopped. Or delete {partial}."
-            ) from None
+            raise BadDataset(f"The disk of {out} is full. Make room and rerun the same command to resume, or delete {partial}.") from None
         where = f": {problem.filename}" if problem.filename else ""
         raise BadDataset(
-            f"{out} cannot be packed ({problem.strerror or problem}{where}). Mend that and give the same command, or give another place."
+            f"{out} cannot be written ({problem.strerror or problem}{where}). Fix that and rerun the same command, or choose another path."
         ) from None
 
 
 def _list_skipped(skipped: tuple[Skipped, ...], out: Path) -> str:
-    """Write photos.skipped.csv beside photos.zip."""
+    """Write photos.skipped.csv next to photos.zip."""
     path = out.with_suffix(".skipped.csv")
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         rows = csv.writer(file)

@@ -1,1 +1,1 @@
-"""From images to augmented batches."""
+"""From a data set's images to augmented batches."""

@@ -1,8 +1,8 @@
 """Random changes of training images that keep their class: crop, mirror, brightness, colour temperature, PCA colour noise, cutout.
 
-Whole uint8 batches in, whole uint8 batches out, on the batch's own device and without a loop over images. Every draw is counted
-(see `counter_rng`): an image gets the same change in an epoch, whatever batch, worker or machine it falls to. Which changes keep a class
-is the data set's to say (no mirrors for digits); this module only obeys.
+Whole uint8 batches in, whole uint8 batches out, on the batch's device and without a loop over images. Random numbers are counter-based
+(see `counter_rng`): in an epoch an image gets the same change, whichever batch, worker or machine it is on. Which changes keep a class
+depends on the data set (digits are not mirrored) and is decided elsewhere.
 """
 
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from alexnet.data.pipeline.colour_statistics import ColourPCA
 from alexnet.data.pipeline.counter_rng import normal, uniform
 from alexnet.errors import BadRecipe
 
-_PIECE = 1 << 20  # colours are worked in pieces of this many values on a CPU, so that the float copy stays in its cache
+_PIECE = 1 << 20  # on a CPU, colours are changed in pieces of this many values, so that the float copy stays in the cache
 _GRAY = 128.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AugmentConfig:
-    """Which changes, how strong. A change at 0 or False costs nothing; all off is exactly `centre_crop`. Raises BadRecipe."""
+    """Which changes, and how strong. A change at 0 or False costs nothing; all off is exactly `centre_crop`. Raises BadRecipe."""
 
-    crop: bool = True  # a window anywhere in the image, each place alike likely; off: the centre
-    crop_padding: int = 0  # px mirrored around the image before a random crop, for images already at the model's size
-    flip: bool = True  # half of the images are mirrored, the other half in the next epoch
+    crop: bool = True  # a random window, all positions equally likely; off: the centre
+    crop_padding: int = 0  # px of reflected border added before a random crop, for images already at the model's size
+    flip: bool = True  # half of the images are mirrored, and the other half in the next epoch
     brightness: float = 0.0  # one gain per image, uniform in 1 - b .. 1 + b
     colour_temperature: float = 0.0  # t uniform in -c .. c per image: red x (1 + t), blue x (1 - t)
     pca_noise: float = 0.0  # sd of the multipliers of the principal colours; the paper's is 0.1 (section 4.1)
-    cutout: int = 0  # px, side of a square painted over; it may hang over the border
+    cutout: int = 0  # px, side of a square that is painted over; it may extend past the border
 
     def __post_init__(self) -> None:
         _check_range("crop_padding", self.crop_padding, inf, "px around the picture, 0 for none")
@@ -44,8 +44,8 @@ def augment(images: Tensor, size: int, config: AugmentConfig, pca: ColourPCA | N
     """uint8 (N, 3, H, W) -> uint8 (N, 3, size, size) on the same device: crop, mirror, colours, cutout, in this order.
 
     indices: int64 (N,), the images' numbers in their data set; best left on the CPU, where the few draws are cheap.
-    pca: needed for `pca_noise`; its mean also paints the cutout (mid-gray without it). Raises BadRecipe when the crop, the padding or the
-    cutout does not fit the images.
+    pca: needed for `pca_noise`; its mean is also the colour of the cutout (mid-gray without it). Raises BadRecipe if the crop, the padding
+    or the cutout does not fit the images.
     """
     _check_fit(images, size, config)
     if not len(images):
@@ -64,7 +64,7 @@ def augment(images: Tensor, size: int, config: AugmentConfig, pca: ColourPCA | N
 
 
 def centre_crop(images: Tensor, size: int) -> Tensor:
-    """The middle `size` x `size` of (..., H, W), a view; an odd margin leaves the extra pixel right and below. BadRecipe if too large."""
+    """The central `size` x `size` of (..., H, W), a view; of an odd margin, the extra pixel is right or below. BadRecipe if too large."""
     height, width = images.shape[-2:]
     _check_crop(height, width, size)
     top, left = (height - size) // 2, (width - size) // 2
@@ -72,12 +72,12 @@ def centre_crop(images: Tensor, size: int) -> Tensor:
 
 
 def _mirrored(seed: int, epoch: int, indices: Tensor) -> Tensor:
-    """Half of the images, drawn once, and the other half in the next epoch: each is seen both ways equally often."""
+    """Bool (N,): a random half of the images, and the other half in the next epoch, so that each is seen both ways equally often."""
     return (uniform(seed, 0, indices, "flip", 1)[:, 0] < 0.5) ^ bool(epoch % 2)
 
 
 def _random_crop(images: Tensor, size: int, padding: int, draws: Tensor) -> Tensor:
-    """Windows at the drawn places, (N, 2) in [0, 1). Each row of each window is one run of bytes, copied whole by `index_select`."""
+    """Windows at positions drawn as (N, 2) in [0, 1). Each row of each window is one run of bytes, copied whole by `index_select`."""
     if padding:
         images = pad(images, (padding,) * 4, mode="reflect")
     count, channels, height, width = images.shape
@@ -94,7 +94,7 @@ def _random_crop(images: Tensor, size: int, padding: int, draws: Tensor) -> Tens
 
 
 def _mirror(images: Tensor, mirrored: Tensor) -> Tensor:
-    """Mirror the images where `mirrored` (N,) is true; chosen in the widest words that an image's bytes fill: up to 8 times faster."""
+    """Mirror the images where `mirrored` (N,) is true; selected as the widest integers that divide an image, up to 8 times faster."""
     count, size = len(images), images[0].numel()
     word = next(kind for kind in (torch.int64, torch.int32, torch.int16, torch.uint8) if size % kind.itemsize == 0)
     straight = images.contiguous().view(count, size).view(word)
@@ -104,7 +104,7 @@ def _mirror(images: Tensor, mirrored: Tensor) -> Tensor:
 
 
 def _colours(config: AugmentConfig, pca: ColourPCA | None, seed: int, epoch: int, indices: Tensor) -> tuple[Tensor, Tensor]:
-    """Gain and offset of each image's channels, float32 (N, 3) each; pixel' = pixel * gain + offset on the 0-255 scale."""
+    """Gain and offset of each image's channels, float32 (N, 3) each: pixel' = pixel * gain + offset, on the 0-255 scale."""
     gain, offset = torch.ones(len(indices), 3), torch.zeros(len(indices), 3)
     if config.brightness:
         gain *= 1 + config.brightness * _either_side(uniform(seed, epoch, indices, "brightness", 1))
@@ -115,18 +115,18 @@ def _colours(config: AugmentConfig, pca: ColourPCA | None, seed: int, epoch: int
         if pca is None:
             raise ValueError("pca_noise needs the principal colours of the training pictures (colour_pca)")
         multipliers = config.pca_noise * normal(seed, epoch, indices, "pca noise", 3).cpu()
-        # sum over components: eigenvector (a column) x multiplier x sd, where the sd is the eigenvalue's root. The paper prints the
-        # eigenvalue itself; for pixels of 0-255 that would be thousands of gray levels.
+        # The sum over components of eigenvector (a column) x multiplier x sd, where the sd is the square root of the eigenvalue. The paper
+        # prints the eigenvalue itself; for pixels of 0-255 that would be thousands of gray levels.
         offset = (multipliers * pca.eigenvalues.cpu().sqrt()) @ pca.eigenvectors.cpu().T
     return gain, offset
 
 
 def _recolour(images: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-    """round(pixel * gain + offset), halves up, held in 0..255. One float pass over cache-sized pieces; one piece on a GPU."""
+    """round(pixel * gain + offset), halves up, clamped to 0..255, in one float pass over cache-sized pieces (one piece on a GPU)."""
     count, values = len(images), images[0].numel()
     piece = max(1, _PIECE // values) if images.device.type == "cpu" else count
     gain = gain.to(images.device)[:, :, None, None]
-    offset = (offset + 0.5).to(images.device)[:, :, None, None]  # the half turns the cut of `copy_` to uint8 into rounding
+    offset = (offset + 0.5).to(images.device)[:, :, None, None]  # `copy_` to uint8 truncates; with the half added, it rounds
     recoloured = torch.empty_like(images, memory_format=torch.contiguous_format)
     work = torch.empty((min(piece, count), *images.shape[1:]), device=images.device)
     for start in range(0, count, piece):
@@ -137,7 +137,7 @@ def _recolour(images: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
 
 
 def _cut_out(images: Tensor, side: int, pca: ColourPCA | None, draws: Tensor) -> Tensor:
-    """Paint a square of `side` px, its centre at a drawn pixel (N, 2), in the training images' mean colour (DeVries and Taylor 2017)."""
+    """Paint a square of `side` px, centred at a random pixel (N, 2), in the training images' mean colour (DeVries and Taylor 2017)."""
     size = images.shape[-1]
     first = (draws.cpu() * size).long() - side // 2
     places = torch.arange(size)
@@ -154,19 +154,19 @@ def _either_side(draws: Tensor) -> Tensor:
 
 def _check_range(field: str, value: float, most: float, meaning: str) -> None:
     if not (isfinite(value) and 0 <= value <= most):
-        raise BadRecipe(f"augment.{field} = {value} cannot be used: give {meaning}.")
+        raise BadRecipe(f"augment.{field} = {value} cannot be used: use {meaning}.")
 
 
 def _check_fit(images: Tensor, size: int, config: AugmentConfig) -> None:
     side = min(images.shape[-2:])
     if config.crop and config.crop_padding >= side:
-        raise BadRecipe(f"augment.crop_padding = {config.crop_padding} is too large for pictures of {side} px: give at most {side - 1}.")
+        raise BadRecipe(f"augment.crop_padding = {config.crop_padding} is too large for pictures of {side} px: use at most {side - 1}.")
     if config.cutout > size:
-        raise BadRecipe(f"augment.cutout = {config.cutout} is larger than the picture of {size} px: give at most {size}.")
+        raise BadRecipe(f"augment.cutout = {config.cutout} is larger than the picture of {size} px: use at most {size}.")
     padding = 2 * config.crop_padding if config.crop else 0
     _check_crop(images.shape[-2] + padding, images.shape[-1] + padding, size)
 
 
 def _check_crop(height: int, width: int, size: int) -> None:
     if not 1 <= size <= min(height, width):
-        raise BadRecipe(f"image_size = {size} does not fit in pictures of {width}x{height} px: give 1 to {min(height, width)}.")
+        raise BadRecipe(f"image_size = {size} does not fit in pictures of {width}x{height} px: use 1 to {min(height, width)}.")

@@ -1,6 +1,6 @@
-"""Training and validation batches on the training device: uint8 images, changed at random, and labels.
+"""Training and validation batches on the training device: uint8 images, augmented for training, and labels.
 
-Everything random is a function of (seed, epoch, image), so neither an interruption nor the number of workers changes a batch.
+All randomness is a function of (seed, epoch, image), so neither an interruption nor the number of workers changes a batch.
 """
 
 import math
@@ -15,7 +15,7 @@ from alexnet.data.pipeline.counter_rng import permutation
 from alexnet.data.pipeline.image_store import ImageStore, sent
 from alexnet.data.pipeline.prefetch import Batches, BatchStream, batch_stream, staged
 
-Rows = Callable[[int], range]  # which of a batch's images are this worker's; those past its end repeat the last, and get no labels
+Rows = Callable[[int], range]  # this worker's rows of a batch of that size; rows past its end repeat the last image, without a label
 
 
 def _all(count: int) -> range:
@@ -23,18 +23,18 @@ def _all(count: int) -> range:
 
 
 def _shared(part: Tensor, rows: range) -> tuple[Tensor, int]:
-    """The images of a batch that are this worker's, and how many of them count."""
+    """The image numbers of a batch that are this worker's, and how many of them are not padding."""
     places = torch.arange(rows.start, rows.stop)
     return part[places.clamp(max=len(part) - 1)], int((places < len(part)).sum())
 
 
 class AugmentedBatches:
-    """The training images, each once an epoch in a new order, augmented to `size` px on `device`.
+    """The training images, each once per epoch in a new order, augmented to `size` px on `device`.
 
-    stream: where batches are made one ahead of the training; None: the device's own (see `batch_stream`).
+    stream: where the next batch is made during a training step; None: the device's side stream, if any (see `batch_stream`).
     """
 
-    def __init__(  # noqa: PLR0913 - what is drawn from (3), what is made of it (5), whose share (1), made where (1)
+    def __init__(  # noqa: PLR0913 - the source (2), the result (5), the device (1), this worker's share (1), the stream (1)
         self,
         store: ImageStore,
         indices: Sequence[int],
@@ -62,7 +62,7 @@ class AugmentedBatches:
         return float(-(shares * shares.log()).sum())
 
     def epoch(self, epoch: int, first_step: int = 0) -> Batches:
-        """The batches of one epoch, from `first_step` on; the last one may be smaller."""
+        """The batches of one epoch, starting at `first_step`; the last one may be smaller."""
         return staged(self._made(epoch, first_step), self.stream)
 
     def _made(self, epoch: int, first_step: int) -> Batches:
@@ -83,7 +83,7 @@ def plain_batches(
     rows: Rows = _all,
     stream: BatchStream | None = None,
 ) -> Batches:
-    """The centres of the images in order, without changes: for validation. batch_size: of the whole batch; stream: as for training."""
+    """The central crops of the images in order, for validation. batch_size: over all workers; stream: as for training."""
 
     def made() -> Batches:
         parts = [_shared(part, rows(len(part))) for part in torch.as_tensor(indices, dtype=torch.int64).split(batch_size)]

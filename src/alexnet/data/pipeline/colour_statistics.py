@@ -13,7 +13,7 @@ from alexnet.data.preprocess import Preprocess, PreprocessConfig
 class ColourPCA:
     """The principal colours of the training pixels, on the 0-255 scale.
 
-    mean (3,) RGB; eigenvalues (3,), falling; eigenvectors (3, 3), the *columns*. All float32.
+    mean (3,) RGB; eigenvalues (3,), in descending order; eigenvectors (3, 3), in *columns*. All float32.
     """
 
     mean: Tensor
@@ -24,8 +24,8 @@ class ColourPCA:
 def colour_pca(images: Iterable[Tensor]) -> ColourPCA:
     """Mean and principal colours of all pixels of uint8 images (3, H, W) or batches (N, 3, H, W), in one pass (paper 4.1).
 
-    The sums are whole numbers in float64, exact for up to 1e11 pixels, so the order of the images doesn't matter.
-    Raises ValueError when there are no pixels.
+    The sums are whole numbers in float64, exact for up to 1e11 pixels, so the order of the images does not matter.
+    Raises ValueError if there are no pixels.
     """
     total, products, pixels = torch.zeros(3, dtype=torch.float64), torch.zeros(3, 3, dtype=torch.float64), 0
     for batch in images:
@@ -40,24 +40,24 @@ def colour_pca(images: Iterable[Tensor]) -> ColourPCA:
 
 
 def pixel_sums(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Over the pixels of a uint8 image (3, ...): the sums of its colours (3,), and of their products (3, 3).
+    """The sums of the colours, (3,), and of their products, (3, 3), over the pixels of a uint8 image (3, ...).
 
-    float64, which holds whole numbers exactly to 9e15 and multiplies them fast.
+    In float64, which represents whole numbers up to 9e15 exactly and multiplies fast.
     """
     values = image.reshape(3, -1).to(torch.float64)
     return values.sum(dim=1), values @ values.T
 
 
 def principal_colours(total: Tensor, products: Tensor, pixels: int) -> ColourPCA:
-    """Mean and principal colours from the sums of `pixel_sums` over `pixels` pixels, one or more."""
+    """Mean and principal colours from the sums of `pixel_sums` over `pixels` pixels, at least one."""
     mean = total / pixels
     covariance = products / pixels - torch.outer(mean, mean)
-    eigenvalues, eigenvectors = torch.linalg.eigh(covariance)  # rising; rounding may leave -1e-12 for a gray set
+    eigenvalues, eigenvectors = torch.linalg.eigh(covariance)  # ascending; rounding may leave -1e-12 if all images are gray
     return ColourPCA(mean.float(), eigenvalues.flip(0).clamp(min=0).float(), eigenvectors.flip(1).float())
 
 
 def measured(config: PreprocessConfig, pca: ColourPCA) -> Preprocess:
-    """The preprocessing of a run: the recipe's sizes, and the mean and spread that its training images have."""
+    """The preprocessing of a run: the recipe's sizes, and the mean and spread of its training images."""
     if config.pixel_range == "0-1":
         return _preprocess(config, (0.0,) * config.channels, (255.0,) * config.channels)
     luma = (0.299, 0.587, 0.114)

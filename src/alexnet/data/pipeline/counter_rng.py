@@ -1,6 +1,6 @@
-"""Random numbers that are counted, not drawn: each is a pure function of (seed, epoch, image, stream, position).
+"""Counter-based random numbers: each is a pure function of (seed, epoch, image, stream, position).
 
-Nothing here has a state, so neither the number of workers, nor how images fall into batches, nor an interruption changes a number.
+There is no state, so neither the number of workers, nor the assignment of images to batches, nor an interruption changes a number.
 Independent of what the numbers are for.
 
 The hash: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014; the finaliser's constants are
@@ -27,18 +27,18 @@ _UNIT = 2.0**-24  # a float32 holds 24 bits exactly
 def uniform(seed: int, epoch: int, indices: Tensor, stream: str, count: int) -> Tensor:
     """`count` numbers in [0, 1) for each image: float32 (N, count), multiples of 2**-24, on the images' device.
 
-    indices: int64 (N,), the images' numbers in their data set. `stream` names the purpose ("crop"); different streams are independent.
-    The same bits on every machine and device. Raises ValueError for other shapes or types.
+    indices: int64 (N,), the images' numbers in their data set. `stream` is the purpose ("crop"); different streams are independent.
+    The bits are the same on every machine and device. Raises ValueError for other shapes or types.
     """
     words = _words(seed, epoch, indices, stream, count)
     return _logical_shift(words, 40).to(torch.float32) * _UNIT
 
 
 def normal(seed: int, epoch: int, indices: Tensor, stream: str, count: int) -> Tensor:
-    """`count` numbers of mean 0 and sd 1 for each image: float32 (N, count); otherwise as `uniform`.
+    """`count` normal numbers of mean 0 and sd 1 for each image: float32 (N, count); otherwise as `uniform`.
 
-    Box-Muller, z = sqrt(-2 ln u) cos(2 pi v), worked in float64 and rounded, so that the last bit of a machine's logarithm hardly ever
-    shows.
+    Box-Muller, z = sqrt(-2 ln u) cos(2 pi v), computed in float64 and rounded, so that the last bit of a machine's logarithm hardly ever
+    matters.
     """
     words = _words(seed, epoch, indices, stream, 2 * count)
     halves = _logical_shift(words, 11).to(torch.float64) * 2.0**-53
@@ -47,9 +47,9 @@ def normal(seed: int, epoch: int, indices: Tensor, stream: str, count: int) -> T
 
 
 def permutation(count: int, seed: int, epoch: int) -> Tensor:
-    """An order of `count` images for one epoch: int64 (count,), every number once, all orders alike likely.
+    """A random order of `count` images for one epoch: int64 (count,), every number once, all orders equally likely.
 
-    Sorts one counted 64-bit word per image; the sort is stable, so even equal words have one order.
+    It sorts one random 64-bit word per image; the sort is stable, so that even equal words have a defined order.
     """
     words = _words(seed, epoch, torch.arange(count), "order", 1)
     return torch.sort(words[:, 0], stable=True).indices
@@ -66,7 +66,7 @@ def _words(seed: int, epoch: int, indices: Tensor, stream: str, count: int) -> T
 
 @lru_cache(maxsize=256)
 def _key(seed: int, epoch: int, stream: str) -> int:
-    """One 64-bit word for (seed, epoch, stream), in Python's integers."""
+    """One 64-bit word for (seed, epoch, stream), computed with Python integers."""
     key = int.from_bytes(blake2b(stream.encode(), digest_size=8).digest(), "little")
     for number in (seed, epoch):
         key = _mix_integer((key + number) & _BITS)
@@ -88,10 +88,10 @@ def _mix_integer(word: int) -> int:
 
 
 def _logical_shift(words: Tensor, bits: int) -> Tensor:
-    """`words >> bits` with zeros coming in: int64's own shift copies the sign."""
+    """`words >> bits` filled with zeros: the shift of int64 copies the sign bit."""
     return (words >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def _signed(word: int) -> int:
-    """The same 64 bits read as a signed number, as int64 tensors take them."""
+    """The same 64 bits as a signed number, as int64 tensors require."""
     return word - (1 << 64) if word >> 63 else word

@@ -1,7 +1,7 @@
-"""The fitted squares of a data set, ready to train on: in memory if they fit, decoded again by worker processes if they don't.
+"""The fitted squares of a data set, ready to train on: in memory if they fit, otherwise decoded again by worker processes.
 
-Fitted means at the size training asks for, before augmentation. Whatever the number of workers, the same bytes come in the same order.
-Squares in memory are copied to the GPU that asks for them, once, if they leave enough of it to the training.
+Fitted means at the size that training needs, before augmentation. The bytes and their order do not depend on the number of workers.
+Squares in memory are copied once to the GPU that needs them, if they leave enough of its memory for training.
 Independent of splits, epochs and augmentation.
 """
 
@@ -30,17 +30,17 @@ from alexnet.runtime.device import free_device_memory, one_torch_thread
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.machine import available_bytes
 
-MEMORY_SHARE = 0.4  # of the memory that is free, for squares kept decoded
-DEVICE_SHARE = 1 / 3  # of a GPU's memory that is free, for the same squares there
-FreeMemory = Callable[[torch.device], int | None]  # bytes that are free on a device; None: not one with memory of its own
+MEMORY_SHARE = 0.4  # of the free memory, for decoded squares
+DEVICE_SHARE = 1 / 3  # of a GPU's free memory, for the same squares
+FreeMemory = Callable[[torch.device], int | None]  # free bytes of a device; None for a device without memory of its own
 CPU = torch.device("cpu")
 
 
 class ImageStore:
     """Squares uint8 (3, size, size) of a data set by index; made by `open_images`.
 
-    labels: int64 (N,), of all items; readable: the indices that may be asked for; skipped: the others, with reasons;
-    native: width and height of each upright image in pixels; fingerprints: what duplicates are told by.
+    labels: int64 (N,), of all items; readable: the indices that may be used; skipped: the others, with reasons;
+    native: width and height of each upright image in pixels; fingerprints: the data for finding duplicates.
     """
 
     def __init__(self, dataset: Dataset, size: int, how: Fit, *, workers: int, squares: Tensor | None, survey: Survey) -> None:
@@ -59,7 +59,7 @@ class ImageStore:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the squares are kept decoded."""
+        """Whether the decoded squares are in memory."""
         return self.squares is not None
 
     def square(self, index: int) -> Tensor:
@@ -67,7 +67,7 @@ class ImageStore:
         return next(self.stream([[index]]))[0]
 
     def squares_on(self, device: torch.device, free_memory: FreeMemory = free_device_memory) -> Tensor | None:
-        """All squares on a device with memory of its own, copied when first asked for; None where they take too much of what is free."""
+        """All squares on a device with its own memory, copied at the first call; None if they would take too much of its free memory."""
         if device not in self._on_devices:
             free = free_memory(device)
             fits = self.squares is not None and free is not None and self.squares.nbytes < DEVICE_SHARE * free
@@ -75,11 +75,11 @@ class ImageStore:
         return self._on_devices[device]
 
     def stream(self, batches: Iterable[Sequence[int]], device: torch.device = CPU) -> Iterator[Tensor]:
-        """For each batch of indices, its images, uint8 (n, 3, size, size) on `device`, in order.
+        """Yield the images of each batch of indices, uint8 (n, 3, size, size) on `device`, in order.
 
-        Out of memory, the device's own where `squares_on` has room, or decoded ahead by `workers` processes, which start with each call:
-        one call per run or epoch, not per batch.
-        Raises UnreadableImage for an image that cannot be read, or no longer.
+        They come from the device's memory if `squares_on` has room, from main memory, or from `workers` processes, which decode ahead and
+        start with each call: call it once per run or epoch, not per batch.
+        Raises UnreadableImage for an image that cannot be read, or can no longer be read.
         """
         resident = self.squares_on(device)
         if resident is None:
@@ -100,7 +100,7 @@ class ImageStore:
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on the device; a GPU copies it from pinned memory while the CPU works on."""
+    """The tensor on the device; a GPU copies it from pinned memory while the CPU continues."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
@@ -115,12 +115,12 @@ def open_images(
     check: bool = True,
     world: Workers = ALONE,
 ) -> ImageStore:
-    """Decode everything once, and keep the squares if they fit into `memory_limit_bytes` (40% of the free memory if None).
+    """Decode all images once, and keep the squares in memory if they fit in `memory_limit_bytes` (40% of the free memory if None).
 
-    workers: threads of this pass, and processes of the streaming that follows where the squares don't fit; 0 uses neither.
-    world: the workers that need the same images; those of one machine decode them once, and share the memory.
-    A pack that does not fit is not decoded: it knows its images. Raises BadDataset as `check_readable` does, unless `check` is off
-    (images to evaluate on may be of one class).
+    workers: threads of this pass, and processes that decode later if the squares do not fit; 0 uses neither.
+    world: the workers that need the same images; those on one machine decode them once and share the memory.
+    A pack that does not fit is not decoded here, because its index holds the survey. Raises BadDataset as `check_readable` does, unless
+    `check` is false (images to evaluate on may be of one class).
     """
     copies = 1 if can_share(world) else world.local_size
     limit = int(MEMORY_SHARE * available_bytes() / copies) if memory_limit_bytes is None else memory_limit_bytes
@@ -132,7 +132,7 @@ def open_images(
         return known or survey(dataset, size, how, workers=workers, squares=squares, on_progress=report), squares
 
     if can_share(world):
-        found, squares = together(world, lambda reading: read(reading.squares, reading.beat(on_progress)))
+        found, squares = together(world, lambda reading: read(reading.squares, reading.heartbeat(on_progress)))
     else:
         found, squares = read(partial(torch.empty, dtype=torch.uint8), on_progress)
     if check:
@@ -141,7 +141,7 @@ def open_images(
 
 
 def check_readable(dataset: Dataset, skipped: Sequence[Skipped]) -> None:
-    """Raise BadDataset if over 5% of a class cannot be read, or fewer than 2 classes have an image that can."""
+    """Raise BadDataset if over 5% of a class cannot be read, or fewer than 2 classes have a readable image."""
     counts = Counter(dataset.classes[item.label] for item in dataset.items)
     broken = Counter(skip.class_name for skip in skipped)
     bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * counts[name]]
@@ -161,7 +161,7 @@ def check_readable(dataset: Dataset, skipped: Sequence[Skipped]) -> None:
 
 
 class _Squares(TorchDataset[Tensor]):
-    """What a worker process decodes; whole batches at once."""
+    """The data set as a worker process sees it: whole batches are decoded at once."""
 
     def __init__(self, dataset: Dataset, size: int, how: Fit) -> None:
         self.dataset, self.size, self.how = dataset, size, how
@@ -171,7 +171,7 @@ class _Squares(TorchDataset[Tensor]):
             with nullcontext() if self.dataset.is_decoded else one_torch_thread():
                 return self.dataset.squares(indices, self.size, self.how).contiguous()
         except UnreadableImage as problem:
-            return problem  # returned, since torch cannot carry an error with two arguments over to us
+            return problem  # returned, because torch cannot re-raise an error with two arguments in the main process
 
 
 def _loader(squares: _Squares, batches: Iterable[Sequence[int]], workers: int) -> DataLoader[Tensor]:
@@ -179,10 +179,10 @@ def _loader(squares: _Squares, batches: Iterable[Sequence[int]], workers: int) -
         squares,
         batch_sampler=([int(index) for index in batch] for batch in batches),
         num_workers=workers,
-        collate_fn=_as_it_is,
-        generator=torch.Generator(),  # torch draws a seed for its workers; from here, and not from the run's own stream
+        collate_fn=_unchanged,
+        generator=torch.Generator(),  # torch draws a seed for its workers, which must not advance the run's global generator
     )
 
 
-def _as_it_is(batch: Any) -> Any:
+def _unchanged(batch: Any) -> Any:
     return batch

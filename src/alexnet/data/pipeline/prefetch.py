@@ -1,6 +1,6 @@
-"""Batches one ahead of the training: a thread makes the next one on a CUDA stream of its own while the GPU trains on this one.
+"""Prefetch one batch: a thread makes the next batch on a separate CUDA stream while the GPU trains on the current one.
 
-Independent of what is in a batch. On a CPU batches are made when they are asked for: a thread would only take the training's time.
+Independent of what is in a batch. On a CPU, batches are made when they are needed: a thread would only slow the training down.
 """
 
 from collections.abc import Generator
@@ -19,28 +19,28 @@ _END = object()
 
 
 class BatchStream(Protocol):
-    """An order of work beside the training's own, and the hand-over of a batch from the one to the other."""
+    """A second queue of work next to the training's, and the transfer of batches from one to the other."""
 
     def produce(self, batches: Batches) -> Generator[tuple[Batch, object], None, None]:
-        """Each batch, and the mark of its last piece of work on this stream; the work itself may still be going on."""
+        """Yield each batch and a marker of its last operation on this stream; the operation may still be running."""
         ...
 
     def receive(self, batch: Batch, made: object) -> Batch:
-        """The batch for the training, whose later work waits for `made`."""
+        """The batch for training, whose later operations wait for the marker `made`."""
         ...
 
 
 class SideStream:
-    """A CUDA stream beside the one that trains."""
+    """A CUDA stream next to the one that trains."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.stream = device, torch.cuda.Stream(device)
 
     def produce(self, batches: Batches) -> Generator[tuple[Batch, object], None, None]:
-        """Each batch, made on this stream, and an event after it."""
+        """Yield each batch, made on this stream, and an event recorded after it."""
         with closing(batches):
             while True:
-                with torch.cuda.stream(self.stream):  # of this thread alone, and never across a yield
+                with torch.cuda.stream(self.stream):  # set for this thread only, and never across a yield
                     batch = next(batches, None)
                     made = self.stream.record_event()
                 if batch is None:
@@ -48,7 +48,7 @@ class SideStream:
                 yield batch, made
 
     def receive(self, batch: Batch, made: object) -> Batch:
-        """The batch, whose event the training's stream waits for; its memory is kept until that stream is done with it."""
+        """The batch, for whose event the training stream now waits; its memory is not reused before that stream is done."""
         training = torch.cuda.current_stream(self.device)
         training.wait_event(cast(torch.cuda.Event, made))
         for tensor in batch:
@@ -58,12 +58,12 @@ class SideStream:
 
 @lru_cache(maxsize=16)
 def batch_stream(device: torch.device) -> BatchStream | None:
-    """The one side stream of a GPU; None for other devices."""
+    """The side stream of a GPU, the same at every call; None for other devices."""
     return SideStream(device) if device.type == "cuda" else None
 
 
 def staged(batches: Batches, stream: BatchStream | None) -> Batches:
-    """The batches in order, made one ahead on the stream; None: when they are asked for, by this thread."""
+    """The batches in order, each made ahead on the stream; if `stream` is None, made by this thread when they are needed."""
     if stream is None:
         yield from batches
         return
@@ -73,9 +73,9 @@ def staged(batches: Batches, stream: BatchStream | None) -> Batches:
 
 
 def one_ahead(items: Generator[T, None, None]) -> Generator[T, None, None]:
-    """The same items, each made by a thread while the one before it is used.
+    """The same items, each made by a thread while the previous one is used.
 
-    What an item raises is raised where it would have come. Closed early, or at the end, the thread has closed `items` and ended.
+    An error from `items` is raised in place of its item. When this generator ends or is closed, `items` is closed and the thread ended.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
         try:

@@ -1,6 +1,7 @@
-"""Decoded images that the workers of one machine share: read once, by the first of them, into memory that all map.
+"""Decoded images shared by the workers of one machine: the first worker reads them once, into memory that all workers map.
 
-Linux only (memfd): it lies in no file, so nothing is left behind however the workers end. Elsewhere each worker reads for itself.
+Linux only (memfd): the memory belongs to no file on disk, so nothing is left behind, however the workers end. On other systems each worker
+reads the images itself.
 """
 
 import io
@@ -26,12 +27,12 @@ _readings = count()
 
 
 def can_share(world: Workers) -> bool:
-    """Whether several workers run on this machine and its system can share memory between them."""
+    """Whether several workers run on this machine and its system supports memfd."""
     return world.local_size > 1 and hasattr(os, "memfd_create")
 
 
 class SharedReading:
-    """One reading of a data set by the first worker of a machine, heard of by the others."""
+    """One pass over a data set by the first worker of a machine, whose result the others receive."""
 
     def __init__(self, world: Workers, number: int) -> None:
         self.world, self.key = world, f"reading/{world.rank - world.local_rank}/{number}"
@@ -39,21 +40,21 @@ class SharedReading:
         self.files: list[int] = []
 
     def squares(self, shape: Sequence[int]) -> Tensor:
-        """uint8 of this shape, all zero, in memory that the others can map."""
+        """Zeros, uint8 of this shape, in memory that the others can map."""
         return self._mapped(self._new_file("squares", int(np.prod(shape))), shape)
 
-    def beat(self, report: Progress | None) -> Progress:
-        """`report`, which also lets the others know that the reading goes on."""
+    def heartbeat(self, report: Progress | None) -> Progress:
+        """A progress function that calls `report` and shows the other workers that the pass is still running."""
 
-        def told(done: int, total: int) -> None:
+        def beat(done: int, total: int) -> None:
             self.world.store.set(f"{self.key}/done", str(done))
             if report is not None:
                 report(done, total)
 
-        return told
+        return beat
 
     def publish(self, survey: Survey, squares: Tensor | None) -> None:
-        """Hand the reading to the other workers of this machine."""
+        """Make the result available to the other workers of this machine."""
         content = packed(survey)
         place = self._new_file("survey", len(content))
         Path(place).write_bytes(content)
@@ -61,24 +62,24 @@ class SharedReading:
         self.world.store.set(self.key, "\n".join([*where, *map(str, squares.shape if squares is not None else ())]))
 
     def receive(self) -> tuple[Survey, Tensor | None]:
-        """What the first worker of this machine has read; raises WorkerLost when it stops reading."""
+        """Wait for the result of this machine's first worker; raises WorkerLost when it stops making progress."""
         self._wait()
         survey, squares, *shape = self.world.store.get(self.key).decode().split("\n")
         return unpacked(Path(survey).read_bytes()), self._mapped(squares, [int(side) for side in shape]) if squares else None
 
     def close(self) -> None:
-        """Let go of the files once all workers have mapped them; the memory stays while it is used."""
+        """Close the files once all workers have mapped them; the memory stays as long as it is used."""
         self.world.wait()
         for file in self.files:
             os.close(file)
 
     def _wait(self) -> None:
-        store, said, since = self.world.store, "", time.monotonic()
+        store, last, since = self.world.store, "", time.monotonic()
         while not store.check([self.key]):
             time.sleep(POLL_SECONDS)
             done = store.get(f"{self.key}/done").decode() if store.check([f"{self.key}/done"]) else ""
-            if done != said:
-                said, since = done, time.monotonic()
+            if done != last:
+                last, since = done, time.monotonic()
             if time.monotonic() - since > stall_seconds():
                 first = self.world.rank - self.world.local_rank
                 raise WorkerLost(f"Worker {first} has read no picture for {stall_seconds():.0f} s. Start all workers again with --resume.")
@@ -95,7 +96,7 @@ class SharedReading:
 
 
 def together(world: Workers, read: Callable[[SharedReading], tuple[Survey, Tensor | None]]) -> tuple[Survey, Tensor | None]:
-    """What `read` gives on the first worker of each machine, on all of them; every worker must ask in the same order."""
+    """The result of `read`, run by the first worker of each machine, on all workers; all must make these calls in the same order."""
     reading = SharedReading(world, next(_readings))
     if reading.first:
         survey, squares = read(reading)
@@ -107,11 +108,11 @@ def together(world: Workers, read: Callable[[SharedReading], tuple[Survey, Tenso
 
 
 def packed(survey: Survey) -> bytes:
-    """A survey as one .npz without objects."""
+    """A survey as one .npz file without pickled objects."""
     out, prints = io.BytesIO(), survey.fingerprints
-    words = {"modes": survey.modes, "names": [skip.name for skip in survey.skipped]}
-    words |= {"class_names": [skip.class_name for skip in survey.skipped], "reasons": [skip.reason for skip in survey.skipped]}
-    columns: dict[str, Any] = {name: _blob(texts) for name, texts in words.items()}
+    texts = {"modes": survey.modes, "names": [skip.name for skip in survey.skipped]}
+    texts |= {"class_names": [skip.class_name for skip in survey.skipped], "reasons": [skip.reason for skip in survey.skipped]}
+    columns: dict[str, Any] = {name: _blob(column) for name, column in texts.items()}
     np.savez(out, digests=prints.digests, thumbnails=prints.thumbnails, readable=prints.readable, native=survey.native, **columns)
     return out.getvalue()
 

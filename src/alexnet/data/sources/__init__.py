@@ -1,1 +1,1 @@
-"""Folders, zips and tars as named files, read in place."""
+"""Folders, zips and tars as collections of named files, read in place."""

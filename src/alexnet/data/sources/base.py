@@ -1,6 +1,6 @@
-"""What every source of image files shares: the contract, the names that count, reading by position.
+"""What all sources of image files share: the interface, which file names are images, reading by position.
 
-Knows nothing of archives' formats and of pixels.
+Independent of archive formats and of pixels.
 """
 
 import os
@@ -22,18 +22,18 @@ DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class Source(ABC):
-    """Files by name; `names` are sorted and only those that end like an image and are not hidden."""
+    """Files by name; `names` are sorted, and include only visible files with the extension of an image."""
 
     path: Path
     names: tuple[str, ...]
 
     @abstractmethod
     def read(self, name: str) -> bytes:
-        """The whole file; raises UnreadableImage if it cannot be had or is over MAX_FILE_BYTES."""
+        """The whole file; raises UnreadableImage if it cannot be read or is larger than MAX_FILE_BYTES."""
 
 
 def is_image(name: str) -> bool:
-    """Whether a name ends like an image's and no part of it is hidden or the litter of macOS."""
+    """Whether a name has the extension of an image and no part of it is hidden or macOS metadata."""
     pure = PurePosixPath(name)
     return pure.suffix.lower() in EXTENSIONS and not any(part.startswith(".") or part == "__MACOSX" for part in pure.parts)
 
@@ -49,7 +49,7 @@ def cut_short(path: Path, kind: str) -> BadDataset:
 
 
 class PositionedFile:
-    """A file read by position, by any number of threads; each process opens its own descriptor, and none is carried over a fork."""
+    """A file read by position, by any number of threads; each process opens its own descriptor, also after a fork."""
 
     descriptor: int | None
 
@@ -87,8 +87,8 @@ class PositionedFile:
 
 
 def safe_name(name: str, archive: Path) -> str:
-    """A member's name with `/` between folders; raises UnsafeArchive if it climbs out of the archive."""
+    """A member's name with `/` between folders; raises UnsafeArchive if it points outside the archive."""
     plain = name.replace("\\", "/")
     if plain.startswith("/") or DRIVE.match(plain) or ".." in plain.split("/") or "\0" in plain:
-        raise UnsafeArchive(f"{archive} holds a file named {name!r}, which climbs out of the archive. Do not trust where it comes from.")
+        raise UnsafeArchive(f"{archive} holds a file named {name!r}, which points outside the archive. Do not use it: it may be malicious.")
     return normpath(plain)

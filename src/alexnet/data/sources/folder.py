@@ -1,8 +1,8 @@
-"""Where encoded images lie: a folder, a zip, a tar or a compressed tar, each read in place.
+"""Sources of encoded images: a folder, a zip, a tar or a compressed tar, each read in place.
 
-A source lists its files by name (`/` between folders, as in a zip) and reads one. Names that climb out of an archive are refused when it is
-opened. Sources may be read by many threads and copied into worker processes, by fork or by pickle. Knows nothing of images beyond the
-endings of their names, and nothing of classes.
+A source lists its files by name (`/` between folders, as in a zip) and reads one at a time. An archive whose member names point outside it
+is refused when it is opened. Sources may be read by many threads and copied into worker processes, by fork or by pickle. Independent of
+classes, and of images except for their extensions.
 """
 
 import os
@@ -28,7 +28,7 @@ def open_source(path: Path) -> Source:
         raise BadDataset(f"{path} cannot be opened: {problem.strerror or problem}.") from None
     if archive is not None:
         return archive
-    raise BadDataset(f"{path} is neither a folder nor a zip or tar. Give a folder, a zip, a tar or a tar.gz. {LAYOUT}")
+    raise BadDataset(f"{path} is neither a folder nor a zip or tar. Use a folder, a zip, a tar or a tar.gz. {LAYOUT}")
 
 
 def _open_archive(path: Path) -> Source | None:
@@ -36,7 +36,7 @@ def _open_archive(path: Path) -> Source | None:
         return ZipSource(path)
     with path.open("rb") as file:
         start = file.read(512)
-    if start[:4] == b"PK\3\4":  # begins as a zip, but has no table of contents
+    if start[:4] == b"PK\3\4":  # begins like a zip, but has no central directory
         raise cut_short(path, "zip")
     if start[257:262] == b"ustar":
         return TarSource(path)
@@ -46,7 +46,7 @@ def _open_archive(path: Path) -> Source | None:
 
 
 class FolderSource(Source):
-    """A folder; links are followed, each folder is entered once, and only regular files are taken (a pipe would hang)."""
+    """A folder; links are followed, each folder is entered once, and only regular files are listed (a pipe would block)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -67,7 +67,7 @@ class FolderSource(Source):
         for folder, below, files in os.walk(self.path, followlinks=True, onerror=_refuse_folder):
             status = Path(folder).stat()
             if (status.st_dev, status.st_ino) in entered:
-                below.clear()  # a link to where we have been already
+                below.clear()  # a link to a folder that has been visited
                 continue
             entered.add((status.st_dev, status.st_ino))
             below.sort()
@@ -77,11 +77,11 @@ class FolderSource(Source):
 
 
 def _refuse_folder(problem: OSError) -> None:
-    raise BadDataset(f"The folder {problem.filename} cannot be opened: {problem.strerror}. Mend its permissions or move it away.")
+    raise BadDataset(f"The folder {problem.filename} cannot be opened: {problem.strerror}. Fix its permissions or move it elsewhere.")
 
 
 def _is_file(path: Path) -> bool:
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:
-        return path.is_symlink()  # a broken link: kept, and reported when it is read
+        return path.is_symlink()  # a broken link is listed, and reported when it is read

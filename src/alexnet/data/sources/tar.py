@@ -1,7 +1,7 @@
-"""Zip and tar archives of images, read in place: nothing is unpacked to disk.
+"""Tar archives of images, read in place: nothing is unpacked to disk.
 
-A zip or a plain tar is indexed once and read by position. A compressed tar has no random access, so its images are kept in memory as they
-are encoded, up to a limit; beyond it the user is told to gunzip it. Knows nothing of class folders.
+A plain tar is indexed once and read by position. A compressed tar has no random access, so its encoded images are held in memory, up to a
+limit; beyond it the user is asked to decompress the tar. Independent of class folders.
 """
 
 import io
@@ -22,7 +22,7 @@ COMPRESSED_TAR_BYTES = 2 << 30  # of all images of a tar.gz together
 
 
 class TarSource(Source):
-    """A plain tar, indexed once; links that stay inside stand for the file they name."""
+    """A plain tar, indexed once; links that stay inside it are read as the files that they point to."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,7 +33,7 @@ class TarSource(Source):
             for _, member, name in _tar_images(path, "r:", links):
                 self.members[name] = (member.offset_data, member.size)
         if self.file.size % 512 or any(offset + size > self.file.size for offset, size in self.members.values()):
-            raise cut_short(path, "tar")  # tarfile takes a last header that is cut for the end
+            raise cut_short(path, "tar")  # tarfile takes a truncated last header for the end
         self.members |= {name: self.members[target] for name, target in links.items() if target in self.members}
         self.names = tuple(sorted(self.members))
 
@@ -46,7 +46,7 @@ class TarSource(Source):
 
 
 class CompressedTarSource(Source):
-    """A tar.gz, tar.bz2 or tar.xz: read through once, its images kept in memory as they are encoded."""
+    """A tar.gz, tar.bz2 or tar.xz: read through once, its encoded images held in memory."""
 
     def __init__(self, path: Path, limit: int = COMPRESSED_TAR_BYTES) -> None:
         self.path = path
@@ -77,7 +77,7 @@ class CompressedTarSource(Source):
 
 
 def _tar_images(path: Path, mode: Literal["r:", "r:*"], links: dict[str, str]) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
-    """Each image file of a tar with its safe name, in the archive's order; links found on the way go into `links`."""
+    """Each image file of a tar with its safe name, in the archive's order; links are added to `links`."""
     with tarfile.open(path, mode) as archive:
         for member in archive:
             name = safe_name(member.name, path)
@@ -96,7 +96,7 @@ def _complete_tar(path: Path) -> Iterator[None]:
 
 
 def _link_target(member: tarfile.TarInfo, name: str, path: Path) -> str:
-    """The member a link stands for; a hard link names it from the archive's top, a symbolic one from its own folder."""
+    """The name of a link's target; the path of a hard link starts at the archive's top, that of a symbolic link at its own folder."""
     if member.islnk() or member.linkname.startswith("/"):
         return safe_name(member.linkname, path)
     inside = join(dirname(name), member.linkname)
@@ -120,17 +120,17 @@ def _too_much(path: Path, limit: int) -> str:
     plain = path.name.removesuffix(path.suffix) if path.suffix != ".tgz" else path.stem + ".tar"
     return (
         f"{path} holds more than {limit / (1 << 30):.1f} GB of pictures, and a compressed tar cannot be read in place. "
-        f"Decompress it once (gunzip, bunzip2 or unxz gives {plain}) and give that: a plain tar is read in place at any size."
+        f"Decompress it once (with gunzip, bunzip2 or unxz) and use {plain}: a plain tar is read in place at any size."
     )
 
 
-BLOCK = 512  # bytes; headers begin at multiples of it
+BLOCK = 512  # bytes; headers begin at multiples of this
 END = bytes(2 * BLOCK)
 
 
 @dataclass(frozen=True, slots=True)
 class TarMember:
-    """A regular file of a tar: its safe name, and where its bytes lie in the outermost file."""
+    """A regular file of a tar: its safe name, and the position of its bytes in the outermost file."""
 
     name: str
     offset: int
@@ -140,18 +140,18 @@ class TarMember:
 def tar_members(file: PositionedFile, inside: TarMember | None = None) -> list[TarMember]:
     """All regular files of the tar `file`, or of the tar `inside` it, in the archive's order.
 
-    Raises BadDataset if the tar is cut short or damaged, UnsafeArchive for a name that climbs out, and for a link: its target may lie
-    anywhere, and no original has one.
+    Raises BadDataset if the tar is cut short or damaged, UnsafeArchive for a name that points outside it, and for a link: its target may
+    be anywhere, and the original tars have none.
     """
     path = file.path / inside.name if inside else file.path
     window = _Window(file, inside.offset, inside.size) if inside else _Window(file, 0, file.size)
-    file.read(0, 1)  # a file that may not be read is not a damaged one: its OSError goes on
+    file.read(0, 1)  # a file without permission is not damaged: its OSError is raised here, outside the try
     members: list[TarMember] = []
     reached = 0
     try:
         with tarfile.open(fileobj=io.BufferedReader(window, 2 * BLOCK), mode="r:") as archive:
             for info in archive:
-                if info.size < 0 or info.offset_data <= reached:  # a damaged size would lead back, and round for ever
+                if info.size < 0 or info.offset_data <= reached:  # a damaged size could point backwards and loop forever
                     raise EOFError
                 reached = info.offset_data
                 if _is_file(info, path):
@@ -159,7 +159,7 @@ def tar_members(file: PositionedFile, inside: TarMember | None = None) -> list[T
             end = archive.offset
     except (tarfile.TarError, EOFError, OSError, ValueError):
         raise cut_short(path, "tar") from None
-    if window.size % BLOCK or window.at(end, len(END)) != END:  # tarfile takes a damaged header for the end
+    if window.size % BLOCK or window.at(end, len(END)) != END:  # tarfile mistakes a damaged header for the end
         raise cut_short(path, "tar")
     return members
 
@@ -176,14 +176,14 @@ def _is_file(info: tarfile.TarInfo, path: Path) -> bool:
 
 
 class _Window(io.RawIOBase):
-    """`size` bytes of a file from `start`, as a file of their own."""
+    """`size` bytes of a file from `start`, as a file object."""
 
     def __init__(self, file: PositionedFile, start: int, size: int) -> None:
         self.file, self.start, self.size = file, start, size
         self.position = 0
 
     def at(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes, none from beyond the window."""
+        """Up to `size` bytes from `offset`, none from beyond the window."""
         size = max(0, min(size, self.size - offset))
         return self.file.read(self.start + offset, size) if size else b""
 

@@ -1,4 +1,4 @@
-"""Zip archives of images, read in place: nothing is unpacked to disk. Knows nothing of class folders."""
+"""Zip archives of images, read in place: nothing is unpacked to disk. Independent of class folders."""
 
 import stat
 import struct
@@ -11,7 +11,7 @@ from alexnet.errors import BadDataset, UnreadableImage
 
 
 class ZipSource(Source):
-    """A zip, its table of contents read once; stored and deflated files are read by position, rarer ways by zipfile."""
+    """A zip whose central directory is read once; stored and deflated files are read by position, rarer methods by zipfile."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,7 +31,7 @@ class ZipSource(Source):
         if info.is_dir() or not is_image(name) or stat.S_ISLNK(info.external_attr >> 16):
             return
         if info.flag_bits & 1:
-            raise BadDataset(f"{self.path} is encrypted ({name}). Unpack it with its password and give the folder.")
+            raise BadDataset(f"{self.path} is encrypted ({name}). Unpack it with its password and use the folder.")
         if info.header_offset + info.compress_size > self.file.size:
             raise cut_short(self.path, "zip")
         self.members[name] = (info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC)
@@ -47,7 +47,7 @@ class ZipSource(Source):
         content = self._packed(name, offset, packed_size)
         try:
             if method == zipfile.ZIP_DEFLATED:
-                content = zlib.decompressobj(-15).decompress(content, size + 1)  # never more than the header promised: zip bombs
+                content = zlib.decompressobj(-15).decompress(content, size + 1)  # a zip bomb holds more than its header says
         except zlib.error:
             raise UnreadableImage(name, "is damaged inside the zip") from None
         if len(content) != size or zlib.crc32(content) != crc:
@@ -55,7 +55,7 @@ class ZipSource(Source):
         return content
 
     def _packed(self, name: str, offset: int, size: int) -> bytes:
-        """The bytes behind the local header, whose own length is known only once it is read; one read is nearly always enough."""
+        """The bytes after the local header, whose length is known only once it is read; one read is nearly always enough."""
         guess = 30 + len(name.encode()) + 64
         block = self.file.read(offset, guess + size)
         if block[:4] != b"PK\3\4" or len(block) < 30:

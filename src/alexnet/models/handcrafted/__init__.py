@@ -1,1 +1,1 @@
-"""The systems of 2011: features designed by hand, encodings, kernel and linear machines, behind the seam."""
+"""The systems of 2011 as models: hand-crafted features, encodings, kernel and linear machines."""

@@ -1,4 +1,4 @@
-"""Bags of visual words: how often each of some typical descriptors occurs in an image, or in each of its cells (Csurka et al. 2004)."""
+"""Bags of visual words: how often each of a set of typical descriptors occurs in an image, or in each of its cells (Csurka et al. 2004)."""
 
 import torch
 from torch import Tensor, nn
@@ -6,11 +6,8 @@ from torch import Tensor, nn
 from alexnet.models.handcrafted.spatial_pyramid import Cells
 
 
-class ComparisonRequest(nn.Module):
-    """Descriptors -> shares of the nearest words, one histogram a cell; a cell without descriptors gets zeros.
-
-    vocabulary: (words, d), the words.
-    """
+class VisualWords(nn.Module):
+    """The visual words, vocabulary (words, d), and the search for the nearest word of each descriptor."""
 
     def __init__(self, vocabulary: Tensor) -> None:
         super().__init__()
@@ -18,17 +15,17 @@ class ComparisonRequest(nn.Module):
         self.register_buffer("vocabulary", vocabulary)
 
     def nearest(self, descriptors: Tensor) -> Tensor:
-        """(..., d) -> int64 (...): the number of the word at the least Euclidean distance."""
+        """(..., d) -> int64 (...): the number of the word with the smallest Euclidean distance."""
         products = nn.functional.linear(descriptors.to(self.vocabulary.dtype), self.vocabulary, -0.5 * self.vocabulary.square().sum(1))
         return products.argmax(-1)
 
 
 class DenseWords(nn.Module):
-    """A bag of words of descriptors that lie at the same places in every image."""
+    """A bag of words of descriptors that are at the same positions in every image; a cell without descriptors gets zeros."""
 
     def __init__(self, vocabulary: Tensor, cells: Cells) -> None:
         super().__init__()
-        self.words, self.cells = ComparisonRequest(vocabulary), cells
+        self.words, self.cells = VisualWords(vocabulary), cells
 
     @property
     def dimensions(self) -> int:
@@ -53,11 +50,11 @@ class DenseWords(nn.Module):
 
 
 class ScatteredWords(nn.Module):
-    """A bag of words of descriptors at interest points: any number an image, at places of its own."""
+    """A bag of words of descriptors at interest points, whose number and positions differ from image to image."""
 
     def __init__(self, vocabulary: Tensor, pyramid: tuple[tuple[int, int], ...]) -> None:
         super().__init__()
-        self.words, self.pyramid = ComparisonRequest(vocabulary), pyramid
+        self.words, self.pyramid = VisualWords(vocabulary), pyramid
 
     @property
     def dimensions(self) -> int:
@@ -66,11 +63,11 @@ class ScatteredWords(nn.Module):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one descriptor; how many an image has is its own affair."""
+        """Multiply-accumulates of one descriptor; the number of descriptors differs from image to image."""
         return self.words.vocabulary.numel()
 
     def forward(self, descriptors: Tensor, image: Tensor, centres: Tensor, count: int) -> Tensor:
-        """Descriptors (T, d) of images (T,) at x, y (T, 2) -> (count, dimensions); see `keypoints`."""
+        """Descriptors (T, d) of the images `image` (T,) at x, y (T, 2) -> (count, dimensions); see `keypoints`."""
         nearest, size = self.words.nearest(descriptors), len(self.words.vocabulary)
         histograms = []
         for columns, rows in self.pyramid:

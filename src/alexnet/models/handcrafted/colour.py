@@ -1,4 +1,4 @@
-"""Local colour statistics: mean and spread of red, green and blue in 4 x 4 cells of a patch, XRCE's second channel beside SIFT."""
+"""Local colour statistics: mean and spread of red, green and blue in 4 x 4 cells of a patch, XRCE's second descriptor besides SIFT."""
 
 import torch
 from torch import Tensor, nn
@@ -6,11 +6,11 @@ from torch import Tensor, nn
 from alexnet.models.handcrafted.grid import BINS, Grid
 
 CHANNELS = 3
-FLAT = 1e-6  # a variance up to this, the square of a quarter of a level, may be rounding of the two moments
+FLAT = 1e-6  # a variance up to this, the square of a quarter of a gray level, may be a rounding error of the two moments
 
 
 class LocalColour(nn.Module):
-    """uint8 images -> 96 numbers at every place of a grid: 16 cells of three means and three standard deviations, as shares of 255.
+    """uint8 images -> 96 numbers at every position of a grid: three means and three standard deviations in each of 16 cells, over 255.
 
     Source: Clinchant, Csurka, Perronnin, Renders, XRCE's participation to ImageEval (2007).
     """
@@ -23,7 +23,7 @@ class LocalColour(nn.Module):
 
     @property
     def centres(self) -> Tensor:
-        """(positions, 2): x and y, 0 to 1 of the image's side."""
+        """(positions, 2): x and y as fractions of the image's side."""
         return self.grid.centres
 
     @property
@@ -36,12 +36,12 @@ class LocalColour(nn.Module):
         return self.describe(self.maps(images))
 
     def maps(self, images: Tensor) -> Tensor:
-        """What all scales have in common: pixels and their squares, (N, 6, S, S)."""
-        pixels = images.to(self.grid.windows.dtype) / 255 - 0.5  # around 0: the spread is a difference of squares
+        """The maps that all scales share: pixels and their squares, (N, 6, S, S)."""
+        pixels = images.to(self.grid.windows.dtype) / 255 - 0.5  # centred at 0, because the spread is a difference of squares
         return torch.cat([pixels, pixels.square()], dim=1)
 
     def describe(self, maps: Tensor) -> Tensor:
-        """`maps` of images -> their descriptors."""
+        """The descriptors of images from their `maps`."""
         mean, square = self.grid(maps).split(CHANNELS, dim=-1)
         variance = nn.functional.threshold(square - mean.square(), FLAT, 0.0)
         spread = variance.sqrt_()

@@ -1,7 +1,7 @@
-"""From a FeatureConfig to the module that turns images into vectors; what was fitted comes as dictionaries of tensors.
+"""The module that computes the feature vectors of images, built from a FeatureConfig and fitted dictionaries of tensors.
 
-A dictionary is what one kind of descriptor is encoded with: `projection`, `offset`, `weights`, `means`, `variances` of a Fisher vector, or
-the `vocabulary` of a bag of words. Knows not how they are fitted.
+A dictionary holds what encodes one kind of descriptor: `projection`, `offset`, `weights`, `means`, `variances` of a Fisher vector, or the
+`vocabulary` of a bag of words. Independent of how dictionaries are fitted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ Dictionary = Mapping[str, Tensor]
 
 
 class Features(Protocol):
-    """Any module of features: images in, one vector an image out."""
+    """Any module that computes one feature vector per image."""
 
     @property
     def dimensions(self) -> int:
-        """Numbers of one image's vector."""
+        """The length of one image's vector."""
 
     def __call__(self, images: Tensor, /) -> Tensor:
         """uint8 (N, 3, S, S) -> float32 (N, dimensions)."""
@@ -39,7 +39,7 @@ class Features(Protocol):
 class Description(nn.Module):
     """One kind of descriptor at one or several scales: uint8 images -> (N, P, d).
 
-    mirror: the image's mirror image is described as well, at the same places, so that both encode alike.
+    mirror: the mirror image is described as well, at the same positions, so that an image and its mirror image have the same encoding.
     """
 
     def __init__(self, scales: Sequence[DenseSIFT | LocalColour], *, mirror: bool = False) -> None:
@@ -58,12 +58,12 @@ class Description(nn.Module):
 
     def _described(self, images: Tensor) -> Tensor:
         first, *_ = scales = cast(Sequence[DenseSIFT | LocalColour], self.scales)
-        maps = first.maps(images)  # one smoothing: all scales look at the same
+        maps = first.maps(images)  # smoothed once for all scales
         return torch.cat([scale.describe(maps) for scale in scales], dim=1)
 
 
 class DenseFeatures(nn.Module):
-    """Descriptors on a grid, encoded; several kinds stand one after the other, each of the same weight."""
+    """Encoded descriptors on a grid; several kinds are concatenated, each with the same weight."""
 
     def __init__(self, descriptions: Sequence[Description], encoders: Sequence[FisherVector | DenseWords]) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class ScatteredFeatures(nn.Module):
 
 
 def descriptions_of(config: FeatureConfig, image_size: int) -> list[Description]:
-    """The dense descriptors that a configuration encodes, one entry a kind; raises ImageSizeTooSmall with the arithmetic."""
+    """The dense descriptors that a configuration encodes, one entry per kind; raises ImageSizeTooSmall with the arithmetic."""
     sift = [
         DenseSIFT(image_size, bin_size=size, step=config.step, smoothing=config.smoothing, root=config.encoding == "fisher")
         for size in config.bin_sizes
@@ -100,26 +100,26 @@ def descriptions_of(config: FeatureConfig, image_size: int) -> list[Description]
 
 
 def detector_of(config: FeatureConfig) -> SparseSIFT | SURF:
-    """The finder of interest points; raises BadModel, naming the extra, where its library is missing."""
+    """The detector of interest points; raises BadModel, with the extra to install, if its library is missing."""
     return SparseSIFT() if config.descriptor == "sparse-sift" else SURF()
 
 
 def dictionaries_needed(config: FeatureConfig) -> int:
-    """How many dictionaries are to be fitted: one a kind of descriptor that is encoded."""
+    """The number of dictionaries to fit: one per kind of descriptor that is encoded."""
     if config.encoding == "none":
         return 0
     return 2 if config.colour and config.descriptor == "sift" else 1
 
 
 def build_features(config: FeatureConfig, image_size: int, dictionaries: Sequence[Dictionary]) -> nn.Module:
-    """The module of a configuration; raises BadModel for combinations that mean nothing, and dictionaries that do not fit."""
+    """The module for a configuration; raises BadModel for impossible combinations, and for dictionaries that do not fit."""
     check_features(config)
     if config.descriptor == "pixels":
         return Pixels(image_size)
     if config.descriptor == "hog":
         return HOG(image_size, cell=config.cell, orientations=config.orientations)
     if len(dictionaries) != dictionaries_needed(config):
-        raise BadModel(f"These features need {dictionaries_needed(config)} dictionaries, and {len(dictionaries)} are there.")
+        raise BadModel(f"These features need {dictionaries_needed(config)} dictionaries, but the model has {len(dictionaries)}.")
     if config.descriptor != "sift":
         detector = detector_of(config)
         return ScatteredFeatures(detector, ScatteredWords(_vocabulary(dictionaries[0], detector.dimensions), config.pyramid))
@@ -137,9 +137,9 @@ def check_features(config: FeatureConfig) -> None:
         )
     if not whole and config.encoding == "none":
         encodings = "words" if points else "words or fisher"
-        raise BadModel(f"features.descriptor '{config.descriptor}' gives many vectors a picture; set features.encoding {encodings}.")
+        raise BadModel(f"features.descriptor '{config.descriptor}' computes many vectors per picture; set features.encoding {encodings}.")
     if points and config.encoding == "fisher":
-        raise BadModel(f"features.descriptor '{config.descriptor}' is encoded in words only; set features.encoding words.")
+        raise BadModel(f"features.descriptor '{config.descriptor}' can be encoded as words only; set features.encoding words.")
 
 
 def _encoder(config: FeatureConfig, description: Description, dictionary: Dictionary) -> FisherVector | DenseWords:
@@ -148,7 +148,7 @@ def _encoder(config: FeatureConfig, description: Description, dictionary: Dictio
         return DenseWords(_vocabulary(dictionary, description.dimensions), cells)
     names = ("projection", "offset", "weights", "means", "variances")
     if not all(name in dictionary for name in names):
-        raise BadModel(f"A Fisher vector needs {', '.join(names)}; there are {', '.join(sorted(dictionary)) or 'none'}.")
+        raise BadModel(f"A Fisher vector needs {', '.join(names)}; the model has {', '.join(sorted(dictionary)) or 'none of them'}.")
     components, gaussians = dictionary["offset"].numel(), dictionary["weights"].numel()
     shapes = ((description.dimensions, components), (components,), (gaussians,), (gaussians, components), (gaussians, components))
     _check_shapes(dictionary, dict(zip(names, shapes, strict=True)))
@@ -158,7 +158,7 @@ def _encoder(config: FeatureConfig, description: Description, dictionary: Dictio
 def _vocabulary(dictionary: Dictionary, dimensions: int) -> Tensor:
     vocabulary = dictionary.get("vocabulary")
     if vocabulary is None:
-        raise BadModel("A bag of words needs a vocabulary, and there is none.")
+        raise BadModel("A bag of words needs a vocabulary, but the model has none.")
     _check_shapes(dictionary, {"vocabulary": (*vocabulary.shape[:1], dimensions)})
     return vocabulary
 

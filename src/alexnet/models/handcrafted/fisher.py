@@ -1,7 +1,7 @@
-"""Fisher vectors: how the descriptors of an image would like to move the means and spreads of a Gaussian mixture.
+"""Fisher vectors: gradients of the likelihood of an image's descriptors with respect to the means and spreads of a Gaussian mixture.
 
 Source: Sanchez, Perronnin, Mensink, Verbeek, Image Classification with the Fisher Vector: Theory and Practice (IJCV 2013), equations 16-18
-and section 2.3. Knows not where descriptors come from, nor how the mixture was fitted.
+and section 2.3. Independent of where descriptors come from and of how the mixture was fitted.
 """
 
 import math
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from alexnet.models.handcrafted.spatial_pyramid import Cells
 
-FURTHEST = 60.0  # a Gaussian this much less likely than the best, as a logarithm, has no part that could be seen
+FURTHEST = 60.0  # a Gaussian whose log-likelihood is this much below the best has no visible effect
 
 
 class FisherVector(nn.Module):
-    """Descriptors -> PCA -> posteriors -> gradients by means and variances of a diagonal mixture, for each cell of the image.
+    """Descriptors -> PCA -> posteriors -> gradients by the means and variances of a diagonal mixture, for each cell of the image.
 
     projection (d, components) and offset (components,): descriptors @ projection - offset. weights (K,), means and variances
     (K, components): the mixture. The improved form: signed square roots, then unit length, cell by cell.
@@ -51,7 +51,7 @@ class FisherVector(nn.Module):
         return self.cells.positions * one
 
     def forward(self, descriptors: Tensor) -> Tensor:
-        """(N, P, d) -> (N, dimensions), each cell of unit length, or zero where it has no descriptors."""
+        """(N, P, d) -> (N, dimensions), each cell of unit length, or zero if it has no descriptors."""
         projected = (descriptors @ self.projection).sub_(self.offset)
         moments = torch.cat([projected, projected.square()], dim=-1)
         posteriors = _posteriors(self.log_joint(moments))
@@ -59,14 +59,14 @@ class FisherVector(nn.Module):
         return torch.cat(vectors, dim=-1)
 
     def log_joint(self, moments: Tensor) -> Tensor:
-        """log(w_k N(x; k)) up to a constant, from [x, x^2] (N, P, 2 components): one matrix product -> (N, P, K)."""
+        """log(w_k N(x; k)) up to a constant, (N, P, K), from [x, x^2], (N, P, 2 components), by one matrix product."""
         precision = 1 / self.variances
         linear = torch.cat([self.means * precision, -0.5 * precision], dim=1)
         constant = self.weights.log() - 0.5 * (self.variances.log() + self.means.square() * precision).sum(1)
         return (moments @ linear.T).add_(constant)
 
     def _statistics(self, posteriors: Tensor, moments: Tensor) -> list[tuple[Tensor, Tensor, int]]:
-        """For each cell: sums of q x and q x^2 (N, K, 2 components), of q (N, K, 1), and the number of descriptors, at least 1."""
+        """For each cell: the sums of q x and q x^2 (N, K, 2 components), of q (N, K, 1), and the number of descriptors, at least 1."""
         found = []
         for places in self.cells.places():
             inside, of_cell = (posteriors, moments) if places is None else (posteriors[:, places], moments[:, places])
@@ -74,7 +74,7 @@ class FisherVector(nn.Module):
         return found
 
     def _gradients(self, sums: Tensor, mass: Tensor, count: int) -> Tensor:
-        """One cell's improved Fisher vector (N, 2 K components): by means, then by standard deviations (equations 17, 18)."""
+        """One cell's improved Fisher vector, (N, 2 K components): by means, then by standard deviations (equations 17, 18)."""
         first, second = sums.chunk(2, dim=-1)
         spread, weights = self.variances.sqrt(), self.weights[:, None]
         by_mean = (first - mass * self.means).div_(spread * (count * weights.sqrt()))
@@ -85,7 +85,7 @@ class FisherVector(nn.Module):
 
 
 def _posteriors(joint: Tensor) -> Tensor:
-    """(N, P, K) -> shares of the Gaussians, none under exp(-FURTHEST) of the largest: numbers near underflow take twice the time."""
+    """(N, P, K) -> posteriors, none below exp(-FURTHEST) of the largest: arithmetic on numbers near underflow takes twice the time."""
     return torch.softmax(torch.maximum(joint, joint.amax(-1, keepdim=True) - FURTHEST), dim=-1)
 
 

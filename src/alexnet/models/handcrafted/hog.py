@@ -1,11 +1,11 @@
 """Histograms of oriented gradients on whole batches as tensor operations (Dalal and Triggs, CVPR 2005).
 
-Cells of pixels hold histograms of unsigned directions, weighted by the gradient's length; overlapping blocks of cells are brought to unit
-length, cut at 0.2 and brought to unit length again (L2-Hys). As in scikit-image, a pixel counts in its own cell and direction only, while
-the authors' program shared it among neighbours. Knows no classifier.
+Each cell has a histogram of unsigned gradient directions, weighted by the gradient's length; overlapping blocks of cells are normalised to
+unit length, clipped at 0.2 and normalised again (L2-Hys). As in scikit-image, a pixel counts in its own cell and direction only, while
+the authors' program shared it among neighbours. Independent of classifiers.
 
 Pixels are whole numbers, so a gradient is one of 511 x 511 pairs: its direction is read from a table, with no arc tangent at run time and
-no direction on the wrong side of a limit by rounding. Pooling over cells is two matrix products for a slice of images.
+no direction on the wrong side of a limit by rounding. Pooling over cells takes two matrix products per slice of images.
 """
 
 import torch
@@ -14,19 +14,19 @@ from torch.nn import functional as F
 
 from alexnet.errors import BadModel, ImageSizeTooSmall
 
-LARGEST = 255  # of a difference of two uint8 pixels
-CLIP = 0.2  # no number of a unit block may be larger, so that one strong edge does not rule it
-FAINT = 1e-5  # added to a block's length: a block without gradients gives zeros
-PIXELS_AT_A_TIME = 32_768  # of a slice of images; what lies between then stays in the processor's cache
-PIXELS_AT_A_TIME_ON_A_CARD = 16_777_216
+LARGEST = 255  # difference of two uint8 pixels
+CLIP = 0.2  # the largest number in a unit block, so that one strong edge does not dominate it
+FAINT = 1e-5  # added to a block's length, so that a block without gradients becomes zeros
+PIXELS_AT_A_TIME = 32_768  # in a slice of images, whose intermediate results then stay in the CPU's cache
+PIXELS_AT_A_TIME_ON_A_GPU = 16_777_216
 
 
 class HOG(nn.Module):
-    """uint8 (N, 3, S, S) -> float32 (N, dimensions): blocks row by row, in a block its cells row by row, `orientations` numbers each.
+    """uint8 (N, 3, S, S) -> float32 (N, dimensions): blocks row by row, the cells of a block row by row, `orientations` numbers each.
 
-    cell: px a side of a cell; pixels right and below the last whole cell count only as neighbours. orientations: directions over 180
-    degrees. block: cells a side of a block; blocks lie one cell apart. Of the three colours each pixel takes the one with the longest
-    gradient. With three equal channels the result is that of the gray image. Raises ImageSizeTooSmall for an image without a block.
+    cell: px per side of a cell; pixels right and below the last whole cell count only as neighbours. orientations: directions over 180
+    degrees. block: cells per side of a block; blocks are one cell apart. At each pixel, the colour with the longest gradient counts.
+    With three equal channels the result is that of the gray image. Raises ImageSizeTooSmall for an image smaller than a block.
     """
 
     def __init__(self, image_size: int, *, cell: int = 8, orientations: int = 9, block: int = 2) -> None:
@@ -42,19 +42,19 @@ class HOG(nn.Module):
 
     @property
     def dimensions(self) -> int:
-        """How many numbers describe an image."""
+        """The length of an image's vector."""
         return self.blocks**2 * self.block**2 * self.orientations
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one image: squared lengths in three colours, two pooling products, two lengths of every block."""
+        """Multiply-accumulates of one image: squared lengths in three colours, two pooling products, two normalisations per block."""
         lengths = 2 * 3 * self.image_size**2
         pooling = self.orientations * self.image_size * self.cells * (self.image_size + self.cells)
         return lengths + pooling + 2 * self.dimensions
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: uint8 (N, 3, S, S), S the module's own; all results are in the type of its buffers."""
-        budget = PIXELS_AT_A_TIME if images.device.type == "cpu" else PIXELS_AT_A_TIME_ON_A_CARD
+        """images: uint8 (N, 3, S, S) with the module's S; the result has the data type of the module's buffers."""
+        budget = PIXELS_AT_A_TIME if images.device.type == "cpu" else PIXELS_AT_A_TIME_ON_A_GPU
         step = max(1, budget // self.image_size**2)
         features = self.membership.new_empty(len(images), self.dimensions)
         for start in range(0, len(images), step):
@@ -63,7 +63,7 @@ class HOG(nn.Module):
         return features
 
     def _histograms(self, images: Tensor) -> Tensor:
-        """(n, cells, cells, orientations): mean length of the gradients of each direction in each cell."""
+        """(n, cells, cells, orientations): the mean gradient length per direction and cell."""
         squares, pairs = _strongest_gradients(images.to(self.membership.dtype))
         lengths = squares.sqrt_()
         bins = self.directions.index_select(0, pairs.flatten().int()).view_as(pairs).long()
@@ -81,7 +81,7 @@ class HOG(nn.Module):
 
 
 def direction_table(orientations: int) -> Tensor:
-    """uint8 (511 * 511,): the direction's number for the gradient (dy, dx) at (dy + 255) * 511 + dx + 255; 0 starts at the x axis."""
+    """uint8 (511 * 511,): at (dy + 255) * 511 + dx + 255, the number of the gradient's direction; direction 0 starts at the x axis."""
     steps = torch.arange(-LARGEST, LARGEST + 1, dtype=torch.float64)
     degrees = torch.rad2deg(torch.atan2(steps[:, None], steps[None])).remainder(180)
     limits = 180 / orientations * torch.arange(1, orientations, dtype=torch.float64)
@@ -89,9 +89,9 @@ def direction_table(orientations: int) -> Tensor:
 
 
 def _strongest_gradients(images: Tensor) -> tuple[Tensor, Tensor]:
-    """images (n, 3, S, S) -> squared lengths (n, S, S) and places in the direction table (n, S, S), of the colour with the longest.
+    """Images (n, 3, S, S) -> squared lengths (n, S, S) and indices into the direction table (n, S, S), of the colour with the longest.
 
-    Differences of the neighbours on both sides; none across the border, where a pixel has one neighbour. Of equal lengths the first wins.
+    Gradients are differences of the neighbours on both sides, and zero at the border. Of equal lengths, the first colour's counts.
     """
     across = F.pad(images[..., 2:] - images[..., :-2], (1, 1))
     down = F.pad(images[..., 2:, :] - images[..., :-2, :], (0, 0, 1, 1))
@@ -105,7 +105,7 @@ def _strongest_gradients(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _membership(image_size: int, cell: int) -> Tensor:
-    """(image_size, cells): 1 where a pixel of a row lies in a cell; pixels after the last whole cell lie in none."""
+    """(image_size, cells): 1 where a pixel of a row is in a cell; pixels after the last whole cell are in none."""
     number = torch.arange(image_size) // cell
     return (number[:, None] == torch.arange(image_size // cell)).float()
 
@@ -117,12 +117,12 @@ def _unit(blocks: Tensor) -> Tensor:
 def _check(image_size: int, cell: int, orientations: int, block: int) -> None:
     if min(cell, block) < 1 or not 1 <= orientations <= LARGEST:
         raise BadModel(
-            f"HOG with cells of {cell} px, {orientations} orientations and blocks of {block}x{block} cells: "
-            f"cells and blocks start at 1, orientations are 1 to {LARGEST}."
+            f"HOG cannot have cells of {cell} px, {orientations} orientations and blocks of {block}x{block} cells: "
+            f"use cells and blocks of at least 1, and 1 to {LARGEST} orientations."
         )
     cells, needed = image_size // cell, block * cell
     if cells < block:
         raise ImageSizeTooSmall(
-            f"A HOG block of {block}x{block} cells of {cell} px is {block} * {cell} = {needed} px wide, and the picture {image_size} px: "
-            f"take --features.cell {max(1, image_size // block)} or a larger --image-size."
+            f"A HOG block of {block}x{block} cells of {cell} px is {block} * {cell} = {needed} px wide, but the picture {image_size} px: "
+            f"use --features.cell {max(1, image_size // block)} or a larger --image-size."
         )

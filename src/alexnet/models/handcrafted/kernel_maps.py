@@ -1,4 +1,4 @@
-"""Explicit feature maps: a linear machine on the mapped features stands for a kernel machine. Knows no solver."""
+"""Explicit feature maps: a linear machine on the mapped features approximates a kernel machine. Independent of solvers."""
 
 import math
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from alexnet.models.handcrafted.kernels import kernel_matrix
 
-CHI2_INTERVAL = 0.5  # between samples of the kernel's spectrum; with one sample beside 0, three values for each one
+CHI2_INTERVAL = 0.5  # between samples of the kernel's spectrum; with one sample besides 0, each value becomes three
 
 
 class Chi2Map(nn.Module):
-    """The additive chi-squared kernel, sum_d 2 x_d y_d / (x_d + y_d), as a scalar product of maps three times as long.
+    """The additive chi-squared kernel, sum_d 2 x_d y_d / (x_d + y_d), approximated by a scalar product of vectors three times as long.
 
-    features (N, D) from 0 up -> (N, 3 D). Vedaldi, Zisserman, Efficient Additive Kernels via Explicit Feature Maps (CVPR 2010), with
+    features (N, D), at least 0 -> (N, 3 D). Vedaldi, Zisserman, Efficient Additive Kernels via Explicit Feature Maps (CVPR 2010), with
     scikit-learn's numbers (`AdditiveChi2Sampler(sample_steps=2)`). Values below 0 count as 0.
     """
 
@@ -26,9 +26,9 @@ class Chi2Map(nn.Module):
 
 
 class NystroemMap(nn.Module):
-    """A kernel by its values at some training vectors: k(x, components) K^(-1/2) (Williams, Seeger, NIPS 2000).
+    """A kernel approximated by its values at some training vectors: k(x, components) K^(-1/2) (Williams, Seeger, NIPS 2000).
 
-    components: (M, D); normalisation: (M, M), as scikit-learn's `Nystroem`; features (N, D) -> (N, M).
+    components: (M, D); normalisation: (M, M), as in scikit-learn's `Nystroem`; features (N, D) -> (N, M).
     """
 
     components: Tensor

@@ -1,4 +1,4 @@
-"""Kernels between two sets of feature vectors, in slices, so that memory stays bounded. Knows no machine."""
+"""Kernels between two sets of feature vectors, computed in slices so that memory stays bounded. Independent of machines."""
 
 import torch
 from torch import Tensor
@@ -6,14 +6,14 @@ from torch import Tensor
 from alexnet.errors import BadModel, did_you_mean
 
 KERNELS = ("linear", "rbf", "chi2", "intersection")
-VALUES_AT_A_TIME = 8_000_000  # of the results that lie in between
+VALUES_AT_A_TIME = 8_000_000  # in intermediate results
 
 
 def kernel_matrix(kernel: str, left: Tensor, right: Tensor, gamma: float = 1.0) -> Tensor:
-    """(n, m) of the kernel between the rows of left (n, D) and right (m, D); raises BadModel for an unknown kernel.
+    """(n, m): the kernel between the rows of left (n, D) and right (m, D); raises BadModel for an unknown kernel.
 
-    linear: x.y; rbf: exp(-gamma |x - y|^2); chi2: exp(-gamma sum_d (x_d - y_d)^2 / (x_d + y_d)), for values from 0 up, as scikit-learn's
-    `chi2_kernel`; intersection: sum_d min(x_d, y_d) (Swain and Ballard 1991).
+    linear: x.y; rbf: exp(-gamma |x - y|^2); chi2: exp(-gamma sum_d (x_d - y_d)^2 / (x_d + y_d)), for values of at least 0, as in
+    scikit-learn's `chi2_kernel`; intersection: sum_d min(x_d, y_d) (Swain and Ballard 1991).
     """
     if kernel == "linear":
         return left @ right.t()
@@ -27,7 +27,7 @@ def kernel_matrix(kernel: str, left: Tensor, right: Tensor, gamma: float = 1.0) 
 
 
 def squared_distances(left: Tensor, right: Tensor) -> Tensor:
-    """|x - y|^2 of all pairs of rows, (n, m); both are moved by the mean of `right`, so that a large common part does not cost digits."""
+    """(n, m): |x - y|^2 of all pairs of rows; both are centred at the mean of `right`, so that a large common offset loses no digits."""
     centre = right.mean(0)
     left, right = left - centre, right - centre
     distances = torch.addmm(right.square().sum(1)[None, :], left, right.t(), alpha=-2)
@@ -35,7 +35,7 @@ def squared_distances(left: Tensor, right: Tensor) -> Tensor:
 
 
 def chi2_distances(left: Tensor, right: Tensor) -> Tensor:
-    """sum_d (x_d - y_d)^2 / (x_d + y_d) of all pairs of rows, (n, m); where both values are 0 the term is 0."""
+    """(n, m): sum_d (x_d - y_d)^2 / (x_d + y_d) of all pairs of rows; a term is 0 where both values are 0."""
     result = left.new_empty(len(left), len(right))
     columns = max(1, min(len(right), VALUES_AT_A_TIME // max(1, left.shape[1])))
     rows = max(1, VALUES_AT_A_TIME // (columns * max(1, left.shape[1])))

@@ -1,4 +1,4 @@
-"""A hand-crafted system behind the seam: features and a machine, as one model; and what of it is written down."""
+"""A hand-crafted system as an ImageModel: features and a machine, and the tensors that are saved."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,12 +12,12 @@ from alexnet.models.handcrafted.features import Dictionary, build_features, dict
 from alexnet.models.handcrafted.svm import machine_from, operations
 from alexnet.models.handcrafted.systems import FeatureConfig
 
-PIXELS_AT_ONCE = 32_768  # so that the descriptors of a few images stay in the processor's cache, and memory stays small
+PIXELS_AT_ONCE = 32_768  # so that the descriptors of a few images stay in the CPU's cache, and memory stays small
 DICTIONARY, MACHINE = "dictionary.", "machine."
 
 
 class HandcraftedModel(ImageModel):
-    """uint8 images -> features -> machine -> scores. Always computed in full precision: half of it blurs distances and margins."""
+    """uint8 images -> features -> machine -> scores. Always in full precision: half precision blurs distances and margins."""
 
     def __init__(
         self, config: FeatureConfig, dictionaries: Sequence[Dictionary], machine: nn.Module, *, image_size: int, classes: int
@@ -28,18 +28,18 @@ class HandcraftedModel(ImageModel):
         self.image_size, self.classes = image_size, classes
 
     def forward(self, images: Tensor) -> Tensor:
-        few = max(1, PIXELS_AT_ONCE // self.image_size**2)
+        count = max(1, PIXELS_AT_ONCE // self.image_size**2)
         with torch.autocast(images.device.type, enabled=False):
-            return torch.cat([self.machine(self.features(part)) for part in images.split(few)])
+            return torch.cat([self.machine(self.features(part)) for part in images.split(count)])
 
     def learned(self) -> dict[str, Tensor]:
-        """All fitted tensors, by the names that `rebuild` knows."""
+        """All fitted tensors, with the names that `rebuild` expects."""
         found = {f"{DICTIONARY}{i}.{name}": value for i, one in enumerate(self.dictionaries) for name, value in one.items()}
         return found | {MACHINE + name: value for name, value in self.machine.state_dict().items()}
 
     @property
     def parameters_fitted(self) -> int:
-        """Numbers that were fitted: dictionaries and machine."""
+        """The number of fitted parameters: dictionaries and machine."""
         return sum(value.numel() for value in self.learned().values())
 
     @property
@@ -51,7 +51,7 @@ class HandcraftedModel(ImageModel):
 def rebuild(
     config: FeatureConfig, machine: Mapping[str, Any], tensors: Mapping[str, Tensor], *, image_size: int, classes: int
 ) -> HandcraftedModel:
-    """The model whose `learned()` tensors and machine's spec were saved; raises BadModel where they do not fit together."""
+    """The model from its saved `learned()` tensors and machine's spec; raises BadModel if they do not fit together."""
     dictionaries = [_under(tensors, f"{DICTIONARY}{i}.") for i in range(dictionaries_needed(config))]
     rebuilt = machine_from(_under(tensors, MACHINE), machine)
     model = HandcraftedModel(config, dictionaries, rebuilt, image_size=image_size, classes=classes)
@@ -61,7 +61,7 @@ def rebuild(
     except RuntimeError as error:
         raise BadModel(f"The machine does not fit the features: {str(error).splitlines()[0]}.") from None
     if tuple(scores) != (1, classes):
-        raise BadModel(f"The machine gives {scores[-1]} scores, and there are {classes} classes.")
+        raise BadModel(f"The machine computes {scores[-1]} scores, but the model has {classes} classes.")
     return model
 
 

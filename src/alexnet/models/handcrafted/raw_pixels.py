@@ -1,4 +1,4 @@
-"""Pixels as features: the floor under every descriptor. Knows nothing of images but their size."""
+"""Pixels as features: the baseline of all descriptors."""
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,11 @@ class Pixels(nn.Module):
         super().__init__()
         self.dimensions = 3 * image_size**2
         self.white: Tensor
-        self.register_buffer("white", torch.tensor(LARGEST), persistent=False)  # a buffer, so that .double() is heard
+        self.register_buffer("white", torch.tensor(LARGEST), persistent=False)  # a buffer, so that .double() applies to it
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one image: one scaling a number."""
+        """Multiply-accumulates of one image: one scaling per number."""
         return self.dimensions
 
     def forward(self, images: Tensor) -> Tensor:

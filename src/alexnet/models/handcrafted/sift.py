@@ -1,6 +1,6 @@
-"""Dense SIFT as tensor operations: gradients in eight directions, pooled over 4 x 4 bins at every place of a grid (Lowe 2004).
+"""Dense SIFT as tensor operations: gradients in eight directions, pooled over 4 x 4 bins at every position of a grid (Lowe 2004).
 
-Knows no interest points and no rotation: at every place the descriptor is upright and of the grid's size, as in the systems of 2011.
+Without interest points and rotation: every descriptor is upright and of the grid's size, as in the systems of 2011.
 """
 
 import math
@@ -13,16 +13,16 @@ from alexnet.models.handcrafted.grid import BINS, Grid, Window, smoothing_kernel
 from alexnet.models.networks.model import LUMA
 
 DIRECTIONS = 8
-CLIP = 0.2  # no direction may say more than that of a unit descriptor (Lowe 2004, section 6.1)
-FAINT = 2.0  # gray levels: a descriptor shorter than this before it is normalised counts as flat, so that rounding is not blown up
-TINY = 1e-30  # below any product of sums of gradients; the reciprocal of its root is finite
+CLIP = 0.2  # the largest number in a unit descriptor (Lowe 2004, section 6.1)
+FAINT = 2.0  # gray levels; a descriptor shorter than this before normalisation counts as flat, so that rounding is not amplified
+TINY = 1e-30  # below any product of sums of gradients; the reciprocal of its square root is finite
 
 
 class DenseSIFT(nn.Module):
     """uint8 images -> RootSIFT descriptors on a grid; see `Grid` for `bin_size`, `step`, `window`.
 
-    smoothing: px, standard deviation of the blur before gradients are taken; 0 is none. root: square roots of the shares (Arandjelovic
-    and Zisserman 2012), so that Euclidean distances are Hellinger's; else unit length.
+    smoothing: px, standard deviation of the blur before gradients are computed; 0 for none. root: square roots of the shares (Arandjelovic
+    and Zisserman 2012), so that Euclidean distances are Hellinger distances; otherwise unit length.
     """
 
     dimensions = BINS**2 * DIRECTIONS
@@ -40,7 +40,7 @@ class DenseSIFT(nn.Module):
 
     @property
     def centres(self) -> Tensor:
-        """(positions, 2): x and y, 0 to 1 of the image's side."""
+        """(positions, 2): x and y as fractions of the image's side."""
         return self.grid.centres
 
     @property
@@ -49,33 +49,33 @@ class DenseSIFT(nn.Module):
         return self.grid.macs(DIRECTIONS)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Uint8 (N, 3, S, S) -> float32 (N, positions, 128): bins row by row, eight directions each; flat places give zeros."""
+        """Uint8 (N, 3, S, S) -> float32 (N, positions, 128): bins row by row, eight directions each; zeros at flat positions."""
         return self.describe(self.maps(images))
 
     def maps(self, images: Tensor) -> Tensor:
-        """What scales with the same smoothing have in common: the gradients of the gray images, (N, 8, S, S)."""
+        """The maps that scales with the same smoothing share: the gradients of the gray images, (N, 8, S, S)."""
         gray = torch.einsum("nchw,c->nhw", images.to(self.luma.dtype), self.luma)
         return directions(blurred(gray, self.blur) if self.blur.numel() else gray)
 
     def describe(self, maps: Tensor) -> Tensor:
-        """`maps` of images -> their descriptors."""
+        """The descriptors of images from their `maps`."""
         return _normalised(self.grid(maps).flatten(2), root=self.root)
 
 
 def blurred(gray: Tensor, line: Tensor) -> Tensor:
-    """gray (N, H, W), blurred along both axes with the samples `line` (k,); borders are mirrored."""
+    """Blur gray images (N, H, W) along both axes with the kernel `line` (k,); borders are mirrored."""
     radius = min(len(line) // 2, gray.shape[-1] - 1)
-    cut = line[len(line) // 2 - radius : len(line) // 2 + radius + 1]  # no mirror is wider than the image
+    cut = line[len(line) // 2 - radius : len(line) // 2 + radius + 1]  # the mirrored border cannot be wider than the image
     kernel = (cut / cut.sum()).view(1, 1, -1)
     padded = F.pad(gray[:, None], (radius,) * 4, mode="reflect")
     return F.conv2d(F.conv2d(padded, kernel[..., None, :]), kernel[..., None]).squeeze(1)
 
 
 def directions(gray: Tensor) -> Tensor:
-    """gray (N, H, W) -> (N, 8, H, W): each pixel's gradient, its length shared between the two nearest of eight directions.
+    """Gray (N, H, W) -> (N, 8, H, W): the length of each pixel's gradient, shared between the two nearest of eight directions.
 
-    Direction k is at k * 45 degrees from the x axis, counted from there towards the top of the image, as in OpenCV. Gradients are
-    differences of the neighbours on both sides; a border pixel is its own neighbour.
+    Direction k is at k * 45 degrees from the x axis towards the top of the image, as in OpenCV. Gradients are differences of the
+    neighbours on both sides; a border pixel is its own neighbour.
     """
     padded = F.pad(gray[:, None], (1, 1, 1, 1), mode="replicate").squeeze(1)
     across = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
@@ -85,15 +85,15 @@ def directions(gray: Tensor) -> Tensor:
     lower = turn.floor()
     upper_share = turn.sub_(lower).mul_(length)
     maps = gray.new_zeros(len(gray), DIRECTIONS, *gray.shape[1:])
-    first = lower.long().bitwise_and_(DIRECTIONS - 1)[:, None]  # the remainder of a power of 2, at a fifth of its time
+    first = lower.long().bitwise_and_(DIRECTIONS - 1)[:, None]  # the remainder by a power of 2, in a fifth of the time of %
     maps.scatter_(1, first, length.sub_(upper_share)[:, None])
     return maps.scatter_add_(1, first.add_(1).bitwise_and_(DIRECTIONS - 1), upper_share[:, None])
 
 
 def _normalised(pooled: Tensor, *, root: bool) -> Tensor:
-    """Unit length, clipped, unit length again or roots of shares; faint descriptors become zeros. Overwrites what it is given."""
+    """Normalise, clip, and normalise again or take roots of shares; faint descriptors become zeros. Overwrites `pooled`."""
     length = torch.linalg.vector_norm(pooled, dim=-1, keepdim=True)
     clipped = torch.minimum(pooled, length.masked_fill(length < FAINT, 0).mul_(CLIP), out=pooled)
-    if root:  # a / sqrt(a * sum) is the root of a / sum; `sqrt` itself is slow at zeros
+    if root:  # a / sqrt(a * sum) equals sqrt(a / sum); `sqrt` is slow for zeros
         return clipped.mul_((clipped * clipped.sum(-1, keepdim=True)).clamp_(min=TINY).rsqrt_())
     return clipped.div_(torch.linalg.vector_norm(clipped, dim=-1, keepdim=True).clamp_(min=TINY))

@@ -1,4 +1,4 @@
-"""A spatial pyramid: which descriptors of an image lie in which of its parts (Lazebnik, Schmid, Ponce 2006)."""
+"""A spatial pyramid: which descriptors of an image are in which of its parts (Lazebnik, Schmid, Ponce 2006)."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 class Cells(nn.Module):
     """Parts of the image, level by level, each level row by row.
 
-    centres (P, 2): x and y of the descriptors, 0 to 1. pyramid: (columns, rows) of each level.
+    centres (P, 2): x and y of the descriptors as fractions of the image's side. pyramid: (columns, rows) of each level.
     """
 
     def __init__(self, centres: Tensor, pyramid: Sequence[tuple[int, int]]) -> None:
@@ -29,16 +29,16 @@ class Cells(nn.Module):
 
     @property
     def count(self) -> int:
-        """How many cells there are, over all levels."""
+        """The number of cells over all levels."""
         return len(self.numbers)
 
     @property
     def levels(self) -> int:
-        """How many levels the pyramid has."""
+        """The number of levels."""
         return len(self.pyramid)
 
     def places(self) -> list[Tensor | None]:
-        """For each cell the indices of its descriptors; None means all."""
+        """For each cell, the indices of its descriptors; None means all."""
         return [None if name is None else self.get_buffer(name) for name in self.numbers]
 
 

@@ -1,4 +1,4 @@
-"""The machines on top of hand-crafted features, as tensors: they predict, and can be written down and restored. Knows no solver."""
+"""The machines on top of hand-crafted features, as tensors: they predict, and can be saved and restored. Independent of solvers."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from alexnet.models.handcrafted.kernels import KERNELS, kernel_matrix
 Spec = dict[str, str | int | float]
 
 LARGEST = 1 << 40  # numbers in one tensor of a machine
-UNSEEN = -1.0  # the votes of a class without training images: below all others, which are -1/3 at least
+UNSEEN = -1.0  # the score of a class without training images, below all others, which are at least -1/3
 
 
 class LinearMachine(nn.Module):
@@ -33,7 +33,7 @@ class LinearMachine(nn.Module):
         return torch.addmm(self.bias, mapped, self.weights)
 
     def spec(self) -> Spec:
-        """What `machine_from` needs beside the tensors."""
+        """What `machine_from` needs besides the tensors."""
         dimensions, classes = self.weights.shape
         found: Spec = {"kind": "linear", "dimensions": dimensions, "classes": classes, "map": "none"}
         if isinstance(self.feature_map, Chi2Map):
@@ -45,7 +45,7 @@ class LinearMachine(nn.Module):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates per image; of a map by components those of its kernel (one a value) and its matrix."""
+        """Multiply-accumulates per image; a Nystroem map adds those of its kernel (one per value) and of its matrix."""
         within = 0
         if isinstance(self.feature_map, NystroemMap):
             within = self.feature_map.components.numel() + self.feature_map.normalisation.numel()
@@ -53,7 +53,7 @@ class LinearMachine(nn.Module):
 
 
 class KernelMachine(nn.Module):
-    """libsvm's one-against-one machine: each pair of classes has a vote, and the sums of their margins break ties.
+    """libsvm's one-against-one machine: each pair of classes votes for one of them, and the sums of the margins break ties.
 
     support: (S, D); coefficients: (S, pairs); intercepts: (pairs,); pairs in the order (0, 1), (0, 2), ... of the classes in `seen`, those
     with training images. scale multiplies the scores. Scores are those of scikit-learn's SVC(decision_function_shape="ovr"), with two
@@ -95,7 +95,7 @@ class KernelMachine(nn.Module):
         return self.votes(margins) * self.scale
 
     def votes(self, margins: Tensor) -> Tensor:
-        """(N, pairs) of margins, above 0 for the first of the pair -> (N, classes) of votes and, below a vote, confidence."""
+        """Margins (N, pairs), positive for the first class of a pair -> (N, classes): votes, plus a confidence below a third of a vote."""
         wins = (margins >= 0).to(margins.dtype)
         votes, sums = margins.new_zeros(len(margins), len(self.seen)), margins.new_zeros(len(margins), len(self.seen))
         votes.index_add_(1, self.first, wins).index_add_(1, self.second, 1 - wins)
@@ -104,25 +104,25 @@ class KernelMachine(nn.Module):
         return scores.index_copy_(1, self.seen, votes + sums / (3 * (sums.abs() + 1)))
 
     def spec(self) -> Spec:
-        """What `machine_from` needs beside the tensors."""
+        """What `machine_from` needs besides the tensors."""
         support, inputs = self.support.shape
         counts: Spec = {"kind": "kernel", "support": support, "inputs": inputs, "seen": len(self.seen), "classes": self.classes}
         return counts | {"kernel": self.kernel, "gamma": self.gamma}
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates per image: the kernel's (one a value of a support vector) and the coefficients'."""
+        """Multiply-accumulates per image: the kernel's (one per value of a support vector) and the coefficients'."""
         return self.support.numel() + self.coefficients.numel()
 
 
 def operations(machine: nn.Module) -> int:
-    """Multiply-accumulates per image of a machine."""
+    """The multiply-accumulates per image of a machine."""
     return int(getattr(machine, "macs", 0))
 
 
 def machine_from(state: Mapping[str, Tensor], spec: Mapping[str, object]) -> LinearMachine | KernelMachine:
-    """The machine with this spec and these tensors; raises BadModel, with the difference, where they do not fit."""
-    machine = _linear(spec) if _word(spec, "kind", ("linear", "kernel")) == "linear" else _kernel(spec)
+    """The machine with this spec and these tensors; raises BadModel, with the difference, if they do not fit."""
+    machine = _linear(spec) if _choice(spec, "kind", ("linear", "kernel")) == "linear" else _kernel(spec)
     _check_fit(machine.state_dict(), state)
     machine.load_state_dict(dict(state), assign=True)
     if isinstance(machine, KernelMachine):
@@ -133,66 +133,66 @@ def machine_from(state: Mapping[str, Tensor], spec: Mapping[str, object]) -> Lin
 
 def _linear(spec: Mapping[str, object]) -> LinearMachine:
     dimensions, classes = _count(spec, "dimensions"), _count(spec, "classes")
-    kind = _word(spec, "map", ("none", "chi2", "nystroem"))
+    kind = _choice(spec, "map", ("none", "chi2", "nystroem"))
     feature_map: Chi2Map | NystroemMap | None = Chi2Map() if kind == "chi2" else None
     if kind == "nystroem":
         components, normalisation = _empty(dimensions, _count(spec, "inputs")), _empty(dimensions, dimensions)
-        feature_map = NystroemMap(components, normalisation, kernel=_word(spec, "kernel", KERNELS), gamma=_gamma(spec))
+        feature_map = NystroemMap(components, normalisation, kernel=_choice(spec, "kernel", KERNELS), gamma=_gamma(spec))
     return LinearMachine(_empty(dimensions, classes), _empty(classes), feature_map)
 
 
 def _kernel(spec: Mapping[str, object]) -> KernelMachine:
     support, inputs, seen, classes = (_count(spec, name) for name in ("support", "inputs", "seen", "classes"))
     if seen < 2 or seen > min(classes, 10_000):
-        raise BadModel(f"The machine's card says that {seen} of {classes} classes were seen; it must be 2 to {min(classes, 10_000)}.")
+        raise BadModel(f"The machine's spec has {seen} of {classes} classes with training images; it must be 2 to {min(classes, 10_000)}.")
     pairs = seen * (seen - 1) // 2
     tensors = _empty(support, inputs), _empty(support, pairs), _empty(pairs), torch.empty(seen, dtype=torch.int64, device="meta"), _empty()
-    return KernelMachine(*tensors, kernel=_word(spec, "kernel", KERNELS), gamma=_gamma(spec), classes=classes)
+    return KernelMachine(*tensors, kernel=_choice(spec, "kernel", KERNELS), gamma=_gamma(spec), classes=classes)
 
 
 def _empty(*shape: int) -> Tensor:
     if math.prod(shape) > LARGEST:
         raise BadModel(
-            f"The machine's card asks for a tensor of {' x '.join(map(str, shape))} numbers; nothing here makes so large a machine."
+            f"The machine's spec has a tensor of {' x '.join(map(str, shape))} numbers; a machine cannot be so large. Copy the run again."
         )
     return torch.empty(shape, device="meta")  # a shape without memory
 
 
-def _word(spec: Mapping[str, object], name: str, known: tuple[str, ...]) -> str:
+def _choice(spec: Mapping[str, object], name: str, known: tuple[str, ...]) -> str:
     value = spec.get(name)
     if not isinstance(value, str) or value not in known:
-        raise BadModel(f"The machine's card has {name} {value!r}; it can be {', '.join(map(repr, known))}.")
+        raise BadModel(f"The machine's spec has {name} {value!r}; it can be {', '.join(map(repr, known))}.")
     return value
 
 
 def _count(spec: Mapping[str, object], name: str) -> int:
     value = spec.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
-        raise BadModel(f"The machine's card has {name} {value!r}; it must be a whole number from 1.")
+        raise BadModel(f"The machine's spec has {name} {value!r}; it must be a whole number of at least 1.")
     return value
 
 
 def _gamma(spec: Mapping[str, object]) -> float:
     value = spec.get("gamma")
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
-        raise BadModel(f"The machine's card has gamma {value!r}; it must be a number above 0.")
+        raise BadModel(f"The machine's spec has gamma {value!r}; it must be a number above 0.")
     return float(value)
 
 
-def _check_fit(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
-    missing, unknown = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+def _check_fit(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    missing, unknown = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     lines = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
-    for name in sorted(wanted.keys() & given.keys()):
-        want, have = wanted[name], given[name]
-        if want.shape != have.shape:
-            lines.append(f"{name} is {tuple(have.shape)}, needs {tuple(want.shape)}")
-        elif want.is_floating_point() != have.is_floating_point():
-            lines.append(f"{name} holds {have.dtype}, needs {want.dtype}")
+    for name in sorted(expected.keys() & tensors.keys()):
+        needed, tensor = expected[name], tensors[name]
+        if needed.shape != tensor.shape:
+            lines.append(f"{name} is {tuple(tensor.shape)}, needs {tuple(needed.shape)}")
+        elif needed.is_floating_point() != tensor.is_floating_point():
+            lines.append(f"{name} holds {tensor.dtype}, needs {needed.dtype}")
     if lines:
-        raise BadModel("The tensors do not fit the machine's card:\n  " + "\n  ".join(lines))
+        raise BadModel("The tensors do not fit the machine's spec:\n  " + "\n  ".join(lines))
 
 
 def _check_seen(machine: KernelMachine) -> None:
     seen = machine.seen
     if seen.dtype != torch.int64 or bool((seen < 0).any()) or bool((seen >= machine.classes).any()) or len(seen.unique()) != len(seen):
-        raise BadModel(f"The machine's card names {machine.classes} classes, and its tensor 'seen' does not number some of them once each.")
+        raise BadModel(f"The machine's tensor 'seen' must hold different class numbers below {machine.classes}. Copy the run again.")

@@ -1,6 +1,6 @@
-"""The hand-crafted systems as rows: which descriptor, which encoding, which kernel. Knows no tensors and no solver.
+"""The hand-crafted systems as rows: descriptor, encoding, kernel. Independent of tensors and of solvers.
 
-A system is what stood before 2012: local gradients by a fixed formula, words or Gaussians fitted without labels, and one convex problem.
+These are the systems before 2012: local gradients by a fixed formula, words or Gaussians fitted without labels, and one convex problem.
 """
 
 import re
@@ -17,22 +17,22 @@ CELLS = re.compile(r"(\d+)x(\d+)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeatureConfig:
-    """How an image becomes a vector; sizes in pixels of the image as the system sees it."""
+    """How an image becomes a vector; sizes are in pixels of the image at the system's image size."""
 
     descriptor: Descriptor = "sift"
     encoding: Encoding = "none"
-    colour: bool = False  # local colour statistics as a second channel of descriptors, at the largest scale
-    mirror: bool = False  # an image's mirror image is described with it: right where mirrored images keep their class
+    colour: bool = False  # local colour statistics as a second kind of descriptor, at the largest scale
+    mirror: bool = False  # describe the mirror image too: right where mirrored images keep their class
     step: int = 4  # px between the centres of neighbouring descriptors
-    bins: str = "4"  # px a side of one of a descriptor's 4 x 4 bins; several scales as "4,6,8"
-    smoothing: float = 0.0  # px, standard deviation of the blur before gradients are taken
-    cell: int = 8  # px a side of a HOG cell
+    bins: str = "4"  # px per side of each of a descriptor's 4 x 4 bins; several scales as "4,6,8"
+    smoothing: float = 0.0  # px, standard deviation of the blur before gradients are computed
+    cell: int = 8  # px per side of a HOG cell
     orientations: int = 9  # of a HOG cell, over 180 degrees
     components: int = 64  # of a descriptor after PCA, before the Gaussians
     gaussians: int = 64
     words: int = 1_000
-    cells: str = "1x1"  # parts of the image that are encoded apart, columns x rows, as "1x1,2x2"
-    sample_per_word: int = 400  # descriptors at most, for each word or Gaussian, that PCA, words and Gaussians are fitted on
+    cells: str = "1x1"  # levels of parts of the image that are encoded separately, columns x rows, as "1x1,2x2"
+    sample_per_word: int = 400  # maximum descriptors per word or Gaussian on which PCA, words and Gaussians are fitted
 
     def __post_init__(self) -> None:
         for name, kind in (("descriptor", Descriptor), ("encoding", Encoding)):
@@ -42,30 +42,30 @@ class FeatureConfig:
             if getattr(self, name) < 1:
                 raise BadRecipe(f"features.{name} is {getattr(self, name)}; it must be at least 1.")
         if not 0 <= self.smoothing < 100:
-            raise BadRecipe(f"features.smoothing is {self.smoothing:g}; it is a standard deviation in pixels, 0 to 100.")
+            raise BadRecipe(f"features.smoothing is {self.smoothing:g}; it must be a standard deviation in pixels, from 0 to below 100.")
         _ = self.bin_sizes, self.pyramid
 
     @property
     def bin_sizes(self) -> tuple[int, ...]:
-        """Pixels a side of a bin, one number a scale; raises BadRecipe."""
-        words = [word.strip() for word in self.bins.split(",")]
-        if not all(word.isdecimal() and 1 <= int(word) <= 1_000 for word in words):
-            raise BadRecipe(f"features.bins is '{self.bins}'; write pixels from 1, one number a scale, as \"4,6,8\".")
-        return tuple(int(word) for word in words)
+        """Pixels per side of a bin, one number per scale; raises BadRecipe."""
+        sizes = [size.strip() for size in self.bins.split(",")]
+        if not all(size.isdecimal() and 1 <= int(size) <= 1_000 for size in sizes):
+            raise BadRecipe(f"features.bins is '{self.bins}'; use one number of pixels per scale, from 1 to 1,000, as in \"4,6,8\".")
+        return tuple(int(size) for size in sizes)
 
     @property
     def pyramid(self) -> tuple[tuple[int, int], ...]:
         """(columns, rows) of each level of the spatial pyramid; raises BadRecipe."""
-        matches = [CELLS.fullmatch(word.strip()) for word in self.cells.split(",")]
+        matches = [CELLS.fullmatch(level.strip()) for level in self.cells.split(",")]
         levels = tuple((int(match[1]), int(match[2])) for match in matches if match)
         if len(levels) != len(matches) or not all(1 <= columns <= 16 and 1 <= rows <= 16 for columns, rows in levels):
-            raise BadRecipe(f"features.cells is '{self.cells}'; write levels of columns x rows from 1 to 16, as \"1x1,2x2\".")
+            raise BadRecipe(f"features.cells is '{self.cells}'; use levels of columns x rows, from 1 to 16, as in \"1x1,2x2\".")
         return levels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class System:
-    """A row of the catalogue: a name, what it is and where it comes from, its features and its machine's kernel."""
+    """A row of the catalogue: a name, a one-line title, the source, the features and the machine's kernel."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""AlexNet in its three exact forms: the 2012 network, *One weird trick*'s, and the lecture's."""
+"""AlexNet in its three exact forms (the 2012 network, that of *One weird trick*, the lecture's) and the 2012 network in one tower."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a network is, as data: rows of layers and the choices that the lecture discusses. No tensors here.
+"""A network as data: rows of layers and the choices that the lecture discusses. Independent of tensors.
 
 Every network of the catalogue is one `Architecture`: a table of convolutions, a table of fully connected layers, and
 fields whose defaults are the 2012 network's. An ablation is another value in a field.
@@ -24,20 +24,20 @@ OF_CONVOLUTIONS = ("pooling", "pool_after", "convolutions_3x3", "towers", "tower
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """One convolution and what follows it. `pool` and `norm` say that a pooling or a normalisation comes after."""
+    """One convolution and what follows it: a pooling if `pool` is not None, a normalisation if `norm` is true."""
 
     name: str
     channels: int
     kernel: int  # pixels
     stride: int  # pixels
     padding: int  # pixels
-    towers: int  # groups that do not see each other's maps
+    towers: int  # groups without connections to each other's maps
     norm: bool
     pool: Pooling | None
-    bias: float = 0.0  # its value before training
-    std: float = 0.01  # of the normal distribution that the weights start from
-    shared: bool = True  # False: connected like a convolution, weights of their own at each position ("local")
-    whitens: bool = False  # its weights are the principal patches of the training images, and stay so
+    bias: float = 0.0  # initial value
+    std: float = 0.01  # standard deviation of the initial weights
+    shared: bool = True  # False: connected like a convolution, with separate weights at each position ("local")
+    whitens: bool = False  # its weights are the principal patches of the training images, and are frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,57 +52,57 @@ class Full:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """A network before its class count, its channels and its image size are known."""
+    """A network whose number of classes, channels and image size are not yet chosen."""
 
     name: str
     title: str  # one line for lists
     source: str  # where the table comes from
     convs: tuple[Conv, ...]
     hidden: tuple[Full, ...]
-    image_size: int  # pixels, the size it was made for
-    channels: int = 3  # it was made for
-    classes: int = 1000  # it was made for
-    window_hangs_over: bool = False  # the 2012 program: positions counted with ceil, so zeros right and bottom
-    canvas: int = 0  # smaller images get zeros all around up to this size (LeNet: 28 in 32)
+    image_size: int  # pixels; the size that it was designed for
+    channels: int = 3  # that it was designed for
+    classes: int = 1000  # that it was designed for
+    window_hangs_over: bool = False  # the 2012 program: positions are rounded up, with zeros right and below
+    canvas: int = 0  # smaller images are padded with zeros on all sides to this size (LeNet: 28 to 32)
     activation: Activation = "relu"
     pool_kernel: int = 3
     pool_stride: int = 2
-    pool_ceil: bool = False  # count pooling windows with ceil, as cuda-convnet does
+    pool_ceil: bool = False  # round the number of pooling windows up, as cuda-convnet does
     norm: Norm = "none"
     norm_place: NormPlace = "before-pool"
     norm_size: int = 5  # neighbouring maps (or, same-map, the side of the window)
     norm_alpha: float = 1e-4  # divided by the number of neighbours, as in the 2012 program
     norm_beta: float = 0.75
     norm_k: float = 2.0
-    batch_norm: bool = False  # after each convolution and its pooling, before the nonlinearity (ours alone; 2015)
-    towers: int = 1  # halves for the norm "within-towers"
-    towers_talk: bool = True  # False: conv3 too sees its own half only
+    batch_norm: bool = False  # after each convolution and its pooling, before the nonlinearity (only alexnet-cifar-fast; from 2015)
+    towers: int = 1  # groups of maps for the norm "within-towers"
+    towers_talk: bool = True  # False: conv3 too sees the maps of its own tower only
     dropout: float = 0.0
     dropout_place: DropoutPlace = "after-fc"
-    grid: int = 0  # > 0: pool to this side before the fully connected layers (torchvision's: average to 6)
+    grid: int = 0  # > 0: pool the maps to this side before the fully connected layers (torchvision: average to 6)
     grid_pooling: Literal["average", "max"] = "average"
     output_std: float = 0.01
     initialisation: Initialisation = "table"
-    numbered: bool = False  # layers named by position (torchvision's state dict) instead of by the paper's names
+    numbered: bool = False  # layers are named by position (as in torchvision's state dict) instead of as in the paper
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkChoices:
-    """What a user or a study changes in a table; None keeps what the table says."""
+    """What a user or a study changes in a table; None keeps the table's value."""
 
     activation: Activation | None = None
-    pooling: Pooling | None = None  # the kind, wherever the table pools
-    pool_kernel: int | None = None  # 3 over stride 2 overlaps, 2 does not
-    pool_after: str | None = None  # names, as "conv1,conv2,conv5"
+    pooling: Pooling | None = None  # the kind of all the table's poolings
+    pool_kernel: int | None = None  # 3 with stride 2 overlaps, 2 does not
+    pool_after: str | None = None  # names of convolutions: "conv1,conv2,conv5"
     norm: Norm | None = None
     norm_place: NormPlace | None = None
-    norm_alpha: float | None = None  # 0 keeps the norm's fixed factor k^-beta and nothing else of it
+    norm_alpha: float | None = None  # 0 leaves only the norm's fixed factor k^-beta
     norm_k: float | None = None  # Caffe's is 1
     dropout: float | None = None
     dropout_place: DropoutPlace | None = None
     fully_connected: int | None = None  # hidden fully connected layers
     hidden_units: int | None = None
-    convolutions_3x3: int | None = None  # how many of the 3x3 convolutions that follow the first two
+    convolutions_3x3: int | None = None  # number of 3x3 convolutions after the first two
     towers: int | None = None
     towers_talk: bool | None = None
     first_kernel: int | None = None
@@ -117,22 +117,22 @@ class NetworkChoices:
 
 
 def vary(architecture: Architecture, choices: NetworkChoices) -> Architecture:
-    """The table with the chosen fields changed; raises BadModel when a value is impossible for it."""
+    """The table with the chosen fields changed; raises BadModel for a value that is impossible for this table."""
     _check(choices)
     _check_norm(architecture, choices)
     same_name = {f.name for f in fields(choices)} & {f.name for f in fields(architecture)}
     plain = {name: value for name in same_name if (value := getattr(choices, name)) is not None}
     convs = _vary_convs(architecture, choices)
-    with_overrides = replace(architecture, **plain, convs=convs, hidden=_vary_hidden(architecture, choices, first=len(convs) + 1))
+    varied = replace(architecture, **plain, convs=convs, hidden=_vary_hidden(architecture, choices, first=len(convs) + 1))
     if choices.width is not None:
-        with_overrides = _widened(with_overrides, choices.width)
-    _check_towers(with_overrides)
-    return with_overrides
+        varied = _widened(varied, choices.width)
+    _check_towers(varied)
+    return varied
 
 
 def _check_norm(architecture: Architecture, choices: NetworkChoices) -> None:
     if choices.norm not in (None, "none") and not any(conv.norm for conv in architecture.convs):
-        raise BadModel(f"network.norm is '{choices.norm}', but no layer of {architecture.name} is normalised; its table would not change.")
+        raise BadModel(f"network.norm is '{choices.norm}', but no layer of {architecture.name} is normalised; leave it out.")
 
 
 def _check(choices: NetworkChoices) -> None:
@@ -140,17 +140,17 @@ def _check(choices: NetworkChoices) -> None:
         value = getattr(choices, name)
         if value is None:
             continue
-        allowed = [word for part in get_args(kind) for word in get_args(part)]
+        allowed = [choice for part in get_args(kind) for choice in get_args(part)]
         if allowed and value not in allowed:
             raise BadModel(f"network.{name} is {value!r}; it can be {', '.join(map(repr, allowed))}.")
         if isinstance(value, (int, float)) and not 0 <= value < math.inf:
             raise BadModel(f"network.{name} is {value}; it cannot be negative or infinite.")
         if name == "norm_k" and value == 0:
-            raise BadModel("network.norm_k is 0; where no neighbour is active that would divide by 0. The paper's is 2, Caffe's 1.")
+            raise BadModel("network.norm_k is 0, which divides by 0 where no neighbour is active. The paper's is 2, Caffe's 1.")
         if name in AT_LEAST_ONE and value < 1:
-            raise BadModel(f"network.{name} is {value}; it is at least 1.")
+            raise BadModel(f"network.{name} is {value}; it must be at least 1.")
     if choices.dropout is not None and choices.dropout >= 1:
-        raise BadModel(f"network.dropout is {choices.dropout}; it is the share of units that are switched off, from 0 to below 1.")
+        raise BadModel(f"network.dropout is {choices.dropout}; it is the share of units that are dropped, from 0 to below 1.")
 
 
 def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Conv, ...]:
@@ -163,7 +163,9 @@ def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Co
         convs = _with_depth(architecture, convs, choices.convolutions_3x3)
     if choices.towers is not None:
         if choices.towers > architecture.towers:
-            raise BadModel(f"network.towers is {choices.towers}; {architecture.name} has {architecture.towers}, and can only be joined.")
+            raise BadModel(
+                f"network.towers is {choices.towers}, but {architecture.name} has {architecture.towers}; towers can only be joined."
+            )
         convs = [replace(conv, towers=min(conv.towers, choices.towers)) for conv in convs]
     if choices.towers_talk is False:
         towers = architecture.towers if choices.towers is None else choices.towers
@@ -176,10 +178,10 @@ def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Co
 
 
 def _refuse_windows(architecture: Architecture, choices: NetworkChoices) -> None:
-    """A network without convolutions cannot have them changed."""
-    said = [name for name in OF_CONVOLUTIONS if getattr(choices, name) is not None]
-    if said:
-        raise BadModel(f"{architecture.name} has no convolutions; network.{said[0]} does not apply to it.")
+    """Raise BadModel if a choice is about convolutions, for a network that has none."""
+    chosen = [name for name in OF_CONVOLUTIONS if getattr(choices, name) is not None]
+    if chosen:
+        raise BadModel(f"{architecture.name} has no convolutions; network.{chosen[0]} does not apply to it.")
 
 
 def _with_first_window(conv: Conv, choices: NetworkChoices) -> Conv:
@@ -190,7 +192,7 @@ def _with_first_window(conv: Conv, choices: NetworkChoices) -> Conv:
 
 
 def _with_depth(architecture: Architecture, convs: list[Conv], count: int) -> list[Conv]:
-    """Keep the first two rows and the last 3x3 row (it carries the pool); drop or repeat the rows between."""
+    """Keep the first two rows and the last 3x3 row, which has the pool; drop or repeat the rows between."""
     head, tail = convs[:2], convs[2:]
     if not tail:
         raise BadModel(f"{architecture.name} has no 3x3 convolutions after the second; network.convolutions_3x3 does not apply to it.")
@@ -205,13 +207,13 @@ def _with_pools_after(convs: list[Conv], names: str) -> list[Conv]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     unknown = sorted(set(wanted) - {conv.name for conv in convs})
     if unknown:
-        raise BadModel(f"network.pool_after names {', '.join(unknown)}; the layers are {', '.join(conv.name for conv in convs)}.")
+        raise BadModel(f"network.pool_after has {', '.join(unknown)}, but the layers are {', '.join(conv.name for conv in convs)}.")
     kind: Pooling = next((conv.pool for conv in convs if conv.pool), "max")
     return [replace(conv, pool=kind if conv.name in wanted else None) for conv in convs]
 
 
 def _vary_hidden(architecture: Architecture, choices: NetworkChoices, first: int) -> tuple[Full, ...]:
-    """The hidden layers, numbered from `first` on: the convolutions before them may have become fewer or more."""
+    """The hidden layers, numbered from `first`: the number of convolutions before them may have changed."""
     hidden = architecture.hidden
     if choices.fully_connected is not None:
         pattern = hidden or (Full("fc", 4096),)
@@ -222,7 +224,7 @@ def _vary_hidden(architecture: Architecture, choices: NetworkChoices, first: int
 
 
 def _widened(architecture: Architecture, factor: float) -> Architecture:
-    step = 2 * architecture.towers  # maps stay divisible between the towers
+    step = 2 * architecture.towers  # so that the towers can share the maps equally
     if factor <= 0:
         raise BadModel(f"network.width is {factor}; it multiplies the maps and must be above 0.")
     convs = tuple(replace(conv, channels=max(step, round(conv.channels * factor / step) * step)) for conv in architecture.convs)

@@ -1,7 +1,7 @@
-"""The paper's networks for small images (sections 3.1 and 3.3), as the authors' cuda-convnet has them.
+"""The paper's networks for small images (sections 3.1 and 3.3), as in the authors' cuda-convnet, and one of this project.
 
-Named by the test error that their authors report on CIFAR-10. Weights start from N(0, 1e-4) in conv1, N(0, .01)
-elsewhere and N(0, .04) in the local layers; pooling counts windows with ceil, so 32 -> 16 -> 8 -> 4.
+They are named after the test error that their authors report on CIFAR-10. Initial weights are N(0, 1e-4) in conv1, N(0, .01)
+elsewhere and N(0, .04) in the local layers; the number of pooling windows is rounded up, so 32 -> 16 -> 8 -> 4.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Weights that look at the training images before the training does: whitening filters, and every layer's scale.
+"""Initial weights that depend on the training images: whitening filters, and the scale of every layer.
 
 Layer-sequential unit variance after Mishkin and Matas 2015 (arXiv 1511.06422); whitening as a first layer is older than deep
 networks (Coates and Ng 2011 whiten the patches that their features are learned from).
@@ -10,15 +10,15 @@ from torch.nn import functional
 
 from alexnet.models.networks.model import NetworkModel
 
-SMALLEST_VARIANCE = 0.05  # added to each, so that the weakest directions are not blown up
-SMALLEST_SHARE = 1e-6  # of the largest variance: below it a direction is empty
+SMALLEST_VARIANCE = 0.05  # added to each variance, so that the weakest directions are not amplified too much
+SMALLEST_SHARE = 1e-6  # of the largest variance; a direction with less is empty
 
 
 @torch.no_grad()
 def calibrate(model: NetworkModel, images: Tensor) -> None:
-    """Set the whitening layers, and scale every other layer but the last so that its outputs have a mean square of 1.
+    """Set the whitening layers, and scale every other layer except the last so that its outputs have a mean square of 1.
 
-    images: uint8 (N, 3, S, S), some hundred training images. The model's initialisation should be "images".
+    images: uint8 (N, 3, S, S), a few hundred training images. The model's initialisation should be "images".
     """
     whitening = {conv.name for conv in model.network.architecture.convs if conv.whitens}
     model.eval()
@@ -34,16 +34,16 @@ def calibrate(model: NetworkModel, images: Tensor) -> None:
 
 
 def whitening_filters(maps: Tensor, layer: nn.Conv2d) -> Tensor:
-    """The strongest principal directions of the patches that `layer` sees, each over its spread, with both signs.
+    """The strongest principal directions of the patches that `layer` sees, each divided by its spread, with both signs.
 
     maps: (N, channels, H, W); the result has the shape of the layer's weight. A direction and its opposite are two filters,
-    since the ReLU behind keeps one side of each. More filters than that stay as they were drawn. Directions in which the patches
-    do not differ (colours of gray images) are left out: there a filter would see nothing but rounding.
+    because the ReLU after them passes one side of each. Any further filters keep their initial weights. Directions in which the patches
+    do not differ (colours of gray images) are left out: their filters would respond only to rounding errors.
     """
     patches = functional.unfold(maps.float(), layer.kernel_size).transpose(1, 2).flatten(0, 1)
     eigenvalues, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
-    seen = int((eigenvalues > SMALLEST_SHARE * eigenvalues[-1]).sum())
-    half = min(layer.out_channels // 2, seen)
+    present = int((eigenvalues > SMALLEST_SHARE * eigenvalues[-1]).sum())
+    half = min(layer.out_channels // 2, present)
     strongest = (directions / (eigenvalues + SMALLEST_VARIANCE).sqrt()).T.flip(0)[:half]
     rest = layer.weight.flatten(1)[2 * half :]
     return torch.cat([strongest, -strongest, rest]).view(layer.weight.shape)

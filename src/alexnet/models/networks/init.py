@@ -1,4 +1,4 @@
-"""The weights before training: the table's normal distributions, or He's, Xavier's, PyTorch's."""
+"""Initial weights: the table's normal distributions, or He's, Xavier's or PyTorch's schemes."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from alexnet.models.networks.architecture import Architecture, Conv, Full
 from alexnet.models.networks.layers import LocalConv2d, fan
 
-GAIN = {"relu": math.sqrt(2.0), "tanh": 5.0 / 3.0, "sigmoid": 4.0}  # keeps the variance of the signal through the nonlinearity
+GAIN = {"relu": math.sqrt(2.0), "tanh": 5.0 / 3.0, "sigmoid": 4.0}  # preserves the signal's variance through the nonlinearity
 
 
 Weighted = nn.Conv2d | nn.Linear | LocalConv2d
@@ -44,7 +44,7 @@ def _draw(weight: Tensor, scheme: str, std: float, gain: float) -> None:
     if scheme == "he":
         nn.init.normal_(weight, 0.0, gain / math.sqrt(inputs))
     elif scheme == "images":
-        nn.init.orthogonal_(weight)  # `calibrate` sets the scale, from images
+        nn.init.orthogonal_(weight)  # `calibrate` sets the scale from the training images
     elif scheme == "xavier":
         bound = math.sqrt(6.0 / (inputs + outputs))
         nn.init.uniform_(weight, -bound, bound)

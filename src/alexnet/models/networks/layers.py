@@ -1,6 +1,6 @@
-"""The layers that PyTorch lacks, or has too slowly: response normalisation, local layers, mixed pooling.
+"""Layers that PyTorch lacks, or whose implementation there is slow: response normalisation, local layers, mixed pooling.
 
-Fast on channels_last tensors in bf16: neighbouring maps then lie side by side, and a sum over neighbours is a product
+Fast on channels_last tensors in bf16: neighbouring maps are then adjacent in memory, and a sum over neighbours is a product
 with a small banded matrix.
 """
 
@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ROWS_AT_A_TIME = 16_384  # positions; the intermediate results of a slice stay in the processor's cache
+ROWS_AT_A_TIME = 16_384  # positions; the intermediate results of a slice stay in the CPU's cache
 
 
 def response_norm(activations: Tensor, *, neighbours: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0) -> Tensor:
-    """Damp each activation by the energy of the maps beside it (paper 3.3).
+    """Damp each activation by the energy of the neighbouring maps (paper 3.3).
 
-    activations: (N, maps, H, W), after the ReLU; the same shape comes back.
+    activations: (N, maps, H, W), after the ReLU; the result has the same shape.
     As in the 2012 program (and Caffe and PyTorch), alpha is divided by `neighbours`; the paper's printed formula does
     not divide, so its alpha = 1e-4 is 5e-4 here.
     """
@@ -27,7 +27,7 @@ def response_norm(activations: Tensor, *, neighbours: int = 5, alpha: float = 1e
 
 
 def neighbour_band(maps: int, neighbours: int, towers: int) -> Tensor:
-    """(maps, maps) of 0 and 1: which maps are neighbours. A tower's border is a border: no map sees across it."""
+    """(maps, maps) of 0 and 1: which maps are neighbours. Maps of different towers never are."""
     index = torch.arange(maps)
     distance = index[:, None] - index[None, :]
     near = (distance >= -(neighbours // 2)) & (distance <= (neighbours - 1) // 2)
@@ -36,7 +36,7 @@ def neighbour_band(maps: int, neighbours: int, towers: int) -> Tensor:
 
 
 class ResponseNorm(nn.Module):
-    """Local response normalisation across maps, inside each of `towers` equal shares of them (trap 2)."""
+    """Local response normalisation across maps, separately in each of `towers` equal groups of them (trap 2)."""
 
     def __init__(self, maps: int, *, towers: int, neighbours: int, alpha: float, beta: float, k: float) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class ResponseNorm(nn.Module):
 
 
 class SameMapNorm(nn.Module):
-    """cuda-convnet's 18% network: each activation is damped by the energy of a window around it in its own map."""
+    """Damp each activation by the energy of a window around it in its own map, as in cuda-convnet's 18% network."""
 
     def __init__(self, *, side: int, alpha: float, beta: float, k: float) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def _normalise(activations: Tensor, band: Tensor, k: float, beta: float) -> Tens
 
 
 def _as_rows(maps: Tensor) -> Tensor:
-    """(N, maps, H, W) as one row a position, (N H W, maps): a view where the memory is channels_last."""
+    """(N, maps, H, W) as one row per position, (N H W, maps): a view if the memory is channels_last."""
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
 
 
@@ -76,7 +76,7 @@ def _as_channels(rows: Tensor, like: Tensor) -> Tensor:
 
 
 def _damping(denominator: Tensor, beta: float) -> Tensor:
-    """denominator ** -beta; at beta = 3/4 by two square roots, ten times faster than a general power."""
+    """denominator ** -beta; for beta = 3/4 by two square roots, ten times faster than a general power."""
     if beta != 0.75:
         return denominator.pow(-beta)
     root = denominator.rsqrt()
@@ -87,13 +87,13 @@ def _damping(denominator: Tensor, beta: float) -> Tensor:
 class _BandedNorm(torch.autograd.Function):
     """y = x (k + B x^2)^-beta over rows of neighbouring maps, and its exact gradient, slice by slice.
 
-    dx = g d^-beta - 2 beta x B^T(g x d^(-beta-1)), with d = k + B x^2. Only d is kept from the forward pass.
+    dx = g d^-beta - 2 beta x B^T(g x d^(-beta-1)), with d = k + B x^2. Besides x, only d is saved in the forward pass.
     """
 
     @staticmethod
     def forward(ctx: Any, activations: Tensor, band: Tensor, k: float, beta: float) -> Tensor:
         rows = _as_rows(activations)
-        maps = torch.empty_like(activations, memory_format=torch.channels_last)  # no view: a ReLU may follow in place
+        maps = torch.empty_like(activations, memory_format=torch.channels_last)  # not a view, because an in-place ReLU may follow
         denominators, output = torch.empty_like(rows), _as_rows(maps)
         constant = torch.full((), k, dtype=rows.dtype, device=rows.device)
         for part in _slices(rows):
@@ -127,15 +127,15 @@ class Window:
     """The part of a batch's units that one worker of several computes."""
 
     images: int  # of the whole batch
-    rows: range  # of the batch that are here; those past `images` only fill it up
-    place: int = 0  # of `sharers` equal shares of the units (or maps)
+    rows: range  # of the batch that this worker has; rows past `images` are padding
+    place: int = 0  # among `sharers` equal shares of the units (or maps)
     sharers: int = 1
 
 
 class Dropout(nn.Dropout):
-    """Units off with probability p, the others enlarged (paper 4.2).
+    """Zero each unit with probability p and scale up the others (paper 4.2).
 
-    With a `window`, the whole batch's mask is drawn and a part of it taken, so that workers together compute what one process does.
+    With a `window`, the mask of the whole batch is drawn and a part of it used, so that several workers compute what one process does.
     """
 
     window: Window | None = None
@@ -146,7 +146,7 @@ class Dropout(nn.Dropout):
         window, kept = self.window, 1.0 - self.p
         whole = (window.images, units.shape[1] * window.sharers, *units.shape[2:])
         maps = units.dim() == 4 and units.is_contiguous(memory_format=torch.channels_last)
-        order = torch.channels_last if maps else torch.contiguous_format  # torch's own dropout draws in the order of memory
+        order = torch.channels_last if maps else torch.contiguous_format  # torch's own dropout draws in memory order
         scale = torch.empty(whole, dtype=units.dtype, device=units.device, memory_format=order).bernoulli_(kept).div_(kept)
         mine = scale.chunk(window.sharers, dim=1)[window.place][window.rows.start : window.rows.stop]
         filling = units.new_ones((len(units) - len(mine), *units.shape[1:]))
@@ -154,7 +154,7 @@ class Dropout(nn.Dropout):
 
 
 class LocalConv2d(nn.Module):
-    """Connected like a convolution, but with weights of its own at every position (cuda-convnet's "local")."""
+    """Connected like a convolution, but with separate weights at every position (cuda-convnet's "local")."""
 
     def __init__(self, channels_in: int, maps: int, kernel: int, *, stride: int, padding: int, side: int) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ class LocalConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(side * side, maps))
 
     def forward(self, images: Tensor) -> Tensor:
-        rows = functional.pad(images, (self.padding,) * 4).permute(0, 2, 3, 1)  # channels last: a window's row is one stretch
+        rows = functional.pad(images, (self.padding,) * 4).permute(0, 2, 3, 1)  # channels last: a window's row is contiguous
         span = self.stride * (self.side - 1) + 1
         offsets = [(top, left) for top in range(self.kernel) for left in range(self.kernel)]
         windows = torch.cat([rows[:, y : y + span : self.stride, x : x + span : self.stride] for y, x in offsets], dim=-1)
@@ -185,7 +185,7 @@ class MaxAndAveragePool2d(nn.Module):
 
 
 def fan(weight: Tensor) -> tuple[int, int]:
-    """Inputs and outputs of one unit, for He's and Xavier's initialisations; local weights are (positions, inputs, maps)."""
+    """The fan-in and fan-out of one unit, for He's and Xavier's initialisations; local weights are (positions, inputs, maps)."""
     if weight.dim() == 3:
         return weight.shape[1], weight.shape[2]
     receptive = math.prod(weight.shape[2:])

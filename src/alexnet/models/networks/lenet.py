@@ -1,4 +1,4 @@
-"""LeNet as the lecture has it: sigmoid and average pooling."""
+"""LeNet as in the lecture: sigmoid and average pooling."""
 
 from alexnet.models.networks.architecture import Architecture, Conv, Full
 

@@ -1,4 +1,4 @@
-"""The multilayer perceptron: fully connected layers alone, for the question whether convolutions are worth it."""
+"""The multilayer perceptron: fully connected layers only, to test whether convolutions are worth it."""
 
 from alexnet.models.networks.architecture import Architecture, Full
 

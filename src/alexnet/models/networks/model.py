@@ -1,4 +1,4 @@
-"""From uint8 RGB images to the numbers a network is trained on; the numbers travel with the model."""
+"""A network together with the normalisation of its uint8 RGB images, which is saved with the model."""
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,10 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow and OpenCV convert to gr
 
 
 class Normalise(nn.Module):
-    """uint8 (N, 3, H, W) -> float (N, channels, H, W): gray if asked, minus the training mean, divided by `std`.
+    """uint8 (N, 3, H, W) -> float (N, channels, H, W): minus the training mean, divided by `std`.
 
-    mean, std: one number a channel, on the scale 0-255. std = 1 keeps the paper's 0-255 range (trap 6).
+    mean, std: one number per channel, on the scale 0-255; with one number each, images are converted to gray. std = 1 keeps the paper's
+    0-255 range (trap 6).
     """
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
@@ -35,7 +36,7 @@ class Normalise(nn.Module):
 
 
 class NetworkModel(ImageModel):
-    """A `Network` behind the seam: its pixels are normalised, its scores are float32."""
+    """A `Network` as an ImageModel: its pixels are normalised, its scores are float32 (float64 in fp64)."""
 
     def __init__(self, network: Network, normalise: Normalise) -> None:
         super().__init__()
@@ -47,7 +48,7 @@ class NetworkModel(ImageModel):
         return scores if scores.dtype == torch.float64 else scores.float()
 
     def learned(self) -> dict[str, Tensor]:
-        """The network's weights, by the names of its source."""
+        """The network's weights by the names of its state dict."""
         return dict(self.network.state_dict())
 
     def hidden(self, images: Tensor) -> Tensor:
@@ -59,7 +60,7 @@ class NetworkModel(ImageModel):
         return scores if scores.dtype == torch.float64 else scores.float()
 
     def prepared(self, images: Tensor) -> Tensor:
-        """What the first layer sees of uint8 images: normalised pixels with the network's own margin of zeros."""
+        """The first layer's input for uint8 images: normalised pixels with the network's margin of zeros."""
         return self.network.framed(self._pixels(images))
 
     def _pixels(self, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Builds the torch network of an `Architecture`, and applies it to images of its own size or of any other."""
+"""The torch network of an `Architecture`, for images of its own size or larger."""
 
 from collections import OrderedDict
 
@@ -35,18 +35,18 @@ class Network(nn.Module):
         return scores
 
     def hidden(self, images: Tensor) -> Tensor:
-        """What the last layer sees of (N, channels, S, S): the last hidden layer, (N, units)."""
+        """The last hidden layer, (N, units), of images (N, channels, S, S)."""
         channels = self.avgpool(self.features(self.framed(images)))
         units: Tensor = self.classifier[:-1](channels.flatten(1))
         return units
 
     def dense(self, images: Tensor) -> Tensor:
-        """Scores at every position of images of any size: (N, channels, H, W) -> (N, classes, h, w).
+        """Scores at every position of images of at least the trained size: (N, channels, H, W) -> (N, classes, h, w).
 
-        The first fully connected layer becomes a convolution with a window of the whole trained map, the others 1x1.
+        The first fully connected layer becomes a convolution whose window is the whole trained map, the others become 1x1 convolutions.
         """
         if not all(conv.shared for conv in self.architecture.convs):
-            raise BadModel(f"{self.architecture.name} has local layers, which fit one picture size only; use --views centre or ten.")
+            raise BadModel(f"{self.architecture.name} has local layers, which fit only one picture size; use --views centre or ten.")
         channels = self.features(self.framed(images))
         if self.architecture.grid:
             height, width = (round(side * self.grid / self._trained_side()) for side in channels.shape[2:])
@@ -65,11 +65,11 @@ class Network(nn.Module):
         return channels
 
     def _trained_side(self) -> int:
-        """Side of the last maps at the trained size, before they are averaged to the grid."""
+        """The side of the last maps at the trained size, before they are pooled to the grid."""
         return [layer.output[1] for layer in self.layers if len(layer.output) == 3][-2]
 
     def framed(self, images: Tensor) -> Tensor:
-        """Images with the zeros around them that the architecture asks for."""
+        """The images with the margin of zeros that the architecture requires."""
         height, width = images.shape[2:]
         sides = (*margins(self.architecture, width), *margins(self.architecture, height))
         return functional.pad(images, sides) if any(sides) else images
@@ -102,7 +102,7 @@ def _feature_modules(architecture: Architecture, channels: int, layers: tuple[La
 
 
 def _executed(steps: list[str], conv: Conv) -> list[str]:
-    """The same maps for less work: a nonlinearity that never falls may follow the maximum instead of preceding it."""
+    """The steps in a cheaper order with the same result: a monotonic nonlinearity may follow the maximum instead of preceding it."""
     for place in range(len(steps) - 1):
         if steps[place : place + 2] == ["activation", "pool"] and conv.pool == "max":
             return [*steps[:place], "pool", "activation", *steps[place + 2 :]]
@@ -129,7 +129,7 @@ def _step(architecture: Architecture, conv: Conv, step: str) -> nn.Module:
 
 
 def activation(architecture: Architecture) -> nn.Module:
-    """A new module of the architecture's nonlinearity."""
+    """A new module for the architecture's nonlinearity."""
     kinds = {"relu": nn.ReLU(inplace=True), "tanh": nn.Tanh(), "sigmoid": nn.Sigmoid()}
     return kinds[architecture.activation]
 
@@ -177,5 +177,5 @@ def _linear(layer: Layer) -> nn.Linear:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Trainable numbers of a network: frozen ones, as whitening filters, are not among them."""
+    """The number of trainable parameters; frozen ones, such as whitening filters, do not count."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -1,6 +1,6 @@
 """The arithmetic of a network without building it: every layer's output, parameters and multiply-accumulates.
 
-`trace` is what `alexnet summary` prints and what refuses an image size that a network cannot take.
+`alexnet summary` prints the result of `trace`, which refuses image sizes that a network cannot take.
 """
 
 import math
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from alexnet.errors import BadModel, ImageSizeTooSmall
 from alexnet.models.networks.architecture import Architecture, Conv
 
-MAX_IMAGE_SIZE = 4096  # pixels a side
+MAX_IMAGE_SIZE = 4096  # pixels per side
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def margins(architecture: Architecture, image_size: int) -> tuple[int, int]:
 def trace(architecture: Architecture, *, classes: int, channels: int, image_size: int) -> tuple[Layer, ...]:
     """Every layer of the network, first to last.
 
-    Raises ImageSizeTooSmall, with the arithmetic, when a map shrinks to nothing on the way.
+    Raises ImageSizeTooSmall, with the arithmetic, if a map shrinks to nothing.
     """
     _check_counts(architecture, classes, channels, image_size)
     layers: list[Layer] = []
@@ -61,7 +61,7 @@ def feature_side(layers: tuple[Layer, ...]) -> int:
 
 
 def steps_after(architecture: Architecture, conv: Conv) -> list[str]:
-    """What follows a convolution, in order: "norm", "activation", "pool", "dropout", "batchnorm"."""
+    """The steps after a convolution, in order: of "norm", "activation", "pool", "dropout" and "batchnorm"."""
     norm = ["norm"] if conv.norm and architecture.norm != "none" else []
     pool = ["pool"] if conv.pool else []
     drop = ["dropout"] if conv.pool and architecture.dropout_place == "convolutions" and architecture.dropout else []
@@ -78,9 +78,9 @@ def _check_counts(architecture: Architecture, classes: int, channels: int, image
     if classes < 1:
         raise BadModel(f"A classifier needs at least 1 class; classes is {classes}.")
     if channels not in (1, 3):
-        raise BadModel(f"channels is {channels}; pictures have 1 (gray) or 3 (RGB).")
+        raise BadModel(f"channels is {channels}; it must be 1 (gray) or 3 (RGB).")
     if not 1 <= image_size <= MAX_IMAGE_SIZE:
-        raise BadModel(f"image size is {image_size}; it is a side in pixels, from 1 to {MAX_IMAGE_SIZE}.")
+        raise BadModel(f"image size is {image_size}; it must be a side in pixels, from 1 to {MAX_IMAGE_SIZE}.")
 
 
 def _window(
@@ -89,8 +89,8 @@ def _window(
     span = side + 2 * padding - kernel
     if span < 0:
         raise ImageSizeTooSmall(
-            f"{image_size}x{image_size} is gone before {name}: {side}x{side}"
-            f"{f' with {padding} of padding' if padding else ''} is smaller than its {kernel}x{kernel} window. {_advice(architecture)}"
+            f"{image_size}x{image_size} pictures are too small: {name} gets {side}x{side}"
+            f"{f' with {padding} of padding' if padding else ''}, less than its {kernel}x{kernel} window. {_advice(architecture)}"
         )
     positions = math.ceil(span / stride) if ceil else span // stride
     if ceil and positions * stride >= side + padding:
@@ -99,14 +99,14 @@ def _window(
 
 
 def _advice(architecture: Architecture) -> str:
-    takes = f"{architecture.name} was made for {architecture.image_size}x{architecture.image_size}"
-    return f"{takes}; alexnet-cifar takes 32x32." if architecture.image_size > 64 else f"{takes}."
+    designed = f"{architecture.name} is designed for {architecture.image_size}x{architecture.image_size}"
+    return f"{designed}; alexnet-cifar takes 32x32." if architecture.image_size > 64 else f"{designed}."
 
 
 def _pooled(architecture: Architecture, image_size: int, side: int, conv: Conv) -> int:
     name = f"pool{conv.name.removeprefix('conv')}"
     kernel, stride = architecture.pool_kernel, architecture.pool_stride
-    ceil = architecture.pool_ceil and conv.pool != "strided-convolution"  # a convolution's windows do not hang over
+    ceil = architecture.pool_ceil and conv.pool != "strided-convolution"  # a convolution's windows do not extend past the border
     return _window(architecture, image_size, side, name, kernel, stride, 0, ceil=ceil)
 
 
@@ -140,5 +140,5 @@ def _full_layers(architecture: Architecture, units_in: int, classes: int) -> lis
 
 
 def last_name(architecture: Architecture) -> str:
-    """The name of the layer that gives the scores: one after the last of the table, as fc8."""
+    """The name of the layer that computes the scores, one after the table's last: fc8 for AlexNet."""
     return f"fc{len(architecture.convs) + len(architecture.hidden) + 1}"

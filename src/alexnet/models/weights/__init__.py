@@ -1,1 +1,1 @@
-"""Forms of AlexNet: ways to write down the weights of one function. One module a form, one registry; nothing is trained here."""
+"""Forms of AlexNet: file formats for the weights of the same function. One module per form, one registry; nothing is trained here."""

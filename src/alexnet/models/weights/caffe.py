@@ -1,10 +1,10 @@
 """The form `caffe`: the blobs of BVLC's AlexNet and CaffeNet as arrays.
 
 Caffe's layout (models/bvlc_alexnet, include/caffe/blob.hpp): a convolution's weights are (maps, maps_in / group, k, k), applied as a
-correlation; a fully connected layer's are (units, inputs), its inputs flattened as maps, rows, columns. All of this is PyTorch's too. What
-differs is the order of colours: OpenCV decodes to blue, green, red, so conv1's input channels are reversed.
+correlation; a fully connected layer's are (units, inputs), its inputs flattened as maps, rows, columns. PyTorch does the same. Only the
+order of colours differs: OpenCV decodes to blue, green, red, so conv1's input channels are reversed.
 
-What no weights can carry: the released networks normalise across all maps with k = 1 (LRNParameter's default), and CaffeNet pools before it
+Not stored in the weights: the released networks normalise across all maps with k = 1 (LRNParameter's default), and CaffeNet pools before it
 normalises. Their images are 227 px, 0 to 255, minus the mean.
 """
 
@@ -19,7 +19,7 @@ PARTS = {"weights": "weight", "bias": "bias"}  # Caffe's blobs 0 and 1 -> PyTorc
 
 
 def from_caffe(blobs: State) -> State:
-    """Caffe's arrays as the grouped network's state dict. Blobs with leading ones, as old files have, are taken too."""
+    """Caffe's arrays as the grouped network's state dict. Blobs with leading axes of size 1, as in old files, are accepted."""
     state = {f"{ours}.{part}": _blob(layer, name, blobs) for layer, ours in LAYERS.items() for name, part in PARTS.items()}
     first = f"{LAYERS['conv1']}.weight"
     return PUBLISHED.read({**state, first: _colours_reversed(state[first])})
@@ -34,14 +34,14 @@ def to_caffe(state: State) -> State:
 def _blob(layer: str, name: str, blobs: State) -> Tensor:
     blob = blobs[f"{layer}.{name}"]
     axes = 1 if name == "bias" else 2 if layer in FULL else 4
-    leading, kept = blob.shape[: max(0, blob.dim() - axes)], blob.shape[max(0, blob.dim() - axes) :]
+    leading, shape = blob.shape[: max(0, blob.dim() - axes)], blob.shape[max(0, blob.dim() - axes) :]
     if blob.dim() < axes or leading.numel() != 1:
         raise BadWeights(f"{layer}.{name} is {tuple(blob.shape)}; it needs {axes} {'axis' if axes == 1 else 'axes'}.")
-    return blob.reshape(kept)
+    return blob.reshape(shape)
 
 
 def _colours_reversed(weight: Tensor) -> Tensor:
-    """Red, green, blue <-> blue, green, red: its own inverse."""
+    """Swap red, green, blue and blue, green, red; it is its own inverse."""
     return weight.flip(1)
 
 
@@ -53,8 +53,9 @@ CAFFE = Form(
     read=from_caffe,
     write=to_caffe,
     suffixes=(".npz",),
-    when_read="The released bvlc_alexnet normalises across both towers with k = 1: its function is --network.norm across-towers "
-    "--network.norm-k 1, and CaffeNet's --network.norm-place after-pool as well; on 227 px pictures, --preprocess.pixel-range 0-255.",
+    when_read="The released bvlc_alexnet normalises across both towers with k = 1: it needs --network.norm across-towers "
+    "--network.norm-k 1, and CaffeNet also needs --network.norm-place after-pool; both take 227 px pictures and --preprocess.pixel-range "
+    "0-255.",
     when_written="conv1 takes blue, green, red, 0 to 255, minus the mean. conv2, conv4 and conv5 need group: 2; LRN needs k: 2, and one "
     "layer for each half of the maps (Slice, LRN, Concat).",
 )

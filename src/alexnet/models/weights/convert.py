@@ -1,4 +1,4 @@
-"""One file of weights into another form of the same function. Numbers are moved, never changed, but for exact factors of two."""
+"""Convert a file of weights to another form of the same function. Numbers are moved, never changed, except by exact factors of two."""
 
 import json
 import shlex
@@ -15,7 +15,7 @@ from alexnet.runtime.arguments import path_from
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conversion:
-    """What was written; `lines` say it to the user: how much, each tensor with its shape, what to beware of, what to run next."""
+    """What was written; `lines` is the message for the user: how much, each tensor with its shape, warnings, what to run next."""
 
     out: Path
     tensors: dict[str, tuple[int, ...]]  # name -> shape
@@ -23,13 +23,13 @@ class Conversion:
 
 
 def convert_file(file: str | Path, *, from_form: str, to_form: str, out: str | Path) -> Conversion:
-    """Write the weights of `file`, a file or a run folder of the form `from_form`, to `out` in the form `to_form`.
+    """Convert the weights in `file`, a file or a run folder of the form `from_form`, to the form `to_form` and write them to `out`.
 
-    Raises BadModel for unknown forms and for two that are not the same function; BadWeights for a file that is not of its form, for one
-    that cannot be converted exactly, and for an `out` that exists or whose suffix the form does not have. `out` is written whole or not at
+    Raises BadModel for unknown forms and for forms of different functions; BadWeights for a file that is not in its form, for one that
+    cannot be converted exactly, and for an `out` that exists or has the wrong suffix for the form. `out` is written completely or not at
     all.
     """
-    source, out = path_from(file, "The file of weights", BadWeights), path_from(out, "out", BadWeights)
+    source, out = path_from(file, "The weights file", BadWeights), path_from(out, "out", BadWeights)
     form, target = find_forms(from_form, to_form)
     check_place(out, target)
     choices = _choices_of_run(source, form)
@@ -44,15 +44,15 @@ def convert_file(file: str | Path, *, from_form: str, to_form: str, out: str | P
 
 
 def _choices_of_run(source: Path, form: Form) -> dict[str, str]:
-    """What a run changed in its network's table, field -> value; nothing for a plain file. Raises BadWeights for another network's run."""
+    """A run's changes to its network's table, field -> value; none for a plain file. Raises BadWeights for a run of another network."""
     card_file = source / "model" / "model.json"
     if not card_file.is_file():
         return {}
     try:
-        card = json.loads(card_file.read_text(encoding="utf-8"))
-        model, choices = str(card["model"]), dict(card["network"])
+        saved = json.loads(card_file.read_text(encoding="utf-8"))
+        model, choices = str(saved["model"]), dict(saved["network"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadWeights(f"{card_file} is damaged ({error}); copy the run again, or give its model/model.safetensors.") from None
+        raise BadWeights(f"{card_file} is damaged ({error}); copy the run again, or convert its model/model.safetensors.") from None
     if model != form.model:
         needed = f"runs of {form.model}" if form.model else f"{form.suffixes[0]} files, not from runs"
         raise BadWeights(f"{source} is a run of {model}; the form '{form.name}' is read from {needed}.")
@@ -64,7 +64,7 @@ def _check_names(source: Path, state: State, form: Form) -> None:
     unknown = sorted(set(state) - set(form.names))
     lines = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
     if lines:
-        raise BadWeights(f"{source} is not of the form '{form.name}'.{form_with_names(set(state))}\n  " + "\n  ".join(lines))
+        raise BadWeights(f"{source} is not in the form '{form.name}'.{form_with_names(set(state))}\n  " + "\n  ".join(lines))
 
 
 def _lines(form: Form, target: Form, state: State, choices: dict[str, str], out: Path) -> tuple[str, ...]:
@@ -74,18 +74,17 @@ def _lines(form: Form, target: Form, state: State, choices: dict[str, str], out:
     shapes = (f"  {name} {tuple(tensor.shape)}" for name, tensor in state.items())
     other = form.name != target.name
     notes = [form.when_read] * bool(form.when_read and other) + [target.when_written] * bool(target.when_written and other)
-    with_overrides = _options(choices)
     if choices and not target.model:
-        notes.append(f"The run changed its network's table; the same function needs {with_overrides}.")
+        notes.append(f"The run changed its network's table; the same function needs {_options(choices)}.")
     return (done, *shapes, *notes, *_next(target, choices, out))
 
 
 def _next(target: Form, choices: dict[str, str], out: Path) -> tuple[str, ...]:
     if not target.model:
         return ()
-    words = ["alexnet", "train", "DATA", "--model", target.model]
+    command = ["alexnet", "train", "DATA", "--model", target.model]
     options = _options({**target.options, **choices})
-    return (" ".join(["Next:", *words, *([options] if options else []), "--weights", shlex.quote(str(out))]),)
+    return (" ".join(["Next:", *command, *([options] if options else []), "--weights", shlex.quote(str(out))]),)
 
 
 def _options(choices: dict[str, str]) -> str:

@@ -1,20 +1,20 @@
-"""The form `program-2012`: the arrays of a checkpoint of the authors' program, named by the layers of its run 145.
+"""The form `program-2012`: the arrays of a checkpoint of the authors' program, named after the layers of its run 145.
 
-What the source says (computerhistory/AlexNet-Source-Code and cuda-convnet, the files in parentheses):
+From the source code (computerhistory/AlexNet-Source-Code and cuda-convnet, the files in parentheses):
 - A layer has one weight matrix per input, (inputs, outputs), and biases (layer.py). A convolution's matrix is (channels * filterPixels,
   filters), its biases (filters, 1); a fully connected layer's (numInputs, outputs), its biases (1, outputs).
-- The row of a convolution's matrix is (channel * size + y) * size + x, and pixel (y, x) of the window meets it unflipped: a correlation
-  (cudaconv2/filter_acts.cu). Maps lie as (map, y, x), which is also the order of fc6's inputs.
-- Each tower's layers are apart, named a and b (layers/layers-145.cfg); no layer uses `groups`. conv3 and the fully connected layers have
-  one matrix for each tower. fc2048bb alone names tower b first: inputs=hs1b,hs1a.
-- Dropout ("hs") multiplies by keep = 0.5 at test and leaves the scale alone in training (src/layer.cu), so the layers above, fc7 and fc8,
-  are halved here once (trap 8).
+- The row of a convolution's matrix is (channel * size + y) * size + x, and pixel (y, x) of the window is multiplied by it unflipped: a
+  correlation (cudaconv2/filter_acts.cu). Maps are stored as (map, y, x), which is also the order of fc6's inputs.
+- The towers have separate layers, named a and b (layers/layers-145.cfg); no layer uses `groups`. conv3 and the fully connected layers have
+  one matrix for each tower. Only fc2048bb lists tower b first: inputs=hs1b,hs1a.
+- Dropout ("hs") multiplies by keep = 0.5 at test and does not scale in training (src/layer.cu), so the layers above, fc7 and fc8, are
+  halved here once (trap 8).
 - Images are red, green, blue, 0 to 255, minus the mean (convdata_jpeg.py).
 
-Our reading: tower a is the first half of our maps. The checkpoint itself is a pickle and is never loaded here; docs/networks.md says how
-its arrays become an .npz: NAME.weights.0, NAME.weights.1, NAME.biases.
+Our interpretation: tower a is the first half of our maps. The checkpoint itself is a pickle and is never loaded here; docs/networks.md
+explains how to save its arrays as an .npz: NAME.weights.0, NAME.weights.1, NAME.biases.
 
-What no weights can carry: run 145 normalises conv1 before the ReLU, and conv2 a second time over a 5x5 window of each map (cnorm2, scale
+Not stored in the weights: run 145 normalises conv1 before the ReLU, and conv2 a second time over a 5x5 window of each map (cnorm2, scale
 0.001). The paper and `alexnet` do neither.
 """
 
@@ -36,26 +36,26 @@ COLOURS = (3, 1)
 
 @dataclass(frozen=True, slots=True)
 class ProgramLayer:
-    """A layer of run 145 that has weights; `inputs` are the towers that it sees, in the order of its matrices ("" for the image)."""
+    """A layer of run 145 that has weights; `inputs` are the towers that it takes, in the order of its matrices ("" for the image)."""
 
     name: str
     inputs: str
-    ours: str  # in the two-tower form
+    ours: str  # its name in the two-tower form
     after_dropout: bool = False
 
     @property
     def layer(self) -> str:
-        """The paper's name."""
+        """The paper's name of the layer."""
         return self.ours.rpartition(".")[2]
 
     @property
     def matrices(self) -> tuple[str, ...]:
-        """Names of its weights, one for each input."""
+        """The names of its weights, one for each input."""
         return tuple(f"{self.name}.weights.{index}" for index in range(max(1, len(self.inputs))))
 
     @property
     def biases(self) -> str:
-        """Name of its biases."""
+        """The name of its biases."""
         return f"{self.name}.biases"
 
 
@@ -112,12 +112,12 @@ def _check_matrices(arrays: State) -> None:
         if len(set(shapes)) > 1 or len(shapes[0]) != 2 or shapes[0][1] != units:
             shown = ", ".join(map(str, shapes))
             raise BadWeights(
-                f"{row.name} has weights {shown} and {units} biases; its weights need (inputs, {units}), equal for each input."
+                f"{row.name} has weights {shown} and {units} biases; its weights must be (inputs, {units}), equal for each input."
             )
 
 
 def _in_order(parts: list[Tensor], inputs: str) -> list[Tensor]:
-    """Tower a's part first, from the layer file's order or back into it."""
+    """Reorder the parts between the layer file's order and tower a first."""
     return parts[::-1] if inputs == "ba" else parts
 
 
@@ -129,7 +129,7 @@ def _as_windows(row: ProgramLayer, weight: Tensor, towers: State) -> Tensor:
         if size and channels * size * size == rows:
             windows: Tensor = weight.unflatten(1, (channels, size, size))
             return windows
-    raise BadWeights(f"{row.name} has {rows} weights for each filter; that is no square window over {_channels(row, towers)[0]} maps.")
+    raise BadWeights(f"{row.name} has {rows} weights per filter, which is not a square window over {_channels(row, towers)[0]} maps.")
 
 
 def _channels(row: ProgramLayer, towers: State) -> tuple[int, ...]:
@@ -140,7 +140,7 @@ def _channels(row: ProgramLayer, towers: State) -> tuple[int, ...]:
 
 
 def _scaled(weight: Tensor, factor: float, row: ProgramLayer) -> Tensor:
-    """Halved or doubled, which floating point does exactly unless a number is near the end of its range."""
+    """The weights halved or doubled, which is exact in floating point unless a number is near the end of the range."""
     scaled: Tensor = weight * factor
     if not torch.equal(scaled / factor, weight):
         raise BadWeights(
@@ -158,8 +158,8 @@ PROGRAM_2012 = Form(
     write=to_program,
     suffixes=(".npz",),
     when_read="fc7 and fc8 were halved: the program scales at test, PyTorch in training. The program's own run 145 also normalises conv1 "
-    "before the ReLU and conv2 a second time within each map, which alexnet does not: with its weights, scores here are near its own, not "
-    "the same.",
-    when_written="fc7 and fc8 were doubled, since the program halves at test. The same function needs a layer file that normalises after "
+    "before the ReLU and conv2 a second time within each map, which alexnet does not: with its weights, scores here are close to its own, "
+    "but not equal.",
+    when_written="fc7 and fc8 were doubled, because the program halves at test. The same function needs a layer file that normalises after "
     "the ReLU, without cnorm2a and cnorm2b.",
 )

@@ -1,6 +1,6 @@
-"""The form `dense`: the same function in one tower. A group's missing connections are weights of zero.
+"""The form `dense`: the same function in one tower, where the connections that groups lack are weights of zero.
 
-It fits `alexnet-one-tower`, whose response normalisation must then stay inside each half of the maps, as in two towers (trap 2).
+It fits `alexnet-one-tower`, whose response normalisation must then be separate for each half of the maps, as in two towers (trap 2).
 """
 
 from dataclasses import replace
@@ -27,33 +27,33 @@ def to_dense(state: State) -> State:
 
 
 def from_dense(state: State) -> State:
-    """The grouped network's state dict; raises BadWeights, with the largest weight, where towers that must be apart are connected."""
+    """The grouped network's state dict; raises BadWeights, with the largest weight, if towers that must be separate are connected."""
     check_shapes(state, TABLE, tuple(LAYERS.values()))
     for name in GROUPED:
-        _check_apart(name, state[name])
+        _check_separate(name, state[name])
     grouped = {name: _own_blocks(weight) if name in GROUPED else weight for name, weight in state.items()}
     return PUBLISHED.read(grouped)
 
 
 def _with_zeros(weight: Tensor) -> Tensor:
     first, second = weight.chunk(2)
-    nothing = torch.zeros_like(first)
-    return torch.cat([torch.cat([first, nothing], dim=1), torch.cat([nothing, second], dim=1)])
+    zeros = torch.zeros_like(first)
+    return torch.cat([torch.cat([first, zeros], dim=1), torch.cat([zeros, second], dim=1)])
 
 
 def _own_blocks(weight: Tensor) -> Tensor:
-    channels, given = weight.shape[0] // 2, weight.shape[1] // 2
-    return torch.cat([weight[:channels, :given], weight[channels:, given:]])
+    channels, inputs = weight.shape[0] // 2, weight.shape[1] // 2
+    return torch.cat([weight[:channels, :inputs], weight[channels:, inputs:]])
 
 
-def _check_apart(name: str, weight: Tensor) -> None:
-    channels, given = weight.shape[0] // 2, weight.shape[1] // 2
+def _check_separate(name: str, weight: Tensor) -> None:
+    channels, inputs = weight.shape[0] // 2, weight.shape[1] // 2
     if weight.shape[0] % 2 or weight.shape[1] % 2:
         raise BadWeights(f"{name} is {tuple(weight.shape)}, which two towers cannot share equally.")
-    across = torch.stack([weight[:channels, given:].abs().max(), weight[channels:, :given].abs().max()]).max().item()
+    across = torch.stack([weight[:channels, inputs:].abs().max(), weight[channels:, :inputs].abs().max()]).max().item()
     if across:
         raise BadWeights(
-            f"{name} connects the two towers, with weights up to {across:.6g}; in two groups they would be lost, and the function changed. "
+            f"{name} connects the two towers, with weights up to {across:.6g}; two groups would lose them and change the function. "
             "Only a network whose weights between the towers are all exactly 0 can be converted; use --model alexnet-one-tower."
         )
 
@@ -67,6 +67,6 @@ DENSE = Form(
     write=to_dense,
     model="alexnet-one-tower",
     options={"norm": "within-towers"},
-    when_written="The connections that the towers lack are zeros. alexnet-one-tower normalises across all maps unless it is told not to: "
-    "the function is the same only with --network.norm within-towers. Further training fills the zeros.",
+    when_written="The connections that the towers lack are zeros. alexnet-one-tower normalises across all maps by default: the function is "
+    "the same only with --network.norm within-towers. Further training changes the zeros.",
 )

@@ -1,4 +1,4 @@
-"""Files of weights in any form: read without running code, written whole or not at all."""
+"""Files of weights in any form: read without running code, written completely or not at all."""
 
 import os
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from alexnet.models.weights.load import State, read_weights
 
 
 def read_file(source: Path, form: Form) -> State:
-    """The tensors of a file of that form; raises BadWeights for a file that is none."""
+    """The tensors in a file of this form; raises BadWeights for any other file."""
     of_arrays = form.suffixes == (".npz",)
     if of_arrays and source.suffix != ".npz":
         raise BadWeights(f"{source} cannot hold the form '{form.name}', which is read from .npz files.")
@@ -29,27 +29,27 @@ def read_file(source: Path, form: Form) -> State:
     state = _read_arrays(source) if of_arrays else read_weights(str(source))
     for name, tensor in state.items():
         if not tensor.is_floating_point() or not tensor.numel() or not bool(tensor.isfinite().all()):
-            raise BadWeights(f"{name} in {source} is not all finite numbers; these are no weights, or of a training that diverged.")
+            raise BadWeights(f"{name} in {source} is not all finite numbers; use the weights of a training that did not diverge.")
     return state
 
 
 def check_place(out: Path, form: Form) -> None:
     """Raise BadWeights unless a file of that form can be written there."""
     if out.suffix not in form.suffixes:
-        raise BadWeights(f"--out {out} does not say what to write; the form '{form.name}' is written as {' or '.join(form.suffixes)}.")
+        raise BadWeights(f"--out {out} has the wrong suffix; the form '{form.name}' is written as {' or '.join(form.suffixes)}.")
     if out.exists():
-        raise BadWeights(f"{out} exists already and is not written over. Give another name to --out, or move it away.")
+        raise BadWeights(f"{out} already exists and is not overwritten. Choose another --out, or move the file elsewhere.")
 
 
 def write_file(out: Path, state: State) -> None:
-    """Write the tensors beside their place, flush them to the disk, then move them there in one step."""
+    """Write a temporary file in the same folder, flush it to the disk, then rename it to `out`."""
     tensors = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
     partial = out.with_name(out.name + ".partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         WRITERS[out.suffix](partial, tensors)
         partial.replace(out)
-    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have names of their own for a full disk
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors raise their own errors for a full disk
         raise BadWeights(f"{out} cannot be written: {getattr(error, 'strerror', None) or error}.") from None
     finally:
         with suppress(OSError):
@@ -58,13 +58,13 @@ def write_file(out: Path, state: State) -> None:
 
 def _read_arrays(source: Path) -> State:
     if not source.is_file():
-        raise BadWeights(f"There are no weights at {source}. Give an .npz file.")
+        raise BadWeights(f"There are no weights at {source}. Use an .npz file.")
     try:
         with source.open("rb") as file, ZipFile(file) as members:
             return {
                 member.removesuffix(".npy"): _tensor(read_array(members.open(member), allow_pickle=False)) for member in members.namelist()
             }
-    except Exception as error:  # a file of something else fails in as many ways as there are files
+    except Exception as error:  # numpy and zipfile raise errors of many classes for files of other kinds
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise BadWeights(f"{source} is not an .npz file of numbers that can be read safely ({reason}).") from None
 

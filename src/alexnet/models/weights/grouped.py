@@ -1,4 +1,4 @@
-"""The form `alexnet`: the state dict of the 2012 network, conv2, conv4 and conv5 in two groups. The other forms meet in it."""
+"""The form `alexnet`: the state dict of the 2012 network, conv2, conv4 and conv5 in two groups. Other forms are converted through it."""
 
 import math
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ LAYERS = {name: f"features.{name}" for name in CONVS} | {name: f"classifier.{nam
 
 
 def check_shapes(state: State, architecture: Architecture, layers: tuple[str, ...]) -> None:
-    """Raise BadWeights, with every difference, unless each layer takes what the layer before it gives.
+    """Raise BadWeights, with every difference, unless each layer's input matches the output of the layer before it.
 
-    Widths, classes, colours, the first window and the image's size are the file's own; the groups and the other windows are the table's.
+    Widths, classes, colours, the first window and the image size may be any; the groups and the other windows must be the table's.
     layers: the state dict's names of the table's convolutions, then of the fully connected layers.
     """
     misfits = [
@@ -31,25 +31,25 @@ def check_shapes(state: State, architecture: Architecture, layers: tuple[str, ..
 
 def _needed(state: State, architecture: Architecture, layers: tuple[str, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
     first = state[f"{layers[0]}.weight"]
-    given = first.shape[1] if first.dim() == 4 and first.shape[1] in (1, 3) else 3
+    inputs = first.shape[1] if first.dim() == 4 and first.shape[1] in (1, 3) else 3
     window = first.shape[-1] if first.dim() == 4 else architecture.convs[0].kernel
     for layer, conv in zip(layers, architecture.convs, strict=False):
         channels = math.ceil(state[f"{layer}.bias"].numel() / conv.towers) * conv.towers
         kernel = window if conv is architecture.convs[0] else conv.kernel
-        yield f"{layer}.weight", (channels, given // conv.towers, kernel, kernel)
+        yield f"{layer}.weight", (channels, inputs // conv.towers, kernel, kernel)
         yield f"{layer}.bias", (channels,)
-        given = channels
-    inputs = state[f"{layers[len(architecture.convs)]}.weight"].shape[-1:].numel()  # of fc6
-    given *= _positions(inputs, given, architecture)
+        inputs = channels
+    inputs_of_fc6 = state[f"{layers[len(architecture.convs)]}.weight"].shape[-1:].numel()
+    inputs *= _positions(inputs_of_fc6, inputs, architecture)
     for layer in layers[len(architecture.convs) :]:
         units = state[f"{layer}.bias"].numel()
-        yield f"{layer}.weight", (units, given)
+        yield f"{layer}.weight", (units, inputs)
         yield f"{layer}.bias", (units,)
-        given = units
+        inputs = units
 
 
 def _positions(inputs: int, channels: int, architecture: Architecture) -> int:
-    """Positions of the last maps: a square number, whichever the image's size gave; 6 x 6 at the paper's."""
+    """The number of positions in the last maps, a square number that depends on the image size; 6 x 6 at the paper's size."""
     side = math.isqrt(inputs // max(1, channels))
     return side * side if side and not architecture.grid else 36
 

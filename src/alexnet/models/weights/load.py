@@ -1,4 +1,4 @@
-"""Trained weights from a file into a network: by name, with the difference said when they do not fit. Never a pickle that runs code."""
+"""Load trained weights from a file into a network by name; errors list the differences. Pickles that run code are never loaded."""
 
 import warnings
 from pathlib import Path
@@ -20,35 +20,37 @@ def read_weights(source: str) -> State:
     if path.is_dir():
         path = path / "model" / "model.safetensors"
     if not path.is_file():
-        raise BadWeights(f"There are no weights at {path}. Give a .safetensors or .pth file, a run folder, or 'imagenet'.")
+        raise BadWeights(f"There are no weights at {path}. Use a .safetensors or .pth file, a run folder, or 'imagenet'.")
     try:
         state = load_file(path) if path.suffix == ".safetensors" else _torch_file(path)
-    except Exception as error:  # a file of something else fails in the unpickler in as many ways as there are files
+    except Exception as error:  # the unpickler raises errors of many classes for files of other kinds
         raise BadWeights(f"{path} is not a file of weights that can be read safely ({_first_line(error)}).") from None
     return _checked(state, path)
 
 
 def _torch_file(path: Path) -> object:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on pickles of another protocol; what is read is checked anyway
+        warnings.simplefilter("ignore")  # about pickles of another protocol; the content is checked anyway
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def load_weights(network: nn.Module, state: State, last: str) -> list[str]:
-    """Copy `state` into `network`; the `last` layer keeps its new weights when its classes differ. Gives one line per thing done.
+    """Copy `state` into `network`; the `last` layer keeps its initial weights if the classes differ. Returns one line per action.
 
-    Weights of one-channel first layers are the sum over the colours (trap 17). Raises BadWeights, with the difference, when
+    Weights of one-channel first layers are the sum over the colours (trap 17). Raises BadWeights, with the difference, if
     the layers below do not fit.
     """
-    wanted = fitting(network, state, last)
-    network.load_state_dict(wanted, strict=False)
-    kept = [f"{len(wanted)} tensors of weights loaded"]
+    loaded = fitting(network, state, last)
+    network.load_state_dict(loaded, strict=False)
+    lines = [f"{len(loaded)} weight tensors loaded"]
     target = network.state_dict()
-    return kept if len(wanted) == len(target) else [*kept, f"{last} starts anew for {target[last + '.bias'].numel()} classes"]
+    if len(loaded) == len(target):
+        return lines
+    return [*lines, f"{last} starts from random weights for {target[last + '.bias'].numel()} classes"]
 
 
 def fitting(network: nn.Module, state: State, last: str) -> State:
-    """What of `state` goes into `network`; raises BadWeights as `load_weights` does. The network may lie on the meta device."""
+    """The part of `state` that `network` can load; raises BadWeights as `load_weights` does. The network may be on the meta device."""
     target = network.state_dict()
     fresh = {name for name in target if name.rpartition(".")[0] == last}
     differs = any(name not in state or state[name].shape != target[name].shape for name in fresh)
@@ -66,7 +68,7 @@ def _imagenet() -> State:
     except (OSError, RuntimeError) as error:
         raise BadWeights(
             f"torchvision's ImageNet weights could not be downloaded ({_first_line(error)}). Download alexnet-owt-7be5be79.pth from "
-            "download.pytorch.org/models on another machine and give its path to --weights."
+            "download.pytorch.org/models on another machine and pass its path to --weights."
         ) from None
 
 
@@ -74,7 +76,7 @@ def _checked(state: object, path: Path) -> State:
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise BadWeights(f"{path} holds no state dict; a mapping of names to tensors is needed.")
+        raise BadWeights(f"{path} holds no state dict; use a file with a mapping of names to tensors.")
     return {str(name).removeprefix("module."): value for name, value in state.items()}
 
 

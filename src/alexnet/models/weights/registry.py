@@ -1,4 +1,4 @@
-"""The list of forms: adding one is a module and a row here."""
+"""The list of forms. To add one, write a module and a row here."""
 
 from alexnet.errors import BadModel, did_you_mean
 from alexnet.models.registry import ARCHITECTURES
@@ -16,12 +16,12 @@ FUNCTIONS = {
     "alexnet": "two towers, response normalisation, 96 maps first",
     "alexnet-owt": "one tower, no normalisation, 64 maps first and average pooling before fc6",
     "alexnet-d2l": "one tower, no normalisation, 54 positions where alexnet has 55, and a smaller fc6",
-    "alexnet-one-tower": "no groups, and a normalisation across all maps; the alexnet that fits into it is the form 'dense'",
+    "alexnet-one-tower": "no groups, and normalisation across all maps; the weights of alexnet fit it in the form 'dense'",
 }
 
 
 def find_forms(source: str, target: str) -> tuple[Form, Form]:
-    """Both forms by name; raises BadModel for an unknown name, and with the reason for two that are not the same function."""
+    """Both forms by name; raises BadModel for an unknown name, and for two forms of different functions, with the reason."""
     pair = f"'{source}' cannot be converted to '{target}'"
     for name in (source, target):
         if str(name) not in FORMS and str(name) not in ARCHITECTURES:
@@ -29,7 +29,7 @@ def find_forms(source: str, target: str) -> tuple[Form, Form]:
     for name in (source, target):
         if name not in FORMS:
             difference = f": {FUNCTIONS[name]}" if name in FUNCTIONS else ""
-            raise BadModel(f"{pair}: {name} is a function of its own{difference}. Forms: {', '.join(FORMS)}.")
+            raise BadModel(f"{pair}: {name} is a different function{difference}. Forms: {', '.join(FORMS)}.")
     one, other = FORMS[source], FORMS[target]
     if one.function != other.function:
         functions = "; ".join(f"{form.function} has {FUNCTIONS[form.function]}" for form in (one, other))
@@ -39,6 +39,6 @@ def find_forms(source: str, target: str) -> tuple[Form, Form]:
 
 
 def form_with_names(names: set[str]) -> str:
-    """The sentence that says which form has these tensors, if one has."""
+    """A sentence that suggests the forms with these tensor names; empty if there is none."""
     found = [form.name for form in FORMS.values() if set(form.names) == names]
-    return f" These are the names of {' or '.join(repr(name) for name in found)}: give it to --from." if found else ""
+    return f" The tensor names are those of {' or '.join(f'--from {name}' for name in found)}." if found else ""

@@ -1,4 +1,4 @@
-"""The forms `torchvision` and `alexnet-owt`: one state dict, torchvision's names being ours; only shapes are compared."""
+"""The forms `torchvision` and `alexnet-owt`: the same state dict, because we use torchvision's names; only shapes are checked."""
 
 from dataclasses import replace
 

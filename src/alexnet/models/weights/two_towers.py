@@ -1,7 +1,7 @@
-"""The form `two-towers`: what each of the paper's two cards holds (section 3.5), each tower's tensors apart.
+"""The form `two-towers`: the weights of each of the paper's two GPUs (section 3.5) as separate tensors.
 
-A tower has half of the maps and units of every layer. Its conv2, conv4 and conv5 see its own maps; conv3, fc6 and fc7 see those of both
-towers, the first tower's before the second's. fc8 gives the scores and is one layer.
+A tower has half of the maps and units of every layer. Its conv2, conv4 and conv5 take its own maps; conv3, fc6 and fc7 take those of both
+towers, the first tower's before the second's. fc8 computes the scores and is one layer.
 """
 
 import torch
@@ -13,11 +13,11 @@ from alexnet.models.weights.load import State
 
 TOWERS = ("tower1", "tower2")
 SHARED = "fc8"
-DIVIDED = (*CONVS, "fc6", "fc7")  # every one of them is half in each tower
+DIVIDED = (*CONVS, "fc6", "fc7")  # half of each is in each tower
 
 
 def to_towers(state: State) -> State:
-    """The grouped network's state dict as two towers; raises BadWeights where two cannot share."""
+    """The grouped network's state dict as two towers; raises BadWeights if a layer cannot be divided equally."""
     towers: State = {}
     for layer in DIVIDED:
         for part in ("weight", "bias"):
@@ -31,7 +31,7 @@ def to_towers(state: State) -> State:
 
 
 def from_towers(towers: State) -> State:
-    """The grouped network's state dict; raises BadWeights when the two towers differ in shape, or a layer does not fit the next."""
+    """The grouped network's state dict; raises BadWeights if the two towers differ in shape, or a layer does not fit the next."""
     state: State = {}
     for layer in DIVIDED:
         for part in ("weight", "bias"):
@@ -45,7 +45,7 @@ def from_towers(towers: State) -> State:
 
 TWO_TOWERS = Form(
     name="two-towers",
-    layout="tower1.conv1.weight to tower2.fc7.bias, and fc8: half of each layer on each of the paper's cards",
+    layout="tower1.conv1.weight to tower2.fc7.bias, and fc8: half of each layer on each of the paper's GPUs",
     function="alexnet",
     names=tensor_names([*(f"{tower}.{layer}" for tower in TOWERS for layer in DIVIDED), SHARED]),
     read=from_towers,
