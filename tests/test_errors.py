@@ -164,7 +164,7 @@ def test_run_folders_in_the_way(refused: Refused, run_copy: Path, tmp_path: Path
     (tmp_path / "file").write_text("")
     assert "is not an alexnet run. Choose another --out" in train("--out", tmp_path / "file")
     assert "cannot be written" in train("--out", tmp_path / "file" / "run")
-    assert "cannot be written" in train("--out", tmp_path / ("x" * 300))
+    assert "File name too long" in train("--out", tmp_path / ("x" * 300))
 
 
 def test_an_unfinished_run_says_how_to_go_on(refused: Refused, run_copy: Path, digits_folder: Path) -> None:
