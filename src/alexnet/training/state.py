@@ -35,7 +35,10 @@ class TrainingState:
     @classmethod
     def from_json(cls, text: str) -> "TrainingState":
         """The state that `to_json` wrote; raises ValueError for text that it cannot have written."""
-        state = convert(cls, parse_json(text), finite=False)  # the best error before the first epoch is infinite
+        values = parse_json(text)
+        if not {"step", "epoch"} <= set(values):
+            raise ValueError("the training state lacks its counters")
+        state = convert(cls, values, finite=False)  # the best error before the first epoch is infinite
         counts = state.step, state.epoch, state.step_in_epoch, state.planned_steps, state.images_seen, state.epochs_at_chance
         if min(counts) < 0 or not (0 <= state.progress <= 1 and 0 <= state.seconds < math.inf):
             raise ValueError("a counter of the training state is out of range")
