@@ -270,7 +270,7 @@ def test_damaged_and_hostile_values_are_found_where_they_are_read(tmp_path: Path
 
 def test_a_part_that_is_missing_costs_its_section_alone(tmp_path: Path) -> None:
     text = Page(page_of([read_report(damaged(tmp_path, lambda v: v.pop("command")))])).text
-    assert "is damaged (the report lacks command)" in text
+    assert "are damaged (the report lacks command)" in text
     assert "Every setting of this run" in text
 
 
@@ -334,9 +334,9 @@ def put(values: Any, place: tuple[Any, ...], odd: object) -> Any:
     """A copy of the values with something else in one place."""
     if not place:
         return odd
-    with_overrides = dict(values) if isinstance(values, dict) else list(values)
-    with_overrides[place[0]] = put(values[place[0]], place[1:], odd)
-    return with_overrides
+    changed = dict(values) if isinstance(values, dict) else list(values)
+    changed[place[0]] = put(values[place[0]], place[1:], odd)
+    return changed
 
 
 @pytest.mark.parametrize("odd", [None, -1, "x", {"n": []}], ids=str)
