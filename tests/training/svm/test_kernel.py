@@ -85,6 +85,7 @@ def test_one_class_is_not_enough() -> None:
         problem(50, of=1)
 
 
+@pytest.mark.slow
 def test_the_peak_of_memory_is_within_what_is_stated() -> None:
     cases = [(5_000, 2, "rbf", 20), (2_000, 60, "intersection", 20), (1_200, 10, "chi2", 200)]  # the largest first: pages stay
     program = [sys.executable, str(Path(__file__).with_name("kernel_memory.py"))]
