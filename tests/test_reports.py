@@ -270,7 +270,7 @@ def test_damaged_and_hostile_values_are_found_where_they_are_read(tmp_path: Path
 
 def test_a_part_that_is_missing_costs_its_section_alone(tmp_path: Path) -> None:
     text = Page(page_of([read_report(damaged(tmp_path, lambda v: v.pop("command")))])).text
-    assert "is damaged (the report lacks command)" in text
+    assert "are damaged (the report lacks command)" in text
     assert "Every setting of this run" in text
 
 
