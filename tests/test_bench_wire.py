@@ -128,7 +128,7 @@ def test_a_network_is_limited_and_leaves_nothing_behind() -> None:
 def test_two_at_once_are_one_too_many() -> None:
     try:
         check_possible()
-        with only_one(), pytest.raises(NoNetwork, match="wait for its end"), only_one():
+        with only_one(), pytest.raises(NoNetwork, match="Wait until it has finished"), only_one():
             pass
     except NoNetwork as problem:  # also where a measurement is running now
         pytest.skip(str(problem))

@@ -160,11 +160,11 @@ def test_run_folders_in_the_way(refused: Refused, run_copy: Path, tmp_path: Path
     message = train("--out", run_copy, "--resume", "--seed", "5")
     assert "was started with another recipe (then / now)" in message
     assert "seed: 0 / 5" in message
-    assert "is no run of alexnet; choose another --out" in train("--out", digits_folder)
+    assert "is not an alexnet run. Choose another --out" in train("--out", digits_folder)
     (tmp_path / "file").write_text("")
-    assert "is no run of alexnet; choose another --out" in train("--out", tmp_path / "file")
+    assert "is not an alexnet run. Choose another --out" in train("--out", tmp_path / "file")
     assert "cannot be written" in train("--out", tmp_path / "file" / "run")
-    assert "cannot be written" in train("--out", tmp_path / ("x" * 300))
+    assert "File name too long" in train("--out", tmp_path / ("x" * 300))
 
 
 def test_an_unfinished_run_says_how_to_go_on(refused: Refused, run_copy: Path, digits_folder: Path) -> None:

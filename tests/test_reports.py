@@ -334,9 +334,9 @@ def put(values: Any, place: tuple[Any, ...], odd: object) -> Any:
     """A copy of the values with something else in one place."""
     if not place:
         return odd
-    with_overrides = dict(values) if isinstance(values, dict) else list(values)
-    with_overrides[place[0]] = put(values[place[0]], place[1:], odd)
-    return with_overrides
+    changed = dict(values) if isinstance(values, dict) else list(values)
+    changed[place[0]] = put(values[place[0]], place[1:], odd)
+    return changed
 
 
 @pytest.mark.parametrize("odd", [None, -1, "x", {"n": []}], ids=str)

@@ -20,7 +20,7 @@ ROW = {
     "seconds": 3671.0,
 }
 EVENTS = (
-    Message("Model [lenet]: it was asked for."),
+    Message("Model [lenet]: it was requested."),
     Reading(10, 200),
     StepDone(1, 0.1, 0.01, 2.3, 512.0, 75.0),
     EpochDone(ROW, best=True),
@@ -36,7 +36,7 @@ def test_a_log_has_one_line_per_epoch_and_nothing_live(capsys: pytest.CaptureFix
     captured = capsys.readouterr()
     assert captured.out == "", "progress goes to standard error"
     lines = captured.err.splitlines()
-    assert lines[0] == "Model [lenet]: it was asked for."
+    assert lines[0] == "Model [lenet]: it was requested."
     assert lines[1].split() == ["epoch", "train", "loss", "train", "error", "valid.", "error", "images/s", "time"]
     assert lines[2].split() == ["1.50", "0.7500", "25.00%", "12.50%", "1,234", "1:01:11", "best"]
     assert lines[3].split() == lines[2].split()[:-1]

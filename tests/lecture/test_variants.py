@@ -124,14 +124,14 @@ def varied(choices: NetworkChoices) -> tuple[Variant, ...]:
 
 
 def test_another_network_gives_other_figures() -> None:
-    with_overrides = varied(NetworkChoices(first_kernel=7, first_stride=2, towers=1, fully_connected=1, dropout=0.3, pool_kernel=2))
-    assert row("first_layer", variants=with_overrides)["paper"] == "96 maps, 7x7, stride 2: 110x110"
-    assert row("parameters", variants=with_overrides)["paper"] != row("parameters")["paper"]
-    assert row("macs", variants=with_overrides)["paper"] != row("macs")["paper"]
-    assert row("dropout_place", variants=with_overrides)["paper"] == "0.3, after fc6"
-    assert "2x2" in row("pooling", variants=with_overrides)["paper"]
-    assert "fc7" not in row("biases", variants=with_overrides)["paper"]
-    assert row("macs", variants=with_overrides)["caffe"] == row("macs")["caffe"], "the others stay"
+    changed = varied(NetworkChoices(first_kernel=7, first_stride=2, towers=1, fully_connected=1, dropout=0.3, pool_kernel=2))
+    assert row("first_layer", variants=changed)["paper"] == "96 maps, 7x7, stride 2: 110x110"
+    assert row("parameters", variants=changed)["paper"] != row("parameters")["paper"]
+    assert row("macs", variants=changed)["paper"] != row("macs")["paper"]
+    assert row("dropout_place", variants=changed)["paper"] == "0.3, after fc6"
+    assert "2x2" in row("pooling", variants=changed)["paper"]
+    assert "fc7" not in row("biases", variants=changed)["paper"]
+    assert row("macs", variants=changed)["caffe"] == row("macs")["caffe"], "the others stay"
 
 
 def test_figures_move_with_the_fields_of_a_table() -> None:

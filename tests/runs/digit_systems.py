@@ -124,7 +124,7 @@ class Trainings:
             test_error=float(wrong["t"].mean()) if self.test_set else None,
             skipped=0,
             report=str(out / "report.html"),
-            model_reason="it was asked for",
+            model_reason="it was requested",
             n_train=len(train),
             n_test=len(test) if self.test_set else 0,
             test_interval=error_interval(int(wrong["t"].sum()), len(test)) if self.test_set else None,

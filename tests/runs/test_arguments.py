@@ -41,7 +41,7 @@ def test_what_is_not(names: tuple[str, ...], values: list[object]) -> None:
 
 
 def test_workers_are_not_below_none() -> None:
-    with pytest.raises(AlexNetError, match="workers is -1; it is 0 or more"):
+    with pytest.raises(AlexNetError, match="workers is -1; it must be 0 or more"):
         check_kinds(workers=-1)
 
 

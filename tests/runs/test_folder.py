@@ -40,7 +40,7 @@ def test_start_takes_an_empty_folder_and_no_other(tmp_path: Path) -> None:
     RunFolder(tmp_path / "empty").start(RECIPE, resume=True)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
-    with pytest.raises(BadRun, match="is no run of alexnet"):
+    with pytest.raises(BadRun, match="is not an alexnet run"):
         RunFolder(tmp_path / "full").start(RECIPE, resume=True)
     assert (tmp_path / "full" / "thesis.txt").read_text() == "mine"
 

@@ -252,13 +252,13 @@ def test_damaged_models_are_refused_with_what_does_not_fit(fisher_run: Path, tmp
         ("machine.weights", torch.zeros(5, 10), "weights"),
         ("dictionary.0.weights", None, "A Fisher vector needs"),
     ):
-        with_overrides = dict(tensors)
-        with_overrides.pop(name)
+        changed = dict(tensors)
+        changed.pop(name)
         if value is not None:
-            with_overrides[name] = value
+            changed[name] = value
         folder = tmp_path / f"{name}-{value is None}"
         folder.mkdir()
-        save_file(with_overrides, folder / "model.safetensors")
+        save_file(changed, folder / "model.safetensors")
         (folder / "model.json").write_text(json.dumps(card))
         with pytest.raises((BadModel, BadRun)) as refused:
             load(folder)

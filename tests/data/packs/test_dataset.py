@@ -267,8 +267,8 @@ def rewrite(path: Path, change: Any) -> None:
     """Put another header on the index, of the same length; `change` gets and gives the JSON object, or gives bytes."""
     content, offset = index_of(path)
     length = int.from_bytes(content[:8], "little")
-    with_overrides = change(json.loads(content[8 : 8 + length]))
-    text = with_overrides if isinstance(with_overrides, bytes) else json.dumps(with_overrides, separators=(",", ":")).encode()
+    changed = change(json.loads(content[8 : 8 + length]))
+    text = changed if isinstance(changed, bytes) else json.dumps(changed, separators=(",", ":")).encode()
     with path.open("r+b") as file:
         file.seek(offset + 8)
         file.write(text[:length].ljust(length))

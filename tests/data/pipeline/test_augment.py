@@ -140,10 +140,10 @@ def test_cutout_paints_one_square_in_the_mean_colour() -> None:
     pca = colour_pca(images)
     holed = augmented(images, 32, AugmentConfig(flip=False, cutout=8), pca=pca)
     painted = (holed == pca.mean.round().to(torch.uint8).view(3, 1, 1)).all(dim=1)
-    with_overrides = (holed != images).any(dim=1)
-    assert (painted | ~with_overrides).all()
-    assert with_overrides.flatten(1).sum(dim=1).max() <= 64
-    assert with_overrides.flatten(1).sum(dim=1).double().mean() > 40
+    changed = (holed != images).any(dim=1)
+    assert (painted | ~changed).all()
+    assert changed.flatten(1).sum(dim=1).max() <= 64
+    assert changed.flatten(1).sum(dim=1).double().mean() > 40
     assert (augmented(images, 32, AugmentConfig(flip=False, cutout=8)) == 128).all(dim=1).any()
 
 
@@ -186,10 +186,10 @@ def test_another_epoch_changes_otherwise() -> None:
 def test_type_shape_and_source_are_kept(change: dict[str, float]) -> None:
     images = photographs(40, 10)
     before = images.clone()
-    with_overrides = augmented(images, 32, AugmentConfig(**change))  # type: ignore[arg-type]  # a mixture of the fields' types
-    assert with_overrides.dtype == torch.uint8
-    assert with_overrides.shape == (10, 3, 32, 32)
-    assert with_overrides.device == images.device
+    changed = augmented(images, 32, AugmentConfig(**change))  # type: ignore[arg-type]  # a mixture of the fields' types
+    assert changed.dtype == torch.uint8
+    assert changed.shape == (10, 3, 32, 32)
+    assert changed.device == images.device
     assert torch.equal(images, before)
 
 

@@ -103,7 +103,7 @@ def test_a_choice_changes_what_it_says_and_the_network_runs(choices: dict[str, A
     device = next(network.parameters()).device
     images = torch.zeros(1, 3, 224, 224, device=device)
     assert network.eval()(images).shape == (1, 10)
-    assert count_parameters(network) == sum(layer.parameters for layer in network.layers)
+    assert sum(weight.numel() for weight in network.parameters()) == sum(layer.parameters for layer in network.layers)
     assert len(set(names(network))) == len(names(network))
 
 

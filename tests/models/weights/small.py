@@ -15,9 +15,9 @@ SIDE = 96  # pixels: 99 with the hanging window; maps of 23, 11, 5 and 2
 EXACT = 1e-12  # of float64 sums in another order
 
 
-def table(name: str = "alexnet", **with_overrides: object) -> Architecture:
-    """A sixteenth of the width; `with_overrides` are fields of the table itself."""
-    return replace(vary(ARCHITECTURES[name], NetworkChoices(width=1 / 16)), **with_overrides)  # type: ignore[arg-type]  # fields by name
+def table(name: str = "alexnet", **changed: object) -> Architecture:
+    """A sixteenth of the width; `changed` are fields of the table itself."""
+    return replace(vary(ARCHITECTURES[name], NetworkChoices(width=1 / 16)), **changed)  # type: ignore[arg-type]  # fields by name
 
 
 def network(architecture: Architecture, *, seed: int = 0, side: int = SIDE, channels: int = 3) -> Network:

@@ -297,7 +297,7 @@ def test_only_the_necessary_parts_make_a_page(written: Written) -> None:
         title="", model="lenet", model_reason="", recipe={}, recipe_name="", command="", dataset="digits", counts={}, classes=["a", "b"]
     )  # fmt: skip
     page = Page(written(report))
-    assert "not yet tested on any picture" in page.text
+    assert "has not been tested yet" in page.text
     assert "No learning curve was recorded" in page.text
     assert not {"classes", "confusion", "mistakes", "filters", "layers", "published", "baseline"} & set(page.ids)
 

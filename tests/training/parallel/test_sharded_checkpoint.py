@@ -210,7 +210,7 @@ def test_a_name_in_the_table_cannot_leave_the_folder(divided: Path) -> None:
     table["files"]["../../secret"] = 3
     (folder / TABLE).write_text(json.dumps(table))
     (divided.parent / "secret").write_text("abc")
-    with pytest.raises(BadRun, match=r"secret is missing or cut short"):
+    with pytest.raises(BadRun, match=r"secret is missing or truncated"):
         resumed(divided)
 
 

@@ -187,7 +187,7 @@ def test_short_features_go_to_the_primal_and_long_ones_to_descent(monkeypatch: p
 
 def test_the_primal_is_refused_where_its_matrix_would_be_too_large() -> None:
     rows = Rows(FeatureSet(np.zeros((2, 30_000), dtype=np.float16), LABELS[:2]), torch.device("cpu"))
-    with pytest.raises(BadRecipe, match=r"'primal', and features of 30,000 numbers need a matrix of 3.6 GB .* can be 'descent' or 'dual'"):
+    with pytest.raises(BadRecipe, match=r"'primal', and features of 30,000 numbers need a matrix of 3.6 GB .* to 'descent' or 'dual'"):
         fit_linear(rows, LABELS[:2], classes=2, strengths=[1.0], config=SolverConfig(method="primal"), seed=0)
 
 
