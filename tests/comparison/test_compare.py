@@ -108,7 +108,7 @@ def test_three_arms_at_every_amount(comparison: Comparison) -> None:
 def test_the_best_is_chosen_by_validation(comparison: Comparison) -> None:
     most = comparison.largest
     assert comparison.choice.model == min(most, key=lambda system: system.validation_error).model == "lenet"
-    assert "test pictures served to ask" in comparison.caution
+    assert "test pictures were used to check" in comparison.caution
 
 
 def test_without_a_test_set_validation_is_judged_and_said(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_plan_and_progress_are_said(tmp_path: Path) -> None:
             said.append(event.text)
 
     compared(tmp_path / "out", models="hog-svm,lenet", fractions="0.1,1", seeds=1, budget="10m", listen=listen)
-    assert said[0].startswith("4 cells (2 systems, 2 amounts, 1 seed). Expected time: 10 min. Hand-crafted systems take what they")
+    assert said[0].startswith("4 cells (2 systems, 2 amounts, 1 seed). Expected time: 10 min. Hand-crafted systems run to their end")
     assert said[1:] == [
         "Cell 1 of 4: hog-svm, 10% of the pictures, seed 0",
         "Cell 2 of 4: hog-svm, 100% of the pictures, seed 0 (about 3.0 s)",
