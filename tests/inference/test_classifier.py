@@ -191,7 +191,7 @@ def test_pillow_images_are_read_as_files_are(classifier: Classifier, path: Path)
         (Path("nowhere.png"), "cannot be opened: No such file"),
         (Path(), "cannot be opened"),
         (b"", "is empty"),
-        (b"words", "no picture"),
+        (b"words", "is not a picture in a known format"),
         (np.zeros((8, 8, 3), np.float32), "pictures are uint8"),
         (np.zeros((8, 3, 9, 4, 8), np.uint8), "has shape (8, 3, 9, 4, 8)"),
         (np.zeros((0, 8, 3), np.uint8), "has shape"),
