@@ -100,7 +100,7 @@ def test_more_classes_and_longer_vectors_need_more(monkeypatch: pytest.MonkeyPat
     exact = SolverConfig(map="exact")
     monkeypatch.setattr(kernel, "available_bytes", lambda: 5_000_000_000)
     check_kernel_size(20_000, exact, classes=10)
-    with pytest.raises(BadDataset, match=r"20,000 training pictures needs 7.7 GB of memory \(3.2 GB of it for its kernel matrix\)"):
+    with pytest.raises(BadDataset, match=r"20,000 training pictures needs 7.8 GB of memory \(3.2 GB of it for its kernel matrix\)"):
         check_kernel_size(20_000, exact, classes=100)
     with pytest.raises(BadDataset, match=r"Use --solver\.map explicit"):
         check_kernel_size(20_000, exact, classes=10, inputs=8_000)
