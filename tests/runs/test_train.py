@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from alexnet.cli import main
 from alexnet.data.open import open_dataset
-from alexnet.errors import BadDataset, BudgetTooSmall, TrainingFailed
+from alexnet.errors import BadDataset, BadRun, BudgetTooSmall, TrainingFailed
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.evaluate import evaluate_run
 from alexnet.runs.train import train
@@ -148,6 +148,12 @@ def test_very_few_images_train_or_are_refused_before_the_work(digits_folder: Pat
         return
     assert result.epochs == 1
     assert evaluate_run(tmp_path / "run", split="validation").n > 0
+
+
+def test_a_folder_in_the_way_is_refused_before_anything_is_measured(digits_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alexnet.recipes.resolve.affordable_size", lambda *_, **__: pytest.fail("a step was measured"))
+    with pytest.raises(BadRun, match="already holds a run"):
+        train("digits", model="alexnet", budget="1m", out=digits_run)
 
 
 def test_without_out_each_run_gets_its_folder(digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,19 +47,24 @@ class RunFolder:
         if not self.writes:
             return
         try:
+            self.check_free(resume=resume)
             if self.recipe.exists():
-                self._check_resumable(recipe, resume)
+                self._check_same(recipe)
                 return
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-                raise BadRun(f"{self.path} exists and is not an alexnet run. Choose another --out.")
             self.path.mkdir(parents=True, exist_ok=True)
             write_atomically(self.recipe, to_toml(recipe))
         except OSError as error:
             raise BadRun(f"{self.path} cannot be written ({error.strerror}). Choose another --out.") from None
 
-    def _check_resumable(self, recipe: Recipe, resume: bool) -> None:
-        if not resume:
-            raise BadRun(f"{self.path} already holds a run. Add --resume to resume it, or choose another --out.")
+    def check_free(self, *, resume: bool) -> None:
+        """Raise BadRun if something else is in the way, or a run that is not to be resumed. Creates nothing."""
+        if self.recipe.exists():
+            if not resume:
+                raise BadRun(f"{self.path} already holds a run. Add --resume to resume it, or choose another --out.")
+        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise BadRun(f"{self.path} exists and is not an alexnet run. Choose another --out.")
+
+    def _check_same(self, recipe: Recipe) -> None:
         different = differences(self.started() or recipe, recipe)
         if different:
             lines = "\n  ".join(different)

@@ -96,6 +96,8 @@ def train(
             layout=layout,
             shares_a_split=splits is not None,
         )
+        if out is not None and world.size == 1:  # before a probe; several workers check it together, in `start_together`
+            RunFolder(Path(out)).check_free(resume=resume)
         begun = RunFolder(Path(out)).started() if out is not None and resume else None
         resolved = resolve(request, dataset, device=chosen_device, world=world, started=begun, listen=listen)
         context = RunContext(
