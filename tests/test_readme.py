@@ -1,5 +1,6 @@
 """The README is true: its sessions run as they stand, and what it names is there."""
 
+import json
 import os
 import re
 import subprocess
@@ -38,7 +39,8 @@ def test_shell_session(tmp_path: Path) -> None:
     printed = session(["bash", "-euo", "pipefail", "-c", block], tmp_path)
     assert "60,965,224" in printed
     assert (tmp_path / "runs" / "digits" / "report.html").stat().st_size > 10_000
-    assert (tmp_path / "test.json").read_text(encoding="utf-8").startswith('{"n": ')
+    tested = json.loads((tmp_path / "test.json").read_text(encoding="utf-8"))
+    assert tested["top1_error"] < 0.05, "the examples learn something"
 
 
 @pytest.mark.slow
