@@ -22,7 +22,7 @@ from alexnet.runtime.distributed import Workers, join_workers
 from alexnet.runtime.machine import keep_freed_memory, peak_memory
 from alexnet.training.config import TrainingConfig, WirePrecision
 from alexnet.training.optimizer import Descent
-from alexnet.training.parallel.base import Layout
+from alexnet.training.parallel.layout import Layout
 from alexnet.training.parallel.registry import parallelize
 from alexnet.training.step import training_step
 from bench.namespaces import WIRE, address

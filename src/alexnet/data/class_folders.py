@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from posixpath import commonpath
 
 from alexnet.data.dataset import Dataset, Item, SplitName, Traits, traits_of
-from alexnet.data.sources.base import Source
 from alexnet.data.sources.folder import LAYOUT, open_source
+from alexnet.data.sources.source import Source
 from alexnet.errors import BadDataset
 
 SPLIT_FOLDERS: dict[str, SplitName] = {

@@ -19,9 +19,9 @@ from alexnet.evaluation.views import VIEWS, View, view_probabilities
 from alexnet.inference.build import build_model
 from alexnet.inference.inputs import ImageInput, PendingImage, decoded, each_image, pending_image
 from alexnet.inference.model_card import FORMAT, ModelCard, damaged_card, model_folder, read_card
-from alexnet.models.base import ImageModel
 from alexnet.models.handcrafted.model import rebuild
 from alexnet.models.handcrafted.svm import machine_from
+from alexnet.models.image_model import ImageModel
 from alexnet.models.kinds import FROZEN
 from alexnet.models.linear_probe import LinearProbe
 from alexnet.models.weights.load import load_weights

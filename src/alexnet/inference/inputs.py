@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from alexnet.data.images.decode import decode, from_pillow
-from alexnet.data.sources.base import is_image
+from alexnet.data.sources.source import is_image
 from alexnet.errors import AlexNetError, UnreadableImage
 from alexnet.inference.arrays import Pixels, each_of, rgb_pixels
 

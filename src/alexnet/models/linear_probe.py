@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from alexnet.models.base import ImageModel
+from alexnet.models.image_model import ImageModel
 from alexnet.models.networks.model import NetworkModel
 
 

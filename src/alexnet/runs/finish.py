@@ -12,7 +12,7 @@ from alexnet.data.pipeline.augment import centre_crop
 from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.inference.classifier import Classifier
 from alexnet.inference.model_card import ModelCard
-from alexnet.models.base import ImageModel
+from alexnet.models.image_model import ImageModel
 from alexnet.models.kinds import HANDCRAFTED, kind_of
 from alexnet.recipes.recipe import views_of
 from alexnet.recipes.resolve import ResolvedRun

@@ -25,7 +25,7 @@ from alexnet.storage.tensors import read_tensors
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.loop import Training, fit
-from alexnet.training.parallel.base import Layout
+from alexnet.training.parallel.layout import Layout
 from alexnet.training.parallel.registry import parallelize
 from alexnet.training.state import TrainingState
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from alexnet.models.base import ImageModel
+from alexnet.models.image_model import ImageModel
 from alexnet.recipes.recipe import Recipe, views_of
 from alexnet.storage.files import read_record
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from alexnet.errors import BadRun
 from alexnet.storage.tensors import read_tensors, write_tensors
 from alexnet.training.optimizer import Descent
-from alexnet.training.parallel.base import TABLE, Layout, own_name
+from alexnet.training.parallel.layout import TABLE, Layout, own_name
 from alexnet.training.state import TrainingState
 
 WEIGHTS, MOMENTUM, AVERAGE = "weights/", "momentum/", "average/"

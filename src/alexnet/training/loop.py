@@ -18,7 +18,7 @@ from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
 from alexnet.training.diagnosis import diagnose
 from alexnet.training.optimizer import Descent
-from alexnet.training.parallel.base import Layout
+from alexnet.training.parallel.layout import Layout
 from alexnet.training.schedule import learning_rate
 from alexnet.training.state import TrainingState
 from alexnet.training.step import Batch, measure, seed_dropout, training_step

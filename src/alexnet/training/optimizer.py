@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.training.config import TrainingConfig
-from alexnet.training.parallel.base import is_part, local
+from alexnet.training.parallel.layout import is_part, local
 from alexnet.training.running_statistics import RunningStatistics
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from alexnet.runtime.device import Precision, autocast
 from alexnet.training.optimizer import Descent
-from alexnet.training.parallel.base import Layout
+from alexnet.training.parallel.layout import Layout
 
 Batch = tuple[Tensor, Tensor]  # uint8 images (N, 3, S, S), int64 labels (at most N,): images beyond the last label are padding
 Totals = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # loss and errors of one worker -> of all workers, on the same device

@@ -25,7 +25,7 @@ from alexnet.data.imagenet.file_index import Places, cached_places
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.image_store import open_images
 from alexnet.data.sources import tar
-from alexnet.data.sources.base import PositionedFile
+from alexnet.data.sources.source import PositionedFile
 from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
 
 # As in the real kit: the ILSVRC ids are in another order than the WordNet ids, and above them are what the classes are.
@@ -513,7 +513,7 @@ def test_files_that_may_not_be_read(original: Path, monkeypatch: pytest.MonkeyPa
         return real(path, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr("alexnet.data.sources.base.os.open", forbidden)
+        patch.setattr("alexnet.data.sources.source.os.open", forbidden)
         with pytest.raises(BadDataset, match=r"ILSVRC2012_img_train.tar cannot be opened: Permission denied\."):
             opened(original)
     (original / TRAIN_TAR).unlink()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alexnet.data.dataset import Dataset, Item, SplitName, Traits
 from alexnet.data.packs.names import PackedNames, safe_part
-from alexnet.data.sources.base import is_image, safe_name
+from alexnet.data.sources.source import is_image, safe_name
 
 
 class Named(Dataset):

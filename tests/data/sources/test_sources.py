@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from alexnet.data.sources.base import Source, is_image, safe_name
 from alexnet.data.sources.folder import open_source
+from alexnet.data.sources.source import Source, is_image, safe_name
 from alexnet.data.sources.tar import CompressedTarSource
 from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
 
@@ -164,7 +164,7 @@ def test_a_damaged_member_is_one_unreadable_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_limit_of_one_file(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, kind, {"cat/1.png": bytes(3 << 20), "cat/2.png": b"two"})
-    for module in ("base", "folder", "tar", "zip"):
+    for module in ("source", "folder", "tar", "zip"):
         monkeypatch.setattr(f"alexnet.data.sources.{module}.MAX_FILE_BYTES", 1 << 20, raising=False)
     source = open_source(path)
     with pytest.raises(UnreadableImage, match="is 3 MB unpacked; the limit is 1 MB"):

@@ -6,7 +6,7 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor
 
 from alexnet.errors import BadModel
-from alexnet.models.base import ImageModel
+from alexnet.models.image_model import ImageModel
 from alexnet.models.networks.model import NetworkModel, Normalise
 from alexnet.models.networks.network import Network
 from alexnet.models.registry import ARCHITECTURES

@@ -23,7 +23,7 @@ from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
 from alexnet.training.loop import Training, fit
 from alexnet.training.optimizer import Descent
-from alexnet.training.parallel.base import Layout, local
+from alexnet.training.parallel.layout import Layout, local
 from alexnet.training.parallel.registry import parallelize
 from alexnet.training.weight_average import weight_average
 

@@ -11,7 +11,7 @@ from tests.training.parallel.workers import each
 from alexnet.data.pipeline.image_store import sent
 from alexnet.runtime.distributed import ALONE, Workers, join_workers
 from alexnet.training.optimizer import Descent
-from alexnet.training.parallel.base import Layout, local
+from alexnet.training.parallel.layout import Layout, local
 from alexnet.training.parallel.registry import parallelize
 from alexnet.training.step import training_step
 

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from alexnet.models.networks.layers import Dropout, Window
 from alexnet.runtime.distributed import Workers
-from alexnet.training.parallel.base import Layout
+from alexnet.training.parallel.layout import Layout
 
 IMAGES, UNITS = 7, 12
 FORMATS = {

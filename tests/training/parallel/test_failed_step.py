@@ -14,7 +14,7 @@ from alexnet.runtime.distributed import Workers
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.loop import Training, fit
 from alexnet.training.optimizer import Descent
-from alexnet.training.parallel.base import local
+from alexnet.training.parallel.layout import local
 from alexnet.training.parallel.registry import parallelize
 from alexnet.training.step import training_step
 

@@ -8,7 +8,7 @@ from tests.training.parallel.cases import HELD_OUT, IMAGES, batches, validation
 from torch import Tensor
 
 from alexnet.runtime.distributed import ALONE, Workers
-from alexnet.training.parallel.base import Layout
+from alexnet.training.parallel.layout import Layout
 
 Batches = list[tuple[Tensor, Tensor]]
 

@@ -19,7 +19,7 @@ from alexnet.storage.tensors import read_tensors
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel import sharded_checkpoint
-from alexnet.training.parallel.base import TABLE, Layout
+from alexnet.training.parallel.layout import TABLE, Layout
 from alexnet.training.parallel.registry import parallelize
 from alexnet.training.state import TrainingState
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data.sources.base import cut_short
+from alexnet.data.sources.source import cut_short
 from alexnet.errors import BadDataset
 
 NAME = "ILSVRC2012_devkit_t12"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from alexnet.data.sources.base import MAX_FILE_BYTES, PositionedFile, is_image, too_big
+from alexnet.data.sources.source import MAX_FILE_BYTES, PositionedFile, is_image, too_big
 from alexnet.errors import UnreadableImage
 from alexnet.storage.cache import cache_folder
 from alexnet.storage.files import write_atomically

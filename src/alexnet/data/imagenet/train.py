@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from alexnet.data.imagenet.devkit import WNID, Devkit
 from alexnet.data.imagenet.file_index import IN_CLASS_FOLDER, Places, cached_places, images_in
-from alexnet.data.sources.base import PositionedFile, is_image
+from alexnet.data.sources.source import PositionedFile, is_image
 from alexnet.data.sources.tar import TarMember, tar_members
 from alexnet.errors import BadDataset
 

@@ -22,7 +22,7 @@ from alexnet.data.item_table import UNSPLIT
 from alexnet.data.packs.image import PRODUCTS
 from alexnet.data.packs.zip_records import Contents, is_end_of
 from alexnet.data.pipeline.colour_statistics import ColourPCA, principal_colours
-from alexnet.data.sources.base import MAX_FILE_BYTES
+from alexnet.data.sources.source import MAX_FILE_BYTES
 from alexnet.errors import BadDataset, UnsafeArchive
 from alexnet.storage.records import convert, parse_json
 

@@ -10,7 +10,7 @@ import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from alexnet.data.sources.base import MAX_FILE_BYTES, Source, cut_short, is_image, too_big
+from alexnet.data.sources.source import MAX_FILE_BYTES, Source, cut_short, is_image, too_big
 from alexnet.data.sources.tar import CompressedTarSource, TarSource
 from alexnet.data.sources.zip import ZipSource
 from alexnet.errors import BadDataset, UnreadableImage

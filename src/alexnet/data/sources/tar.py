@@ -15,7 +15,7 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import Literal
 
-from alexnet.data.sources.base import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_image, safe_name, too_big
+from alexnet.data.sources.source import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_image, safe_name, too_big
 from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
 
 COMPRESSED_TAR_BYTES = 2 << 30  # of all images of a tar.gz together

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from alexnet.data.sources.base import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_image, safe_name, too_big
+from alexnet.data.sources.source import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_image, safe_name, too_big
 from alexnet.errors import BadDataset, UnreadableImage
 
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.errors import BadModel
-from alexnet.models.base import ImageModel
 from alexnet.models.handcrafted.features import Dictionary, build_features, dictionaries_needed
 from alexnet.models.handcrafted.svm import machine_from, operations
 from alexnet.models.handcrafted.systems import FeatureConfig
+from alexnet.models.image_model import ImageModel
 
 PIXELS_AT_ONCE = 32_768  # so that the descriptors of a few images stay in the CPU's cache, and memory stays small
 DICTIONARY, MACHINE = "dictionary.", "machine."

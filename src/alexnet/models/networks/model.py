@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.errors import BadModel
-from alexnet.models.base import ImageModel
+from alexnet.models.image_model import ImageModel
 from alexnet.models.networks.network import Network
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow and OpenCV convert to gray

@@ -11,7 +11,7 @@ normalises. Their images are 227 px, 0 to 255, minus the mean.
 from torch import Tensor
 
 from alexnet.errors import BadWeights
-from alexnet.models.weights.base import Form
+from alexnet.models.weights.form import Form
 from alexnet.models.weights.grouped import FULL, LAYERS, PUBLISHED
 from alexnet.models.weights.load import State
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.errors import BadWeights
-from alexnet.models.weights.base import Form
 from alexnet.models.weights.files import check_place, read_file, write_file
+from alexnet.models.weights.form import Form
 from alexnet.models.weights.load import State
 from alexnet.models.weights.registry import find_forms, form_with_names
 from alexnet.runtime.arguments import path_from

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from alexnet.errors import BadWeights
-from alexnet.models.weights.base import Form
+from alexnet.models.weights.form import Form
 from alexnet.models.weights.grouped import CONVS
 from alexnet.models.weights.load import State
 from alexnet.models.weights.two_towers import from_towers, to_towers

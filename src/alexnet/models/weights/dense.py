@@ -11,7 +11,7 @@ from torch import Tensor
 from alexnet.errors import BadWeights
 from alexnet.models.networks.alexnet import ALEXNET_2012
 from alexnet.models.networks.architecture import Architecture
-from alexnet.models.weights.base import Form
+from alexnet.models.weights.form import Form
 from alexnet.models.weights.grouped import LAYERS, PUBLISHED, check_shapes
 from alexnet.models.weights.load import State
 

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from alexnet.errors import BadWeights
-from alexnet.models.weights.base import Form
+from alexnet.models.weights.form import Form
 from alexnet.models.weights.load import State, read_weights
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from alexnet.errors import BadWeights
 from alexnet.models.networks.alexnet import ALEXNET_2012
 from alexnet.models.networks.architecture import Architecture
-from alexnet.models.weights.base import Form, tensor_names
+from alexnet.models.weights.form import Form, tensor_names
 from alexnet.models.weights.load import State
 
 CONVS = tuple(conv.name for conv in ALEXNET_2012.convs)

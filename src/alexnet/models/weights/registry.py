@@ -2,10 +2,10 @@
 
 from alexnet.errors import BadModel, did_you_mean
 from alexnet.models.registry import ARCHITECTURES
-from alexnet.models.weights.base import Form
 from alexnet.models.weights.caffe import CAFFE
 from alexnet.models.weights.cuda_convnet import PROGRAM_2012
 from alexnet.models.weights.dense import DENSE
+from alexnet.models.weights.form import Form
 from alexnet.models.weights.grouped import PUBLISHED
 from alexnet.models.weights.torchvision import OWT, TORCHVISION
 from alexnet.models.weights.two_towers import TWO_TOWERS

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from alexnet.models.networks.alexnet import ALEXNET_OWT
-from alexnet.models.weights.base import Form, tensor_names
+from alexnet.models.weights.form import Form, tensor_names
 from alexnet.models.weights.grouped import check_shapes
 from alexnet.models.weights.load import State
 

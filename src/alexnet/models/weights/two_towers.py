@@ -7,7 +7,7 @@ towers, the first tower's before the second's. fc8 computes the scores and is on
 import torch
 
 from alexnet.errors import BadWeights
-from alexnet.models.weights.base import Form, tensor_names
+from alexnet.models.weights.form import Form, tensor_names
 from alexnet.models.weights.grouped import CONVS, LAYERS, PUBLISHED
 from alexnet.models.weights.load import State
 

@@ -5,8 +5,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from alexnet.runtime.distributed import Workers
 from alexnet.training.config import TrainingConfig
-from alexnet.training.parallel.base import Layout, reducer_options
 from alexnet.training.parallel.comm_hooks import hook
+from alexnet.training.parallel.layout import Layout, reducer_options
 from alexnet.training.parallel.sync_batch_norm import share_statistics
 
 

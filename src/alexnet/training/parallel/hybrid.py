@@ -20,8 +20,8 @@ from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.network import Network
 from alexnet.runtime.distributed import Workers
 from alexnet.training.config import TrainingConfig
-from alexnet.training.parallel.base import Layout, reducer_options
 from alexnet.training.parallel.comm_hooks import hook
+from alexnet.training.parallel.layout import Layout, reducer_options
 from alexnet.training.parallel.split_linear import ImagesToUnits, UnitsToImages, UnitsToUnits, divide
 from alexnet.training.parallel.sync_batch_norm import share_statistics
 

@@ -23,7 +23,7 @@ from torch.distributed.tensor import DTensor, Shard
 
 from alexnet.errors import BadRun
 from alexnet.runtime.distributed import Workers
-from alexnet.training.parallel.base import TABLE, local, own_name
+from alexnet.training.parallel.layout import TABLE, local, own_name
 
 Dims = Mapping[str, int | None]  # of each tensor: the dimension that the workers divide, or None where all hold the same
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Replicate, Shard
 
-from alexnet.training.parallel.base import local
+from alexnet.training.parallel.layout import local
 
 
 class SplitLinear(nn.Linear):

@@ -15,7 +15,7 @@ from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.network import Network
 from alexnet.runtime.distributed import Workers
 from alexnet.training.config import TrainingConfig
-from alexnet.training.parallel.base import Layout
+from alexnet.training.parallel.layout import Layout
 from alexnet.training.parallel.tower_layers import ExchangingConv2d, ExchangingLinear, GatheringLinear
 
 TOWERS = 2
