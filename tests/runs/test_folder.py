@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,17 @@ def test_write_whole_leaves_the_old_file_when_it_fails(tmp_path: Path, monkeypat
     assert path.read_text() == "old"
     write_atomically(path, "new text")
     assert path.read_text() == "new text"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no umask there")
+def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        write_atomically(tmp_path / "splits.json", "{}")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "splits.json").stat().st_mode) == 0o644
+    assert [path.name for path in tmp_path.iterdir()] == ["splits.json"]
 
 
 @given(st.lists(st.tuples(st.text(), st.text(), st.text())))

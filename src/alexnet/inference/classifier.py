@@ -29,6 +29,7 @@ from alexnet.runtime.arguments import one_of, path_from, whole_number
 from alexnet.runtime.device import Precision, autocast, choose_device, choose_precision
 from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.thread_pool import map_in_order
+from alexnet.storage.files import write_atomically
 from alexnet.storage.tensors import read_tensors, write_tensors
 
 BATCH = 64  # images that go through the model at once
@@ -134,9 +135,7 @@ class Classifier:
         write_tensors(folder / "model.safetensors", self.model.learned(), {"format": str(FORMAT)})
         model_card = {"format": FORMAT, **{name: value for name, value in asdict(self.model_card).items() if value is not None}}
         model_card["network"] = {name: value for name, value in model_card["network"].items() if value is not None}
-        partial = folder / "model.json.partial"
-        partial.write_text(json.dumps(model_card, indent=1, ensure_ascii=False), encoding="utf-8")
-        partial.replace(folder / "model.json")
+        write_atomically(folder / "model.json", json.dumps(model_card, indent=1, ensure_ascii=False))
 
 
 def _check_finite(probabilities: Tensor, names: Sequence[str]) -> None:

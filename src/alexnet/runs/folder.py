@@ -1,6 +1,7 @@
 """A run folder: its files, each written completely or not at all."""
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -95,14 +96,11 @@ class RunFolder:
 
     def write_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Write the list of images that were left out: file, class, reason."""
-        if not self.writes:
-            return
-        partial = self.skipped.with_suffix(".partial")
-        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("file", "class", "reason"))
-            writer.writerows(rows)
-        partial.replace(self.skipped)
+        out = io.StringIO(newline="")
+        writer = csv.writer(out)
+        writer.writerow(("file", "class", "reason"))
+        writer.writerows(rows)
+        self.write(self.skipped, out.getvalue())
 
     def write(self, path: Path, text: str) -> None:
         """Write one of the folder's text files, completely or not at all."""

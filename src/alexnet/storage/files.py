@@ -1,6 +1,7 @@
 """Text and JSON files that are complete or absent, locked folders, and names for new folders."""
 
-import tempfile
+import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,9 +38,12 @@ def read_record(path: Path, kind: type[T], remedy: str = "copy the run again, or
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a temporary file in the same folder, then rename it to `path`: a reader never sees half a file. Text is UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False) as file:
-        file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
-    Path(file.name).replace(path)
+    partial = path.with_name(f".{os.getpid()}-{threading.get_ident()}.partial")  # of this thread alone; permissions follow the umask
+    try:
+        partial.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager

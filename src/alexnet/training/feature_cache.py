@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alexnet.errors import BadRun
+from alexnet.storage.files import write_atomically
 
 Rows = NDArray[np.float16]
 LARGEST = float(np.finfo(np.float16).max)
@@ -81,9 +82,7 @@ class FeatureCache:
 
     def _mark(self, rows: int) -> None:
         self.done = rows
-        partial = self.progress.with_suffix(".partial")
-        partial.write_text(json.dumps({"rows": rows}))
-        partial.replace(self.progress)
+        write_atomically(self.progress, json.dumps({"rows": rows}))
 
 
 def delete_features(folder: Path) -> None:

@@ -23,6 +23,7 @@ from torch.distributed.tensor import DTensor, Shard
 
 from alexnet.errors import BadRun
 from alexnet.runtime.distributed import Workers
+from alexnet.storage.files import write_atomically
 from alexnet.training.parallel.layout import TABLE, local, own_name
 
 Dims = Mapping[str, int | None]  # of each tensor: the dimension that the workers divide, or None where all hold the same
@@ -40,9 +41,7 @@ def write_parts(folder: Path, parts: Mapping[str, Tensor], dims: Dims, world: Wo
     world.wait()
     if world.first:
         sizes = {file.name: file.stat().st_size for file in folder.glob("*.safetensors")}
-        partial = folder / (TABLE + ".partial")
-        partial.write_text(json.dumps({"files": sizes, "state": state}), encoding="utf-8")
-        partial.replace(folder / TABLE)
+        write_atomically(folder / TABLE, json.dumps({"files": sizes, "state": state}))
 
 
 def read_parts(folder: Path, dims: Mapping[str, int], world: Workers) -> tuple[dict[str, Tensor], str]:
