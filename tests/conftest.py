@@ -36,6 +36,7 @@ settings.register_profile(
     deadline=None,  # the first call of a torch function is slow
     suppress_health_check=[HealthCheck.too_slow],  # so is a machine that does other work
     derandomize=IN_CI,
+    max_examples=int(os.environ.get("ALEXNET_EXAMPLES", "40")),  # make fire asks for more
     database=None,
 )
 settings.load_profile("alexnet")

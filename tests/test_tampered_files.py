@@ -143,6 +143,7 @@ def test_model_card(data: st.DataObject, run: Path, digits_run: Path) -> None:
     check(data, run / "model" / "model.json", whole, read)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_splits(data: st.DataObject, run: Path, digits_run: Path, digits_folder: Path) -> None:
     whole = json.loads((digits_run / "splits.json").read_text("utf-8"))
@@ -205,6 +206,7 @@ def test_report(data: st.DataObject, folder: Path) -> None:
     check(data, path, json.loads(report_text(small_report())), lambda: read_report(path))
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_study(data: st.DataObject, folder: Path) -> None:
     path = folder / "study"
@@ -223,6 +225,7 @@ def comparison(folder: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(data=st.data())
 def test_comparison(data: st.DataObject, comparison: Path, folder: Path) -> None:

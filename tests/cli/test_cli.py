@@ -42,6 +42,7 @@ def said_by(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_train_in_a_process_gives_one_json_object_and_progress_elsewhere(tmp_path: Path, digits_folder: Path) -> None:
     done = run("train", digits_folder, *LENET, "--out", "a run", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()

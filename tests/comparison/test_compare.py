@@ -144,6 +144,7 @@ def test_all_cells_failing_is_the_users_mistake(tmp_path: Path) -> None:
         compared(tmp_path / "out", Trainings(failing=("raw-svm",)), models="raw-svm", fractions="1")
 
 
+@pytest.mark.slow
 def test_stopped_and_gone_on_with(tmp_path: Path) -> None:
     whole = compared(tmp_path / "whole")
     out, first = tmp_path / "out", Trainings(stop_at="lenet-0.2-1")

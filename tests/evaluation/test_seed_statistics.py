@@ -97,7 +97,11 @@ ONE_WILD = (*ALIKE[:3], 10 * USUAL)
 LAYOUTS = [(seeds, images, same) for seeds in (3, 5) for images in (300, 10_000) for same in (True, False)]
 
 
-@pytest.mark.parametrize("noise", [ALIKE[:2], ALIKE, ONE_WILD], ids=["two arms", "four alike", "one wild"])
+@pytest.mark.parametrize(
+    "noise",
+    [ALIKE[:2], *(pytest.param(arms, marks=pytest.mark.slow) for arms in (ALIKE, ONE_WILD))],
+    ids=["two arms", "four alike", "one wild"],
+)
 def test_no_effect_is_not_shown_in_95_of_100(noise: tuple[float, ...]) -> None:
     """Over all layouts, and in each up to chance; measured with 1,500 studies each: 0.95 to 0.99."""
     last, of_all, of_last = len(noise) - 1, [], []

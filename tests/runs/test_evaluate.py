@@ -75,6 +75,7 @@ def test_the_split_of_other_images_is_used(digits_run: Path, digits_folder: Path
     assert evaluate_run(digits_run, tmp_path / "more", split="train").n == len(list((digits_folder / "1").iterdir()))
 
 
+@pytest.mark.slow
 def test_a_user_without_test_images_has_no_test_error(digits_folder: Path, tmp_path: Path) -> None:
     for name in ("1", "2"):
         files = sorted((digits_folder / name).iterdir())

@@ -81,6 +81,7 @@ def test_answers_are_those_of_the_test_images(fisher_run: Path, digits_folder: P
         assert float(row["probability"]) == pytest.approx(prediction.top[0][1], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_repeated_from_its_recipe_it_is_the_same(fisher_run: Path, digits_folder: Path, tmp_path: Path) -> None:
     recipe = from_toml(fisher_run / "recipe.toml")
     assert recipe.features.gaussians == 4
@@ -100,6 +101,7 @@ def test_a_networks_recipe_has_no_features(digits_folder: Path, tmp_path: Path) 
     assert "[solver]" not in text
 
 
+@pytest.mark.slow
 def test_an_interrupted_extraction_goes_on_where_it_stopped(digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alexnet.runs.fit_handcrafted.PIXELS_AT_ONCE", 16 * 16 * 32)
     fit(digits_folder, tmp_path / "whole")  # with batches of the same size: another may round another way
@@ -308,6 +310,7 @@ def test_the_baseline_stands_beside_a_network(digits_folder: Path, tmp_path: Pat
     assert all(torch.equal(one[name], other[name]) for name in one)  # the baseline draws no number of the network's
 
 
+@pytest.mark.slow
 def test_the_baseline_is_not_fitted_again(digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tmp_path / "run"
     with pytest.raises(AlexNetError, match="Stopped"):

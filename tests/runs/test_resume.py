@@ -104,16 +104,20 @@ def uninterrupted(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     return run
 
 
-def test_same_seed_same_weights_and_another_seed_others(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
+def test_same_seed_same_weights(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
     fresh(digits_folder, tmp_path / "again")
     assert same(uninterrupted, tmp_path / "again")
     assert history(uninterrupted) == history(tmp_path / "again")
+
+
+@pytest.mark.slow
+def test_another_seed_other_weights(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
     changes = SETTINGS | {"training.checkpoint_seconds": 60.0}
     train(digits_folder, model="lenet", epochs=EPOCHS, seed=4, out=tmp_path / "other", overrides=changes)
     assert not same(uninterrupted, tmp_path / "other")
 
 
-@pytest.mark.parametrize("step", [1, 7, 8, 9, 16, STEPS - 1, STEPS])
+@pytest.mark.parametrize("step", [8, STEPS - 1, *(pytest.param(step, marks=pytest.mark.slow) for step in (1, 7, 9, 16, STEPS))])
 def test_stopped_at_a_step(uninterrupted: Path, digits_folder: Path, tmp_path: Path, step: int) -> None:
     run = tmp_path / "run"
     with pytest.raises(AlexNetError, match=f"Stopped after step {step}; nothing is lost") as stopped:
@@ -125,6 +129,7 @@ def test_stopped_at_a_step(uninterrupted: Path, digits_folder: Path, tmp_path: P
     assert history(uninterrupted) == history(run)
 
 
+@pytest.mark.slow
 def test_stopped_again_and_again(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     for _ in range(3):
@@ -135,7 +140,7 @@ def test_stopped_again_and_again(uninterrupted: Path, digits_folder: Path, tmp_p
     assert history(uninterrupted) == history(run)
 
 
-@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize("epoch", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_stopped_while_it_validates(uninterrupted: Path, digits_folder: Path, tmp_path: Path, epoch: int) -> None:
     """Also in the last epoch: who has asked for the end does not wait for the test and the report."""
     changes, epochs = SETTINGS | {"training.checkpoint_seconds": 60.0}, 0
@@ -244,6 +249,7 @@ def test_signals_end_the_run(
     assert same(uninterrupted, run)
 
 
+@pytest.mark.slow
 def test_a_signal_while_images_are_read(digits_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     with start(run, digits_folder, "--set", "training.learning_rate=0.03") as process:

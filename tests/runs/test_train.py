@@ -66,7 +66,14 @@ def test_a_run_is_repeated_from_its_recipe_file(digits_folder: Path, tmp_path: P
     assert "lenet" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("form", [pytest.param("zip", marks=pytest.mark.slow), pytest.param("tar", marks=pytest.mark.slow), "tar.gz"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param("zip", marks=pytest.mark.slow),
+        pytest.param("tar", marks=pytest.mark.slow),
+        pytest.param("tar.gz", marks=pytest.mark.slow),
+    ],
+)
 def test_an_archive_trains_as_its_folder_does(digits_run: Path, digits_folder: Path, tmp_path: Path, form: str) -> None:
     archive = tmp_path / f"digits with spaces ü.{form}"
     if form == "zip":
@@ -116,6 +123,7 @@ def test_listeners_hear_every_step_and_epoch(digits_folder: Path, tmp_path: Path
     assert "Pictures: 240 training, 30 validation, 30 test." in texts
 
 
+@pytest.mark.slow
 def test_tensorboard_files(digits_folder: Path, tmp_path: Path) -> None:
     event_file_loader = pytest.importorskip("tensorboard.backend.event_processing.event_file_loader")
     run = tmp_path / "run"
@@ -156,6 +164,7 @@ def test_a_folder_in_the_way_is_refused_before_anything_is_measured(digits_run: 
         train("digits", model="alexnet", budget="1m", out=digits_run)
 
 
+@pytest.mark.slow
 def test_without_out_each_run_gets_its_folder(digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(digits_folder, tmp_path / "pictures")
@@ -163,7 +172,7 @@ def test_without_out_each_run_gets_its_folder(digits_folder: Path, tmp_path: Pat
     assert runs == ["runs/pictures-lenet", "runs/pictures-lenet-2"]
 
 
-@pytest.mark.parametrize("recipe", ["quick", "paper", "lecture"])
+@pytest.mark.parametrize("recipe", ["quick", *(pytest.param(name, marks=pytest.mark.slow) for name in ("paper", "lecture"))])
 def test_every_recipe_trains_on_colour_images(digits_folder: Path, tmp_path: Path, recipe: str) -> None:
     """Flowers in two colours, larger than the model: crops, mirrors, colours and noise all take part."""
     chance = torch.Generator().manual_seed(0)

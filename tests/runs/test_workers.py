@@ -162,11 +162,16 @@ def told(**words: Any) -> tuple[str, bool]:
     ("words", "said"),
     [
         ({"out": None}, "Several workers need a common run folder: choose it with --out."),
-        ({"layout": "halves"}, "No layout is called 'halves'. Known: data, hybrid, towers."),
-        ({"model": "hog-svm"}, "hog-svm runs in a single process: start it without torchrun. Only networks use several workers."),
-        (
-            {"model": "lenet", "layout": "towers"},
-            "lenet has 1 tower; layout towers needs two, as alexnet has. Use --layout data or hybrid.",
+        *(
+            pytest.param(words, said, marks=pytest.mark.slow)
+            for words, said in (
+                ({"layout": "halves"}, "No layout is called 'halves'. Known: data, hybrid, towers."),
+                ({"model": "hog-svm"}, "hog-svm runs in a single process: start it without torchrun. Only networks use several workers."),
+                (
+                    {"model": "lenet", "layout": "towers"},
+                    "lenet has 1 tower; layout towers needs two, as alexnet has. Use --layout data or hybrid.",
+                ),
+            )
         ),
         ({"data": "nowhere-at-all"}, "nowhere-at-all"),
     ],

@@ -112,6 +112,7 @@ def forbidden(*_: object) -> None:
     raise AssertionError("a run was made again")
 
 
+@pytest.mark.slow
 def test_claims_and_seeds_are_added(letters: Path, finished: tuple[StudyReport, Path], tmp_path: Path) -> None:
     out = tmp_path / "copy"
     _copy(finished[1], out)
@@ -141,6 +142,7 @@ def stopping_after(runs: int) -> tuple[Callable[[Event], None], Callable[[], boo
     return listen, lambda: len(ended) >= runs
 
 
+@pytest.mark.slow
 def test_stopped_and_gone_on_with_it_finds_the_same(letters: Path, finished: tuple[StudyReport, Path], tmp_path: Path) -> None:
     out = tmp_path / "stopped"
     listen, should_stop = stopping_after(2)

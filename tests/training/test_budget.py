@@ -85,7 +85,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return ours
 
 
-@pytest.mark.parametrize("speed", SPEEDS.values(), ids=list(SPEEDS))
+@pytest.mark.parametrize(
+    "speed",
+    [
+        pytest.param(speed, id=name, marks=() if name in ("uneven", "twice as slow from the middle") else pytest.mark.slow)
+        for name, speed in SPEEDS.items()
+    ],
+)
 def test_a_training_ends_within_five_percent_of_its_budget(speed: Speed, clock: Clock, tmp_path: Path) -> None:
     simulation = Simulation(tmp_path, speed, clock)
     state, seconds = simulation.run()

@@ -71,7 +71,7 @@ class Every(Checkpoints):
 @pytest.mark.parametrize(
     "config",
     [
-        pytest.param(config, id=name, marks=pytest.mark.slow if name in ("averaging", "no momentum", "muon") else ())
+        pytest.param(config, id=name, marks=pytest.mark.slow if name in ("averaging", "no momentum", "muon", "plateau") else ())
         for name, config in CONFIGS.items()
     ],
 )
@@ -94,6 +94,7 @@ def test_a_training_stopped_after_any_step_and_resumed_ends_the_same_to_the_bit(
         assert again.step == state.step
 
 
+@pytest.mark.slow
 def test_a_training_that_breaks_at_any_event_and_is_resumed_ends_the_same(tmp_path: Path) -> None:
     straight = training(tmp_path / "straight")
     seen: list[Event] = []

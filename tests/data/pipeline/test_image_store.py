@@ -150,6 +150,7 @@ def test_some_memory_is_free() -> None:
     assert 0 < available_bytes() < 1 << 50
 
 
+@pytest.mark.slow
 def test_workers_read_one_zip_together(shared_data: Path) -> None:
     dataset = open_dataset(shared_data / "sign-digits.zip")
     kept = open_images(dataset, 32, "crop", workers=2)

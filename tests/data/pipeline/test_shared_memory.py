@@ -80,7 +80,7 @@ def read(world: Workers, folder: Path, limit: int | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("limit", [None, 0], ids=["in memory", "streamed"])
-@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_workers_of_a_machine_share_one_reading(workers: int, limit: int | None, folder: Path) -> None:
     one, decoded = opened(ALONE, folder, limit)
     expected = next(one.stream([[0, 5, 40, 2]]))

@@ -75,6 +75,7 @@ def test_of_colours_with_equally_long_gradients_the_first_wins() -> None:
     assert torch.equal(hog(image[None]), hog(red[None]))
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(dy=st.integers(-255, 255), dx=st.integers(-255, 255), orientations=st.sampled_from([1, 4, 9, 12]))
 def test_the_table_turns_with_the_gradient(dy: int, dx: int, orientations: int) -> None:

@@ -123,6 +123,7 @@ def test_whitening_filters_answer_digits_without_correlation() -> None:
     assert (moments.diagonal() <= 1.001).all()
 
 
+@pytest.mark.slow
 def test_whitening_of_gray_images_sees_no_rounding() -> None:
     """Gray images in three channels have no colours to whiten: a filter on them would amplify bf16's rounding, and train on it."""
     gray = torch.from_numpy(load_digits().images[:256] * 15.9).to(torch.uint8)[:, None]

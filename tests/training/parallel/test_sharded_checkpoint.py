@@ -85,6 +85,7 @@ def test_the_average_of_the_weights_goes_along(tmp_path: Path) -> None:
     assert difference(one.average, one.weights) > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "legs"),
     [
@@ -127,7 +128,9 @@ def broken_off(world: Workers, folder: Path, saves: int) -> int:
     return len(tried)
 
 
-@pytest.mark.parametrize("saves", [1, 4, 5, 6])  # the fifth step is saved twice: as a step, and as the end of an epoch
+@pytest.mark.parametrize(
+    "saves", [*(pytest.param(saves, marks=pytest.mark.slow) for saves in (1, 4)), 5, 6]
+)  # the fifth step is saved twice: as a step, and as the end of an epoch
 def test_a_save_that_fails_leaves_the_checkpoint_before(saves: int, tmp_path: Path) -> None:
     assert together(broken_off, 2, tmp_path, saves) == [saves + 1, saves + 1]
     state = resumed(tmp_path)

@@ -57,7 +57,7 @@ def solver(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.mark.parametrize("strength", [0.01, 0.1])
+@pytest.mark.parametrize("strength", [0.01, pytest.param(0.1, marks=pytest.mark.slow)])
 def test_the_optimum_is_liblinears(solver: str, strength: float) -> None:
     x, y = PIXELS[:600], LABELS[:600]
     (fit,), _ = fitted(x, y, [strength], solver)
