@@ -29,7 +29,7 @@ from alexnet.runtime.arguments import one_of, path_from, whole_number
 from alexnet.runtime.device import Precision, autocast, choose_device, choose_precision
 from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.thread_pool import map_in_order
-from alexnet.storage.files import write_atomically
+from alexnet.storage.files import write_atomically, writing
 from alexnet.storage.tensors import read_tensors, write_tensors
 
 BATCH = 64  # images that go through the model at once
@@ -132,6 +132,8 @@ class Classifier:
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `model.json`, each completely or not at all."""
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         write_tensors(folder / "model.safetensors", self.model.learned(), {"format": str(FORMAT)})
         model_card = {"format": FORMAT, **{name: value for name, value in asdict(self.model_card).items() if value is not None}}
         model_card["network"] = {name: value for name, value in model_card["network"].items() if value is not None}

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from alexnet.data.sources.source import MAX_FILE_BYTES, PositionedFile, is_image, too_big
-from alexnet.errors import UnreadableImage
+from alexnet.errors import CannotWrite, UnreadableImage
 from alexnet.storage.cache import cache_folder
 from alexnet.storage.files import write_atomically
 
@@ -125,7 +125,8 @@ def cached_places(root: Path, files: Sequence[Path], index: Callable[[], Places]
         return _read_cache(cached, stamp)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         found = index()
-    with suppress(OSError):
+    with suppress(OSError, CannotWrite):
+        cached.parent.mkdir(parents=True, exist_ok=True)
         columns = {field.name: getattr(found, field.name) for field in fields(Places)}
         write_atomically(cached, save(columns, {"stamp": stamp, "checksum": _checksum(found)}))
     return found

@@ -26,7 +26,7 @@ from alexnet.data.packs.footer import Tally, tally, write_end
 from alexnet.data.packs.image import PackedImage, packed_image
 from alexnet.data.packs.journal import COPIED, ENCODED, RECORD, Journal, Records
 from alexnet.data.packs.names import PackedNames
-from alexnet.errors import BadDataset, UnreadableImage
+from alexnet.errors import BadDataset, CannotWrite, UnreadableImage
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.thread_pool import map_in_order
 
@@ -210,6 +210,9 @@ def _advice(out: Path, partial: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         stop.add_note(f"Rerun the same command to resume, or delete {partial}.")
+        raise
+    except CannotWrite as problem:
+        problem.add_note(f"Rerun the same command to resume, or delete {partial}.")
         raise
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):

@@ -1,8 +1,6 @@
 """Files of weights in any form: read without running code, written completely or not at all."""
 
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -10,13 +8,14 @@ import numpy as np
 import torch
 from numpy.lib.format import read_array
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from alexnet.errors import BadWeights
 from alexnet.models.weights.form import Form
 from alexnet.models.weights.load import State, read_weights
+from alexnet.storage.files import replaced, writing
+from alexnet.storage.tensors import errors_of_the_system
 
 
 def read_file(source: Path, form: Form) -> State:
@@ -42,18 +41,15 @@ def check_place(out: Path, form: Form) -> None:
 
 
 def write_file(out: Path, state: State) -> None:
-    """Write a temporary file in the same folder, flush it to the disk, then rename it to `out`."""
+    """Write the file completely or not at all; raises CannotWrite, which leaves no file."""
     tensors = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
-    partial = out.with_name(out.name + ".partial")
-    try:
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        WRITERS[out.suffix](partial, tensors)
-        partial.replace(out)
-    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors raise their own errors for a full disk
-        raise BadWeights(f"{out} cannot be written: {getattr(error, 'strerror', None) or error}.") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with replaced(out) as partial, errors_of_the_system():
+        try:
+            WRITERS[out.suffix](partial, tensors)
+        except RuntimeError as error:  # torch has its own error for a full disk
+            raise OSError(str(error)) from None
 
 
 def _read_arrays(source: Path) -> State:
@@ -75,26 +71,17 @@ def _tensor(array: NDArray[np.generic]) -> Tensor:
 
 def _write_safetensors(path: Path, tensors: State) -> None:
     save_file(tensors, path, {"format": "pt"})
-    with path.open("rb") as written:
-        os.fsync(written.fileno())
 
 
 def _write_torch(path: Path, tensors: State) -> None:
     with path.open("wb") as file:
         torch.save(tensors, file)
-        _flush(file.fileno(), file.flush)
 
 
 def _write_arrays(path: Path, tensors: State) -> None:
     arrays = {name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy() for name, tensor in tensors.items()}
     with path.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-        _flush(file.fileno(), file.flush)
-
-
-def _flush(descriptor: int, flush: Callable[[], None]) -> None:
-    flush()
-    os.fsync(descriptor)
 
 
 WRITERS: dict[str, Callable[[Path, State], None]] = {".safetensors": _write_safetensors, ".pth": _write_torch, ".npz": _write_arrays}
