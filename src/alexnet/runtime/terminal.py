@@ -13,9 +13,9 @@ _IN_A_NAME = re.compile(f"[{_CONTROL}\t\n{_SEPARATORS}{_DIRECTIONS}\ud800-\udfff
 
 
 def visible(text: str) -> str:
-    """The text with each character that would control the terminal, or reorder the line, as its escape: `\\x1b`, `\\u202e`.
+    r"""The text with each character that would control the terminal, or reorder the line, as its escape: `\x1b`, `\u202e`.
 
-    Newlines and tabs stay: messages have several lines. Undecodable bytes of a file's name (lone surrogates) are shown as `\\udce9`.
+    Newlines and tabs stay: messages have several lines. Undecodable bytes of a file's name (lone surrogates) are shown as `\udce9`.
     """
     return _HIDDEN.sub(_escape, text)
 
