@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
 
-def show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -> None:
+def show(as_json: bool, value: dict[str, Any], readable: Callable[[], Any]) -> None:
     """Print `value` as one JSON object, or what `readable` returns: a string, a rich table, or a list of them."""
     if os.environ.get("RANK", "0") != "0":  # only the first of several workers prints
         return

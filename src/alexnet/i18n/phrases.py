@@ -10,8 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from alexnet.i18n.translate import Lang, say
-from alexnet.i18n.units import MISSING, certainty, counted_in, duration, finite, number, percent
-from alexnet.i18n.units import data_size as size  # noqa: F401  # the name that pages use
+from alexnet.i18n.units import MISSING, certainty, counted_in, data_size, duration, finite, number, percent
 
 UNITS = {"h": "report.hours", "min": "report.minutes", "s": "report.seconds"}
 COUNTED_IN: dict[Lang, tuple[tuple[float, float, str], ...]] = {  # (least value, unit, message)
@@ -81,6 +80,7 @@ class PageWords:
 
 
 ENGLISH = PageWords()
+size = data_size
 
 
 def share(fraction: float) -> str:
