@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import pytest
+import torch
+from PIL import Image
 
 from alexnet.cli import main
 from alexnet.data.open import open_dataset
@@ -79,6 +81,15 @@ def test_a_list_of_too_many_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alexnet.inference.inputs.MOST_PATHS", 3)
     with pytest.raises(AlexNetError, match="Standard input has more than 3 lines"):
         find_images(["-"], io.BytesIO(b"y\n" * 4))
+
+
+def test_a_thin_image_seen_whole_is_bounded(tmp_path: Path, digits_run: Path) -> None:
+    Image.new("L", (65_500, 1), 200).save(tmp_path / "thin.png")
+    classifier = load(digits_run)
+    (answer,) = classifier.predict(tmp_path / "thin.png", views="any")
+    assert answer.error is None
+    side = classifier.model_card.preprocess.stored_size
+    assert classifier.fitted(torch.zeros(3, 1, 65_500, dtype=torch.uint8), "any").shape == (3, side, 8 * side)
 
 
 def test_special_files_inside_data(tmp_path: Path, digits_folder: Path) -> None:
