@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from alexnet.errors import AlexNetError
 from alexnet.runtime.terminal import visible
 
 if TYPE_CHECKING:
@@ -61,6 +62,13 @@ def fail(error: BaseException, status: int) -> int:
     message = str(error) or ("Stopped." if isinstance(error, KeyboardInterrupt) else type(error).__name__)
     print(*map(visible, (message, *getattr(error, "__notes__", ()))), sep="\n", file=sys.stderr)
     return status
+
+
+def mistake_of(error: OSError) -> AlexNetError:
+    """What the system refused, as a message: the path and its reason."""
+    paths = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
+    reason = error.strerror or str(error) or type(error).__name__
+    return AlexNetError(f"{' and '.join(paths)}: {reason}." if paths else f"The system refused: {reason}.")
 
 
 def show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -15,6 +15,7 @@ from alexnet.data.images.decode import decode, from_pillow
 from alexnet.data.sources.source import MAX_FILE_BYTES, is_image, read_image_file
 from alexnet.errors import AlexNetError, UnreadableImage
 from alexnet.inference.arrays import Pixels, each_of, rgb_pixels
+from alexnet.runtime.arguments import shown_path
 
 ImageInput = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | Pixels
 MOST_PATHS = 1_000_000  # on standard input
@@ -54,13 +55,16 @@ def _paths(argument: str) -> list[Path]:
 
 
 def _refuse_impossible(path: Path) -> None:
-    """Raise AlexNetError for a path that the system cannot look up: its name is too long, or a folder above it may not be entered."""
+    """Raise AlexNetError for a path that the system cannot look up (its name is too long), and for a folder that may not be read."""
     try:
-        path.stat()
+        if path.is_dir():
+            os.scandir(path).close()
+        else:
+            path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):
         pass
     except OSError as problem:
-        raise AlexNetError(f"{reprlib.repr(str(path))} cannot be opened ({problem.strerror or problem}).") from None
+        raise AlexNetError(f"{shown_path(path)} cannot be opened ({problem.strerror or problem}).") from None
 
 
 def _matches(pattern: Path) -> list[Path]:
