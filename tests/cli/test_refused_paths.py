@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import alexnet
 from alexnet.cli import main
@@ -54,6 +55,16 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     folder.chmod(0o700)
 
 
+def larger(folder: Path) -> Path:
+    """Images of a size that a study takes."""
+    for number in range(40):
+        path = folder / "larger" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((32, 32), 80).save(path)
+    return folder / "larger"
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
 def test_every_verb(tmp_path: Path, closed: Path, read_only: Path, digits_folder: Path, digits_run: Path) -> None:
     data, run, image = str(digits_folder), str(digits_run), str(next(digits_folder.rglob("*.png")))
@@ -70,7 +81,7 @@ def test_every_verb(tmp_path: Path, closed: Path, read_only: Path, digits_folder
         *(["evaluate", path] for path in (LONG, f"{closed}/run", str(closed))),
         *(["pack", data, path] for path in (LONG, f"{closed}/a.zip", f"{read_only}/a.zip")),
         *(["compare", data, "--models", "raw-svm", "--out", path] for path in (LONG, f"{closed}/c", str(closed), f"{read_only}/c")),
-        *(["study", data, "--out", path] for path in (LONG, f"{closed}/s", str(closed), f"{read_only}/s")),
+        *(["study", str(larger(tmp_path)), "--out", path] for path in (LONG, f"{closed}/s", str(closed), f"{read_only}/s")),
         *(["report", path] for path in (LONG, f"{closed}/run", str(closed))),
         *(["report", run, "--out", path] for path in (LONG, f"{closed}/r.html", f"{read_only}/r.html")),
         *(["convert", path, *form, new + ".npz"] for path in (LONG, f"{closed}/w.pth")),
