@@ -11,7 +11,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from alexnet.data.images.resize import fit_short_side, fit_square
+from alexnet.data.images.resize import fit_square, fit_whole
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import BadModel, BadRun, UnreadableImage
 from alexnet.evaluation.batches import batches_by_shape
@@ -127,7 +127,7 @@ class Classifier:
         """One decoded image (3, H, W), resized for the view."""
         preprocess = self.model_card.preprocess
         if view == "any":
-            return fit_short_side(image, preprocess.stored_size)
+            return fit_whole(image, preprocess.stored_size)
         return fit_square(image, preprocess.stored_size, preprocess.fit)
 
     def save(self, folder: Path) -> None:

@@ -21,6 +21,7 @@ from alexnet.recipes.networks import resized
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import from_toml
+from alexnet.runtime.arguments import path_from
 from alexnet.runtime.device import choose_precision
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener, silent
@@ -184,7 +185,7 @@ def recipe_to_resume(recipe: str | Path | None, out: str | Path | None, *, resum
     """The recipe's name or file: the one requested, that of the run to resume, or `quick`; raises BadRun for --resume without --out."""
     if resume and out is None:
         raise BadRun("--resume needs the folder of the run to resume: add --out RUN.")
-    started = Path(out) / "recipe.toml" if out is not None else None
+    started = path_from(out, "out", BadRun) / "recipe.toml" if out is not None else None
     if recipe is None and resume and started is not None and started.exists():
         return str(started)
     return str(recipe) if recipe is not None else "quick"

@@ -12,6 +12,7 @@ from alexnet.errors import AlexNetError, BadRecipe
 from alexnet.recipes.overrides import field_names, with_overrides
 from alexnet.recipes.recipe import Recipe, foreign_sections
 from alexnet.storage.records import convert, shown
+from alexnet.storage.regular_files import open_regular
 
 LARGEST_RECIPE = 1_000_000  # bytes; those that we write have about 2,000
 REQUIRED = ("name", "data", "model")
@@ -45,7 +46,7 @@ def from_toml(path: Path) -> Recipe:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(LARGEST_RECIPE + 1)
     except OSError as error:
         raise BadRecipe(f"{path} cannot be opened ({error.strerror}). Pass the name of a recipe, or the recipe.toml of a run.") from None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alexnet.errors import BadRun
+from alexnet.i18n.units import data_size
 from alexnet.storage.files import write_atomically, writing
 
 Rows = NDArray[np.float16]
@@ -75,7 +76,7 @@ class FeatureCache:
         free = shutil.disk_usage(self.data.parent).free
         if free < self.bytes + MARGIN:
             raise BadRun(
-                f"The features take {self.bytes / 1e9:.1f} GB, and {self.data.parent} has {free / 1e9:.1f} GB left. "
+                f"The features take {data_size(self.bytes, tenths=True)}, and {self.data.parent} has {data_size(free, tenths=True)} left. "
                 "Choose an --out on a larger disk, or smaller features: --features.cells 1x1, or --features.gaussians 16."
             )
         with writing(self.data), self.data.open("wb") as file:

@@ -10,7 +10,7 @@ import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from alexnet.data.sources.source import MAX_FILE_BYTES, Source, cut_short, is_image, too_big
+from alexnet.data.sources.source import MAX_FILE_BYTES, Source, cut_short, is_image, read_image_file
 from alexnet.data.sources.tar import CompressedTarSource, TarSource
 from alexnet.data.sources.zip import ZipSource
 from alexnet.errors import BadDataset, UnreadableImage
@@ -56,9 +56,7 @@ class FolderSource(Source):
         """One file of the folder."""
         path = self.path / name
         try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise UnreadableImage(name, too_big(path.stat().st_size))
-            return path.read_bytes()
+            return read_image_file(path, name, MAX_FILE_BYTES)
         except OSError as problem:
             raise UnreadableImage(name, f"cannot be opened ({problem.strerror or problem})") from None
 

@@ -17,6 +17,7 @@ from typing import Literal
 
 from alexnet.data.sources.source import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_image, safe_name, too_big
 from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
+from alexnet.i18n.units import data_size
 
 COMPRESSED_TAR_BYTES = 2 << 30  # of all images of a tar.gz together
 
@@ -119,7 +120,7 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 def _too_much(path: Path, limit: int) -> str:
     plain = path.name.removesuffix(path.suffix) if path.suffix != ".tgz" else path.stem + ".tar"
     return (
-        f"{path} holds more than {limit / (1 << 30):.1f} GB of pictures, and a compressed tar cannot be read in place. "
+        f"{path} holds more than {data_size(limit, tenths=True)} of pictures, and a compressed tar cannot be read in place. "
         f"Decompress it once (with gunzip, bunzip2 or unxz) and use {plain}: a plain tar is read in place at any size."
     )
 

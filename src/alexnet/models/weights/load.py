@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from alexnet.errors import BadWeights
+from alexnet.runtime.arguments import path_from
 
 State = dict[str, Tensor]
 
@@ -16,7 +17,7 @@ def read_weights(source: str) -> State:
     """A state dict from a safetensors file, a torch file (`weights_only`), a run folder, or "imagenet" (torchvision's, downloaded)."""
     if source == "imagenet":
         return _imagenet()
-    path = Path(source)
+    path = path_from(source, "weights", BadWeights)
     if path.is_dir():
         path = path / "model" / "model.safetensors"
     if not path.is_file():
