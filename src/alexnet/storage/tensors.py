@@ -15,10 +15,18 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     """Write a temporary safetensors file in the same folder, flush it to the disk, then rename it to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata)
-    with partial.open("rb") as written:
-        os.fsync(written.fileno())
+    save_tensors(partial, {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
     partial.replace(path)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write contiguous tensors to `path` itself, flushed to the disk; its permissions follow the umask, and are not safetensors' 0600."""
+    path.touch()
+    permissions = path.stat().st_mode
+    save_file(tensors, path, metadata)
+    path.chmod(permissions)
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
