@@ -68,8 +68,8 @@ class PackedDataset(Dataset):
         return _reopened, (self.path,)
 
 
-def open_packed(path: Path) -> PackedDataset | None:
-    """The packed data set in a file; None for any other file.
+def open_packed(path: Path, *, verified: bool = False) -> PackedDataset | None:
+    """The packed data set in a file; None for any other file. verified: the index's checksum has been compared already.
 
     Raises BadDataset if its index is damaged, UnsafeArchive if names in it point outside the archive.
     """
@@ -82,12 +82,12 @@ def open_packed(path: Path) -> PackedDataset | None:
             mapped = mmap(file.fileno(), 0, access=ACCESS_READ)
     except (OSError, ValueError):  # a file that cannot be read is reported by FolderDataset
         return None
-    index = read_index(mapped, path)
+    index = read_index(mapped, path, verified=verified)
     return None if index is None else PackedDataset(path, mapped, index)
 
 
 def _reopened(path: Path) -> PackedDataset:
-    dataset = open_packed(path)
+    dataset = open_packed(path, verified=True)  # a worker process: its parent has compared the checksum
     if dataset is None:
         raise BadDataset(f"{path} has changed since it was opened and is no longer a packed data set. Restore it and start again.")
     return dataset

@@ -8,6 +8,7 @@ tool has changed the zip, they no longer match, and the index is not used. Whate
 import json
 import math
 import re
+import zlib
 from dataclasses import asdict, dataclass, fields
 from mmap import mmap
 from pathlib import Path
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from alexnet.data.dataset import SPLIT_NAMES, Traits
 from alexnet.data.item_table import UNSPLIT
 from alexnet.data.packs.image import PRODUCTS
-from alexnet.data.packs.zip_records import Contents, is_end_of
+from alexnet.data.packs.zip_records import LOCAL, Contents, aligned_header, directory_record, is_end_of
 from alexnet.data.pipeline.colour_statistics import ColourPCA, principal_colours
 from alexnet.data.sources.source import MAX_FILE_BYTES
 from alexnet.errors import BadDataset, UnsafeArchive
@@ -29,6 +30,7 @@ from alexnet.storage.records import convert, parse_json
 FORMAT = "1"
 MEMBER = b".alexnet/index.safetensors"
 ALIGNMENT = 64
+LONGEST_LOCAL_HEADER = LOCAL.size + len(MEMBER) + 20 + 4 + ALIGNMENT  # bytes: with the ZIP64 field and the filler
 LARGEST_SUM = (1 << 80) - 1
 LARGEST_HEADER = 64 << 20  # bytes of JSON; a class name takes about 20
 COMMENT = "alexnet pack 1: index at {:019d}, {:019d} bytes; contents at {:019d}, {:019d} bytes, {:019d} members"
@@ -126,9 +128,11 @@ def comment_for(offset: int, size: int, contents: Contents) -> bytes:
     return COMMENT.format(offset, size, contents.offset, contents.size, contents.entries).encode()
 
 
-def read_index(mapped: mmap, path: Path) -> Index | None:
+def read_index(mapped: mmap, path: Path, *, verified: bool = False) -> Index | None:
     """The index of a mapped zip; None if it has none, or another tool has changed the zip since it was packed.
 
+    Every byte of the index, of its header and of its entry in the central directory is checked. verified: the checksum has been compared
+    when the file was opened before, by the process that this one works for.
     Raises BadDataset for a damaged index, UnsafeArchive for names that point outside the archive.
     """
     place = _place(mapped)
@@ -138,12 +142,25 @@ def read_index(mapped: mmap, path: Path) -> Index | None:
     try:
         index = _read(mapped, offset, size)
         _check(index, offset, contents)
+        _check_names(index, path)
+        _require(verified or _is_whole(mapped, offset, size, contents), "its checksum differs")
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as problem:
         raise BadDataset(
             f"{path} is a packed data set whose index is damaged ({problem}). Copy it again, or unzip it and use the folder."
         ) from None
-    _check_names(index, path)
     return index
+
+
+def _is_whole(mapped: mmap, offset: int, size: int, contents: Contents) -> bool:
+    """Whether the header before the index and the last entry of the central directory are those of a member with exactly these bytes."""
+    with memoryview(mapped) as file, file[offset : offset + size] as index:
+        crc = zlib.crc32(index)
+    start = mapped.rfind(MEMBER, max(0, offset - LONGEST_LOCAL_HEADER), offset) - LOCAL.size
+    if start < 0:
+        return False
+    header, entry = aligned_header(MEMBER, size, crc, at=start, step=ALIGNMENT), directory_record(MEMBER, start, size, crc)
+    end = contents.offset + contents.size
+    return mapped[start:offset] == header and mapped[end - len(entry) : end] == entry
 
 
 def _place(mapped: mmap) -> tuple[int, int, Contents] | None:
