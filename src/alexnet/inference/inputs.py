@@ -2,6 +2,7 @@
 
 import os
 import reprlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ def _all_of(standard_input: BinaryIO) -> bytes:
     content = standard_input.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise AlexNetError(
-            f"Standard input holds more than {MAX_FILE_BYTES:,} bytes, which is neither a picture nor a list of paths. Pass files or folders."
+            f"Standard input holds more than {MAX_FILE_BYTES:,} bytes, too many for a picture or a list of paths. Pass files or folders."
         )
     return content
 
@@ -95,13 +96,15 @@ def _standard_input(content: bytes) -> Iterator[tuple[str, Path | bytes]]:
 
 
 def _lines_of_paths(content: bytes) -> list[str] | None:
-    """The lines of a text, or None for an encoded image, which always contains bytes that no text has."""
+    """The lines of a text, or None for an encoded image, which always contains bytes that no text has; a byte order mark is skipped."""
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise AlexNetError("Standard input is a list in UTF-16. Save it as UTF-8, one path per line.")
     if b"\0" in content[:4096]:
         return None
     if content.count(b"\n") > MOST_PATHS:
         raise AlexNetError(f"Standard input has more than {MOST_PATHS:,} lines. Pass a folder, or the paths in several parts.")
     try:
-        return [line.rstrip("\r") for line in content.decode("utf-8").split("\n") if line.strip()]
+        return [line.rstrip("\r") for line in content.decode("utf-8-sig").split("\n") if line.strip()]
     except UnicodeDecodeError:
         return None
 

@@ -16,6 +16,7 @@ from alexnet.models.kinds import HANDCRAFTED, kind_of
 from alexnet.models.registry import check_known, default_model
 from alexnet.recipes.image_size_budget import affordable_size
 from alexnet.recipes.kinds import check_fields, rules_of
+from alexnet.recipes.memory import check_memory
 from alexnet.recipes.named import find_recipe
 from alexnet.recipes.networks import resized
 from alexnet.recipes.overrides import with_overrides
@@ -127,6 +128,8 @@ def _decided(recipe: Recipe, request: TrainingRequest, dataset: Dataset, device:
     if kind_of(recipe.model) is HANDCRAFTED:
         shared = recipe.fraction < 1 or request.shares_a_split
         return with_overrides(recipe, {"solver.refit": False}) if shared else recipe
+    images = sum(1 for item in dataset.items if item.split in (None, "train"))
+    check_memory(recipe, classes=len(dataset.classes), images=images, device=device, workers=world.size)
     if not any(name.startswith("preprocess.") for name in request.requested_fields):
         size = affordable_size(recipe, dataset, device, world=world, listen=listen)
         recipe = resized(recipe, size) if size != recipe.preprocess.image_size else recipe

@@ -1,6 +1,7 @@
 """Writing a recipe as TOML and reading it back, and the differences between two recipes."""
 
 import tomllib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -52,11 +53,15 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise BadRecipe(f"{path} cannot be opened ({error.strerror}). Pass the name of a recipe, or the recipe.toml of a run.") from None
     if len(content) > LARGEST_RECIPE:
         raise BadRecipe(f"{path} is not a readable recipe: it is larger than {LARGEST_RECIPE:,} bytes.")
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise BadRecipe(f"{path} is not a readable recipe: it is in UTF-16. Save it as UTF-8.")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError:
         raise BadRecipe(f"{path} is not a readable recipe: it is nested too deeply.") from None
-    except ValueError as error:  # of TOML, of UTF-8, and of numbers with thousands of digits
+    except UnicodeDecodeError as error:
+        raise BadRecipe(f"{path} is not a readable recipe: byte {error.start:,} cannot be decoded. Save it as UTF-8.") from None
+    except ValueError as error:  # of TOML, and of numbers with thousands of digits
         raise BadRecipe(f"{path} is not a readable recipe: {error}") from None
 
 

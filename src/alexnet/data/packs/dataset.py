@@ -78,8 +78,8 @@ class PackedDataset(Dataset):
         return _reopened, (self.path,)
 
 
-def open_packed(path: Path) -> PackedDataset | None:
-    """The packed data set in a file; None for any other file.
+def open_packed(path: Path, *, verified: bool = False) -> PackedDataset | None:
+    """The packed data set in a file; None for any other file. verified: the index's checksum has been compared already.
 
     Raises BadDataset if its index is damaged, UnsafeArchive if names in it point outside the archive.
     """
@@ -89,14 +89,14 @@ def open_packed(path: Path) -> PackedDataset | None:
         file = PositionedFile(path)
         if file.read(0, 4) != b"PK\3\4":
             return None
-        found = read_index(file)
+        found = read_index(file, verified=verified)
     except OSError:  # a file that cannot be read is reported by FolderDataset
         return None
     return None if found is None else PackedDataset(file, *found)
 
 
 def _reopened(path: Path) -> PackedDataset:
-    dataset = open_packed(path)
+    dataset = open_packed(path, verified=True)  # a worker process: its parent has compared the checksum
     if dataset is None:
         raise BadDataset(f"{path} has changed since it was opened and is no longer a packed data set. Restore it and start again.")
     return dataset

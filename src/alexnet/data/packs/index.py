@@ -1,13 +1,15 @@
 """The index of a packed data set: all facts about its images, as columns, at the end of the zip itself.
 
 It is the zip's last member, stored under a hidden name in the safetensors layout, and begins at a multiple of 64 bytes, so that its columns
-are aligned. It is read into memory at once (300 bytes per image), where the columns are used in place. The zip's comment records the positions of the index and of the central directory: if another
-tool has changed the zip, they no longer match, and the index is not used. Whatever is read here may be damaged or hostile.
+are aligned. It is read into memory at once (300 bytes per image), where the columns are used in place. The zip's comment records the
+positions of the index and of the central directory: if another tool has changed the zip, they no longer match, and the index is not used.
+Whatever is read here may be damaged or hostile.
 """
 
 import json
 import math
 import re
+import zlib
 from dataclasses import asdict, dataclass, fields
 from mmap import mmap
 from pathlib import Path
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from alexnet.data.dataset import SPLIT_NAMES, Traits
 from alexnet.data.item_table import UNSPLIT
 from alexnet.data.packs.image import PRODUCTS
-from alexnet.data.packs.zip_records import Contents, is_end_of
+from alexnet.data.packs.zip_records import LOCAL, Contents, aligned_header, directory_record, is_end_of
 from alexnet.data.pipeline.colour_statistics import ColourPCA, principal_colours
 from alexnet.data.sources.source import MAX_FILE_BYTES, PositionedFile
 from alexnet.errors import BadDataset, UnsafeArchive
@@ -29,6 +31,7 @@ from alexnet.storage.records import convert, parse_json
 FORMAT = "1"
 MEMBER = b".alexnet/index.safetensors"
 ALIGNMENT = 64
+LONGEST_LOCAL_HEADER = LOCAL.size + len(MEMBER) + 20 + 4 + ALIGNMENT  # bytes: with the ZIP64 field and the filler
 LARGEST_SUM = (1 << 80) - 1
 PART_BYTES = 64 << 20  # that are read at once
 LARGEST_HEADER = 64 << 20  # bytes of JSON; a class name takes about 20
@@ -127,11 +130,12 @@ def comment_for(offset: int, size: int, contents: Contents) -> bytes:
     return COMMENT.format(offset, size, contents.offset, contents.size, contents.entries).encode()
 
 
-def read_index(file: PositionedFile) -> tuple[mmap, Index] | None:
+def read_index(file: PositionedFile, *, verified: bool = False) -> tuple[mmap, Index] | None:
     """The index of a zip, and the memory that holds it; None if it has none, or another tool has changed the zip since it was packed.
 
-    The memory is anonymous and shared: processes that are forked later have no copies of it. Raises BadDataset for a damaged index,
-    UnsafeArchive for names that point outside the archive.
+    The memory is anonymous and shared: processes that are forked later have no copies of it. Every byte of the index, of its header and of
+    its entry in the central directory is checked. verified: the checksum has been compared when the file was opened before, by the process
+    that this one works for. Raises BadDataset for a damaged index, UnsafeArchive for names that point outside the archive.
     """
     place, path = _place(file), file.path
     if place is None:
@@ -141,12 +145,28 @@ def read_index(file: PositionedFile) -> tuple[mmap, Index] | None:
         mapped = _in_memory(file, offset, size)
         index = _read(mapped, size)
         _check(index, offset, contents)
+        _check_names(index, path)
+        _require(verified or _is_whole(file, mapped, offset, size, contents), "its checksum differs")
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as problem:
         raise BadDataset(
             f"{path} is a packed data set whose index is damaged ({problem}). Copy it again, or unzip it and use the folder."
         ) from None
-    _check_names(index, path)
     return mapped, index
+
+
+def _is_whole(file: PositionedFile, mapped: mmap, offset: int, size: int, contents: Contents) -> bool:
+    """Whether the header before the index and the last entry of the central directory are those of a member with exactly these bytes."""
+    with memoryview(mapped) as memory, memory[:size] as index:
+        crc = zlib.crc32(index)
+    first = max(0, offset - LONGEST_LOCAL_HEADER)
+    before = file.read(first, offset - first)
+    start = before.rfind(MEMBER) - LOCAL.size
+    if start < 0:
+        return False
+    header = aligned_header(MEMBER, size, crc, at=first + start, step=ALIGNMENT)
+    entry = directory_record(MEMBER, first + start, size, crc)
+    last = file.read(contents.offset + contents.size - len(entry), len(entry))
+    return before[start:] == header and last == entry
 
 
 def _place(file: PositionedFile) -> tuple[int, int, Contents] | None:

@@ -32,7 +32,7 @@ class ZipSource(Source):
             return
         if info.flag_bits & 1:
             raise BadDataset(f"{self.path} is encrypted ({name}). Unpack it with its password and use the folder.")
-        if info.header_offset + info.compress_size > self.file.size:
+        if info.header_offset < 0 or info.header_offset + info.compress_size > self.file.size:
             raise cut_short(self.path, "zip")
         self.members[name] = (info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC)
         self.stored_as[name] = info.filename

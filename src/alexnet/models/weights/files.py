@@ -13,23 +13,26 @@ from torch import Tensor
 
 from alexnet.errors import BadWeights
 from alexnet.models.weights.form import Form
-from alexnet.models.weights.load import State, read_weights
+from alexnet.models.weights.load import read_stored
+from alexnet.models.weights.state_dict import State, StoredWeights, state_dict_in
 from alexnet.storage.files import replaced, writing
 from alexnet.storage.tensors import errors_of_the_system
 
+LARGEST_ARRAYS = 2_000_000_000  # bytes of an .npz file's arrays; those of AlexNet are 244 MB
 
-def read_file(source: Path, form: Form) -> State:
+
+def read_file(source: Path, form: Form) -> StoredWeights:
     """The tensors in a file of this form; raises BadWeights for any other file."""
     of_arrays = form.suffixes == (".npz",)
     if of_arrays and source.suffix != ".npz":
         raise BadWeights(f"{source} cannot hold the form '{form.name}', which is read from .npz files.")
     if source.suffix == ".npz" and not of_arrays:
         raise BadWeights(f"{source} cannot hold the form '{form.name}', which is read from .safetensors and .pth files and run folders.")
-    state = _read_arrays(source) if of_arrays else read_weights(str(source))
-    for name, tensor in state.items():
-        if not tensor.is_floating_point() or not tensor.numel() or not bool(tensor.isfinite().all()):
-            raise BadWeights(f"{name} in {source} is not all finite numbers; use the weights of a training that did not diverge.")
-    return state
+    stored = state_dict_in(_read_arrays(source), source) if of_arrays else read_stored(str(source))
+    for name, tensor in stored.state.items():
+        if not tensor.is_floating_point():
+            raise BadWeights(f"{name} in {source} holds {str(tensor.dtype).removeprefix('torch.')} numbers, not weights; leave it out.")
+    return stored
 
 
 def check_place(out: Path, form: Form) -> None:
@@ -53,13 +56,17 @@ def write_file(out: Path, state: State) -> None:
 
 
 def _read_arrays(source: Path) -> State:
-    if not source.is_file():
-        raise BadWeights(f"There are no weights at {source}. Use an .npz file.")
     try:
+        if not source.is_file():
+            raise BadWeights(f"There are no weights at {source}. Use an .npz file.")
         with source.open("rb") as file, ZipFile(file) as members:
+            if sum(member.file_size for member in members.infolist()) > LARGEST_ARRAYS:
+                raise ValueError(f"it unpacks to more than {LARGEST_ARRAYS:,} bytes")
             return {
                 member.removesuffix(".npy"): _tensor(read_array(members.open(member), allow_pickle=False)) for member in members.namelist()
             }
+    except BadWeights:
+        raise
     except Exception as error:  # numpy and zipfile raise errors of many classes for files of other kinds
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise BadWeights(f"{source} is not an .npz file of numbers that can be read safely ({reason}).") from None
