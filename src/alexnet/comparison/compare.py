@@ -21,6 +21,7 @@ from alexnet.data.open import open_dataset
 from alexnet.errors import BadRun, Interrupted
 from alexnet.runs.arguments import as_duration, check_kinds
 from alexnet.runs.environment import environment
+from alexnet.runs.prepare import tell_remarks
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, log_messages, silent
@@ -35,6 +36,7 @@ def compare(
     seeds: int | None = None,
     budget: str | float | None = None,
     out: str | Path | None = None,
+    layout_of_folders: str | None = None,
     workers: int | None = None,
     device: str = "auto",
     listen: Listener = log_messages,
@@ -48,6 +50,7 @@ def compare(
     """
     check_kinds(models=models, fractions=fractions, seeds=seeds, budget=budget, out=out, workers=workers)
     arguments = {"models": models, "fractions": fractions, "seeds": seeds, "budget": as_duration(budget)}
+    arguments |= {"layout_of_folders": layout_of_folders}
     return compare_with(Trainers(), data, arguments, out=out, workers=workers, device=device, listen=listen, should_stop=should_stop)
 
 
@@ -62,9 +65,9 @@ def compare_with(
     listen: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
-    """`compare` with the given trainers. arguments: models, fractions, seeds and budget, each of which may be None."""
+    """`compare` with the given trainers. arguments: models, fractions, seeds, budget and layout_of_folders, each of which may be None."""
     require_one_process("compare")
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, layout_of_folders=_layout(out, arguments.get("layout_of_folders")))
     choose_device(device)
     folder = ComparisonFolder(Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-compare"))
     request = _start(folder, str(data), dataset, arguments)
@@ -78,6 +81,7 @@ def compare_with(
         should_stop=should_stop,
         trainers=trainers,
     )
+    tell_remarks(dataset, listen)
     try:
         run_cells(state)
         return _finish(state)
@@ -109,6 +113,12 @@ def _start(folder: ComparisonFolder, data: str, dataset: Dataset, arguments: Map
     return saved
 
 
+def _layout(out: str | Path | None, requested: str | None) -> str | None:
+    """The layout of folders that is requested, or that of the comparison to resume."""
+    saved = load_comparison_request(ComparisonFolder(Path(out)).request) if out is not None and requested is None else None
+    return saved.layout_of_folders if saved is not None else requested
+
+
 def _check_free(path: Path) -> None:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise BadRun(f"{path} exists and is not a comparison; choose another --out.")
@@ -124,6 +134,7 @@ def _repeat_command(state: ComparisonState) -> str:
     request = state.request
     options = {"--models": ",".join(request.models), "--fractions": ",".join(f"{one:g}" for one in request.fractions)}
     options |= {"--seeds": str(request.seeds)} | ({"--budget": request.budget} if request.budget is not None else {})
+    options |= {"--layout-of-folders": request.layout_of_folders} if request.layout_of_folders is not None else {}
     parts = [part for option in options.items() for part in option]
     return shlex.join(["alexnet", "compare", request.data, *parts, "--out", f"{state.folder.path}-again"])
 
