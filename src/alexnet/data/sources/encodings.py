@@ -66,3 +66,19 @@ def _decoded(name: bytes, encoding: str) -> str | None:
         return name.decode(encoding)
     except UnicodeDecodeError:
         return None
+
+
+def readable_names(names: Collection[str]) -> tuple[dict[str, str], str]:
+    """Names with undecoded bytes (surrogates) as text, by the old ones; and what was guessed, as a sentence, or ""."""
+    raw = {name: name.encode("utf-8", "surrogateescape") for name in names if not _is_text(name)}
+    encoding = guess_encoding(raw.values())
+    decoded = {name: content.decode(encoding, "replace") for name, content in raw.items()}
+    return decoded, guess_remark(encoding, decoded.values()) if decoded else ""
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -7,12 +7,14 @@ classes, and of images except for their extensions.
 
 import os
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from alexnet.data.sources.source import MAX_FILE_BYTES, Listing, Source, cut_short, is_visible, too_big
 from alexnet.data.sources.tar import CompressedTarSource, TarSource
+from alexnet.data.sources.tar_headers import looks_like_tar
 from alexnet.data.sources.zip import ZipSource
 from alexnet.errors import BadDataset, UnreadableImage
 
@@ -33,17 +35,22 @@ def open_source(path: Path) -> Source:
 
 
 def _open_archive(path: Path) -> Source | None:
-    if zipfile.is_zipfile(path):
+    if _is_zip(path):
         return ZipSource(path)
     with path.open("rb") as file:
         start = file.read(512)
     if start[:4] == b"PK\3\4":  # begins like a zip, but has no central directory
         raise cut_short(path, "zip")
-    if start[257:262] == b"ustar":
-        return TarSource(path)
     if start[:2] == b"\x1f\x8b" or start[:3] == b"BZh" or start[:6] == b"\xfd7zXZ\0":
         return CompressedTarSource(path)
-    return None
+    return TarSource(path) if looks_like_tar(start) else None
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except (ValueError, OverflowError, struct.error):  # an end record with impossible numbers
+        return False
 
 
 class FolderSource(Source):

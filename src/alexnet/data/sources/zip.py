@@ -42,7 +42,7 @@ class ZipSource(Source):
             return
         if info.flag_bits & 1:
             raise BadDataset(f"{self.path} is encrypted ({name}). Unpack it with its password and use the folder.")
-        if info.header_offset + info.compress_size > self.file.size:
+        if not 0 <= info.header_offset <= self.file.size - info.compress_size:
             raise cut_short(self.path, "zip")
         self.members[name] = (info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC)
         self.stored_as[name] = info
