@@ -11,7 +11,7 @@ from alexnet.data.imagenet.dataset import FILES, ImageNet
 from alexnet.data.named.registry import NAMED
 from alexnet.data.packs.dataset import open_packed
 from alexnet.errors import BadDataset, did_you_mean
-from alexnet.runtime.arguments import any_path, one_of
+from alexnet.runtime.arguments import any_path, one_of, require_text
 
 __all__ = ["NAMED", "SPLIT_NAMES", "Dataset", "Item", "LayoutOfFolders", "SplitName", "Traits", "open_dataset"]
 
@@ -35,6 +35,7 @@ def open_dataset(data: str | Path | Dataset, *, layout_of_folders: str | None = 
     if isinstance(data, str) and data.startswith(IMAGENET) and data != IMAGENET:
         return ImageNet(_expanded(any_path(data.removeprefix(IMAGENET), "ImageNet's folder", BadDataset)))
     path = _expanded(any_path(data, "The data set", BadDataset))
+    require_text(path, "The data set", BadDataset)
     if _exists(path):
         return open_packed(path) or FolderDataset(path, choice)
     if str(data) in NAMED:

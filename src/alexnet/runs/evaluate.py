@@ -41,7 +41,11 @@ def evaluate_run(
     with join_workers(device) as world:
         classifier, folder = load(path, device=str(device_of(device, world))), RunFolder(path)
         dataset = _opened(folder, data, layout_of_folders)
-        indices = _own_split(folder, dataset, split) if data is None or _is_own(folder, dataset) else _split_of(dataset, split)
+        indices = (
+            _own_split(folder, dataset, split, recorded=data is None)
+            if data is None or _is_own(folder, dataset)
+            else _split_of(dataset, split)
+        )
         return _measured(classifier, dataset, indices, views, own_cpus(world) if threads is None else threads, world)
 
 
@@ -59,7 +63,19 @@ def _opened(folder: RunFolder, data: str | Path | Dataset | None, layout: str | 
     """The data set to measure on, its folders read as those of the run unless `layout` says otherwise."""
     recorded = from_toml(folder.recipe) if folder.recipe.exists() else None
     layout = layout if layout is not None or recorded is None else recorded.layout_of_folders
-    return open_dataset(data if data is not None else _own_data(folder), layout_of_folders=layout)
+    if data is not None:
+        return open_dataset(data, layout_of_folders=layout)
+    own = _own_data(folder)
+    try:
+        return open_dataset(own, layout_of_folders=layout)
+    except BadDataset as problem:
+        raise BadDataset(f"{_recorded(folder, own)} {problem}") from None
+
+
+def _recorded(folder: RunFolder, own: str) -> str:
+    """Where the run's data was, and what to do if it is elsewhere now."""
+    here = "" if Path(own).is_absolute() else ", as seen from the folder where it was trained"
+    return f"This run's data was recorded as '{own}'{here}. If it is elsewhere: alexnet evaluate {folder.path} DATA. Here:"
 
 
 def _own_data(folder: RunFolder) -> str:
@@ -70,10 +86,13 @@ def _own_data(folder: RunFolder) -> str:
     return from_toml(folder.recipe).data
 
 
-def _own_split(folder: RunFolder, dataset: Dataset, split: str) -> list[int]:
+def _own_split(folder: RunFolder, dataset: Dataset, split: str, *, recorded: bool) -> list[int]:
     if not folder.splits.exists():
         raise BadRun(f"{folder.path} has no splits.json. Pass the pictures: alexnet evaluate {folder.path} DATA")
-    splits = folder.read_splits(dataset)
+    try:
+        splits = folder.read_splits(dataset)
+    except BadDataset as problem:
+        raise BadDataset(f"{_recorded(folder, _own_data(folder))} {problem}" if recorded else str(problem)) from None
     indices = list(getattr(splits, split))
     if not indices:
         raise BadDataset(

@@ -1,6 +1,7 @@
 """The names of zips that do not say how they are encoded, and zips with impossible numbers."""
 
 import struct
+import unicodedata
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.data.test_open import png
 from alexnet.data.open import open_dataset
 from alexnet.data.sources.encodings import guess_encoding
 from alexnet.data.sources.folder import open_source
+from alexnet.data.verbs import inspect, pack
 from alexnet.errors import BadDataset, UnreadableImage
 
 
@@ -129,3 +131,32 @@ def test_a_damaged_end_of_a_zip_is_one_message(tmp_path: Path, number: int) -> N
     content[len(content) - 22 + number] ^= 0xFF
     path.write_bytes(content)
     assert outcome(path)
+
+
+def test_names_over_255_bytes_are_read_and_packed(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number, name in enumerate((f"{'c' * 300}/{'é' * 300}.png", "dog/1.png")):
+            archive.writestr(name, png(colour=("red", "blue")[number]))
+    dataset = open_dataset(tmp_path / "a.zip")
+    assert dataset.image(0).shape == (3, 4, 6)
+    pack(dataset, tmp_path / "packed.zip", size=16)
+    assert open_dataset(tmp_path / "packed.zip").classes == ("c" * 300, "dog")
+
+
+@pytest.mark.parametrize("data", ["", "x" * 300, "x/" * 3000, "imagenet:" + "x" * 300])
+def test_data_that_is_no_path_is_one_message(data: str) -> None:
+    """An empty word is not the current folder."""
+    for verb in (open_dataset, inspect, lambda data: pack(data, "packed.zip")):
+        with pytest.raises(BadDataset):
+            verb(data)
+
+
+def test_a_pack_keeps_classes_and_folders_of_decomposed_names(tmp_path: Path) -> None:
+    folder = unicodedata.normalize("NFD", "café")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(f"{folder}/deep/1.png", png())
+        archive.writestr("dog/1.png", png(colour="blue"))
+    pack(tmp_path / "a.zip", tmp_path / "packed.zip", size=16)
+    packed = open_dataset(tmp_path / "packed.zip")
+    assert packed.classes == (unicodedata.normalize("NFC", "café"), "dog")
+    assert packed.items[0].name == f"{packed.classes[0]}/deep/1.jpg"
