@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from alexnet.cli.options import Json, Workers
+from alexnet.cli.options import FolderLayout, Json, Workers
 from alexnet.cli.output import show, tell
 
 
@@ -16,6 +16,7 @@ def compare(
     seeds: int | None = None,
     budget: str | None = None,
     out: str | None = None,
+    layout_of_folders: FolderLayout | None = None,
     workers: Workers = None,
     device: str = "auto",
     json: Json = False,
@@ -39,6 +40,8 @@ def compare(
         A time limit for the whole comparison, such as 20m; without it, networks train for the epochs of their recipe.
     out
         The folder of the comparison. Default: a new one under runs/.
+    layout_of_folders
+        What the top folders are, splits or classes, where their names allow both readings.
     workers
         Threads and processes that decode images.
     device
@@ -60,6 +63,7 @@ def compare(
             seeds=seeds,
             budget=budget,
             out=out,
+            layout_of_folders=layout_of_folders,
             workers=workers,
             device=device,
             listen=lambda event: tell(listeners, event),

@@ -1,6 +1,6 @@
 """`alexnet evaluate`."""
 
-from alexnet.cli.options import Json, View, Workers
+from alexnet.cli.options import FolderLayout, Json, View, Workers
 from alexnet.cli.output import show
 
 
@@ -11,6 +11,7 @@ def evaluate(
     *,
     split: str = "test",
     views: View = "centre",
+    layout_of_folders: FolderLayout | None = None,
     device: str = "auto",
     workers: Workers = None,
     json: Json = False,
@@ -29,6 +30,8 @@ def evaluate(
         centre; ten: corners, centre and their mirror images, probabilities averaged; any: whole images, uncropped.
     workers
         Processes that decode images.
+    layout_of_folders
+        What the top folders are, splits or classes, where their names allow both readings.
     device
         auto, cpu, cuda or cuda:1.
     json
@@ -38,5 +41,5 @@ def evaluate(
     from alexnet.evaluation.evaluate import summary_sentence
     from alexnet.runs.evaluate import evaluate_run
 
-    result = evaluate_run(run, data, split=split, views=views, device=device, workers=workers)
+    result = evaluate_run(run, data, split=split, views=views, layout_of_folders=layout_of_folders, device=device, workers=workers)
     show(json, result.to_json(), lambda: (summary_sentence(result), evaluation_table(result)))

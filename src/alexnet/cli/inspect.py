@@ -1,21 +1,23 @@
 """`alexnet inspect`."""
 
-from alexnet.cli.options import Json
+from alexnet.cli.options import FolderLayout, Json
 from alexnet.cli.output import show
 
 
-def inspect(data: str, /, *, json: Json = False) -> None:
+def inspect(data: str, /, *, layout_of_folders: FolderLayout | None = None, json: Json = False) -> None:
     """Describe a data set: classes, sizes, unreadable files, duplicates, imbalance, and what follows from them.
 
     Parameters
     ----------
     data
         A folder, an archive, or a named data set.
+    layout_of_folders
+        What the top folders are, splits or classes, where their names allow both readings.
     json
         Print one JSON object and nothing else.
     """
     from alexnet.cli.tables import inspection_tables
     from alexnet.data.verbs import inspect as inspect_data
 
-    found = inspect_data(data)
+    found = inspect_data(data, layout_of_folders=layout_of_folders)
     show(json, found.to_json(), lambda: inspection_tables(found))

@@ -10,5 +10,6 @@ Json = Annotated[bool, Parameter(name="--json", negative="")]
 Fields = Annotated[tuple[str, ...], Parameter(name="--set", show=False, negative="", consume_multiple=False)]
 Workers = Annotated[int | None, Parameter(validator=Number(gte=0))]
 ImageArgument = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is standard input
+FolderLayout = Literal["splits", "classes"]
 View = Literal["centre", "ten", "any"]
 Lang = Literal["en", "zh"]

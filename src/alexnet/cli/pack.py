@@ -3,11 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
-from alexnet.cli.options import Json, Workers
+from alexnet.cli.options import FolderLayout, Json, Workers
 from alexnet.cli.output import show, tell
 
 
-def pack(data: str, out: str, /, *, size: int = 256, quality: int = 90, workers: Workers = None, json: Json = False) -> None:
+def pack(
+    data: str,
+    out: str,
+    /,
+    *,
+    size: int = 256,
+    quality: int = 90,
+    layout_of_folders: FolderLayout | None = None,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
     """Pack a data set into one zip that opens quickly: images of one size, read by position. Rerun the same command to resume.
 
     Parameters
@@ -20,6 +30,8 @@ def pack(data: str, out: str, /, *, size: int = 256, quality: int = 90, workers:
         Short side of the images in pixels; smaller ones are not enlarged.
     quality
         JPEG quality, 1 to 100; a JPEG that is small enough already is copied byte for byte.
+    layout_of_folders
+        What the top folders are, splits or classes, where their names allow both readings.
     workers
         Threads that decode images. Default: one per CPU. The file is the same for any number.
     json
@@ -39,6 +51,7 @@ def pack(data: str, out: str, /, *, size: int = 256, quality: int = 90, workers:
             Path(out).expanduser(),
             size=size,
             quality=quality,
+            layout_of_folders=layout_of_folders,
             workers=workers,
             on_progress=lambda done, total: tell(listeners, Reading(done, total)),
             should_stop=stop.asked,

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from alexnet.cli.dotted_options import overrides_of
-from alexnet.cli.options import Fields, Json, Lang
+from alexnet.cli.options import Fields, FolderLayout, Json, Lang
 from alexnet.cli.output import show, tell
 
 
@@ -19,6 +19,7 @@ def study(
     seeds: int | None = None,
     budget: str | None = None,
     out: str | None = None,
+    layout_of_folders: FolderLayout | None = None,
     on: Literal["local", "ray"] = "local",
     processes: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     device: str = "auto",
@@ -43,6 +44,8 @@ def study(
         A time limit for the whole study, such as 30m (the default): image size, width, share of the images and epochs are planned to fit.
     out
         The folder of the study. Default: a new one under runs/.
+    layout_of_folders
+        What the top folders are, splits or classes, where their names allow both readings.
     on
         local: processes on this machine. ray: a Ray cluster, or one started on this machine (pip install 'alexnet[ray]').
     processes
@@ -69,6 +72,7 @@ def study(
             seeds=seeds,
             budget=budget,
             out=out,
+            layout_of_folders=layout_of_folders,
             on=on,
             processes=processes,
             device=device,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alexnet.cli.dotted_options import overrides_of
-from alexnet.cli.options import Fields, Flag, Json, Workers
+from alexnet.cli.options import Fields, Flag, FolderLayout, Json, Workers
 from alexnet.cli.output import show, tell
 
 
@@ -23,6 +23,7 @@ def train(
     weights: str | None = None,
     device: str = "auto",
     layout: str | None = None,
+    layout_of_folders: FolderLayout | None = None,
     resume: Flag = False,
     tensorboard: Flag = False,
     no_baseline: Flag = False,
@@ -60,6 +61,8 @@ def train(
     layout
         How the workers that torchrun started divide the work: data (each its own images), towers (each one of the two towers of 2012),
         hybrid (convolutions by images, fully connected layers by units).
+    layout_of_folders
+        What the top folders are, splits or classes, where their names allow both readings.
     resume
         Resume the run in --out from its last checkpoint; no other argument is needed.
     tensorboard
@@ -101,6 +104,7 @@ def train(
             baseline=not no_baseline,
             overrides=overrides_of(overrides),
             layout=layout,
+            layout_of_folders=layout_of_folders,
             listen=lambda event: tell(listeners, event),
             notice=stop.notice,
             should_stop=stop.asked,

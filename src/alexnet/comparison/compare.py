@@ -22,6 +22,7 @@ from alexnet.data.open import open_dataset
 from alexnet.errors import BadRun, CannotWrite, Interrupted
 from alexnet.runs.arguments import as_duration, check_kinds
 from alexnet.runs.environment import environment
+from alexnet.runs.prepare import tell_remarks
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, log_messages, silent
@@ -37,6 +38,7 @@ def compare(
     seeds: int | None = None,
     budget: str | float | None = None,
     out: str | Path | None = None,
+    layout_of_folders: str | None = None,
     workers: int | None = None,
     device: str = "auto",
     listen: Listener = log_messages,
@@ -50,6 +52,7 @@ def compare(
     """
     check_kinds(models=models, fractions=fractions, seeds=seeds, budget=budget, out=out, workers=workers)
     arguments = {"models": models, "fractions": fractions, "seeds": seeds, "budget": as_duration(budget)}
+    arguments |= {"layout_of_folders": layout_of_folders}
     return compare_with(Trainers(), data, arguments, out=out, workers=workers, device=device, listen=listen, should_stop=should_stop)
 
 
@@ -64,12 +67,13 @@ def compare_with(
     listen: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
-    """`compare` with the given trainers. arguments: models, fractions, seeds and budget, each of which may be None."""
+    """`compare` with the given trainers. arguments: models, fractions, seeds, budget and layout_of_folders, each of which may be None."""
     require_one_process("compare")
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, layout_of_folders=_layout(out, arguments.get("layout_of_folders")))
     choose_device(device)
     folder = ComparisonFolder(Path(out) if out is not None else free_folder(Path("runs"), dataset.name, "compare"))
     _request(folder, str(data), dataset, arguments)  # finds the user's mistakes before anything is written
+    tell_remarks(dataset, listen)
     with owned(folder.path):
         state = ComparisonState(
             folder=folder,
@@ -123,6 +127,12 @@ def _start(folder: ComparisonFolder, data: str, dataset: Dataset, arguments: Map
     return request
 
 
+def _layout(out: str | Path | None, requested: str | None) -> str | None:
+    """The layout of folders that is requested, or that of the comparison to resume."""
+    saved = load_comparison_request(ComparisonFolder(Path(out)).request) if out is not None and requested is None else None
+    return saved.layout_of_folders if saved is not None else requested
+
+
 def _resume_command(state: ComparisonState) -> str:
     """The command that resumes this comparison."""
     return shlex.join(["alexnet", "compare", state.request.data, "--out", str(state.folder.path)])
@@ -133,6 +143,7 @@ def _repeat_command(state: ComparisonState) -> str:
     request = state.request
     options = {"--models": ",".join(request.models), "--fractions": ",".join(f"{one:g}" for one in request.fractions)}
     options |= {"--seeds": str(request.seeds)} | ({"--budget": request.budget} if request.budget is not None else {})
+    options |= {"--layout-of-folders": request.layout_of_folders} if request.layout_of_folders is not None else {}
     parts = [part for option in options.items() for part in option]
     return shlex.join(["alexnet", "compare", request.data, *parts, "--out", f"{state.folder.path}-again"])
 

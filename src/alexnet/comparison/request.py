@@ -27,6 +27,7 @@ class ComparisonRequest:
     fractions: tuple[float, ...] = DEFAULT_FRACTIONS  # of the training images, ascending
     seeds: int = 1  # how many: 0, 1, ..., seeds - 1
     budget: str | None = None  # for the whole comparison, such as 20m
+    layout_of_folders: str | None = None  # of the data, as the user has chosen it
 
     @property
     def budget_seconds(self) -> float | None:
@@ -49,6 +50,7 @@ def comparison_request(
     fractions: str | Sequence[float] | None = None,
     seeds: int | None = None,
     budget: str | None = None,
+    layout_of_folders: str | None = None,
 ) -> ComparisonRequest:
     """A validated request; `side` is the median short side of the images in pixels, and arguments that are None take their defaults.
 
@@ -61,6 +63,7 @@ def comparison_request(
         fractions=DEFAULT_FRACTIONS if fractions is None else _fractions(fractions),
         seeds=1 if seeds is None else seeds,
         budget=budget,
+        layout_of_folders=layout_of_folders,
     )
     _check_seeds(request)
     _check_budget(request)

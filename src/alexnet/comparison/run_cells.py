@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from alexnet.comparison.cells import LEAST_SECONDS, Cell, seconds_for
 from alexnet.comparison.request import ComparisonRequest
@@ -23,7 +24,7 @@ from alexnet.runs.predictions import read_predictions
 from alexnet.runs.prepare import share_splits
 from alexnet.runs.result import Result
 from alexnet.runs.train import train
-from alexnet.runtime.events import Listener, Message
+from alexnet.runtime.events import Listener, Message, silent
 from alexnet.runtime.machine import available_cpus
 
 CLOSING_SECONDS = 3.0  # reserved in a budget for the page and the last files
@@ -153,7 +154,7 @@ def _trained(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> R
         workers=state.workers,
         device=state.device,
         resume=True,
-        overrides={"fraction": cell.fraction} | ({"solver.refit": False} if kind_of(cell.model) is HANDCRAFTED else {}),
+        overrides=_overrides(state.request, cell),
         splits=_shared_splits(state, cell.seed),
         listen=state.listen,
         should_stop=state.should_stop,
@@ -161,10 +162,17 @@ def _trained(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> R
     )
 
 
+def _overrides(request: ComparisonRequest, cell: Cell) -> dict[str, Any]:
+    """The recipe fields that the comparison sets for a cell."""
+    folders = {"layout_of_folders": request.layout_of_folders} if request.layout_of_folders is not None else {}
+    return {"fraction": cell.fraction} | ({"solver.refit": False} if kind_of(cell.model) is HANDCRAFTED else {}) | folders
+
+
 def _shared_splits(state: ComparisonState, seed: int) -> Path:
     path = state.folder.splits_of(seed)
     if not path.exists():
-        share_splits(state.dataset, {seed: path}, workers=available_cpus() if state.workers is None else state.workers)
+        workers = available_cpus() if state.workers is None else state.workers
+        share_splits(state.dataset, {seed: path}, workers=workers, listen=state.listen if seed == 0 else silent)
     return path
 
 

@@ -1,8 +1,9 @@
 """A recipe: everything that determines a run, as one value that can be written, read, compared, and overridden by dotted names."""
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import cast, get_args
 
+from alexnet.data.folder_layout import LayoutOfFolders
 from alexnet.data.pipeline.augment import AugmentConfig
 from alexnet.data.preprocess import PreprocessConfig
 from alexnet.errors import BadRecipe
@@ -15,6 +16,7 @@ from alexnet.training.config import TrainingConfig
 from alexnet.training.svm.config import SolverConfig
 
 MOST_SEEDS = 2**32
+LAYOUTS = get_args(LayoutOfFolders)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +26,7 @@ class Recipe:
     name: str
     data: str
     model: str
+    layout_of_folders: str | None = None  # what the top folders of the data are, "splits" or "classes"; None: their names say it
     seed: int = 0
     weights: str = ""  # trained weights to start from: a file, or "imagenet"
     views: str = "centre"  # views of the test images to evaluate, as "centre,ten"
@@ -37,6 +40,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         views_of(self.views)
+        if self.layout_of_folders not in (None, *LAYOUTS):
+            raise BadRecipe(f"layout_of_folders is '{self.layout_of_folders}'; it can be {' or '.join(LAYOUTS)}.")
         if not 0 < self.fraction <= 1:
             raise BadRecipe(f"fraction is {self.fraction:g}; it is a share of the training pictures, above 0 and at most 1.")
         if not 0 <= self.seed < MOST_SEEDS:

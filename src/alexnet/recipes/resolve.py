@@ -43,6 +43,7 @@ class TrainingRequest:
     """What the user requests of a training; None leaves the choice to the recipe.
 
     recipe: a name, or the path of a recipe.toml. overrides: recipe fields by dotted name. layout: of the network over several workers.
+    layout_of_folders: of the data, as the user has chosen it.
     shares_a_split: other runs train on the same split, and a fair comparison must not refit on validation images.
     """
 
@@ -54,6 +55,7 @@ class TrainingRequest:
     image_size: int | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     layout: str | None = None
+    layout_of_folders: str | None = None
     shares_a_split: bool = False
 
     @property
@@ -110,6 +112,8 @@ def recipe_of(request: TrainingRequest, dataset: Dataset) -> tuple[Recipe, str]:
     if request.is_from_file and request.model is None:
         reason = "the recipe file specifies it"
     check_fields(chosen.model, [*request.overrides, *(["weights"] if request.weights else [])])
+    if request.layout_of_folders is not None:
+        chosen = replace(chosen, layout_of_folders=request.layout_of_folders)
     if request.seed is not None:
         chosen = replace(chosen, seed=request.seed)
     if request.weights and not chosen.weights:  # a recipe file with weights already has the rates for them
@@ -192,6 +196,11 @@ def recipe_to_resume(recipe: str | Path | None, out: str | Path | None, *, resum
     if recipe is None and resume and started is not None and started.exists():
         return str(started)
     return str(recipe) if recipe is not None else "quick"
+
+
+def layout_of_recipe(recipe: str) -> str | None:
+    """The layout of folders that a recipe file has; None for a named recipe."""
+    return from_toml(Path(recipe)).layout_of_folders if recipe.endswith(".toml") else None
 
 
 def data_of_recipe(recipe: str | Path | None, out: str | Path | None, *, resume: bool) -> str:

@@ -9,7 +9,7 @@ import reprlib
 from collections.abc import Callable, Mapping, Sequence
 
 from alexnet.errors import AlexNetError
-from alexnet.runtime.arguments import path_from
+from alexnet.runtime.arguments import path_from, require_text
 
 Check = Callable[[object], bool]
 
@@ -54,7 +54,7 @@ def check_kinds(**arguments: object) -> None:
         if value is None:
             continue
         if name in PATHS:
-            path_from(value, name)
+            require_text(path_from(value, name), name)
             continue
         is_right, kind = KINDS[name]
         if not is_right(value):

@@ -24,6 +24,7 @@ def evaluate_run(
     *,
     split: str = "test",
     views: View = "centre",
+    layout_of_folders: str | None = None,
     device: str = "auto",
     workers: int | None = None,
 ) -> Evaluation:
@@ -32,15 +33,19 @@ def evaluate_run(
     If `data` holds all images of the run, by name, it is taken to be the run's own data set, moved, and the run's split is used. Of another
     data set, its `split` is used if it has one, else all images. Batches are computed in the precision of the training. Workers that
     torchrun has started share the images.
-    Raises BadRun or BadDataset with the next step.
+    layout_of_folders: as for `open_dataset`, by default as the run was trained. Raises BadRun or BadDataset with the next step.
     """
     split, views = one_of(split, "split", SPLIT_NAMES, BadDataset), one_of(views, "view", VIEWS)
     threads = None if workers is None else whole_number(workers, "workers", least=0)
     path = path_from(run, "The run folder", BadRun)
     with join_workers(device) as world:
         classifier, folder = load(path, device=str(device_of(device, world))), RunFolder(path)
-        dataset = open_dataset(data if data is not None else _own_data(folder))
-        indices = _own_split(folder, dataset, split) if data is None or _is_own(folder, dataset) else _split_of(dataset, split)
+        dataset = _opened(folder, data, layout_of_folders)
+        indices = (
+            _own_split(folder, dataset, split, recorded=data is None)
+            if data is None or _is_own(folder, dataset)
+            else _split_of(dataset, split)
+        )
         return _measured(classifier, dataset, indices, views, own_cpus(world) if threads is None else threads, world)
 
 
@@ -54,6 +59,25 @@ def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view
         )
 
 
+def _opened(folder: RunFolder, data: str | Path | Dataset | None, layout: str | None) -> Dataset:
+    """The data set to measure on, its folders read as those of the run unless `layout` says otherwise."""
+    recorded = from_toml(folder.recipe) if folder.recipe.exists() else None
+    layout = layout if layout is not None or recorded is None else recorded.layout_of_folders
+    if data is not None:
+        return open_dataset(data, layout_of_folders=layout)
+    own = _own_data(folder)
+    try:
+        return open_dataset(own, layout_of_folders=layout)
+    except BadDataset as problem:
+        raise BadDataset(f"{_recorded(folder, own)} {problem}") from None
+
+
+def _recorded(folder: RunFolder, own: str) -> str:
+    """Where the run's data was, and what to do if it is elsewhere now."""
+    here = "" if Path(own).is_absolute() else ", as seen from the folder where it was trained"
+    return f"This run's data was recorded as '{own}'{here}. If it is elsewhere: alexnet evaluate {folder.path} DATA. Here:"
+
+
 def _own_data(folder: RunFolder) -> str:
     if not folder.recipe.exists():
         raise BadRun(
@@ -62,10 +86,13 @@ def _own_data(folder: RunFolder) -> str:
     return from_toml(folder.recipe).data
 
 
-def _own_split(folder: RunFolder, dataset: Dataset, split: str) -> list[int]:
+def _own_split(folder: RunFolder, dataset: Dataset, split: str, *, recorded: bool) -> list[int]:
     if not folder.splits.exists():
         raise BadRun(f"{folder.path} has no splits.json. Pass the pictures: alexnet evaluate {folder.path} DATA")
-    splits = folder.read_splits(dataset)
+    try:
+        splits = folder.read_splits(dataset)
+    except BadDataset as problem:
+        raise BadDataset(f"{_recorded(folder, _own_data(folder))} {problem}" if recorded else str(problem)) from None
     indices = list(getattr(splits, split))
     if not indices:
         raise BadDataset(

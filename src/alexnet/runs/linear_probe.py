@@ -58,7 +58,7 @@ def fit_linear_probe(
         return done
     context = RunContext(
         folder=folder,
-        dataset=open_dataset(resolved.recipe.data),
+        dataset=open_dataset(resolved.recipe.data, layout_of_folders=resolved.recipe.layout_of_folders),
         device=classifier.device,
         listen=listen,
         should_stop=should_stop,

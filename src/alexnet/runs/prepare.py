@@ -1,7 +1,7 @@
 """The second step of a training: read the images, split them, take the recipe's fraction, and measure mean and colours."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from alexnet.data.curation.duplicates import groups
+from alexnet.data.curation.overlaps import inseparable_classes, overlap_remarks
 from alexnet.data.curation.splits import Splits, make_splits, read_split_names, take_fraction
 from alexnet.data.dataset import Dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, colour_pca, measured
@@ -25,6 +26,7 @@ from alexnet.runtime.events import Listener, Message, Reading, silent
 from alexnet.storage.files import write_atomically
 
 STATISTICS_IMAGES = 5_000  # enough for a mean and a 3x3 covariance
+_ALIKE = "All pictures of {} are near-duplicates of each other, as in a burst or a video, and near-duplicates stay in one split."
 SHARED_SIZE = 64  # px, to find near-duplicates for a split that several runs share
 
 
@@ -61,32 +63,67 @@ def read_images(resolved: ResolvedRun, context: RunContext) -> ImageStore:
     return store
 
 
+def tell_remarks(dataset: Dataset, listen: Listener) -> None:
+    """Report what opening the data set has found, a message each."""
+    for remark in dataset.remarks:
+        listen(Message(remark))
+
+
 def _report_reading(listen: Listener, done: int, total: int) -> None:
     listen(Reading(done, total))
 
 
 def split_images(resolved: ResolvedRun, context: RunContext, store: ImageStore) -> Splits:
     """The run's split, made once and read when the run is resumed; raises BadDataset if no images are left for validation."""
-
-    def near_copies() -> list[int]:
-        near: list[int] = groups(store.fingerprints).tolist()
-        return near
-
     if context.folder.splits.exists():
         return context.folder.read_splits(context.dataset)
     if context.splits is not None:
         splits = Splits.from_json(context.dataset, read_split_names(context.splits))
     else:
-        splits = make_splits(context.dataset, store.readable, near_copies, seed=resolved.recipe.seed)
+        splits = make_splits(context.dataset, store.readable, lambda: _groups(store), seed=resolved.recipe.seed)
+    for remark in split_remarks(context.dataset, store, splits) if context.splits is None else ():
+        context.listen(Message(remark))
     if not splits.validation:
-        raise BadDataset(
-            f"{context.dataset.name} has too few pictures: none are left for validation. Add pictures: a class needs at least two."
-        )
+        raise _nothing_to_validate(context.dataset, store)
     splits = take_fraction(context.dataset, splits, resolved.recipe.fraction, seed=resolved.recipe.seed)
     context.folder.write(context.folder.splits, json.dumps(splits.to_json(context.dataset), ensure_ascii=False))
     sizes = f"{len(splits.train):,} training, {len(splits.validation):,} validation, {len(splits.test):,} test"
     context.listen(Message(f"Pictures: {sizes}."))
     return splits
+
+
+def split_remarks(dataset: Dataset, store: ImageStore, splits: Splits) -> Sequence[str]:
+    """What the user should know about a new split: images that are on both sides, and classes that cannot be split."""
+    overlaps = overlap_remarks(dataset, splits, store.fingerprints)
+    if overlaps or not _is_automatic(dataset):
+        return overlaps
+    alike = inseparable_classes(dataset, store.readable, _groups(store))
+    return [f"{_ALIKE.format(_quoted(alike))} They are all in train, and the error of such a class will not be known."] if alike else []
+
+
+def _is_automatic(dataset: Dataset) -> bool:
+    return all(item.split is None for item in dataset.items)
+
+
+def _nothing_to_validate(dataset: Dataset, store: ImageStore) -> BadDataset:
+    """The error for a data set of which nothing is left for validation, with the reason."""
+    alike = inseparable_classes(dataset, store.readable, _groups(store))
+    if alike:
+        return BadDataset(
+            f"{dataset.name} cannot be split, and nothing is left for validation. {_ALIKE.format(_quoted(alike))} Add pictures that were "
+            "taken on other occasions, or make the split yourself, with train/ and validation/ above the class folders."
+        )
+    return BadDataset(f"{dataset.name} has too few pictures: none are left for validation. Add pictures: a class needs at least two.")
+
+
+def _groups(store: ImageStore) -> list[int]:
+    """The group number of each image: equal for near-duplicates, which a split must not separate."""
+    near: list[int] = groups(store.fingerprints).tolist()
+    return near
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def share_splits(dataset: Dataset, paths: Mapping[int, Path], *, workers: int, listen: Listener = silent) -> None:
@@ -96,6 +133,8 @@ def share_splits(dataset: Dataset, paths: Mapping[int, Path], *, workers: int, l
     near = groups(store.fingerprints).tolist()
     for seed, path in paths.items():
         splits = make_splits(dataset, store.readable, near, seed=seed)
+        for remark in split_remarks(dataset, store, splits) if seed == min(paths) else ():
+            listen(Message(remark))
         write_atomically(path, json.dumps(splits.to_json(dataset), ensure_ascii=False))
 
 

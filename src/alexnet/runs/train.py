@@ -12,14 +12,14 @@ from typing import Any
 from alexnet.data.open import open_dataset
 from alexnet.errors import CannotWrite, Interrupted
 from alexnet.i18n.units import seconds_of
-from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, recipe_to_resume, resolve
+from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, layout_of_recipe, recipe_to_resume, resolve
 from alexnet.runs.arguments import check_kinds
 from alexnet.runs.context import RunContext
 from alexnet.runs.environment import start_measuring_memory
 from alexnet.runs.finish import finish
 from alexnet.runs.fit import fit
 from alexnet.runs.folder import RunFolder
-from alexnet.runs.prepare import prepare
+from alexnet.runs.prepare import prepare, tell_remarks
 from alexnet.runs.result import Result
 from alexnet.runs.workers import (
     device_of,
@@ -52,6 +52,7 @@ def train(
     splits: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     layout: str | None = None,
+    layout_of_folders: str | None = None,
     listen: Listener = log_messages,
     notice: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
@@ -83,17 +84,22 @@ def train(
         listen = _both(notice, listen) if world.first else notice
         require_out(out, world)
         resume = should_resume(out, world, requested=resume)
-        dataset, chosen_device = open_dataset(data), device_of(device, world)
+        recipe = recipe_to_resume(recipe, out, resume=resume)
+        folders = _first(layout_of_folders, _field(overrides, "layout_of_folders"), layout_of_recipe(recipe))
+        dataset, chosen_device = open_dataset(data, layout_of_folders=folders), device_of(device, world)
+        if splits is None:  # of runs that share a split, the verb that made it says it
+            tell_remarks(dataset, listen)
         start_measuring_memory(chosen_device)
         request = TrainingRequest(
             data=str(data),
             model=model,
-            recipe=recipe_to_resume(recipe, out, resume=resume),
+            recipe=recipe,
             weights=str(weights) if weights is not None else None,
             seed=seed,
             image_size=image_size,
             overrides=dict(overrides or {}) | _lengths(epochs, budget),
             layout=layout,
+            layout_of_folders=layout_of_folders,
             shares_a_split=splits is not None,
         )
         if out is not None and world.size == 1:  # before a probe; several workers check it together, in `start_together`
@@ -143,6 +149,15 @@ def _lengths(epochs: float | None, budget: str | float | None) -> dict[str, Any]
     if budget is not None:
         fields["training.budget_seconds"] = seconds_of(budget)
     return fields
+
+
+def _field(overrides: Mapping[str, Any] | None, name: str) -> Any:
+    """The value of a recipe field that the user sets by its name, with hyphens or underscores; None if it is not set."""
+    return {given.replace("-", "_"): value for given, value in (overrides or {}).items()}.get(name)
+
+
+def _first(*values: str | None) -> str | None:
+    return next((value for value in values if value is not None), None)
 
 
 def _folder(out: str | Path | None, dataset: str, resolved: ResolvedRun) -> Path:

@@ -47,6 +47,20 @@ def any_path(value: object, what: str, mistake: type[AlexNetError] = AlexNetErro
     return Path(path)
 
 
+def require_text(path: object, what: str, mistake: type[AlexNetError] = AlexNetError) -> None:
+    """Raise `mistake` for a path whose name is not UTF-8: it could not be written into recipe.toml and the other files of a run."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode("utf-8", "surrogateescape" if _has_only_bytes(path) else "replace").decode("utf-8", "backslashreplace")
+        raise mistake(f"{what} is '{shown}', whose name is not UTF-8 text (its other bytes are shown as \\x..). Rename it.") from None
+
+
+def _has_only_bytes(path: object) -> bool:
+    """Whether all lone surrogates in a name stand for bytes."""
+    return all(not 0xD800 <= ord(letter) <= 0xDFFF or 0xDC80 <= ord(letter) <= 0xDCFF for letter in str(path))
+
+
 def whole_number(value: object, what: str, *, least: int | None = None, mistake: type[AlexNetError] = AlexNetError) -> int:
     """`value` as an int, at least `least`; raises `mistake` for anything else. Whole numbers of NumPy and PyTorch are accepted."""
     number = _index(value)

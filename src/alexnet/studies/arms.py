@@ -112,7 +112,7 @@ def plain_changes(arm: Arm, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
 def _of_another_model(model: str, shared: Recipe, dataset: Dataset) -> Recipe:
     """The recipe of another model: a hand-crafted system has its own, a network is trained like the common one."""
     if kind_of(model) is HANDCRAFTED:
-        own, _ = recipe_of(TrainingRequest(data=shared.data, model=model), dataset)
+        own, _ = recipe_of(TrainingRequest(data=shared.data, model=model, layout_of_folders=shared.layout_of_folders), dataset)
         return replace(own, name="study", fraction=shared.fraction)
     choices = NetworkChoices(initialisation=shared.network.initialisation)
     return replace(shared, model=model, network=choices)

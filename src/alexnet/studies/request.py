@@ -18,7 +18,7 @@ from alexnet.studies.registry import find_studies
 Where = Literal["local", "ray"]
 
 DEFAULT_SEEDS, DEFAULT_BUDGET = 3, "30m"
-NOT_OF_A_STUDY = re.compile(r"(training\.budget[_-]seconds|seed)")
+NOT_OF_A_STUDY = re.compile(r"(training\.budget[_-]seconds|seed|layout[_-]of[_-]folders)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,8 +29,14 @@ class StudyRequest:
     claims: tuple[str, ...]
     seeds: int = DEFAULT_SEEDS
     budget: str = DEFAULT_BUDGET
+    layout_of_folders: str | None = None  # of the data, as the user has chosen it
     overrides: Mapping[str, Any] = field(default_factory=dict)  # fields of the common recipe that the user sets
     scale: Scale | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the common recipe that the user sets, by dotted name."""
+        return dict(self.overrides) | ({"layout_of_folders": self.layout_of_folders} if self.layout_of_folders else {})
 
     @property
     def budget_seconds(self) -> float:
@@ -46,6 +52,7 @@ def study_request(
     budget: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     on: str = "local",
+    layout_of_folders: str | None = None,
 ) -> StudyRequest:
     """A validated request; arguments that are None take their defaults. Raises BadRecipe with what to change."""
     if on not in get_args(Where):
@@ -55,13 +62,16 @@ def study_request(
         claims=tuple(study.claim for study in find_studies(claims)),
         seeds=DEFAULT_SEEDS if seeds is None else seeds,
         budget=DEFAULT_BUDGET if budget is None else budget,
+        layout_of_folders=layout_of_folders,
         overrides={name.replace("-", "_"): value for name, value in (overrides or {}).items()},
     )
     if not 2 <= request.seeds < MOST_SEEDS:
         raise BadRecipe(f"--seeds is {request.seeds}; a study compares paired runs and needs 2 seeds or more, 3 by default.")
     for name in request.overrides:
         if NOT_OF_A_STUDY.fullmatch(name):
-            raise BadRecipe(f"{name} cannot be set in a study; use --seeds and --budget, which apply to all its runs together.")
+            raise BadRecipe(
+                f"{name} cannot be set in a study; use --seeds, --budget and --layout-of-folders, which apply to all its runs together."
+            )
     seconds_of(request.budget)
     with_overrides(Recipe(name="study", data=data, model=COMMON_NETWORK), request.overrides)  # checks names and values
     return request
@@ -78,7 +88,14 @@ def load_study_request(path: Path) -> StudyRequest | None:
         return None
     saved = read_record(path, StudyRequest, "choose another --out.")
     try:
-        request = study_request(saved.data, claims=saved.claims, seeds=saved.seeds, budget=saved.budget, overrides=saved.overrides)
+        request = study_request(
+            saved.data,
+            claims=saved.claims,
+            seeds=saved.seeds,
+            budget=saved.budget,
+            overrides=saved.overrides,
+            layout_of_folders=saved.layout_of_folders,
+        )
     except AlexNetError as error:
         raise BadRun(f"{path} is damaged: {error} Choose another --out.") from None
     return replace(request, scale=saved.scale)
@@ -91,6 +108,10 @@ def extended(saved: StudyRequest, request: StudyRequest, arguments: Mapping[str,
     """
     if request.data != saved.data:
         raise BadRun(f"{path} holds a study of {saved.data}, not of {request.data}; choose another --out.")
+    if request.layout_of_folders != saved.layout_of_folders:
+        raise BadRun(
+            f"{path} holds a study with --layout-of-folders {saved.layout_of_folders or 'not set'}; set the same, or choose another --out."
+        )
     if saved.scale is None:
         return replace(saved, **{name: getattr(request, name) for name, value in arguments.items() if value})
     if arguments.get("overrides") and dict(request.overrides) != dict(saved.overrides):

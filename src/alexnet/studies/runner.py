@@ -90,7 +90,7 @@ def _candidates(state: StudyState, train: int) -> list[Scale]:
 
 def _recipes_of_a_seed(state: StudyState, scale: Scale) -> list[Recipe]:
     """The common recipe first, then every other arm's, each once."""
-    common = common_recipe(state.request.data, state.dataset, scale, state.request.overrides)
+    common = common_recipe(state.request.data, state.dataset, scale, state.request.fields)
     arms = [resolve(STUDIES[claim], common, state.dataset, seeds=1) for claim in state.request.claims]
     return list({digest(recipe): recipe for recipe in [common, *(recipe for one in arms for recipe in one.recipes)]}.values())
 

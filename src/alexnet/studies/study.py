@@ -15,6 +15,7 @@ from alexnet.i18n.translate import Lang, language_of
 from alexnet.recipes.toml import fields_of
 from alexnet.runs.arguments import as_duration, check_kinds
 from alexnet.runs.environment import environment
+from alexnet.runs.prepare import tell_remarks
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, log_messages
@@ -39,6 +40,7 @@ def study(
     seeds: int | None = None,
     budget: str | float | None = None,
     out: str | Path | None = None,
+    layout_of_folders: str | None = None,
     on: str = "local",
     processes: int | None = None,
     device: str = "auto",
@@ -56,10 +58,11 @@ def study(
     check_kinds(claims=claims, seeds=seeds, budget=budget, out=out, on=on, processes=processes, overrides=overrides)
     lang, duration = language_of(lang), as_duration(budget)
     require_one_process("study")
-    dataset = open_dataset(data)
+    layout = _layout(out, layout_of_folders)
+    dataset = open_dataset(data, layout_of_folders=layout)
     names = claims if claims is None or isinstance(claims, str) else tuple(claims)
-    request = study_request(str(data), claims=names, seeds=seeds, budget=duration, overrides=overrides, on=on)
-    common_recipe(str(data), dataset, scales(dataset, len(dataset.items))[-1], request.overrides)  # finds images that are too small
+    request = study_request(str(data), claims=names, seeds=seeds, budget=duration, overrides=overrides, on=on, layout_of_folders=layout)
+    common_recipe(str(data), dataset, scales(dataset, len(dataset.items))[-1], request.fields)  # finds images that are too small
     chosen = choose_device(device)
     folder = StudyFolder(Path(out) if out is not None else free_folder(Path("runs"), dataset.name, "study"))
     arguments = {"claims": claims, "seeds": seeds, "budget": duration, "overrides": overrides}
@@ -78,7 +81,14 @@ def study(
         return _run(state, lang)
 
 
+def _layout(out: str | Path | None, requested: str | None) -> str | None:
+    """The layout of folders that is requested, or that of the study to resume."""
+    saved = load_study_request(StudyFolder(Path(out)).request) if out is not None and requested is None else None
+    return saved.layout_of_folders if saved is not None else requested
+
+
 def _run(state: StudyState, lang: Lang) -> StudyReport:
+    tell_remarks(state.dataset, state.listen)
     try:
         make_splits_of_seeds(state)
         state.request = planned(state)
@@ -115,7 +125,7 @@ def _start(folder: StudyFolder, request: StudyRequest, arguments: Mapping[str, A
 def _arms(state: StudyState) -> dict[str, Arms]:
     """The arms of every claim, or why it cannot be studied."""
     assert state.request.scale is not None
-    common = common_recipe(state.request.data, state.dataset, state.request.scale, state.request.overrides)
+    common = common_recipe(state.request.data, state.dataset, state.request.scale, state.request.fields)
     return {claim: resolve(STUDIES[claim], common, state.dataset, seeds=state.request.seeds) for claim in state.request.claims}
 
 
@@ -123,7 +133,7 @@ def _finish(state: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[str, 
     """Judge the claims, and write the page and the result."""
     request, folder = state.request, state.folder
     assert request.scale is not None
-    common = common_recipe(request.data, state.dataset, request.scale, request.overrides)
+    common = common_recipe(request.data, state.dataset, request.scale, request.fields)
     same = judging_images(folder, 0) == judging_images(folder, 1)
     report = StudyReport(
         data=request.data,
@@ -178,4 +188,5 @@ def _command(state: StudyState) -> str:
     fields = own | {name: value for name, value in request.overrides.items() if name not in own}
     arguments = ["alexnet", "study", request.data, "--claims", ",".join(request.claims), "--seeds", str(request.seeds)]
     arguments += [part for name, value in fields.items() for part in ("--set", f"{name}={value}")]
+    arguments += ["--layout-of-folders", request.layout_of_folders] if request.layout_of_folders else []
     return shlex.join([*arguments, "--out", f"{state.folder.path}-again"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from alexnet.data.curation.splits import Splits, read_split_names, take_fraction
 from alexnet.data.dataset import Dataset
@@ -56,6 +56,13 @@ class Trial:
     def outcome(self) -> Path:
         """The file of the outcome, which exists once the run has finished."""
         return self.folder / "outcome.json"
+
+
+class Data(NamedTuple):
+    """A data set as recipes record it."""
+
+    name: str
+    layout_of_folders: str | None
 
 
 def digest(recipe: Recipe) -> str:
@@ -120,9 +127,10 @@ def _prepared(resolved: ResolvedRun, trial: Trial, started: float, should_stop: 
     """Like `runs.prepare` for a single run, but from images, splits and colour statistics that many runs share."""
     recipe, folder = resolved.recipe, RunFolder(trial.folder)
     folder.start(recipe, resume=True)
-    dataset, sizes = _dataset(recipe.data), recipe.preprocess
-    splits = take_fraction(dataset, _splits(recipe.data, trial.splits), recipe.fraction, seed=recipe.seed)
-    images = _images(recipe.data, sizes.stored_size, sizes.fit)
+    data = Data(recipe.data, recipe.layout_of_folders)
+    dataset, sizes = _dataset(data), recipe.preprocess
+    splits = take_fraction(dataset, _splits(data, trial.splits), recipe.fraction, seed=recipe.seed)
+    images = _images(data, sizes.stored_size, sizes.fit)
     context = RunContext(
         folder=folder,
         dataset=dataset,
@@ -134,7 +142,7 @@ def _prepared(resolved: ResolvedRun, trial: Trial, started: float, should_stop: 
     )
     if kind_of(recipe.model) is HANDCRAFTED:
         return context, Prepared(images=images, splits=splits, preprocess=plain_preprocess(sizes))
-    colours = _colours(recipe.data, sizes.stored_size, sizes.fit, splits.train, recipe.seed)
+    colours = _colours(data, sizes.stored_size, sizes.fit, splits.train, recipe.seed)
     return context, Prepared(images=images, splits=splits, preprocess=measured(sizes, colours), colours=colours)
 
 
@@ -175,22 +183,22 @@ def _evaluated(resolved: ResolvedRun, context: RunContext, fitted: FitResult, st
 
 
 @lru_cache(maxsize=2)
-def _dataset(data: str) -> Dataset:
-    return open_dataset(data)
+def _dataset(data: Data) -> Dataset:
+    return open_dataset(data.name, layout_of_folders=data.layout_of_folders)
 
 
 @lru_cache(maxsize=8)
-def _splits(data: str, path: Path) -> Splits:
+def _splits(data: Data, path: Path) -> Splits:
     return Splits.from_json(_dataset(data), read_split_names(path))
 
 
 @lru_cache(maxsize=CACHED_SIZES)
-def _images(data: str, size: int, fit: Fit) -> ImageStore:
+def _images(data: Data, size: int, fit: Fit) -> ImageStore:
     limit = int(MEMORY_SHARE * available_bytes() / CACHED_SIZES / available_cpus())
     return open_images(_dataset(data), size, fit, workers=1, check=False, memory_limit_bytes=limit)
 
 
 @lru_cache(maxsize=8)
-def _colours(data: str, size: int, fit: Fit, train: tuple[int, ...], seed: int) -> ColourPCA:
+def _colours(data: Data, size: int, fit: Fit, train: tuple[int, ...], seed: int) -> ColourPCA:
     """Mean and colour statistics of these training images, which many runs share."""
     return colour_statistics(_images(data, size, fit), Splits(train=train, validation=(), test=()), seed)

@@ -27,8 +27,14 @@ Pairs = NDArray[np.int64]  # (n, 2), lower index first
 
 def groups(fingerprints: Fingerprints) -> NDArray[np.int64]:
     """The group number of every image, int64 (N,): equal for duplicates of either kind, and for duplicates of duplicates."""
+    return group_numbers(fingerprints, near=True)
+
+
+def group_numbers(fingerprints: Fingerprints, *, near: bool) -> NDArray[np.int64]:
+    """The same; without `near`, only images that are equal to the byte have the same number."""
     count = len(fingerprints.digests)
-    pairs = np.concatenate([exact_pairs(fingerprints), near_pairs(fingerprints)])
+    exact = exact_pairs(fingerprints)
+    pairs = np.concatenate([exact, near_pairs(fingerprints)]) if near else exact
     edges = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     _, labels = connected_components(edges, directed=False)
     return np.asarray(labels, dtype=np.int64)

@@ -142,8 +142,7 @@ def _advice_on_files(dataset: Dataset, counts: dict[str, dict[str, int]], unread
         yield f"Over 5% of {_list(bad)} cannot be read: training refuses to start until those files are fixed or deleted."
     elif unreadable:
         yield f"{_images(len(unreadable))} cannot be read and will be left out: too few to matter."
-    if dataset.outside:
-        yield f"{_images(len(dataset.outside))} outside the class folders, such as {dataset.outside[0]}, will not be used."
+    yield from dataset.remarks
     alive = [name for name in dataset.classes if sum(counts[name].values()) > broken[name]]
     if len(alive) < 2:
         yield f"There is {'only one' if alive else 'no'} class with readable pictures: a classifier needs at least two."

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.data.class_names import composed
 from alexnet.data.dataset import Dataset, Item
 
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')  # in names on Windows; a slash in a class name would add a folder
@@ -41,7 +42,7 @@ class PackedNames:
     def _inside(self, item: Item) -> str:
         """The image's name below its class folder; without such a folder, the last part of its name."""
         for word in self.class_words[item.label]:
-            _, found, inside = f"/{item.name}".partition(f"/{word}/")
+            _, found, inside = f"/{composed(item.name)}".partition(f"/{word}/")
             if found:
                 return inside
         return PurePosixPath(item.name).name

@@ -7,11 +7,14 @@ classes, and of images except for their extensions.
 
 import os
 import stat
+import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from alexnet.data.sources.source import MAX_FILE_BYTES, Source, cut_short, is_image, read_image_file
+from alexnet.data.sources.source import MAX_FILE_BYTES, Listing, Source, cut_short, is_visible, read_image_file
 from alexnet.data.sources.tar import CompressedTarSource, TarSource
+from alexnet.data.sources.tar_headers import looks_like_tar
 from alexnet.data.sources.zip import ZipSource
 from alexnet.errors import BadDataset, UnreadableImage
 
@@ -32,17 +35,22 @@ def open_source(path: Path) -> Source:
 
 
 def _open_archive(path: Path) -> Source | None:
-    if zipfile.is_zipfile(path):
+    if _is_zip(path):
         return ZipSource(path)
     with path.open("rb") as file:
         start = file.read(512)
     if start[:4] == b"PK\3\4":  # begins like a zip, but has no central directory
         raise cut_short(path, "zip")
-    if start[257:262] == b"ustar":
-        return TarSource(path)
     if start[:2] == b"\x1f\x8b" or start[:3] == b"BZh" or start[:6] == b"\xfd7zXZ\0":
         return CompressedTarSource(path)
-    return None
+    return TarSource(path) if looks_like_tar(start) else None
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except (ValueError, OverflowError, struct.error):  # an end record with impossible numbers
+        return False
 
 
 class FolderSource(Source):
@@ -50,7 +58,9 @@ class FolderSource(Source):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.names = tuple(sorted(self._walk()))
+        listing = Listing()
+        self.names = tuple(sorted(self._walk(listing)))
+        self.folders, self.ignored = frozenset(listing.folders), listing.ignored
 
     def read(self, name: str) -> bytes:
         """One file of the folder."""
@@ -60,18 +70,19 @@ class FolderSource(Source):
         except OSError as problem:
             raise UnreadableImage(name, f"cannot be opened ({problem.strerror or problem})") from None
 
-    def _walk(self) -> list[str]:
-        names, entered = [], set[tuple[int, int]]()
+    def _walk(self, listing: Listing) -> Iterator[str]:
+        """The names of the images; folders and other files are added to `listing`."""
+        entered = set[tuple[int, int]]()
         for folder, below, files in os.walk(self.path, followlinks=True, onerror=_refuse_folder):
             status = Path(folder).stat()
             if (status.st_dev, status.st_ino) in entered:
                 below.clear()  # a link to a folder that has been visited
                 continue
             entered.add((status.st_dev, status.st_ino))
-            below.sort()
+            below[:] = sorted(filter(is_visible, below))  # litter is often closed to the user
             prefix = PurePosixPath(Path(folder).relative_to(self.path).as_posix())
-            names += [str(prefix / file) for file in files if is_image(str(prefix / file)) and _is_file(Path(folder) / file)]
-        return names
+            listing.add_folder(str(prefix))
+            yield from (str(prefix / file) for file in files if listing.add_file(str(prefix / file)) and _is_file(Path(folder) / file))
 
 
 def _refuse_folder(problem: OSError) -> None:
@@ -81,5 +92,7 @@ def _refuse_folder(problem: OSError) -> None:
 def _is_file(path: Path) -> bool:
     try:
         return stat.S_ISREG(path.stat().st_mode)
+    except PermissionError:
+        return True  # listed, and reported when it is read
     except OSError:
-        return path.is_symlink()  # a broken link is listed, and reported when it is read
+        return path.is_symlink()  # a broken link too

@@ -8,8 +8,11 @@ import re
 import threading
 import weakref
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
+from types import MappingProxyType
 
 from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
 from alexnet.storage.regular_files import NOT_WAITING, check_regular, open_regular
@@ -20,13 +23,24 @@ EXTENSIONS = frozenset(
     | {".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".hif"}
 )
 DRIVE = re.compile(r"[A-Za-z]:")
+LITTER = frozenset(  # folders that macOS, Windows, Linux and network storage (Synology, QNAP) add, in lower case
+    {"__macosx", "@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"}
+    | {"$recycle.bin", "recycler", "recycled", "system volume information", "found.000", "lost+found"}
+)
 
 
 class Source(ABC):
-    """Files by name; `names` are sorted, and include only visible files with the extension of an image."""
+    """Files by name; `names` are sorted, and include only visible files with the extension of an image.
+
+    folders: all visible folders, with images or without; ignored: how many visible files each folder holds that are not images by their
+    names; remarks: sentences about what was found and the user should know.
+    """
 
     path: Path
     names: tuple[str, ...]
+    folders: Collection[str] = ()
+    ignored: Mapping[str, int] = MappingProxyType({})
+    remarks: tuple[str, ...] = ()
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -34,9 +48,37 @@ class Source(ABC):
 
 
 def is_image(name: str) -> bool:
-    """Whether a name has the extension of an image and no part of it is hidden or macOS metadata."""
-    pure = PurePosixPath(name)
-    return pure.suffix.lower() in EXTENSIONS and not any(part.startswith(".") or part == "__MACOSX" for part in pure.parts)
+    """Whether a name has the extension of an image and no part of it is hidden or litter."""
+    return PurePosixPath(name).suffix.lower() in EXTENSIONS and is_visible(name)
+
+
+def is_visible(name: str) -> bool:
+    """Whether no part of a path is hidden, or a folder that a system or a network storage adds: thumbnails, deleted files, metadata."""
+    return not any(part.startswith(".") or part.lower() in LITTER for part in PurePosixPath(name).parts)
+
+
+class Listing:
+    """What an archive or a folder holds, collected file by file; see Source for `folders` and `ignored`."""
+
+    def __init__(self) -> None:
+        self.folders: set[str] = set()
+        self.ignored: Counter[str] = Counter()
+
+    def add_folder(self, name: str) -> None:
+        """Add a folder, and those that it is in."""
+        folder = PurePosixPath(name)
+        while is_visible(name) and str(folder) not in {".", *self.folders}:
+            self.folders.add(str(folder))
+            folder = folder.parent
+
+    def add_file(self, name: str) -> bool:
+        """Add a file that is not an image by its name; returns whether it is one instead."""
+        image = is_image(name)
+        if not image and is_visible(name):
+            folder = str(PurePosixPath(name).parent)
+            self.ignored[folder] += 1
+            self.add_folder(folder)
+        return image
 
 
 def read_image_file(path: Path, name: str, most: int) -> bytes:

@@ -4,9 +4,12 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from alexnet.data.sources.source import MAX_FILE_BYTES, PositionedFile, Source, cut_short, is_image, safe_name, too_big
+from alexnet.data.sources.source import MAX_FILE_BYTES, Listing, PositionedFile, Source, cut_short, safe_name, too_big
+from alexnet.data.sources.zip_names import member_names
 from alexnet.errors import BadDataset, UnreadableImage
 
 
@@ -17,25 +20,32 @@ class ZipSource(Source):
         self.path = path
         self.file = PositionedFile(path)
         self.members: dict[str, tuple[int, int, int, int, int]] = {}  # offset, packed bytes, bytes, method, CRC
-        self.stored_as: dict[str, str] = {}
-        try:
-            with zipfile.ZipFile(path) as archive:
-                for info in archive.infolist():
-                    self._add(info)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
-            raise cut_short(path, "zip") from None
+        self.stored_as: dict[str, zipfile.ZipInfo] = {}
+        with _complete_zip(path), zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+            names, guessed = member_names(infos)
+        listing = Listing()
+        for info, name in zip(infos, names, strict=True):
+            self._add(info, name, listing)
+        self.folders, self.ignored = frozenset(listing.folders), listing.ignored
+        self.remarks = (guessed,) if guessed else ()
         self.names = tuple(sorted(self.members))
 
-    def _add(self, info: zipfile.ZipInfo) -> None:
-        name = safe_name(info.filename, self.path)
-        if info.is_dir() or not is_image(name) or stat.S_ISLNK(info.external_attr >> 16):
+    def _add(self, info: zipfile.ZipInfo, written: str, listing: Listing) -> None:
+        if not written:
+            raise BadDataset(f"{self.path} holds a file without a name. Pack it again, or unpack it and use the folder.")
+        name = safe_name(written, self.path)
+        if written[-1] in "/\\":
+            listing.add_folder(name)
+            return
+        if stat.S_ISLNK(info.external_attr >> 16) or not listing.add_file(name):
             return
         if info.flag_bits & 1:
             raise BadDataset(f"{self.path} is encrypted ({name}). Unpack it with its password and use the folder.")
-        if info.header_offset < 0 or info.header_offset + info.compress_size > self.file.size:
+        if not 0 <= info.header_offset <= self.file.size - info.compress_size:
             raise cut_short(self.path, "zip")
         self.members[name] = (info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC)
-        self.stored_as[name] = info.filename
+        self.stored_as[name] = info
 
     def read(self, name: str) -> bytes:
         """One file of the zip, its checksum verified."""
@@ -56,7 +66,7 @@ class ZipSource(Source):
 
     def _packed(self, name: str, offset: int, size: int) -> bytes:
         """The bytes after the local header, whose length is known only once it is read; one read is nearly always enough."""
-        guess = 30 + len(name.encode()) + 64
+        guess = 30 + 4 * len(name) + 64  # at most 4 bytes a character
         block = self.file.read(offset, guess + size)
         if block[:4] != b"PK\3\4" or len(block) < 30:
             raise UnreadableImage(name, "is damaged inside the zip")
@@ -75,3 +85,14 @@ class ZipSource(Source):
         if len(content) > MAX_FILE_BYTES:
             raise UnreadableImage(name, too_big(len(content)))
         return content
+
+
+@contextmanager
+def _complete_zip(path: Path) -> Iterator[None]:
+    """Raises BadDataset for everything that zipfile raises when a directory is damaged or has impossible numbers."""
+    try:
+        yield
+    except PermissionError:
+        raise
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, OSError, OverflowError, LookupError, MemoryError):
+        raise cut_short(path, "zip") from None

@@ -1,0 +1,218 @@
+"""Commands that are killed, at random and at every write, and rerun until they end: they end as if nothing had happened, to the bit."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from tests.fire.conftest import Count
+from tests.fire.programs import Ended, Moment, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+OFTEN = ("--training.checkpoint-seconds", "0.01")
+TIMES = {"seconds", "images_per_second", "spent", "predict_milliseconds", "milliseconds", "peak_memory_bytes", "memory_bytes", "created"}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that can be resumed. first: its words; again: those that resume it; made: what must be equal, by file."""
+
+    first: tuple[str, ...]
+    again: tuple[str, ...]
+    made: Callable[[Path], dict[str, str]]
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def tensors(out: Path) -> dict[str, str]:
+    """The weights of every finished run in a folder."""
+    found = {str(path.relative_to(out)): digest(path) for path in out.rglob("model.safetensors")}
+    assert found
+    return found
+
+
+def packed(out: Path) -> dict[str, str]:
+    return {"pack": digest(out)}
+
+
+def outcomes(out: Path) -> dict[str, str]:
+    """What a study found, apart from what a clock or the machine's memory says."""
+    found = {
+        str(path.relative_to(out)): json.dumps(_timeless(json.loads(path.read_text("utf-8"))), sort_keys=True)
+        for path in out.rglob("outcome.json")
+    }
+    assert found
+    return found
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _timeless(part) for key, part in value.items() if key not in TIMES and not key.endswith("seconds")}
+    return [_timeless(part) for part in value] if isinstance(value, list) else value
+
+
+def commands(data: str, squares: str) -> dict[str, Command]:
+    network = ("train", data, "--model", "lenet", "--epochs", "4", "--seed", "3", "--no-baseline", *OFTEN)
+    handcrafted = ("train", data, "--model", "hog-svm", "--seed", "3")
+    comparison = ("compare", data, "--models", "hog-svm,lenet", "--fractions", "1")
+    study = (
+        "study",
+        squares,
+        "--claims",
+        "dropout",
+        "--seeds",
+        "2",
+        "--processes",
+        "1",
+        "--set",
+        "training.epochs=1",
+        "--set",
+        "network.width=0.125",
+    )
+    return {
+        "train a network": Command(network, ("train", "--resume"), tensors),
+        "train a hand-crafted system": Command(handcrafted, ("train", "--resume"), tensors),
+        "pack": Command(("pack", data), ("pack", data), packed),
+        "compare with a network": Command(comparison, comparison, tensors),
+        "study": Command(study, study, outcomes),
+    }
+
+
+NAMES = tuple(commands("", ""))
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of 20 textures of 32 px."""
+    folder, chance = tmp_path_factory.mktemp("data") / "squares", random.Random(0)
+    for side in (2, 5, 11):
+        (folder / f"stripes {side}").mkdir(parents=True)
+        for number in range(20):
+            pixels = bytes((255 if (x + number) // side % 2 else 40) ^ chance.randrange(32) for _ in range(32) for x in range(32))
+            Image.frombytes("L", (32, 32), pixels).save(folder / f"stripes {side}" / f"{number}.png")
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """A command, what it makes when nothing happens, and in how many seconds."""
+
+    command: Command
+    name: str
+    made: dict[str, str]
+    seconds: float
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def undisturbed(
+    request: pytest.FixtureRequest, digits_folder: Path, squares: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    command = commands(str(digits_folder), str(squares))[request.param]
+    folder = tmp_path_factory.mktemp("undisturbed")
+    out = _out(folder, command)
+    ended = run(_words(command, out), folder / "log")
+    assert ended.status == 0, ended.said
+    return Undisturbed(command, request.param, command.made(out), ended.seconds)
+
+
+def _out(folder: Path, command: Command) -> Path:
+    return folder / ("made.zip" if command.first[0] == "pack" else "made")
+
+
+def _words(command: Command, out: Path) -> list[str | Path]:
+    """The words that begin the command, or resume what was begun."""
+    if command.first[0] == "pack":
+        return [*command.first, out]
+    begun = command.first[0] != "train" or (out / "recipe.toml").exists()
+    return [*(command.again if begun else command.first), "--out", out]
+
+
+def _finish(undisturbed: Undisturbed, folder: Path) -> None:
+    command = undisturbed.command
+    out = _out(folder, command)
+    if not (command.first[0] == "pack" and out.exists()):  # killed after its last rename
+        ended = run(_words(command, out), folder / "log")
+        assert ended.status == 0, ended.said
+    assert command.made(out) == undisturbed.made
+    assert not [path for path in folder.rglob("*") if path.name.endswith(".partial")]
+
+
+def test_killed_at_random_moments(undisturbed: Undisturbed, tmp_path: Path, chance: random.Random, hardness: int, count: Count) -> None:
+    """Again and again, at any moment of a command's life."""
+    kills = 0
+    for attempt in range(2 * hardness):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        for _ in range(chance.randint(1, 3)):
+            out = _out(folder, undisturbed.command)
+            if undisturbed.command.first[0] == "pack" and out.exists():
+                break
+            after = chance.uniform(0.05, undisturbed.seconds)
+            ended = run(_words(undisturbed.command, out), folder / "log", kill_after=after)
+            assert ended.status in (0, -signal.SIGKILL), ended.said
+            kills += ended.status != 0
+        _finish(undisturbed, folder)
+    count(f"killed at random: {undisturbed.name}", kills)
+
+
+@pytest.mark.parametrize("at", ["flush", "before a rename", "after a rename"])
+def test_killed_at_every_write(undisturbed: Undisturbed, tmp_path: Path, at: Any, hardness: int, count: Count) -> None:
+    """In the short form at every few of them."""
+    step = max(1, 7 // hardness)
+    number, kills = 1, 0
+    while True:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        ended: Ended = run(_words(undisturbed.command, _out(folder, undisturbed.command)), folder / "log", moment=Moment(at, number))
+        assert ended.status in (0, -signal.SIGKILL), ended.said
+        kills += ended.status != 0
+        _finish(undisturbed, folder)
+        if ended.status == 0 or number > 60 * hardness:
+            break
+        number += step
+    assert kills
+    count(f"killed at a write ({at}): {undisturbed.name}", kills)
+
+
+def test_two_workers_killed(digits_folder: Path, tmp_path: Path, chance: random.Random, hardness: int, count: Count) -> None:
+    """One of two dies, the other ends with a message or is killed too; both begin again and end in the weights of an undisturbed pair."""
+    from tests.fire.programs import begin
+    from tests.training.parallel.workers import launched
+    from torch._C._distributed_c10d import TCPStore
+
+    def pair(out: Path, kill: float | None) -> list[int]:
+        store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        words = ["train", "--resume"] if (out / "recipe.toml").exists() else ["train", str(digits_folder), *shape]
+        processes = [
+            begin([*words, "--out", out], tmp_path / "log", environment=launched(rank, 2, store.port) | {"ALEXNET_STALL_SECONDS": "20"})
+            for rank in range(2)
+        ]
+        if kill is not None:
+            processes[0].join(kill)
+            processes[chance.randrange(2)].kill()
+        for process in processes:
+            process.join(90)
+            process.kill()
+            process.join()
+        return [process.exitcode for process in processes]
+
+    shape = ["--model", "lenet", "--epochs", "4", "--seed", "3", "--layout", "data", *OFTEN]
+    assert pair(tmp_path / "whole", None) == [0, 0], (tmp_path / "log").read_text()
+    for attempt in range(2 * hardness):
+        out = tmp_path / str(attempt)
+        pair(out, chance.uniform(0.1, 3.0))
+        if not (out / "result.json").exists():
+            assert pair(out, None) == [0, 0], (tmp_path / "log").read_text()[-3000:]
+        assert tensors(out) == tensors(tmp_path / "whole")
+    count("killed: one of two workers", 2 * hardness)
+    assert os.environ.get("RANK") is None
