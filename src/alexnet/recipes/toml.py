@@ -46,6 +46,8 @@ def from_toml(path: Path) -> Recipe:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
+        if not path.is_file() and path.exists():  # a pipe would block
+            raise BadRecipe(f"{path} is not a file. Pass the name of a recipe, or the recipe.toml of a run.")
         with path.open("rb") as file:
             content = file.read(LARGEST_RECIPE + 1)
     except OSError as error:

@@ -15,12 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 LARGEST_FILE = 256_000_000  # bytes
+MOST_VALUES = 10_000_000  # each takes up to 100 bytes of memory
 LARGEST_NUMBER = 2**63 - 1
 DEEPEST = 12  # levels of nested objects and lists, where any value may stand
 FORMER_NAMES = {  # of fields in files that earlier versions wrote
@@ -38,10 +40,15 @@ T = TypeVar("T")
 
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises OSError, and ValueError for content that is not an object, too large or nested too deeply."""
-    with path.open("rb") as file:
-        content = file.read(LARGEST_FILE + 1)
-    if len(content) > LARGEST_FILE:
+    found = path.stat()
+    if not S_ISREG(found.st_mode):  # a pipe would block
+        raise ValueError("it is not a file")
+    if found.st_size > LARGEST_FILE:
         raise ValueError(f"it is larger than {LARGEST_FILE:,} bytes")
+    with path.open("rb") as file:
+        content = file.read(LARGEST_FILE)
+    if content.count(b",") > MOST_VALUES:
+        raise ValueError(f"it holds more than {MOST_VALUES:,} values")
     return parse_json(content)
 
 
@@ -193,4 +200,6 @@ def shown(value: object) -> str:
         text = repr(value)
     except ValueError:  # Python does not convert whole numbers of more than 4,300 digits
         text = "a number of thousands of digits"
+    except RecursionError:
+        text = "a value that is nested too deeply"
     return text if len(text) <= 40 else text[:39] + "…"
