@@ -1,7 +1,7 @@
 """Files with changed bytes, for each format of which a parser is ours: what is read is refused with a message, or is a result.
 
-The parsers that are ours: the walk through a tar's headers (data/sources/tar.py), the members of a zip (data/sources/zip.py), the index of a
-pack (data/packs/index.py), and the headers of images (data/images/headers.py). A safetensors header is parsed by its library, a torch
+The parsers that are ours: the walk through a tar's headers (data/sources/tar.py), the members of a zip (data/sources/zip.py), the index of
+a pack (data/packs/index.py), and the headers of images (data/images/headers.py). A safetensors header is parsed by its library, a torch
 file by torch, an .npz by NumPy, images by Pillow and libjpeg: their errors are ours to turn into messages. The IDX files of Fashion-MNIST
 are verified by checksum before they are parsed. $ALEXNET_EXAMPLES sets the number of changes of each file.
 """

@@ -30,5 +30,8 @@ def _resize(image: Tensor, height: int, width: int) -> Tensor:
     if tuple(image.shape[-2:]) == (height, width):
         return image
     batch = image if image.dim() == 4 else image[None]
-    resized = functional.interpolate(batch, size=(height, width), mode="bilinear", antialias=True)
+    if height == width == 1:  # for bytes, PyTorch's kernel fails an assertion of its own
+        resized = functional.interpolate(batch.float(), size=(1, 1), mode="bilinear", antialias=True).round().to(batch.dtype)
+    else:
+        resized = functional.interpolate(batch, size=(height, width), mode="bilinear", antialias=True)
     return resized if image.dim() == 4 else resized[0]

@@ -27,6 +27,8 @@ class ZipSource(Source):
         self.names = tuple(sorted(self.members))
 
     def _add(self, info: zipfile.ZipInfo) -> None:
+        if not info.filename:
+            raise BadDataset(f"{self.path} holds a file without a name. Make the archive again, or unzip it and use the folder.")
         name = safe_name(info.filename, self.path)
         if info.is_dir() or not is_image(name) or stat.S_ISLNK(info.external_attr >> 16):
             return
