@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -169,3 +170,24 @@ def test_measures_agree_with_each_other(seed: int, n: int, classes: int) -> None
     assert sum(each.n for each in bins) == sum(row["n"] for row in rows) == metrics.confusion(labels, predicted, classes).sum() == n
     assert sum(row["n"] * row["error"] for row in rows if row["n"]) / n == pytest.approx(error)
     assert 0 <= metrics.calibration_error(bins) <= 1
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 60), classes=st.integers(2, 9))
+def test_they_are_scikit_learns(seed: int, n: int, classes: int) -> None:
+    rng = np.random.default_rng(seed)
+    probabilities, labels = rng.dirichlet(np.full(classes, 0.5), n), rng.integers(0, classes, n)
+    predicted, present = metrics.predicted_classes(probabilities), np.unique(labels)
+    assert metrics.top_k_error(probabilities, labels, 1) == pytest.approx(1 - accuracy_score(labels, predicted))
+    for k in range(2, classes):
+        theirs = top_k_accuracy_score(labels, probabilities, k=k, labels=np.arange(classes)) if classes > 2 else 1.0
+        assert metrics.top_k_error(probabilities, labels, k) == pytest.approx(1 - theirs)
+    assert np.array_equal(metrics.confusion(labels, predicted, classes), confusion_matrix(labels, predicted, labels=np.arange(classes)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn's, about predicted classes that have no images
+        assert metrics.balanced_accuracy(labels, predicted) == pytest.approx(balanced_accuracy_score(labels, predicted))
+    rows = metrics.per_class(labels, predicted, tuple(map(str, range(classes))))
+    precision = precision_score(labels, predicted, labels=np.arange(classes), average=None, zero_division=0.0)
+    recall = recall_score(labels, predicted, labels=np.arange(classes), average=None, zero_division=0.0)
+    for row, p, r, number in zip(rows, precision, recall, range(classes), strict=True):
+        assert row["precision"] == (pytest.approx(p) if number in predicted else None)
+        assert row["recall"] == (pytest.approx(r) if number in present else None)

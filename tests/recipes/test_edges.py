@@ -101,7 +101,7 @@ def test_one_step_with_what_is_accepted(few: Path, tmp_path_factory: pytest.Temp
     ("overrides", "message"),
     [
         (
-            {"training.batch_size": 1 << 20, "preprocess.stored_size": 330, "preprocess.image_size": 330, "training.precision": "fp32"},
+            {"training.batch_size": 1 << 20, "preprocess.stored_size": 900, "preprocess.image_size": 900, "training.precision": "fp32"},
             r"A training step of 40 pictures of",
         ),
         (

@@ -1,6 +1,7 @@
 """Fitting a network to a run's images by gradient descent: build, initialise, train, load the best weights."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.batches import AugmentedBatches, plain_batches
 from alexnet.data.preprocess import Preprocess
+from alexnet.errors import BadRun
 from alexnet.inference.build import build_model, last_layer
 from alexnet.models.networks.data_dependent_init import calibrate
 from alexnet.models.networks.model import NetworkModel
@@ -39,10 +41,9 @@ def fit_network(resolved: ResolvedRun, context: RunContext, prepared: Prepared) 
     state = _fit(resolved, context, prepared, layout)
     if layout.dims:
         model = new_model(resolved, context, prepared.preprocess, sample)  # whole again, on every worker
-    best, _ = read_tensors(context.folder.checkpoints / "best.safetensors")
-    model.load_state_dict(best)
+    _load_best(model, context.folder.checkpoints / "best.safetensors")
     context.folder.write_history(state.history)
-    last, layers = state.history[-1], model.network.layers
+    last, layers = _last_row(state, context.folder.checkpoints), model.network.layers
     return FitResult(
         model=model,
         validation_error=state.best_error,
@@ -55,6 +56,22 @@ def fit_network(resolved: ResolvedRun, context: RunContext, prepared: Prepared) 
         layers=tuple(asdict(layer) for layer in layers),
         filters=_first_filters(model),
     )
+
+
+def _last_row(state: TrainingState, checkpoints: Path) -> dict[str, float]:
+    """The last row of the history, which a state that was read from a file may lack."""
+    row = state.history[-1] if state.history else {}
+    if not {"epoch", "images_per_second"} <= row.keys():
+        raise BadRun(f"The checkpoint in {checkpoints} is of a finished training without its history. Delete it to train again.")
+    return row
+
+
+def _load_best(model: NetworkModel, path: Path) -> None:
+    best, _ = read_tensors(path)
+    try:
+        model.load_state_dict(best)
+    except RuntimeError:  # names or shapes
+        raise BadRun(f"{path} does not hold the weights of this network. Copy the run again, or start a new one.") from None
 
 
 def new_model(resolved: ResolvedRun, context: RunContext, preprocess: Preprocess, sample: Tensor) -> NetworkModel:

@@ -176,8 +176,10 @@ def _join(device: str) -> Workers:
 def launcher_number(name: str, otherwise: int, environment: Mapping[str, str] = os.environ) -> int:
     """The whole number that the launcher has set as `name`, or `otherwise`; raises AlexNetError for any other value."""
     text = environment.get(name) or str(otherwise)
-    if not text.isdigit():
-        raise AlexNetError(f"{name} is '{text}' in the environment; launchers set it to a whole number. Start the workers with torchrun.")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
+        raise AlexNetError(
+            f"{name} is '{text[:40]}' in the environment; launchers set it to a whole number. Start the workers with torchrun."
+        )
     return int(text)
 
 

@@ -23,6 +23,7 @@ import msgspec
 from alexnet.storage.regular_files import open_regular
 
 LARGEST_FILE = 256_000_000  # bytes
+MOST_VALUES = 10_000_000  # each takes up to 100 bytes of memory
 LARGEST_NUMBER = 2**63 - 1
 DEEPEST = 12  # levels of nested objects and lists, where any value may stand
 FORMER_NAMES = {  # of fields in files that earlier versions wrote
@@ -44,6 +45,8 @@ def read_json(path: Path) -> dict[str, Any]:
         content = file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise ValueError(f"it is larger than {LARGEST_FILE:,} bytes")
+    if content.count(b",") > MOST_VALUES:
+        raise ValueError(f"it holds more than {MOST_VALUES:,} values")
     return parse_json(content)
 
 
@@ -195,4 +198,6 @@ def shown(value: object) -> str:
         text = repr(value)
     except ValueError:  # Python does not convert whole numbers of more than 4,300 digits
         text = "a number of thousands of digits"
+    except RecursionError:
+        text = "a value that is nested too deeply"
     return text if len(text) <= 40 else text[:39] + "…"

@@ -67,6 +67,8 @@ def epochs_to(history: Sequence[Mapping[str, Any]], error: float) -> float | Non
     before_at, before = 0.0, None
     end = 0.0
     for row in history:
+        if not {"epoch", "training_error"} <= row.keys():  # of a file that was changed
+            continue
         middle, now = (end + row["epoch"]) / 2, row["training_error"]
         if now <= error:
             if before is None:

@@ -24,7 +24,7 @@ MOST = {  # the largest values
     "conv_learning_rate": MOST_RATE,
     "plateau_epochs": MOST_EPOCHS,
     "plateau_divisor": MOST_RATE,
-    "plateau_drops": MOST_EPOCHS,
+    "plateau_drops": 50,  # the divisor to this power is still a number
     "final_learning_rate": 1,
     "muon_learning_rate": MOST_RATE,
     "muon_weight_decay": MOST_RATE,

@@ -19,6 +19,7 @@ from torch import Tensor
 from alexnet.errors import BadRun
 from alexnet.i18n.units import data_size
 from alexnet.storage.files import write_atomically, writing
+from alexnet.storage.records import convert, read_json
 
 Rows = NDArray[np.float16]
 LARGEST = float(np.finfo(np.float16).max)
@@ -50,9 +51,9 @@ class FeatureCache:
 
     def _whole_rows(self) -> int:
         try:
-            done = int(json.loads(self.progress.read_text())["rows"])
+            done = convert(int, read_json(self.progress).get("rows"))
             return done if self.data.stat().st_size == self.bytes and 0 <= done <= self.rows else 0
-        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        except (OSError, ValueError):
             return 0
 
     def fill(self, vectors: Callable[[int], Iterator[NDArray[np.floating[Any]]]]) -> Rows:

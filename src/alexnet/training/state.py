@@ -5,7 +5,10 @@ import math
 from dataclasses import asdict, dataclass, field
 
 from alexnet.storage.records import convert, parse_json
+from alexnet.training.config import MOST
 from alexnet.training.schedule import Plateau
+
+MOST_COUNTED = 10**12
 
 
 @dataclass(slots=True)
@@ -40,7 +43,9 @@ class TrainingState:
             raise ValueError("the training state lacks its counters")
         state = convert(cls, values, finite=False)  # the best error before the first epoch is infinite
         counts = state.step, state.epoch, state.step_in_epoch, state.planned_steps, state.images_seen, state.epochs_at_chance
-        if min(counts) < 0 or not (0 <= state.progress <= 1 and 0 <= state.seconds < math.inf):
+        if not 0 <= min(counts) <= max(counts) <= MOST_COUNTED or not 0 <= state.plateau.drops <= MOST["plateau_drops"]:
+            raise ValueError("a counter of the training state is out of range")
+        if not (0 <= state.progress <= 1 and 0 <= state.seconds < math.inf):
             raise ValueError("a counter of the training state is out of range")
         return state
 

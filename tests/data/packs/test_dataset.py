@@ -24,7 +24,7 @@ from alexnet.data.array_dataset import ArrayDataset
 from alexnet.data.class_folders import FolderDataset
 from alexnet.data.curation.inspection import inspect
 from alexnet.data.curation.scan import survey
-from alexnet.data.dataset import Dataset, Item, Traits
+from alexnet.data.dataset import SPLIT_NAMES, Dataset, Item, SplitName, Traits
 from alexnet.data.item_table import UNSPLIT, ItemTable
 from alexnet.data.open import open_dataset
 from alexnet.data.packs import footer
@@ -459,14 +459,20 @@ class Made(Dataset):
 
 
 def write_made(out: Path, count: int) -> None:
-    """A pack of made-up images, through the same functions that write all others."""
-    dataset, record = Made(count), np.zeros((), RECORD)
+    """A pack of made-up images."""
+    write_records(out, Made(count), widths=[500] * count)
+
+
+def write_records(out: Path, dataset: Dataset, widths: list[int]) -> None:
+    """A pack of images that are not decoded, through the same functions that write all others."""
+    classes, record = len(dataset.classes), np.zeros((), RECORD)
     names, journal = PackedNames(dataset), Journal(out.with_name("made.partial"), {})
-    record["kind"], record["split"], record["native"] = COPIED, UNSPLIT, (500, 375)
+    record["kind"] = COPIED
     for index, item in enumerate(dataset.items):
-        record["label"] = item.label
+        record["label"], record["native"] = item.label, (widths[index], 375)
+        record["split"] = UNSPLIT if item.split is None else SPLIT_NAMES.index(item.split)
         journal.add(record, names.name(index, item).encode(), dataset.content(index))
-    count_of = footer.tally(journal, 10)
+    count_of = footer.tally(journal, classes)
     footer.write_end(dataset, names, journal, count_of.facts(dataset, names, 256, 90), count_of)
     journal.close()
     journal.finish(out)
@@ -497,6 +503,34 @@ def owner(array: Any) -> Any:
     while not isinstance(array, mmap.mmap):
         array = array.obj if isinstance(array, memoryview) else array.base
     return array
+
+
+TEXT = st.text(alphabet="aAbü漢 _-.'", min_size=1, max_size=8)
+DRAWN = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([None, *SPLIT_NAMES]), TEXT, st.integers(1, 60_000)), min_size=1, max_size=20)
+
+
+class Drawn(Made):
+    """Images of any names, classes and splits."""
+
+    def __init__(self, classes: list[str], rows: list[tuple[int, SplitName | None, str, int]]) -> None:
+        self.name, self.classes = "drawn", tuple(classes)
+        items = [Item(f"{classes[label]}/{number} {text}.png", label, split) for number, (label, split, text, _) in enumerate(rows)]
+        self.items = ItemTable.of(items)
+
+
+@given(classes=st.lists(TEXT, min_size=3, max_size=3, unique_by=str.casefold), rows=DRAWN)
+def test_the_index_is_read_as_it_was_written(
+    classes: list[str], rows: list[tuple[int, SplitName | None, str, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    out, dataset = tmp_path_factory.mktemp("drawn") / "made.zip", Drawn(classes, rows)
+    write_records(out, dataset, widths=[width for *_, width in rows])
+    found = opened(out)
+    assert found.classes == tuple(name for label, name in enumerate(classes) if any(row[0] == label for row in rows))
+    assert [found.classes[item.label] for item in found.items] == [classes[row[0]] for row in rows]
+    assert [item.split for item in found.items] == [row[1] for row in rows]
+    assert found.index.native[:, 0].tolist() == [row[3] for row in rows]
+    assert [found.content(index) for index in range(len(rows))] == [dataset.content(index) for index in range(len(rows))]
+    assert len({item.name for item in found.items}) == len(rows)
 
 
 def test_photos_of_imagenet(shared_data: Path, tmp_path: Path) -> None:

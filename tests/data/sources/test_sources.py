@@ -249,3 +249,20 @@ def test_images_decode_from_an_archive(tmp_path: Path, digits_folder: Path) -> N
     contents = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in digits_folder.rglob("*.png")}
     source = open_source(write(tmp_path, "tar.gz", contents))
     assert Image.open(io.BytesIO(source.read(source.names[0]))).size == (8, 8)
+
+
+@pytest.mark.parametrize("name", ["", "\0"])
+def test_a_zip_with_a_file_that_has_no_name_is_refused(name: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("cat/1.png", b"x")
+        archive.writestr("n", b"x")
+    content = (tmp_path / "photos.zip").read_bytes()
+    place = content.rindex(b"PK\1\2")
+    shorter = (
+        content[: place + 28] + len(name).to_bytes(2, "little") + content[place + 30 : place + 46] + name.encode() + content[place + 47 :]
+    )
+    end = shorter.rindex(b"PK\5\6")
+    size = int.from_bytes(shorter[end + 12 : end + 16], "little") - (1 - len(name))
+    (tmp_path / "photos.zip").write_bytes(shorter[: end + 12] + size.to_bytes(4, "little") + shorter[end + 16 :])
+    with pytest.raises(BadDataset, match=r"photos\.zip holds a file without a name"):
+        open_source(tmp_path / "photos.zip")

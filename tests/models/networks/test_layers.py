@@ -219,3 +219,16 @@ def test_fans_are_pytorchs(shape: tuple[int, ...]) -> None:
         return
     inputs = math.prod(shape[1:])
     assert fan(weight) == (inputs, shape[0] * math.prod(shape[2:])) == nn.init._calculate_fan_in_and_fan_out(weight)
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.75, 1.3])
+@pytest.mark.parametrize("towers", [1, 2])
+def test_the_norms_gradient_is_that_of_finite_differences(beta: float, towers: int) -> None:
+    norm = ResponseNorm(6, towers=towers, neighbours=4, alpha=0.3, beta=beta, k=1.5).double()
+    assert torch.autograd.gradcheck(norm, (channels(2, 6, 2, 2.0).requires_grad_(),))
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+def test_the_mixed_poolings_gradient_is_that_of_finite_differences(ceil: bool) -> None:
+    x = torch.randperm(2 * 2 * 6 * 6, generator=torch.Generator().manual_seed(0)).double().view(2, 2, 6, 6)  # no ties
+    assert torch.autograd.gradcheck(MaxAndAveragePool2d(3, 2, ceil=ceil), (x.requires_grad_(),))

@@ -8,6 +8,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,18 @@ from torch.distributed.tensor import DTensor, Shard
 from alexnet.errors import BadRun
 from alexnet.runtime.distributed import Workers
 from alexnet.storage.files import write_atomically, writing
+from alexnet.storage.records import convert, read_json
 from alexnet.training.parallel.layout import TABLE, local, own_name
 
 Dims = Mapping[str, int | None]  # of each tensor: the dimension that the workers divide, or None where all hold the same
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """files: the size of each in bytes; state: the training state's JSON."""
+
+    files: Mapping[str, int]
+    state: str
 
 
 def write_parts(folder: Path, parts: Mapping[str, Tensor], dims: Dims, world: Workers, state: str) -> None:
@@ -51,7 +61,7 @@ def write_parts(folder: Path, parts: Mapping[str, Tensor], dims: Dims, world: Wo
 
 def read_parts(folder: Path, dims: Mapping[str, int], world: Workers) -> tuple[dict[str, Tensor], str]:
     """The worker's parts of all tensors, and the training state's JSON; raises BadRun for a checkpoint that is incomplete or damaged."""
-    state = _checked_table(folder)["state"]
+    state = _checked_table(folder).state
     reader = HuggingFaceStorageReader(str(folder))
     try:
         known: Mapping[str, Any] = reader.read_metadata().state_dict_metadata
@@ -83,13 +93,12 @@ def _empty(size: torch.Size, dtype: torch.dtype, dim: int | None, mesh: DeviceMe
     return DTensor.from_local(torch.empty(part.shape, dtype=dtype), mesh, [Shard(dim)], run_check=False)
 
 
-def _checked_table(folder: Path) -> dict[str, Any]:
+def _checked_table(folder: Path) -> _Table:
     try:
-        table: dict[str, Any] = json.loads((folder / TABLE).read_text(encoding="utf-8"))
-        wrong = [name for name, size in table["files"].items() if not _has_size(folder / Path(name).name, size)]
-        table["state"] = str(table["state"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise BadRun(f"{folder / TABLE} is damaged. Delete {folder} to continue without it, or copy the run again.") from None
+        table = convert(_Table, read_json(folder / TABLE))
+        wrong = [name for name, size in table.files.items() if not _has_size(folder / Path(name).name, size)]
+    except (OSError, ValueError) as error:
+        raise BadRun(f"{folder / TABLE} is damaged ({error}). Delete {folder} to continue without it, or copy the run again.") from None
     if wrong:
         raise BadRun(f"{folder} is incomplete: {wrong[0]} is missing or truncated. Copy the run again, or delete the folder to start over.")
     return table
