@@ -113,7 +113,7 @@ def test_every_verb(tmp_path: Path, closed: Path, read_only: Path, digits_folder
     ],
 )
 def test_the_library_raises_its_own_error(call: object) -> None:
-    with pytest.raises(alexnet.AlexNetError, match="File name too long|No folder, archive or data set"):
+    with pytest.raises(alexnet.AlexNetError, match=r"File name too long|No folder, archive or data set"):
         call()  # type: ignore[operator]
 
 

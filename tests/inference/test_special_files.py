@@ -109,7 +109,7 @@ def test_special_files_inside_data(tmp_path: Path, digits_folder: Path) -> None:
 def test_special_files_as_weights_recipe_and_run(tmp_path: Path) -> None:
     fifo = pipe(tmp_path / "f.safetensors")
     for source in (str(fifo), "/dev/zero"):
-        with pytest.raises(BadWeights, match="is not a file of weights that can be read safely|There are no weights at"):
+        with pytest.raises(BadWeights, match=r"is not a file of weights that can be read safely|There are no weights at"):
             read_weights(source)
         with pytest.raises(BadRecipe, match=r"cannot be opened \(it is a (pipe|device), not a file\)"):
             from_toml(Path(source))

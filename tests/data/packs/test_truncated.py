@@ -60,7 +60,7 @@ def test_a_pack_that_is_gone_when_it_is_first_read(packed: Path) -> None:
     dataset = open_dataset(packed)
     copy = dataset.__reduce__()
     packed.unlink()
-    assert copy[1] == (packed,)  # type: ignore[index]
+    assert copy[1] == (packed,)
     with pytest.raises(UnreadableImage, match="cannot be read"):
         missing(dataset).content(0)
 
