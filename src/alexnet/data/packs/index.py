@@ -2,7 +2,8 @@
 
 It is the zip's last member, stored under a hidden name in the safetensors layout, and begins at a multiple of 64 bytes, so that its columns
 are aligned. It is read into memory at once (300 bytes per image), where the columns are used in place. The zip's comment records the
-positions of the index and of the central directory: if another tool has changed the zip, they no longer match, and the index is not used. Whatever is read here may be damaged or hostile.
+positions of the index and of the central directory: if another tool has changed the zip, they no longer match, and the index is not used.
+Whatever is read here may be damaged or hostile.
 """
 
 import json
