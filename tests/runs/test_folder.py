@@ -1,6 +1,5 @@
 """Run folders: nothing in them is ever half there, and nobody's files are in the way."""
 
-import csv
 import json
 import os
 import stat
@@ -17,6 +16,7 @@ from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
 from alexnet.storage.files import free_folder, read_object, write_atomically
+from alexnet.storage.spreadsheets import rows_of
 
 RECIPE = Recipe(name="quick", data="photos", model="lenet")
 
@@ -80,8 +80,8 @@ def test_skipped_files_are_listed_whatever_their_names(tmp_path_factory: pytest.
     folder = RunFolder(tmp_path_factory.mktemp("run"))
     folder.write_skipped(rows)
     with folder.skipped.open(encoding="utf-8", newline="") as file:
-        found = list(csv.reader(file))
-    assert found == [["file", "class", "reason"], *map(list, rows)]
+        found = list(rows_of(file))
+    assert found == [dict(zip(("file", "class", "reason"), row, strict=True)) for row in rows]
 
 
 def test_names_that_are_no_unicode(tmp_path: Path) -> None:

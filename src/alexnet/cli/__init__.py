@@ -24,6 +24,7 @@ from alexnet.cli.study import study
 from alexnet.cli.summary import summary
 from alexnet.cli.train import train
 from alexnet.errors import AlexNetError, Interrupted
+from alexnet.runtime.interrupts import stop_on_signals
 
 # Besides `app` and `main`, the verbs that are library functions too; a test checks that their arguments agree.
 __all__ = ["VERBS", "app", "compare", "convert", "evaluate", "inspect", "main", "pack", "report", "study", "summary", "train"]
@@ -69,7 +70,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     try:
-        app(named_fields(words), exit_on_error=False, print_error=False)
+        with stop_on_signals():  # SIGTERM as Ctrl-C for every verb; those with steps receive both themselves
+            app(named_fields(words), exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return fail(error, USER_MISTAKE)
     except AlexNetError as error:

@@ -26,6 +26,7 @@ from alexnet.runs.prepare import tell_remarks
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, log_messages, silent
+from alexnet.runtime.main_guard import refuse_in_import
 from alexnet.storage.files import free_folder, write_atomically, writing
 from alexnet.storage.ownership import check_vacant, owned
 
@@ -50,6 +51,7 @@ def compare(
     again, omitted arguments are taken from it, and arguments that differ raise BadRun. A cell that raises an AlexNetError records the
     message, and the other cells still run; if every cell fails, BadRun is raised.
     """
+    refuse_in_import()
     check_kinds(models=models, fractions=fractions, seeds=seeds, budget=budget, out=out, workers=workers)
     arguments = {"models": models, "fractions": fractions, "seeds": seeds, "budget": as_duration(budget)}
     arguments |= {"layout_of_folders": layout_of_folders}

@@ -1,6 +1,7 @@
 """A trained model and everything it needs to classify images: the one way a finished run is used."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from alexnet.data.images.resize import fit_square, fit_whole
 from alexnet.data.pipeline.augment import centre_crop
-from alexnet.errors import BadModel, BadRun, UnreadableImage
+from alexnet.errors import AlexNetError, BadModel, BadRun, UnreadableImage
 from alexnet.evaluation.batches import batches_by_shape
 from alexnet.evaluation.views import VIEWS, View, view_probabilities
 from alexnet.inference.build import build_model
@@ -54,6 +55,7 @@ class Classifier:
     """A model behind the seam with its classes and its preprocessing; `load` makes one from a run folder."""
 
     def __init__(self, model: ImageModel, model_card: ModelCard, *, device: str = "auto") -> None:
+        self.process = os.getpid()
         self.device = choose_device(device)
         self.precision = precision_here(model_card.precision, self.device)
         self.model = model.to(self.device).eval()
@@ -114,14 +116,24 @@ class Classifier:
 
     def probabilities(self, images: Tensor, *, view: View = "centre") -> Tensor:
         """uint8 (N, 3, stored_size, stored_size) -> float32 (N, classes); for view "any", images of any one size."""
+        self._check_process()
         with torch.inference_mode(), autocast(self.precision, self.device):
             return view_probabilities(self.model, images.to(self.device), view, flip=self.model_card.flip).float().cpu()
 
     def scores(self, images: Tensor) -> Tensor:
         """The seam itself: uint8 (N, 3, H, W) of at least the model's size -> float32 scores of the centres (N, classes)."""
+        self._check_process()
         with torch.inference_mode():
             scores: Tensor = self.model(centre_crop(images.to(self.device), self.model.image_size)).cpu()
         return scores
+
+    def _check_process(self) -> None:
+        """Raise AlexNetError in a process forked from one that uses a GPU: CUDA does not survive a fork. On the CPU a fork is no problem."""
+        if self.device.type != "cpu" and self.process != os.getpid():
+            raise AlexNetError(
+                f"This process was forked from one that has loaded the model on {self.device}, which only that one can use. Load the model "
+                'in this process, and start it by multiprocessing.get_context("spawn").'
+            )
 
     def fitted(self, image: Tensor, view: View = "centre") -> Tensor:
         """One decoded image (3, H, W), resized for the view."""

@@ -80,7 +80,7 @@ def _all_of(standard_input: BinaryIO) -> bytes:
     content = standard_input.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise AlexNetError(
-            f"Standard input holds more than {MAX_FILE_BYTES:,} bytes, too many for a picture or a list of paths. Pass files or folders."
+            f"Standard input holds more than {MAX_FILE_BYTES:,} bytes: neither a picture nor a list of paths. Pass files or folders."
         )
     return content
 

@@ -1,7 +1,5 @@
 """A run folder: its files, each written completely or not at all."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from alexnet.recipes.toml import differences, from_toml, to_toml
 from alexnet.runs.result import Result, read_result
 from alexnet.storage.files import read_record, write_atomically, writing
 from alexnet.storage.ownership import check_vacant, owned
+from alexnet.storage.spreadsheets import csv_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +105,7 @@ class RunFolder:
 
     def write_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Write the list of images that were left out: file, class, reason."""
-        out = io.StringIO(newline="")
-        writer = csv.writer(out)
-        writer.writerow(("file", "class", "reason"))
-        writer.writerows(rows)
-        self.write(self.skipped, out.getvalue())
+        self.write(self.skipped, csv_text([("file", "class", "reason"), *rows]))
 
     def write(self, path: Path, text: str) -> None:
         """Write one of the folder's text files, completely or not at all."""

@@ -31,6 +31,7 @@ from alexnet.runs.workers import (
 )
 from alexnet.runtime.distributed import join_workers
 from alexnet.runtime.events import Event, Listener, Message, log_messages, silent
+from alexnet.runtime.main_guard import refuse_in_import
 from alexnet.storage.files import free_folder
 
 
@@ -65,6 +66,7 @@ def train(
     several workers: `layout` is how they share the network (data, towers, hybrid), and the first one reports and writes.
     Raises AlexNetError for every mistake of the user, before the long work wherever possible.
     """
+    refuse_in_import()
     check_kinds(
         model=model,
         recipe=recipe,

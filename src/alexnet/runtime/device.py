@@ -1,5 +1,6 @@
 """Where we compute, and how precisely: the device, its memory, precision, threads. Independent of models and data."""
 
+import os
 import reprlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,6 +11,10 @@ import torch
 from alexnet.errors import AlexNetError
 
 Precision = Literal["auto", "bf16", "fp32", "fp64"]
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has none of its parent's OpenMP threads and would wait for them forever; on one thread it waits for none.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def choose_device(name: str | torch.device = "auto") -> torch.device:

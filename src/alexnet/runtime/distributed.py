@@ -8,12 +8,15 @@ import json
 import os
 import platform
 import socket
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -23,10 +26,15 @@ from torch.distributed.rendezvous import rendezvous
 
 from alexnet._version import __version__
 from alexnet.errors import AlexNetError, WorkerLost
+from alexnet.runtime.terminal import visible
+
+Connection = TypeVar("Connection")
 
 STALL_SECONDS = 600.0  # a worker that does not answer for longer is lost; $ALEXNET_STALL_SECONDS overrides it
 ROLL_CALL_SECONDS = 5.0  # in which every worker that still runs must report
 SAME_MISTAKE_SECONDS = 3.0  # in which the first worker may make the same mistake
+SAY_AFTER_SECONDS = 3.0  # of waiting for the other workers
+SAY_AGAIN_SECONDS = 30.0
 LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -155,11 +163,7 @@ def _join(device: str) -> Workers:
     at = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
     timeout = timedelta(seconds=stall_seconds())
     try:
-        store, rank, size = next(rendezvous("env://", timeout=timeout))
-        store.set_timeout(timeout)
-        store = PrefixStore(f"attempt-{launcher_number('TORCHELASTIC_RESTART_COUNT', 0)}", store)  # without the keys of earlier attempts
-        backend = "gloo" if device.startswith("cpu") or not torch.cuda.is_available() else "cpu:gloo,cuda:nccl"
-        dist.init_process_group(backend, store=PrefixStore("group", store), rank=rank, world_size=size, timeout=timeout)
+        store, rank, size = _while_telling(lambda: _connected(device, timeout), at, timeout.total_seconds())
     except (RuntimeError, ValueError, OSError) as problem:  # DistError, and gloo's plain RuntimeError
         raise AlexNetError(_connection_message(at, str(problem))) from None
     store.set(f"worker/{rank}", json.dumps({"host": socket.gethostname(), "process": os.getpid()}))
@@ -170,6 +174,50 @@ def _join(device: str) -> Workers:
         local_size=launcher_number("LOCAL_WORLD_SIZE", 1),
         restarts=launcher_number("TORCHELASTIC_RESTART_COUNT", 0),
         store=store,
+    )
+
+
+def _connected(device: str, timeout: timedelta) -> tuple[Any, int, int]:
+    """The store of all workers, this one's rank and their number, once all of them are there."""
+    store, rank, size = next(rendezvous("env://", timeout=timeout))
+    store.set_timeout(timeout)
+    store = PrefixStore(f"attempt-{launcher_number('TORCHELASTIC_RESTART_COUNT', 0)}", store)  # without the keys of earlier attempts
+    backend = "gloo" if device.startswith("cpu") or not torch.cuda.is_available() else "cpu:gloo,cuda:nccl"
+    dist.init_process_group(backend, store=PrefixStore("group", store), rank=rank, world_size=size, timeout=timeout)
+    return store, rank, size
+
+
+def _while_telling(connect: Callable[[], Connection], at: str, timeout: float) -> Connection:
+    """The result of `connect`, which a thread waits for: this one says on standard error what is missing, and can be interrupted."""
+    result: Future[Connection] = Future()
+    Thread(target=_finish, args=(result, connect), daemon=True).start()
+    started, pause = time.monotonic(), SAY_AFTER_SECONDS
+    while True:
+        try:
+            return result.result(timeout=pause)
+        except TimeoutError:
+            if result.done():  # it is the connection's own
+                raise
+        left = max(0.0, timeout - (time.monotonic() - started))
+        print(_waiting_message(at, left), file=sys.stderr, flush=True)
+        pause = SAY_AGAIN_SECONDS
+
+
+def _finish(result: "Future[Connection]", connect: Callable[[], Connection]) -> None:
+    try:
+        result.set_result(connect())
+    except BaseException as problem:  # it is raised in the thread that waits
+        result.set_exception(problem)
+
+
+def _waiting_message(at: str, seconds_left: float) -> str:
+    """Which workers this one waits for, for how long, and how to do without them."""
+    rank, size = launcher_number("RANK", 0), launcher_number("WORLD_SIZE", 1)
+    others = [other for other in range(size) if other != rank] if rank == 0 else [0]
+    named = f"worker {others[0]}" if len(others) == 1 else f"workers {others[0]} to {others[-1]}"
+    return (
+        f"Waiting for {named} of {size} at {visible(at)}, for {seconds_left:,.0f} s more. RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in "
+        f"the environment make this process worker {rank}; to work alone: unset {' '.join(LAUNCHED)}"
     )
 
 

@@ -2,19 +2,25 @@
 
 import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE_SECONDS = 0.4  # in which a stop needs no message
+POLL_SECONDS = 0.2
 
 
 class Stop:
     """A request to stop. A second one, or one outside the training steps, raises KeyboardInterrupt at once."""
 
     def __init__(self) -> None:
-        self.requested = self.stepping = False
+        self.requested = self.stepping = self.said = False
         self.process = os.getpid()
+        self.signalled_at: float | None = None
 
     def asked(self) -> bool:
         """Whether the training should stop after its current step."""
@@ -28,10 +34,18 @@ class Stop:
         """Handle a signal."""
         if os.getpid() != self.process:
             _in_a_worker(number)
-        elif self.requested or not self.stepping:
+            return
+        self.signalled_at = time.monotonic()
+        if self.requested or not self.stepping:
             raise KeyboardInterrupt
-        else:
-            self.requested = True
+        self.requested = True
+
+    def say_when_signalled(self, ended: threading.Event) -> None:
+        """Until `ended`: say that the program is stopping, if that takes a while. In a thread: a signal handler must not print."""
+        while not ended.wait(POLL_SECONDS):
+            if self.signalled_at is not None and not self.said and time.monotonic() - self.signalled_at >= PATIENCE_SECONDS:
+                self.said = True
+                print("Stopping; press Ctrl-C again to stop at once.", file=sys.stderr, flush=True)
 
 
 def _in_a_worker(number: int) -> None:
@@ -43,11 +57,16 @@ def _in_a_worker(number: int) -> None:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Yield a Stop that receives the signals until the end of the block."""
-    stop = Stop()
+    """Yield a Stop that receives the signals until the end of the block; outside the main thread, which receives them, it never does."""
+    stop, ended = Stop(), threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
     before = {number: signal.signal(number, stop.signalled) for number in SIGNALS}
+    threading.Thread(target=stop.say_when_signalled, args=(ended,), daemon=True).start()
     try:
         yield stop
     finally:
+        ended.set()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -20,6 +20,7 @@ from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, log_messages
 from alexnet.runtime.machine import available_cpus
+from alexnet.runtime.main_guard import refuse_in_import
 from alexnet.storage.files import free_folder, write_atomically, writing
 from alexnet.storage.ownership import check_vacant, owned
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, common_recipe, resolve
@@ -55,6 +56,7 @@ def study(
     is resumed: finished runs are not repeated, and new claims and seeds are added. Raises BadRecipe, BadRun, BudgetTooSmall or BadDataset
     before anything runs; a run that raises an AlexNetError is reported with its message, and the others continue.
     """
+    refuse_in_import()
     check_kinds(claims=claims, seeds=seeds, budget=budget, out=out, on=on, processes=processes, overrides=overrides)
     lang, duration = language_of(lang), as_duration(budget)
     require_one_process("study")

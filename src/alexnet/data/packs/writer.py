@@ -4,7 +4,6 @@ Images are decoded by threads, a few ahead of the one that is written, so that m
 are skipped and listed; an interrupted pack is resumed where it stopped (see journal).
 """
 
-import csv
 import errno
 import hashlib
 import shutil
@@ -30,6 +29,7 @@ from alexnet.errors import BadDataset, CannotWrite, UnreadableImage
 from alexnet.i18n.units import data_size
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.thread_pool import map_in_order
+from alexnet.storage.spreadsheets import csv_text
 
 SIZE, QUALITY = 256, 90  # px of the short side (paper section 2); quality of the JPEGs that are encoded
 SMALLEST, LARGEST = 16, 4096  # px
@@ -228,9 +228,7 @@ def _list_skipped(skipped: tuple[Skipped, ...], out: Path) -> str:
     """Write photos.skipped.csv next to photos.zip."""
     path = out.with_suffix(".skipped.csv")
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("file", "class", "reason"))
-        rows.writerows((skip.name, skip.class_name, skip.reason) for skip in skipped)
+        file.write(csv_text([("file", "class", "reason"), *((skip.name, skip.class_name, skip.reason) for skip in skipped)]))
     return str(path)
 
 
