@@ -25,6 +25,7 @@ PUBLIC = [
     "BadRun",
     "BadWeights",
     "BudgetTooSmall",
+    "CannotWrite",
     "Classifier",
     "Comparison",
     "Conversion",

@@ -339,7 +339,10 @@ def put(values: Any, place: tuple[Any, ...], odd: object) -> Any:
     return changed
 
 
-@pytest.mark.parametrize("odd", ["x", *(pytest.param(odd, marks=pytest.mark.slow) for odd in (None, -1, {"n": []}))], ids=str)
+ODD: tuple[object, ...] = (None, -1, {"n": []})
+
+
+@pytest.mark.parametrize("odd", ["x", *(pytest.param(odd, marks=pytest.mark.slow) for odd in ODD)], ids=str)
 def test_whatever_stands_anywhere_is_refused_or_shown(tmp_path: Path, odd: object) -> None:
     """Each value of the file is replaced in turn. Without plots, which take most of a page's time."""
     values = json.loads(report_text(altered(small_report(), reliability=(), history=())))

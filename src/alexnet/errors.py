@@ -7,7 +7,8 @@
     ├── BadModel             a model cannot be built or used
     │   └── ImageSizeTooSmall
     ├── BadRecipe            an unknown recipe or field, or a wrong value
-    ├── BadRun               a run folder is missing, incomplete or in the way
+    ├── BadRun               a run folder is missing, incomplete, in use or in the way
+    ├── CannotWrite          the disk is full, or a folder is gone or may not be written
     ├── BadWeights           a weights file does not fit the network
     ├── TrainingFailed       the loss is not finite or does not move
     ├── WorkerLost           another worker of the same training has died or stalled
@@ -62,6 +63,10 @@ class BadRecipe(AlexNetError):
 
 class BadRun(AlexNetError):
     """A run folder that is missing, incomplete, or in the way."""
+
+
+class CannotWrite(AlexNetError):
+    """A file cannot be written: the disk is full, or its folder is gone or may not be written. What was written before is complete."""
 
 
 class BadWeights(AlexNetError):

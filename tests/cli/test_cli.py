@@ -69,6 +69,7 @@ def test_a_run_folder_holds_what_the_design_says(digits_run: Path, digits_folder
             "report.json",
             "predictions.csv",
             "baseline.json",
+            ".lock",
         ),
         *("checkpoints/last.safetensors", "checkpoints/best.safetensors", "model/model.safetensors", "model/model.json"),
     }

@@ -207,7 +207,7 @@ def test_the_command_repeats_it_and_goes_on(comparison: Comparison) -> None:
 def test_other_things_in_the_way_are_refused(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"")
     for out in (tmp_path, tmp_path / "holiday.jpg"):
-        with pytest.raises(BadRun, match="exists and is not a comparison; choose another --out"):
+        with pytest.raises(BadRun, match=r"exists and is not a comparison\. Choose another --out"):
             compared(out)
 
 

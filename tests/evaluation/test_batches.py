@@ -41,3 +41,9 @@ def test_only_a_few_batches_wait_whatever_the_shapes() -> None:
         done += len(numbers)
         assert taken - done < WAITING * 5
     assert done == 100
+
+
+def test_a_batch_of_long_images_has_no_more_pixels_than_one_of_squares() -> None:
+    images = [(number, torch.zeros(3, 2, 2 if number % 2 else 16)) for number in range(32)]
+    sizes = {tuple(batch.shape) for _, batch in batches_by_shape(images, 16)}
+    assert sizes == {(2, 3, 2, 16), (16, 3, 2, 2)}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alexnet.i18n.phrases import PageWords, size
 from alexnet.i18n.translate import Lang
-from alexnet.i18n.units import certainty, count, duration, number, percent, readable, short, toml_text
+from alexnet.i18n.units import certainty, count, data_size, duration, number, percent, readable, short, toml_text
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,10 @@ from alexnet.i18n.units import certainty, count, duration, number, percent, read
         (PageWords("zh").number(9_999_400), "1000 万"),
         (size(999_960), "1 MB"),
         (size(999_960_000), "1 GB"),
+        (data_size(412_345), "412 kB"),
+        (data_size(8_200_000_000, tenths=True), "8.2 GB"),
+        (data_size(50_000_000, tenths=True), "50.0 MB"),
+        (data_size(3, tenths=True), "3 B"),
         (duration(3725.2), "1 h 2 min"),
         (duration(9.96), "10 s"),
         (duration(59.4), "59 s"),

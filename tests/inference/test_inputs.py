@@ -95,3 +95,12 @@ def test_any_standard_input(content: bytes) -> None:
     except AlexNetError:
         return
     assert found
+
+
+def test_a_list_with_a_byte_order_mark(album: Path) -> None:
+    lines = f"{album / 'b.jpg'}\r\n{album / 'a.PNG'}\r\n"
+    assert names(find_images(["-"], io.BytesIO(lines.encode("utf-8-sig"))), album) == ["b.jpg", "a.PNG"]
+    for encoding in ("utf-16", "utf-16-be"):
+        mark = "\ufeff" if encoding == "utf-16-be" else ""
+        with pytest.raises(AlexNetError, match="Standard input is a list in UTF-16"):
+            find_images(["-"], io.BytesIO((mark + lines).encode(encoding)))

@@ -140,6 +140,13 @@ def test_a_byte_order_mark_is_skipped_and_other_encodings_are_refused(tmp_path: 
         from_toml(path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_another_encoding_is_told_to_save_as_utf_8(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_bytes('name = "quick"\ndata = "Bläue"\nmodel = "lenet"\n'.encode(encoding))
+    with pytest.raises(BadRecipe, match=r"recipe\.toml is not a readable recipe: .* Save it as UTF-8"):
+        from_toml(tmp_path / "recipe.toml")
+
+
 def test_a_recipe_without_newer_fields_takes_their_defaults(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text('name = "quick"\ndata = "photos"\nmodel = "lenet"\n[network]\ninitialisation = "pictures"\n')

@@ -30,6 +30,7 @@ def test_the_test_error_is_that_of_the_saved_model_on_the_images_of_splits_json(
 
 def test_splits_hold_every_image_once_and_every_class(digits_run: Path, digits_folder: Path) -> None:
     found = splits(digits_run)
+    assert found.pop("classes") == [str(digit) for digit in range(10)]
     names = [name for split in found.values() for name in split]
     assert sorted(names) == sorted(path.relative_to(digits_folder).as_posix() for path in digits_folder.rglob("*.png"))
     assert all({name.split("/")[0] for name in split} == {str(digit) for digit in range(10)} for split in found.values())

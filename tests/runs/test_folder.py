@@ -121,7 +121,19 @@ def test_damaged_objects(tmp_path: Path, text: str) -> None:
 
 
 def test_free_folder(tmp_path: Path) -> None:
-    assert free_folder(tmp_path, "digits-lenet") == tmp_path / "digits-lenet"
+    assert free_folder(tmp_path, "digits", "lenet") == tmp_path / "digits-lenet"
     (tmp_path / "digits-lenet").mkdir()
     (tmp_path / "digits-lenet-2").write_text("")
-    assert free_folder(tmp_path, "digits-lenet") == tmp_path / "digits-lenet-3"
+    assert free_folder(tmp_path, "digits", "lenet") == tmp_path / "digits-lenet-3"
+
+
+@pytest.mark.parametrize("data", ["/photos/birds", "/photos/birds/", "../birds", "a/../birds", "/photos/birds/."])
+def test_a_run_without_out_is_under_runs_whatever_the_path_of_its_data(data: str) -> None:
+    assert free_folder(Path("runs"), data, "lenet") == Path("runs/birds-lenet")
+
+
+def test_data_without_a_last_part_have_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert free_folder(tmp_path, "/", "lenet") == tmp_path / "data-lenet"
+    (tmp_path / "hidden").mkdir()
+    monkeypatch.chdir(tmp_path / "hidden")
+    assert free_folder(Path("runs"), ".", "lenet") == Path("runs/hidden-lenet")

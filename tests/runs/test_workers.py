@@ -199,7 +199,8 @@ def started(world: Workers, folder: Path, data: list[Path]) -> str:
     recipe, _ = recipe_of(TrainingRequest(data="anything", model="lenet", seed=0), dataset)
     context = RunContext(folder=RunFolder(folder, writes=world.first), dataset=dataset, device=torch.device("cpu"), world=world)
     try:
-        start_together(ResolvedRun(recipe=recipe), context, resume=False)
+        with start_together(ResolvedRun(recipe=recipe), context, resume=False):
+            pass
     except AlexNetError as mistake:
         return str(mistake)
     return "started"
@@ -225,7 +226,7 @@ def test_workers_with_different_images_are_refused(copies: tuple[Path, Path], tm
 
 def test_the_first_worker_makes_the_folder_for_all(digits_folder: Path, tmp_path: Path) -> None:
     assert together(started, 2, tmp_path / "run", [digits_folder] * 2) == ["started"] * 2
-    assert [file.name for file in (tmp_path / "run").iterdir()] == ["recipe.toml"]
+    assert {file.name for file in (tmp_path / "run").iterdir()} == {".lock", "recipe.toml"}
 
 
 def unseen(world: Workers, folder: Path, data: Path) -> str:

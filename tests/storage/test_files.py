@@ -1,11 +1,26 @@
-"""A folder that one holds: others wait, and a holder that is killed leaves it free."""
+"""Files that are whole or as before, whatever fails; a folder that one holds, for which others wait."""
 
+import errno
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
-from alexnet.storage.files import locked
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from alexnet.errors import CannotWrite
+from alexnet.storage import tensors as safetensors_files
+from alexnet.storage.files import locked, replaced, write_atomically, writing
+from alexnet.storage.tensors import write_tensors
+
+WRITERS: list[Callable[[Path], None]] = [
+    lambda path: write_atomically(path, "new"),
+    lambda path: write_tensors(path, {"weight": torch.ones(3)}, {}),
+]
 
 HOLD = """
 import sys, time
@@ -51,3 +66,95 @@ def test_another_process_holds_it_and_is_killed(tmp_path: Path) -> None:
         holder.kill()
         assert entered.wait(60)
         waiting.join()
+
+
+@pytest.mark.parametrize("write", WRITERS, ids=["text", "tensors"])
+def test_the_content_is_on_the_disk_before_its_name_and_then_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "file"
+    done: list[bool | str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def flushed(descriptor: int) -> None:
+        done.append(Path(f"/proc/self/fd/{descriptor}").is_dir())
+        fsync(descriptor)
+
+    def renamed(old: Path, new: Path) -> Path:
+        done.append("renamed")
+        return replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "replace", renamed)
+    write(path)
+    assert done == [False, "renamed", True]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("write", WRITERS, ids=["text", "tensors"])
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk is full. Make room"),
+        (errno.EDQUOT, "the disk is full. Make room"),
+        (errno.EROFS, "the disk is read-only. Choose a folder on another disk"),
+        (errno.EACCES, "permission is missing. Change"),
+        (errno.EIO, "Input/output error. Remove the cause"),
+    ],
+)
+def test_a_failure_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None], number: int, said: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"as before")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(CannotWrite, match=f"file cannot be written: {said}"):
+        write(path)
+    assert path.read_bytes() == b"as before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("write", WRITERS, ids=["text", "tensors"])
+def test_a_folder_that_is_gone_is_not_made_again(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    with pytest.raises(CannotWrite, match=r"its folder is gone\. Put it back"):
+        write(tmp_path / "gone" / "file")
+    assert not (tmp_path / "gone").exists()
+
+
+def test_safetensors_own_error_for_a_full_disk_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(safetensors_files, "save_file", full)
+    with pytest.raises(CannotWrite, match="the disk is full"):
+        write_tensors(tmp_path / "file", {}, {})
+
+
+def test_other_errors_pass_and_leave_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with replaced(tmp_path / "file") as partial:
+            partial.write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        for number, write in enumerate(WRITERS):
+            write(tmp_path / str(number))
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(CannotWrite, match=r"the name is too long\. Choose"), writing(tmp_path):
+        (tmp_path / ("x" * 256)).write_text("")

@@ -16,7 +16,7 @@ from alexnet.cli.convert import convert
 from alexnet.cli.dotted_options import named_fields
 from alexnet.cli.evaluate import evaluate
 from alexnet.cli.inspect import inspect
-from alexnet.cli.output import end_at_once, fail, leave_the_pipe
+from alexnet.cli.output import end_at_once, fail, leave_the_pipe, mistake_of, show_defect
 from alexnet.cli.pack import pack
 from alexnet.cli.predict import predict
 from alexnet.cli.report import report
@@ -59,6 +59,8 @@ def main(words: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names that the terminal cannot show must not stop the program
+    if words is None:
+        sys.excepthook = show_defect
     status = _run(sys.argv[1:] if words is None else words)
     if words is None and os.environ.get("WORLD_SIZE", "1") != "1":
         end_at_once(status)
@@ -76,4 +78,6 @@ def _run(words: Sequence[str]) -> int:
         return fail(error, CTRL_C)
     except BrokenPipeError:  # the reader of the pipe has closed it, as `head` does
         leave_the_pipe()
+    except OSError as error:  # of the disk or the network: there is something to do, and nothing to see in a traceback
+        return fail(mistake_of(error), USER_MISTAKE)
     return 0

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from alexnet.cli.output import show_lines
+
 
 def convert(
     file: str,
@@ -31,4 +33,4 @@ def convert(
     from alexnet.models.weights.convert import convert_file
 
     done = convert_file(file, from_form=from_form, to_form=to_form, out=out)
-    print(*done.lines, sep="\n")
+    show_lines(done.lines)

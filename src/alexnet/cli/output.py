@@ -1,13 +1,22 @@
-"""How verbs print results, pass on events and report errors."""
+"""How verbs print results, pass on events and report errors; characters that control a terminal are escaped on every way out."""
 
 import json
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, NoReturn
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from alexnet.errors import AlexNetError
+from alexnet.runtime.terminal import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
 
-def show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -> None:
+def show(as_json: bool, value: dict[str, Any], readable: Callable[[], Any]) -> None:
     """Print `value` as one JSON object, or what `readable` returns: a string, a rich table, or a list of them."""
     if os.environ.get("RANK", "0") != "0":  # only the first of several workers prints
         return
@@ -16,12 +25,28 @@ def show(as_json: bool, value: dict[str, Any], readable: Callable[[], object]) -
         return
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = Console(highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
     shown = readable()
     with console.capture() as text:  # rich itself would end the program when the reader closes the pipe
         for part in shown if isinstance(shown, (list, tuple)) else [shown]:
-            console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+            console.print(visible(part), markup=False) if isinstance(part, str) else console.print(_Visible(part))
     print(text.get(), end="", flush=True)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Print lines of plain text."""
+    print(*map(visible, lines), sep="\n", flush=True)
+
+
+class _Visible:
+    """A table whose cells cannot control the terminal; its own styles can."""
+
+    def __init__(self, table: "RenderableType") -> None:
+        self.table = table
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Segment]":
+        for segment in console.render(self.table, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
 
 
 def tell(listeners: list[Callable[[Any], None]], event: object) -> None:
@@ -35,8 +60,20 @@ def fail(error: BaseException, status: int) -> int:
     if getattr(error, "reported", False):
         return status
     message = str(error) or ("Stopped." if isinstance(error, KeyboardInterrupt) else type(error).__name__)
-    print(message, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+    print(*map(visible, (message, *getattr(error, "__notes__", ()))), sep="\n", file=sys.stderr)
     return status
+
+
+def mistake_of(error: OSError) -> AlexNetError:
+    """What the system refused, as a message: the path and its reason."""
+    paths = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
+    reason = error.strerror or str(error) or type(error).__name__
+    return AlexNetError(f"{' and '.join(paths)}: {reason}." if paths else f"The system refused: {reason}.")
+
+
+def show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of a defect in the program, as Python does."""
+    print(visible("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
 
 
 def leave_the_pipe() -> None:

@@ -8,13 +8,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from alexnet.runtime.events import EpochDone, Event, Extracting, Message, Planned, Reading, RunsDone, StepDone
+from alexnet.runtime.terminal import visible
 
 
 class Screen:
     """Shows the events of a run; a context manager, so that the live line is always cleared."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[speed]}"))
         self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self.task: TaskID | None = None
@@ -49,7 +50,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print one line above the live one."""
-        self.console.print(escape(text))
+        self.console.print(escape(visible(text)))
 
     def _step(self, event: StepDone) -> None:
         left = f"{_clock(event.seconds_left)} left" if event.progress > 0 else "planning"

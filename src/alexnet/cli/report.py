@@ -1,6 +1,7 @@
 """`alexnet report`."""
 
 from alexnet.cli.options import Lang
+from alexnet.cli.output import show_lines
 
 
 def report(*runs: str, out: str | None = None, lang: Lang = "en") -> None:
@@ -18,4 +19,4 @@ def report(*runs: str, out: str | None = None, lang: Lang = "en") -> None:
     from alexnet.reports import report as rebuild
 
     page = rebuild(*runs, out=out, lang=lang)
-    print(f"Report: {page}")
+    show_lines([f"Report: {page}"])

@@ -4,7 +4,10 @@ import shlex
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
+
+from alexnet.runtime.terminal import visible_name
 
 if TYPE_CHECKING:
     from alexnet.comparison.results import Comparison
@@ -218,15 +221,13 @@ def _table(*columns: str, numbers: Collection[str] = (), title: str | None = Non
     """An empty table; the columns in `numbers` are right-aligned."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(_text(column), justify="right" if column in numbers else "left", overflow="fold")
+        table.add_column(escape(column), justify="right" if column in numbers else "left", overflow="fold")
     return table
 
 
 def _text(text: str) -> str:
-    """Text with rich's markup escaped: file and class names are not markup."""
-    from rich.markup import escape
-
-    return escape(text)
+    """Text with rich's markup and control characters escaped: file and class names are neither."""
+    return escape(visible_name(text))
 
 
 def _count(number: int) -> str:

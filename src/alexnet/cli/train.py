@@ -76,6 +76,7 @@ def train(
     """
     from contextlib import ExitStack
     from dataclasses import asdict
+    from pathlib import Path
 
     from alexnet.cli.progress import Screen
     from alexnet.cli.tables import result_lines
@@ -84,6 +85,7 @@ def train(
     from alexnet.runs.train import train as run_training
     from alexnet.runtime.interrupts import stop_on_signals
 
+    tensorboard = tensorboard or (resume and out is not None and (Path(out) / "tensorboard").exists())  # as the run was started
     with Screen() as screen, stop_on_signals() as stop, ExitStack() as files:
         listeners: list[Callable[[Any], None]] = [screen, *([files.enter_context(tensorboard_listener(out))] if tensorboard else [])]
         result = run_training(

@@ -16,16 +16,18 @@ from alexnet.comparison.report.page import write_comparison
 from alexnet.comparison.request import ComparisonRequest, comparison_request, differences, load_comparison_request, save_comparison_request
 from alexnet.comparison.results import Comparison, relocated
 from alexnet.comparison.run_cells import ComparisonFolder, ComparisonState, Trainers, run_cells
+from alexnet.data.curation.splits import check_classes
 from alexnet.data.dataset import Dataset
 from alexnet.data.open import open_dataset
-from alexnet.errors import BadRun, Interrupted
+from alexnet.errors import BadRun, CannotWrite, Interrupted
 from alexnet.runs.arguments import as_duration, check_kinds
 from alexnet.runs.environment import environment
 from alexnet.runs.prepare import tell_remarks
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, log_messages, silent
-from alexnet.storage.files import free_folder, write_atomically
+from alexnet.storage.files import free_folder, write_atomically, writing
+from alexnet.storage.ownership import check_vacant, owned
 
 
 def compare(
@@ -69,48 +71,47 @@ def compare_with(
     require_one_process("compare")
     dataset = open_dataset(data, layout_of_folders=_layout(out, arguments.get("layout_of_folders")))
     choose_device(device)
-    folder = ComparisonFolder(Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-compare"))
-    request = _start(folder, str(data), dataset, arguments)
-    state = ComparisonState(
-        folder=folder,
-        request=request,
-        dataset=dataset,
-        device=device,
-        workers=workers,
-        listen=listen,
-        should_stop=should_stop,
-        trainers=trainers,
-    )
-    tell_remarks(dataset, listen)
+    folder = ComparisonFolder(Path(out) if out is not None else free_folder(Path("runs"), dataset.name, "compare"))
+    _request(folder, str(data), dataset, arguments)  # finds the user's mistakes before anything is written
+    with owned(folder.path):
+        state = ComparisonState(
+            folder=folder,
+            request=_start(folder, str(data), dataset, arguments),
+            dataset=dataset,
+            device=device,
+            workers=workers,
+            listen=listen,
+            should_stop=should_stop,
+            trainers=trainers,
+        )
+        tell_remarks(dataset, listen)
+        return _run(state)
+
+
+def _run(state: ComparisonState) -> Comparison:
     try:
         run_cells(state)
         return _finish(state)
-    except (KeyboardInterrupt, Interrupted) as stop:
+    except (KeyboardInterrupt, Interrupted, CannotWrite) as stop:
         stop.__notes__ = [f"Resume with: {_resume_command(state)}"]  # instead of the note of the interrupted run
         raise
 
 
-def _start(folder: ComparisonFolder, data: str, dataset: Dataset, arguments: Mapping[str, Any]) -> ComparisonRequest:
-    """The saved request of the comparison to resume, or a new one, which is saved."""
+def _request(folder: ComparisonFolder, data: str, dataset: Dataset, arguments: Mapping[str, Any]) -> ComparisonRequest:
+    """The saved request of the comparison to resume, or a new one; raises BadRun if something else is in the folder."""
     explicit = {name: value for name, value in arguments.items() if value is not None}
     saved = load_comparison_request(folder.request)
+    if saved is None:
+        check_vacant(folder.path, "a comparison")
     defaults = {name: getattr(saved, name) for name in arguments} if saved is not None else {}
     request = comparison_request(data, dataset.native_side(), **defaults | explicit)
-    if saved is None:
-        _check_free(folder.path)
-        try:
-            folder.cells.mkdir(parents=True, exist_ok=True)
-            save_comparison_request(request, folder.request)
-        except OSError as error:
-            raise BadRun(f"{folder.path} cannot be written ({error.strerror}); choose another --out.") from None
-        return request
-    different = differences(saved, request)
+    different = differences(saved, request) if saved is not None else []
     if different:
         lines = "\n  ".join(different)
         raise BadRun(
             f"{folder.path} holds another comparison (then / now):\n  {lines}\nRepeat the same arguments, or choose another --out."
         )
-    return saved
+    return saved or request
 
 
 def _layout(out: str | Path | None, requested: str | None) -> str | None:
@@ -119,9 +120,17 @@ def _layout(out: str | Path | None, requested: str | None) -> str | None:
     return saved.layout_of_folders if saved is not None else requested
 
 
-def _check_free(path: Path) -> None:
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise BadRun(f"{path} exists and is not a comparison; choose another --out.")
+def _start(folder: ComparisonFolder, data: str, dataset: Dataset, arguments: Mapping[str, Any]) -> ComparisonRequest:
+    """The request, saved in a new folder; raises BadDataset if the classes have changed since the comparison began."""
+    request = _request(folder, data, dataset, arguments)
+    for seed in range(request.seeds):
+        if folder.splits_of(seed).exists():
+            check_classes(dataset, folder.splits_of(seed))
+    if not folder.request.exists():
+        with writing(folder.cells):
+            folder.cells.mkdir(parents=True, exist_ok=True)
+        save_comparison_request(request, folder.request)
+    return request
 
 
 def _resume_command(state: ComparisonState) -> str:

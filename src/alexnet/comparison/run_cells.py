@@ -13,7 +13,7 @@ from alexnet.comparison.cells import LEAST_SECONDS, Cell, seconds_for
 from alexnet.comparison.request import ComparisonRequest
 from alexnet.comparison.results import CellResult
 from alexnet.data.dataset import Dataset
-from alexnet.errors import AlexNetError, BadRun, Interrupted
+from alexnet.errors import AlexNetError, BadRun, CannotWrite, Interrupted
 from alexnet.evaluation.metrics import error_interval
 from alexnet.evaluation.paired_test import Wrong
 from alexnet.i18n.units import duration
@@ -134,7 +134,7 @@ def _seconds_alone(cell: Cell, finished: Mapping[Cell, Result]) -> float:
 def _run_cell(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> CellResult:
     try:
         result = _frozen(state, cell) if kind_of(cell.model) is FROZEN_NETWORK else _trained(state, cell, remaining)
-    except Interrupted:
+    except (Interrupted, CannotWrite):
         raise
     except AlexNetError as error:
         state.listen(Message(f"{cell.label}: no result; the other cells still run. {error}"))

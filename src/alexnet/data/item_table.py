@@ -15,7 +15,7 @@ CHUNK = 65_536  # items decoded at a time while iterating
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ItemTable(Sequence[Item]):
-    """A sequence of N items; its arrays may be views of a memory-mapped file.
+    """A sequence of N items; its arrays may be views of a larger buffer.
 
     names: uint8, all names in UTF-8, concatenated; ends: int64 (N,), where each name ends;
     labels: int32 (N,); splits: int8 (N,), an index into SPLIT_NAMES, or UNSPLIT.

@@ -1,5 +1,6 @@
 """Open a data set by folder, archive or name. All data sets are opened here."""
 
+import errno
 from difflib import get_close_matches
 from pathlib import Path
 from typing import get_args
@@ -11,7 +12,7 @@ from alexnet.data.imagenet.dataset import FILES, ImageNet
 from alexnet.data.named.registry import NAMED
 from alexnet.data.packs.dataset import open_packed
 from alexnet.errors import BadDataset, did_you_mean
-from alexnet.runtime.arguments import any_path, one_of, require_text
+from alexnet.runtime.arguments import any_path, one_of, require_text, shown_path
 
 __all__ = ["NAMED", "SPLIT_NAMES", "Dataset", "Item", "LayoutOfFolders", "SplitName", "Traits", "open_dataset"]
 
@@ -61,8 +62,10 @@ def _expanded(path: Path) -> Path:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name that is too long, or a folder without permission
-        return False
+    except OSError as problem:
+        if problem.errno == errno.ENAMETOOLONG:
+            return False
+        raise BadDataset(f"{shown_path(path)} cannot be opened ({problem.strerror or problem}).") from None
 
 
 def _neighbour(path: Path) -> str:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from alexnet.errors import BadRecipe
+from alexnet.storage.records import shown
 
 Fit = Literal["crop", "squash"]
 PixelRange = Literal["0-255", "0-1", "unit-variance"]
+LARGEST_SIDE = 8_192  # px: such an image has 201 MB
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +22,9 @@ class PreprocessConfig:
     pixel_range: PixelRange = "0-255"  # minus the training mean; "unit-variance": also divided by the spread; "0-1": only pixels / 255
 
     def __post_init__(self) -> None:
+        for name in ("image_size", "stored_size"):
+            if not 1 <= getattr(self, name) <= LARGEST_SIDE:
+                raise BadRecipe(f"preprocess.{name} is {getattr(self, name)}; it is a side in pixels, from 1 to {LARGEST_SIDE:,}.")
         if self.stored_size < self.image_size:
             raise BadRecipe(
                 f"preprocess.stored_size is {self.stored_size}, below preprocess.image_size {self.image_size}; "
@@ -29,7 +34,7 @@ class PreprocessConfig:
             raise BadRecipe(f"preprocess.channels is {self.channels}; it can be 1 (gray) or 3 (RGB).")
         for name, kind in (("fit", Fit), ("pixel_range", PixelRange)):
             if getattr(self, name) not in get_args(kind):
-                raise BadRecipe(f"preprocess.{name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, get_args(kind)))}.")
+                raise BadRecipe(f"preprocess.{name} is {shown(getattr(self, name))}; it can be {', '.join(map(repr, get_args(kind)))}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

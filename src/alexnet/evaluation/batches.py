@@ -13,22 +13,30 @@ Batches = Iterator[tuple[list[int], Tensor]]  # numbers of images, and the image
 def batches_by_shape(images: Iterable[tuple[int, Tensor]], batch_size: int) -> Generator[tuple[list[int], Tensor]]:
     """Batches of up to `batch_size` of the numbered images (3, H, W): images of equal shape share a batch, wherever they are in the order.
 
-    Memory does not grow with the number of images: when too many are waiting, those of the most frequent shape are returned first.
+    A batch of long images is smaller: it has no more pixels than `batch_size` squares of the same short side. Memory does not grow with
+    the number of images: when too many pixels are waiting, the images of the most frequent shape are returned first.
     """
     waiting: dict[torch.Size, tuple[list[int], list[Tensor]]] = {}
-    count = 0
+    squares = 0.0  # that are waiting, in squares of the short side
     for number, image in images:
         numbers, of_shape = waiting.setdefault(image.shape, ([], []))
         numbers.append(number)
         of_shape.append(image)
-        count += 1
-        full = image.shape if len(numbers) == batch_size else _most_frequent(waiting) if count >= WAITING * batch_size else None
+        squares += _aspect(image.shape)
+        full = image.shape if (len(numbers) + 1) * _aspect(image.shape) > batch_size else None
+        if full is None and squares >= WAITING * batch_size:
+            full = _most_frequent(waiting)
         if full is not None:
             numbers, of_shape = waiting.pop(full)
-            count -= len(numbers)
+            squares -= len(numbers) * _aspect(full)
             yield numbers, torch.stack(of_shape)
     for numbers, of_shape in waiting.values():
         yield numbers, torch.stack(of_shape)
+
+
+def _aspect(shape: torch.Size) -> float:
+    """Long side by short side: how many squares of the short side an image holds."""
+    return max(shape[-2:]) / min(shape[-2:])
 
 
 def _most_frequent(waiting: dict[torch.Size, tuple[list[int], list[Tensor]]]) -> torch.Size:

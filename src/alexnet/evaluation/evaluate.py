@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alexnet.data.images.resize import fit_short_side
+from alexnet.data.images.resize import fit_whole
 from alexnet.errors import BadDataset, BadModel, did_you_mean
 from alexnet.evaluation import metrics
 from alexnet.evaluation.batches import Batches, batches_by_shape
@@ -213,7 +213,7 @@ def _whole_images(dataset: "Dataset", store: "ImageStore", indices: Sequence[int
 
 
 def _whole_image(dataset: "Dataset", short_side: int, index: int) -> Tensor:
-    return fit_short_side(dataset.image(index), short_side)
+    return fit_whole(dataset.image(index), short_side)
 
 
 @contextmanager

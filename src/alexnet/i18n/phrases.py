@@ -10,9 +10,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from alexnet.i18n.translate import Lang, say
-from alexnet.i18n.units import MISSING, certainty, counted_in, duration, finite, number, percent
+from alexnet.i18n.units import MISSING, certainty, counted_in, data_size, duration, finite, number, percent
 
-BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 UNITS = {"h": "report.hours", "min": "report.minutes", "s": "report.seconds"}
 COUNTED_IN: dict[Lang, tuple[tuple[float, float, str], ...]] = {  # (least value, unit, message)
     "en": ((1e9, 1e9, "report.number_large"), (1e6, 1e6, "report.number_medium")),
@@ -81,14 +80,7 @@ class PageWords:
 
 
 ENGLISH = PageWords()
-
-
-def size(n_bytes: object) -> str:
-    """12345678 -> "12.3 MB"."""
-    if (known := finite(n_bytes)) is None:
-        return MISSING
-    shown = float(f"{known:.3g}")  # a value that rounds up to a unit is shown in it: 1 MB, not 1000 kB
-    return next((f"{known / unit:.3g} {word}" for unit, word in BYTES if shown >= unit), f"{known:.0f} B")
+size = data_size
 
 
 def share(fraction: float) -> str:

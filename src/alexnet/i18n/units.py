@@ -15,6 +15,8 @@ LONGEST_LABEL = 20  # characters of a class name along an axis
 MISSING = "–"  # shown for a missing number
 LARGE = ((1e9, 1e9, "billion"), (1e6, 1e6, "million"))  # the scale of `counted_in`
 
+BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
 
 def finite(value: object) -> float | None:
     """The value as a float; None for anything that is not a finite number (None, NaN, text)."""
@@ -76,6 +78,18 @@ def counted_in(value: float, scale: Sequence[tuple[float, float, str]]) -> tuple
 def _decimals(value: float) -> int:
     """The number of decimals that makes three digits in all: 9.996 is shown as 10.0."""
     return max(0, 2 - int(math.log10(float(f"{value:.2e}"))))
+
+
+def data_size(n_bytes: object, *, tenths: bool = False) -> str:
+    """12345678 -> "12.3 MB", in the largest unit that the number reaches; tenths: with one decimal, "244.0 MB" rather than "244 MB"."""
+    if (known := finite(n_bytes)) is None:
+        return MISSING
+    shown = float(f"{known:.3g}")  # a value that rounds up to a unit is shown in it: 1 MB, not 1000 kB
+    fitting = next(((unit, word) for unit, word in BYTES if shown >= unit), None)
+    if fitting is None:
+        return f"{known:.0f} B"
+    unit, word = fitting
+    return f"{known / unit:,.1f} {word}" if tenths else f"{known / unit:.3g} {word}"
 
 
 def duration(seconds: object) -> str:

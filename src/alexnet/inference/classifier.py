@@ -11,7 +11,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from alexnet.data.images.resize import fit_short_side, fit_square
+from alexnet.data.images.resize import fit_square, fit_whole
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import BadModel, BadRun, UnreadableImage
 from alexnet.evaluation.batches import batches_by_shape
@@ -29,7 +29,7 @@ from alexnet.runtime.arguments import one_of, path_from, whole_number
 from alexnet.runtime.device import Precision, autocast, choose_device, choose_precision
 from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.thread_pool import map_in_order
-from alexnet.storage.files import write_atomically
+from alexnet.storage.files import write_atomically, writing
 from alexnet.storage.tensors import read_tensors, write_tensors
 
 BATCH = 64  # images that go through the model at once
@@ -127,11 +127,13 @@ class Classifier:
         """One decoded image (3, H, W), resized for the view."""
         preprocess = self.model_card.preprocess
         if view == "any":
-            return fit_short_side(image, preprocess.stored_size)
+            return fit_whole(image, preprocess.stored_size)
         return fit_square(image, preprocess.stored_size, preprocess.fit)
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `model.json`, each completely or not at all."""
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         write_tensors(folder / "model.safetensors", self.model.learned(), {"format": str(FORMAT)})
         model_card = {"format": FORMAT, **{name: value for name, value in asdict(self.model_card).items() if value is not None}}
         model_card["network"] = {name: value for name, value in model_card["network"].items() if value is not None}

@@ -2,6 +2,7 @@
 
 import os
 import reprlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from alexnet.data.images.decode import decode, from_pillow
-from alexnet.data.sources.source import is_image
+from alexnet.data.sources.source import MAX_FILE_BYTES, is_image, read_image_file
 from alexnet.errors import AlexNetError, UnreadableImage
 from alexnet.inference.arrays import Pixels, each_of, rgb_pixels
+from alexnet.runtime.arguments import shown_path
 
 ImageInput = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | Pixels
+MOST_PATHS = 1_000_000  # on standard input
 _KINDS = "no path, encoded image, open file, Pillow image, array or tensor"
 
 
@@ -24,11 +27,12 @@ def find_images(arguments: Iterable[str], standard_input: BinaryIO) -> list[tupl
     """(name, path or encoded image) of every image that the arguments select; raises AlexNetError for an argument that selects none.
 
     A folder selects all images below it; a pattern (`photos/*.jpg`) the files that match; `-` standard input: one encoded image, or one
-    path per line. A path from standard input that does not exist is included: it fails when it is read, like any broken image.
+    path per line. A path from standard input that does not exist is included: it fails when it is read, like any broken image; so are
+    pipes and devices, which are never opened.
     """
     images: list[tuple[str, Path | bytes]] = []
     for argument in arguments:
-        found = list(_standard_input(standard_input.read()) if argument == "-" else ((str(path), path) for path in _paths(argument)))
+        found = list(_standard_input(_all_of(standard_input)) if argument == "-" else ((str(path), path) for path in _paths(argument)))
         if not found:
             raise AlexNetError(f"{'Standard input' if argument == '-' else argument} holds no pictures.")
         images += found
@@ -39,6 +43,7 @@ def find_images(arguments: Iterable[str], standard_input: BinaryIO) -> list[tupl
 
 def _paths(argument: str) -> list[Path]:
     path = Path(argument)
+    _refuse_impossible(path)
     if argument and path.is_dir():
         files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)  # skips folders that cannot be read
         return sorted(file for file in files if is_image(file.relative_to(path).as_posix()) and os.path.isfile(file))  # noqa: PTH113 (never raises)
@@ -50,11 +55,34 @@ def _paths(argument: str) -> list[Path]:
     return list(dict.fromkeys(found for match in matches for found in (_paths(str(match)) if match.is_dir() else [match])))
 
 
+def _refuse_impossible(path: Path) -> None:
+    """Raise AlexNetError for a path that the system cannot look up (its name is too long), and for a folder that may not be read."""
+    try:
+        if path.is_dir():
+            os.scandir(path).close()
+        else:
+            path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        pass
+    except OSError as problem:
+        raise AlexNetError(f"{shown_path(path)} cannot be opened ({problem.strerror or problem}).") from None
+
+
 def _matches(pattern: Path) -> list[Path]:
     try:
         return sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
     except (ValueError, OSError):  # not a pattern, such as a**
         return []
+
+
+def _all_of(standard_input: BinaryIO) -> bytes:
+    """Standard input to its end; raises AlexNetError for more than one image or a list of paths can hold, as an endless stream does."""
+    content = standard_input.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise AlexNetError(
+            f"Standard input holds more than {MAX_FILE_BYTES:,} bytes, too many for a picture or a list of paths. Pass files or folders."
+        )
+    return content
 
 
 def _standard_input(content: bytes) -> Iterator[tuple[str, Path | bytes]]:
@@ -64,15 +92,19 @@ def _standard_input(content: bytes) -> Iterator[tuple[str, Path | bytes]]:
     else:
         for line in lines:
             path = Path(line)
-            yield from ((str(found), found) for found in (_paths(line) if path.is_dir() else [path]))
+            yield from ((str(found), found) for found in (_paths(line) if os.path.isdir(path) else [path]))  # noqa: PTH112 (never raises)
 
 
 def _lines_of_paths(content: bytes) -> list[str] | None:
-    """The lines of a text, or None for an encoded image, which always contains bytes that no text has."""
+    """The lines of a text, or None for an encoded image, which always contains bytes that no text has; a byte order mark is skipped."""
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise AlexNetError("Standard input is a list in UTF-16. Save it as UTF-8, one path per line.")
     if b"\0" in content[:4096]:
         return None
+    if content.count(b"\n") > MOST_PATHS:
+        raise AlexNetError(f"Standard input has more than {MOST_PATHS:,} lines. Pass a folder, or the paths in several parts.")
     try:
-        return [line.rstrip("\r") for line in content.decode("utf-8").split("\n") if line.strip()]
+        return [line.rstrip("\r") for line in content.decode("utf-8-sig").split("\n") if line.strip()]
     except UnicodeDecodeError:
         return None
 
@@ -143,11 +175,13 @@ def _content(file: object, name: str) -> bytes:
     if read is None:
         raise UnreadableImage(name, f"is {reprlib.repr(file)}, which is {_KINDS}")
     try:
-        content = read()
+        content = read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as problem:  # closed, opened for writing, or opened as text that it is not
         raise UnreadableImage(name, f"cannot be read: {problem}") from None
     if not isinstance(content, bytes):
         raise UnreadableImage(name, "is a file opened as text; open it with mode 'rb'")
+    if len(content) > MAX_FILE_BYTES:
+        raise UnreadableImage(name, f"has more than {MAX_FILE_BYTES:,} bytes")
     return content
 
 
@@ -158,7 +192,7 @@ def decoded(image: PendingImage) -> Tensor:
         raise source
     if isinstance(source, Path):
         try:
-            source = source.read_bytes()
+            source = read_image_file(source, image.name, MAX_FILE_BYTES)
         except OSError as error:
             raise UnreadableImage(image.name, f"cannot be opened: {error.strerror or error}") from None
         except ValueError as error:  # a name that no file can have

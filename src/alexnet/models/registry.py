@@ -4,6 +4,7 @@ from alexnet.errors import BadModel, did_you_mean
 from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.models.networks import alexnet, cifar, lenet, mlp
 from alexnet.models.networks.architecture import Architecture
+from alexnet.storage.records import shown
 
 ARCHITECTURES: dict[str, Architecture] = {
     architecture.name: architecture
@@ -28,7 +29,7 @@ SMALL_IMAGE = 64  # pixels; `alexnet-cifar` is the default for smaller images
 def check_known(name: object) -> None:
     """Raise BadModel, with the nearest name, unless `name` is a network or a hand-crafted system."""
     if not isinstance(name, str) or (name not in ARCHITECTURES and name not in SYSTEMS):
-        raise BadModel(f"No model is called '{name}'. {did_you_mean(name, [*ARCHITECTURES, *SYSTEMS])}")
+        raise BadModel(f"No model is called {shown(name)}. {did_you_mean(name, [*ARCHITECTURES, *SYSTEMS])}")
 
 
 def find_architecture(name: str) -> Architecture:

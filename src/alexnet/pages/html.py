@@ -15,7 +15,7 @@ from alexnet.i18n.translate import Lang, say
 from alexnet.i18n.units import MISSING, count, percent, readable, short
 from alexnet.pages.palette import COLOURS
 from alexnet.pages.plots import bar
-from alexnet.storage.files import write_atomically
+from alexnet.storage.files import write_atomically, writing
 
 HTML_LANGUAGES: dict[Lang, str] = {"en": "en", "zh": "zh-Hans"}
 
@@ -40,6 +40,8 @@ def write_page(page: str, out: Path) -> None:
     """Write a page to `out`, completely or not at all, and create missing folders. Raises BadRun if `out` is a folder."""
     if out.is_dir():
         raise BadRun(f"{out} is a folder, but the report is a file. Choose a file name, for example {out / 'report.html'}.")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, page.encode("utf-8", "replace"))  # file names may hold bytes that are not text
 
 

@@ -14,6 +14,7 @@ from alexnet.training.svm.kernel import check_kernel_size
 
 SMALL = 64  # px
 LARGEST_SIDE = {"pixels": 32, "hog": 96}  # px; larger images do not improve these systems
+LARGEST_INPUT = 1_024  # px; the windows of dense descriptors take gigabytes above
 LARGEST = 128  # px, for the others: the same patches at 200 px improve nothing and take twice the time
 
 
@@ -67,6 +68,8 @@ def check_system(recipe: Recipe, images: int) -> None:
     """Raise AlexNetError, before any image is read, if the system cannot handle these images: size, libraries, the kernel matrix."""
     config, size = recipe.features, recipe.preprocess.image_size
     check_features(config)
+    if not 1 <= size <= LARGEST_INPUT:
+        raise BadRecipe(f"preprocess.image_size is {size}; {recipe.model} uses pictures of 1 to {LARGEST_INPUT:,} px per side.")
     if recipe.preprocess.stored_size != size:
         raise BadRecipe(
             f"{recipe.model} uses whole pictures without crops: preprocess.stored_size ({recipe.preprocess.stored_size}) "

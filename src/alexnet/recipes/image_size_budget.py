@@ -31,7 +31,7 @@ def affordable_size(recipe: Recipe, dataset: Dataset, device: torch.device, *, w
     sizes, classes = [size for size in SIZES if size <= native], len(dataset.classes)
     images = max(1, sum(1 for item in dataset.items if item.split in (None, "train")))
     smallest = resized(recipe, sizes[-1])
-    seconds = _seconds_per_image(smallest, classes, device) / macs_of(smallest, classes)  # per multiply-accumulate
+    seconds = _seconds_per_image(smallest, classes, images, device) / macs_of(smallest, classes)  # per multiply-accumulate
     budget = recipe.training.budget_seconds * world.size
 
     def epochs(size: int) -> float:
@@ -43,17 +43,18 @@ def affordable_size(recipe: Recipe, dataset: Dataset, device: torch.device, *, w
     return chosen
 
 
-def _seconds_per_image(recipe: Recipe, classes: int, device: torch.device) -> float:
-    """The time per image of the fastest of a few steps on random images, without the first."""
+def _seconds_per_image(recipe: Recipe, classes: int, images: int, device: torch.device) -> float:
+    """The time per image of the fastest of a few steps on noise, without the first; images: of the training set."""
     size, training, channels = recipe.preprocess.image_size, recipe.training, recipe.preprocess.channels
     preprocess = Preprocess(image_size=size, stored_size=size, fit="crop", mean=(127.0,) * channels, std=(60.0,) * channels)
     model = build_model(recipe.model, recipe.network, classes, channels, preprocess).to(device)
     optimizer = Descent(model, training)
-    images = torch.randint(0, 256, (training.batch_size, 3, size, size), dtype=torch.uint8, device=device)
-    labels = torch.randint(0, classes, (training.batch_size,), device=device)
+    batch = min(training.batch_size, images)
+    noise = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8, device=device)
+    labels = torch.randint(0, classes, (batch,), device=device)
     seconds = []
     for _ in range(STEPS + 1):
         started = time.perf_counter()
-        training_step(model, optimizer, images, labels, 0.0, choose_precision(training.precision, device))[0].item()  # waits for a GPU
+        training_step(model, optimizer, noise, labels, 0.0, choose_precision(training.precision, device))[0].item()  # waits for a GPU
         seconds.append(time.perf_counter() - started)
-    return min(seconds[1:]) / training.batch_size
+    return min(seconds[1:]) / batch

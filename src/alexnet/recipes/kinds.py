@@ -11,6 +11,8 @@ from alexnet.recipes.networks import NetworkRecipes
 from alexnet.recipes.recipe import Recipe, foreign_sections
 from alexnet.runtime.distributed import Workers
 
+ARGUMENTS = {"name": "--recipe", "data": "the argument DATA", "model": "--model"}  # fields that decide others
+
 
 class RecipeKind(Protocol):
     """The rules of one kind of model."""
@@ -37,6 +39,8 @@ def check_fields(model: str, overrides: Iterable[str]) -> None:
     """Raise BadRecipe for a field that only the other kind of model has."""
     kind, foreign = kind_of(model), foreign_sections(model)
     for name in (name.replace("-", "_") for name in overrides):
+        if name in ARGUMENTS:
+            raise BadRecipe(f"{name} cannot be set as a field of a recipe; use {ARGUMENTS[name]}.")
         if name.split(".")[0] in foreign and name != "training.budget_seconds":
             own = ", ".join(f"{section}." for section in kind.sections if section != "weights")
             raise BadRecipe(f"{model} is {kind.title} and has no {name}. Its fields begin with {own}.")

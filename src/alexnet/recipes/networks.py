@@ -3,7 +3,9 @@
 import torch
 
 from alexnet.data.dataset import Dataset
+from alexnet.data.pipeline.augment import check_fit
 from alexnet.data.preprocess import Preprocess
+from alexnet.errors import ImageSizeTooSmall
 from alexnet.inference.build import build_model, last_layer
 from alexnet.models.networks.architecture import vary
 from alexnet.models.networks.model import NetworkModel
@@ -17,6 +19,7 @@ from alexnet.runtime.distributed import Workers
 from alexnet.training.parallel.registry import check_layout
 
 PUBLISHED_BATCH = 128  # images per worker, in One weird trick
+OF_WINDOWS = ("pool_kernel", "pool_after", "convolutions_3x3", "first_kernel", "first_stride", "first_padding")  # of NetworkChoices
 
 
 class NetworkRecipes:
@@ -31,6 +34,8 @@ class NetworkRecipes:
         """Raise ImageSizeTooSmall, BadModel or BadWeights if the network cannot be built or the weights do not fit."""
         classes = len(dataset.classes)
         layers_of(recipe, classes)
+        sizes = recipe.preprocess
+        check_fit(sizes.stored_size, sizes.stored_size, sizes.image_size, recipe.augment)
         if recipe.weights:
             model = shapes_only(recipe, classes)
             fitting(model.network, read_weights(recipe.weights), last_layer(model))
@@ -48,7 +53,12 @@ class NetworkRecipes:
 def layers_of(recipe: Recipe, classes: int) -> tuple[Layer, ...]:
     """The layer table of the recipe's network; raises ImageSizeTooSmall and BadModel before anything runs."""
     architecture = vary(find_architecture(recipe.model), recipe.network)
-    return trace(architecture, classes=classes, channels=recipe.preprocess.channels, image_size=recipe.preprocess.image_size)
+    try:
+        return trace(architecture, classes=classes, channels=recipe.preprocess.channels, image_size=recipe.preprocess.image_size)
+    except ImageSizeTooSmall as error:
+        chosen = {name: getattr(recipe.network, name) for name in OF_WINDOWS}
+        given = " and ".join(f"network.{name} {value}" for name, value in chosen.items() if value is not None)
+        raise ImageSizeTooSmall(f"{error} The recipe sets {given}." if given else str(error)) from None
 
 
 def shapes_only(recipe: Recipe, classes: int) -> NetworkModel:

@@ -11,6 +11,7 @@ from alexnet.evaluation.views import VIEWS, View
 from alexnet.models.handcrafted.systems import FeatureConfig
 from alexnet.models.kinds import HANDCRAFTED, NETWORK, kind_of
 from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.storage.records import shown
 from alexnet.training.config import TrainingConfig
 from alexnet.training.svm.config import SolverConfig
 
@@ -52,7 +53,7 @@ def views_of(views: str) -> list[View]:
     names = [name.strip() for name in views.split(",") if name.strip()]
     unknown = [name for name in names if name not in VIEWS]
     if unknown or not names:
-        raise BadRecipe(f"views is '{views}'; it can be {', '.join(VIEWS)}, or several of them separated by commas.")
+        raise BadRecipe(f"views is {shown(views)}; it can be {', '.join(VIEWS)}, or several of them separated by commas.")
     return [cast(View, name) for name in names]
 
 

@@ -16,11 +16,13 @@ from alexnet.models.kinds import HANDCRAFTED, kind_of
 from alexnet.models.registry import check_known, default_model
 from alexnet.recipes.image_size_budget import affordable_size
 from alexnet.recipes.kinds import check_fields, rules_of
+from alexnet.recipes.memory import check_memory
 from alexnet.recipes.named import find_recipe
 from alexnet.recipes.networks import resized
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import from_toml
+from alexnet.runtime.arguments import path_from
 from alexnet.runtime.device import choose_precision
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener, silent
@@ -130,6 +132,8 @@ def _decided(recipe: Recipe, request: TrainingRequest, dataset: Dataset, device:
     if kind_of(recipe.model) is HANDCRAFTED:
         shared = recipe.fraction < 1 or request.shares_a_split
         return with_overrides(recipe, {"solver.refit": False}) if shared else recipe
+    images = sum(1 for item in dataset.items if item.split in (None, "train"))
+    check_memory(recipe, classes=len(dataset.classes), images=images, device=device, workers=world.size)
     if not any(name.startswith("preprocess.") for name in request.requested_fields):
         size = affordable_size(recipe, dataset, device, world=world, listen=listen)
         recipe = resized(recipe, size) if size != recipe.preprocess.image_size else recipe
@@ -188,7 +192,7 @@ def recipe_to_resume(recipe: str | Path | None, out: str | Path | None, *, resum
     """The recipe's name or file: the one requested, that of the run to resume, or `quick`; raises BadRun for --resume without --out."""
     if resume and out is None:
         raise BadRun("--resume needs the folder of the run to resume: add --out RUN.")
-    started = Path(out) / "recipe.toml" if out is not None else None
+    started = path_from(out, "out", BadRun) / "recipe.toml" if out is not None else None
     if recipe is None and resume and started is not None and started.exists():
         return str(started)
     return str(recipe) if recipe is not None else "quick"

@@ -1,6 +1,7 @@
 """Writing a recipe as TOML and reading it back, and the differences between two recipes."""
 
 import tomllib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from alexnet.errors import AlexNetError, BadRecipe
 from alexnet.recipes.overrides import field_names, with_overrides
 from alexnet.recipes.recipe import Recipe, foreign_sections
 from alexnet.storage.records import convert, shown
+from alexnet.storage.regular_files import open_regular
 
 LARGEST_RECIPE = 1_000_000  # bytes; those that we write have about 2,000
 REQUIRED = ("name", "data", "model")
@@ -45,17 +47,21 @@ def from_toml(path: Path) -> Recipe:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(LARGEST_RECIPE + 1)
     except OSError as error:
         raise BadRecipe(f"{path} cannot be opened ({error.strerror}). Pass the name of a recipe, or the recipe.toml of a run.") from None
     if len(content) > LARGEST_RECIPE:
         raise BadRecipe(f"{path} is not a readable recipe: it is larger than {LARGEST_RECIPE:,} bytes.")
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise BadRecipe(f"{path} is not a readable recipe: it is in UTF-16. Save it as UTF-8.")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError:
         raise BadRecipe(f"{path} is not a readable recipe: it is nested too deeply.") from None
-    except ValueError as error:  # of TOML, of UTF-8, and of numbers with thousands of digits
+    except UnicodeDecodeError as error:
+        raise BadRecipe(f"{path} is not a readable recipe: byte {error.start:,} cannot be decoded. Save it as UTF-8.") from None
+    except ValueError as error:  # of TOML, and of numbers with thousands of digits
         raise BadRecipe(f"{path} is not a readable recipe: {error}") from None
 
 

@@ -36,6 +36,9 @@ FEW_NUMBERS = 50_000_000  # feature values; with fewer, torch's threads wait for
 SOLVER = SolverConfig(kernel="linear", strengths="0.1,1", epochs=20, refit=False)  # two values of C are enough
 
 
+NONE = b"{}"  # baseline.json of a run that was started without one
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Baseline:
     """The results of the hand-crafted baseline; errors are shares of the network's validation and test images."""
@@ -51,10 +54,17 @@ class Baseline:
     relative_duality_gap: float
 
 
-def fit_baseline(resolved: ResolvedRun, context: RunContext, store: ImageStore, splits: Splits) -> Baseline:
-    """Fit the baseline, or read its results if it was fitted before the run was interrupted."""
-    if context.folder.baseline.exists():
-        return read_record(context.folder.baseline, Baseline)
+def fit_baseline(resolved: ResolvedRun, context: RunContext, store: ImageStore, splits: Splits) -> Baseline | None:
+    """Fit the baseline, or read its results if it was fitted before the run was interrupted; None for a run that was started without one.
+
+    Such a run's baseline.json is an empty object, so that it is resumed without one too.
+    """
+    path = context.folder.baseline
+    if path.exists():
+        return None if path.read_bytes() == NONE else read_record(path, Baseline)
+    if not context.with_baseline:
+        context.folder.write(path, NONE.decode())
+        return None
     found = _fitted(resolved, context, store, splits)
     write_atomically(context.folder.baseline, json.dumps(asdict(found)))
     context.listen(Message(f"Baseline, {found.model} ({found.seconds:.0f} s): validation error {found.validation_error:.2%}."))

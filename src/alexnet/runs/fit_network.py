@@ -13,7 +13,7 @@ from alexnet.inference.build import build_model, last_layer
 from alexnet.models.networks.data_dependent_init import calibrate
 from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.network import count_parameters
-from alexnet.models.weights.load import load_weights, read_weights
+from alexnet.models.weights.load import load_weights, read_stored
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
 from alexnet.runs.prepare import some_images
@@ -63,7 +63,8 @@ def new_model(resolved: ResolvedRun, context: RunContext, preprocess: Preprocess
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model, recipe.network, len(context.dataset.classes), recipe.preprocess.channels, preprocess)
     if recipe.weights:
-        for line in load_weights(model.network, read_weights(recipe.weights), last_layer(model)):
+        stored = read_stored(recipe.weights)
+        for line in [*filter(None, [stored.chosen]), *load_weights(model.network, stored.state, last_layer(model))]:
             context.listen(Message(line))
     elif model.network.architecture.initialisation == "images":
         calibrate(model, centre_crop(sample, recipe.preprocess.image_size))

@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from alexnet.recipes.networks import resized
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import differences, from_toml, to_toml
 from alexnet.runs.result import Result, read_result
-from alexnet.storage.files import read_record, write_atomically
+from alexnet.storage.files import read_record, write_atomically, writing
+from alexnet.storage.ownership import check_vacant, owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +49,31 @@ class RunFolder:
         """Create the folder for `recipe`, or check that its run can be resumed; raises BadRun if another run is in the way."""
         if not self.writes:
             return
-        try:
+        with writing(self.path):
             self.check_free(resume=resume)
             if self.recipe.exists():
                 self._check_same(recipe)
                 return
             self.path.mkdir(parents=True, exist_ok=True)
             write_atomically(self.recipe, to_toml(recipe))
-        except OSError as error:
-            raise BadRun(f"{self.path} cannot be written ({error.strerror}). Choose another --out.") from None
+
+    @contextmanager
+    def owned(self, *, resume: bool, patience_seconds: float = 0.0) -> Iterator[None]:
+        """Own the folder until the end of the block, if this worker writes into it; raises BadRun if something else is in the way."""
+        if not self.writes:
+            yield
+            return
+        self.check_free(resume=resume)  # before the lock is written there
+        with owned(self.path, patience_seconds=patience_seconds):
+            yield
 
     def check_free(self, *, resume: bool) -> None:
         """Raise BadRun if something else is in the way, or a run that is not to be resumed. Creates nothing."""
         if self.recipe.exists():
             if not resume:
                 raise BadRun(f"{self.path} already holds a run. Add --resume to resume it, or choose another --out.")
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise BadRun(f"{self.path} exists and is not an alexnet run. Choose another --out.")
+        else:
+            check_vacant(self.path, "an alexnet run")
 
     def _check_same(self, recipe: Recipe) -> None:
         different = differences(self.started() or recipe, recipe)
@@ -91,7 +101,7 @@ class RunFolder:
     def append_history(self, row: Mapping[str, float]) -> None:
         """Append one epoch when it ends; `write_history` rewrites the whole file at the end of the run."""
         if self.writes:
-            with self.history.open("a", encoding="utf-8") as file:
+            with writing(self.history), self.history.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
 
     def write_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:

@@ -38,7 +38,7 @@ def prepare(resolved: ResolvedRun, context: RunContext) -> Prepared:
     if kind_of(recipe.model) is HANDCRAFTED:
         return Prepared(images=images, splits=splits, preprocess=plain_preprocess(recipe.preprocess))
     check_same_splits(splits, context.world)
-    baseline = fit_baseline(resolved, context, images, splits) if context.with_baseline and context.world.size == 1 else None
+    baseline = fit_baseline(resolved, context, images, splits) if context.world.size == 1 else None
     colours = colour_statistics(images, splits, recipe.seed)
     return Prepared(images=images, splits=splits, preprocess=measured(recipe.preprocess, colours), colours=colours, baseline=baseline)
 

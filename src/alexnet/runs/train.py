@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.data.open import open_dataset
-from alexnet.errors import Interrupted
+from alexnet.errors import CannotWrite, Interrupted
 from alexnet.i18n.units import seconds_of
 from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, layout_of_recipe, recipe_to_resume, resolve
 from alexnet.runs.arguments import check_kinds
@@ -122,18 +122,21 @@ def train(
 
 
 def run(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> Result:
-    """Carry out a resolved run. A finished run returns its result at once; an interrupted one notes how to resume on the exception."""
+    """Carry out a resolved run. A finished run returns its result at once; an interrupted one notes how to resume on the exception.
+
+    The folder is this process's own until the end; raises BadRun if another process owns it.
+    """
     try:
-        start_together(resolved, context, resume=resume)
-        done = context.folder.finished()
-        if done is not None:
-            context.listen(Message(f"{context.folder.path} has already finished: nothing to do."))
-            return done
-        context.listen(Message(f"Model {resolved.recipe.model}: {resolved.model_reason}."))
-        prepared = prepare(resolved, context)
-        fitted = fit(resolved, context, prepared)
-        return finish(resolved, context, prepared, fitted)
-    except (KeyboardInterrupt, Interrupted) as stop:
+        with start_together(resolved, context, resume=resume):
+            done = context.folder.finished()
+            if done is not None:
+                context.listen(Message(f"{context.folder.path} has already finished: nothing to do."))
+                return done
+            context.listen(Message(f"Model {resolved.recipe.model}: {resolved.model_reason}."))
+            prepared = prepare(resolved, context)
+            fitted = fit(resolved, context, prepared)
+            return finish(resolved, context, prepared, fitted)
+    except (KeyboardInterrupt, Interrupted, CannotWrite) as stop:
         stop.add_note(
             f"Resume with: {shlex.join([*launch_command(context.world), 'train', '--out', str(context.folder.path), '--resume'])}"
         )
@@ -158,7 +161,7 @@ def _first(*values: str | None) -> str | None:
 
 
 def _folder(out: str | Path | None, dataset: str, resolved: ResolvedRun) -> Path:
-    return Path(out) if out is not None else free_folder(Path("runs"), f"{dataset}-{resolved.recipe.model}")
+    return Path(out) if out is not None else free_folder(Path("runs"), dataset, resolved.recipe.model)
 
 
 def _both(one: Listener, other: Listener) -> Listener:

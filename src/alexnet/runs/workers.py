@@ -3,14 +3,17 @@
 import os
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from alexnet.data.curation.splits import Splits
-from alexnet.errors import AlexNetError, BadRun
+from alexnet.data.curation.splits import Splits, check_classes
+from alexnet.errors import AlexNetError, BadDataset, BadRun, CannotWrite
+from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.recipes.toml import to_toml
 from alexnet.runs.context import RunContext
@@ -39,19 +42,32 @@ def own_cpus(world: Workers) -> int:
     return max(1, available_cpus() // world.local_size)
 
 
-def start_together(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> None:
-    """Create or resume the run folder on all workers, which must have the same data and recipe; raises AlexNetError if they differ."""
-    recipe, folder, dataset, world = resolved.recipe, context.folder, context.dataset, context.world
-    try:
-        folder.start(recipe, resume=resume)
-        refusal = ""
-    except BadRun as problem:
-        refusal = str(problem)
-    refusal = world.text_from_first("refusal", refusal)
-    if refusal:
-        raise BadRun(refusal)
-    if world.size == 1:
-        return
+@contextmanager
+def start_together(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> Iterator[None]:
+    """Create or resume the run folder, which the first worker owns until the end of the block.
+
+    All workers must have the same data and recipe; raises AlexNetError on each of them if they differ, or if the folder cannot be used.
+    """
+    folder, world = context.folder, context.world
+    with ExitStack() as held:
+        try:
+            held.enter_context(folder.owned(resume=resume))
+            folder.start(resolved.recipe, resume=resume)
+            if folder.splits.exists():
+                check_classes(context.dataset, folder.splits)
+            refusal = ""
+        except (BadRun, BadDataset, CannotWrite) as problem:
+            refusal = str(problem)
+        refusal = world.text_from_first("refusal", refusal)
+        if refusal:
+            raise BadRun(refusal)
+        if world.size > 1:
+            _check_alike(resolved.recipe, context)
+        yield
+
+
+def _check_alike(recipe: Recipe, context: RunContext) -> None:
+    folder, dataset, world = context.folder, context.dataset, context.world
     world.check_same("pictures", f"{len(dataset.items):,} pictures of {len(dataset.classes):,} classes")
     world.check_same("recipe", f"checksum {zlib.crc32(to_toml(replace(recipe, data='')).encode()):08x}")
     until = time.monotonic() + SIGHT_SECONDS

@@ -11,23 +11,32 @@ from typing import SupportsIndex, TypeVar
 
 from alexnet.errors import AlexNetError
 
+LONGEST_PATH = 200  # characters that are shown
+
 Choice = TypeVar("Choice", bound=str)
 
 
 def path_from(value: object, what: str, mistake: type[AlexNetError] = AlexNetError) -> Path:
     """`value`, a string or a path, as a Path; raises `mistake` for anything else. `what` begins the message: "The run folder".
 
-    The path need not exist; one that the system cannot look up, such as a name that is too long, is refused.
+    The path need not exist; one that the system cannot look up, such as a name that is too long, and a folder that may not be entered
+    are refused.
     """
     path = any_path(value, what, mistake)
     try:
-        path.lstat()
+        os.stat(os.path.join(path, os.curdir))  # noqa: PTH116, PTH118 (Path drops the dot, which asks whether a folder may be entered)
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:  # too long, forbidden, or with a null byte or a lone surrogate
         reason = getattr(error, "strerror", None) or error
-        raise mistake(f"{what} is {reprlib.repr(str(path))}, which cannot be used as a path ({reason}).") from None
+        raise mistake(f"{what} is {shown_path(path)}, which cannot be used as a path ({reason}).") from None
     return path
+
+
+def shown_path(path: Path) -> str:
+    """A path as messages show it: quoted, and without the middle if it is very long."""
+    text = repr(str(path))
+    return text if len(text) <= LONGEST_PATH else f"{text[: LONGEST_PATH // 2]}...{text[-LONGEST_PATH // 2 :]}"
 
 
 def any_path(value: object, what: str, mistake: type[AlexNetError] = AlexNetError) -> Path:

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from alexnet.runtime.terminal import visible
+
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
@@ -81,4 +83,4 @@ def silent(event: Event) -> None:
 def log_messages(event: Event) -> None:
     """The default listener: messages go to the logger "alexnet", as INFO."""
     if isinstance(event, Message):
-        LOG.info(event.text)
+        LOG.info(visible(event.text))

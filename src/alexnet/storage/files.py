@@ -1,18 +1,32 @@
 """Text and JSON files that are complete or absent, locked folders, and names for new folders."""
 
+import errno
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from filelock import FileLock
 
-from alexnet.errors import BadRun
+from alexnet.errors import BadRun, CannotWrite
 from alexnet.storage.records import convert, read_json
 
 T = TypeVar("T")
+
+PARTIAL = ".partial"  # suffix of files that are not complete yet
+_FULL = "the disk is full. Make room, then rerun the same command; what was written before is complete."
+_DENIED = "permission is missing. Change the permissions, or choose another folder."
+REASONS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.ENOENT: "its folder is gone. Put it back, or choose another folder.",
+    errno.EROFS: "the disk is read-only. Choose a folder on another disk.",
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.ENAMETOOLONG: "the name is too long. Choose a shorter one.",
+}
 
 
 def read_object(path: Path, keys: Iterable[str]) -> dict[str, Any]:
@@ -36,14 +50,62 @@ def read_record(path: Path, kind: type[T], remedy: str = "copy the run again, or
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a temporary file in the same folder, then rename it to `path`: a reader never sees half a file. Text is UTF-8."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}-{threading.get_ident()}.partial")  # of this thread alone; permissions follow the umask
-    try:
+    """Write a whole file, as `replaced` does. Text is UTF-8."""
+    with replaced(path) as partial:
         partial.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
-        partial.replace(path)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A temporary path next to `path`, for the block to write; it is then flushed to the disk and renamed to `path`.
+
+    A reader never sees half a file, not even after a power failure. Raises CannotWrite, which leaves `path` as it was.
+    """
+    partial = path.with_name(f".{os.getpid()}-{threading.get_ident()}{PARTIAL}")  # of this thread alone
+    with writing(path):
+        try:
+            partial.touch()
+            permissions = partial.stat().st_mode  # those of the umask; safetensors would make the file its owner's alone
+            yield partial
+            partial.chmod(permissions)
+            _flush(partial, os.O_RDWR)
+            rename(partial, path)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def rename(path: Path, new: Path) -> None:
+    """Rename a file whose content is on the disk, and wait until its new name is there too."""
+    path.replace(new)
+    if os.name == "posix":
+        _flush(new.parent, os.O_RDONLY)
+
+
+def _flush(path: Path, flags: int) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
     finally:
-        partial.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block, which writes to `path`, into a CannotWrite that says why and what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = REASONS.get(error.errno or 0, f"{error.strerror or error}. Remove the cause, or choose another folder.")
+        raise CannotWrite(f"{path} cannot be written: {reason}") from None
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove the temporary files of a writer that was killed. Call it only while no other process writes into the folder."""
+    for partial in folder.rglob(f"*{PARTIAL}"):
+        if partial.is_file():
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -57,10 +119,11 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def free_folder(parent: Path, stem: str) -> Path:
-    """The first of `stem`, `stem-2`, `stem-3` ... under `parent` that does not exist."""
+def free_folder(parent: Path, data: str, kind: str) -> Path:
+    """The first of NAME-KIND, NAME-KIND-2, NAME-KIND-3 ... under `parent` that does not exist. NAME is the last part of the data's path."""
+    stem = f"{Path(data).resolve().name or 'data'}-{kind}"
     number, path = 1, parent / stem
-    while path.exists():
+    while os.path.lexists(path):
         number += 1
         path = parent / f"{stem}-{number}"
     return path

@@ -20,6 +20,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import msgspec
 
+from alexnet.storage.regular_files import open_regular
+
 LARGEST_FILE = 256_000_000  # bytes
 LARGEST_NUMBER = 2**63 - 1
 DEEPEST = 12  # levels of nested objects and lists, where any value may stand
@@ -38,7 +40,7 @@ T = TypeVar("T")
 
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises OSError, and ValueError for content that is not an object, too large or nested too deeply."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         content = file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise ValueError(f"it is larger than {LARGEST_FILE:,} bytes")

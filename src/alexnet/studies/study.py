@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from alexnet.data.curation.splits import read_split_names
+from alexnet.data.curation.splits import check_classes, read_split_names
+from alexnet.data.dataset import Dataset
 from alexnet.data.open import open_dataset
-from alexnet.errors import BadRun, Interrupted
+from alexnet.errors import CannotWrite, Interrupted
 from alexnet.i18n.translate import Lang, language_of
 from alexnet.recipes.toml import fields_of
 from alexnet.runs.arguments import as_duration, check_kinds
@@ -19,7 +20,8 @@ from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, log_messages
 from alexnet.runtime.machine import available_cpus
-from alexnet.storage.files import free_folder, write_atomically
+from alexnet.storage.files import free_folder, write_atomically, writing
+from alexnet.storage.ownership import check_vacant, owned
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, common_recipe, resolve
 from alexnet.studies.findings import Finding, StudyReport
 from alexnet.studies.judge import judge
@@ -62,18 +64,21 @@ def study(
     request = study_request(str(data), claims=names, seeds=seeds, budget=duration, overrides=overrides, on=on, layout_of_folders=layout)
     common_recipe(str(data), dataset, scales(dataset, len(dataset.items))[-1], request.fields)  # finds images that are too small
     chosen = choose_device(device)
-    folder = StudyFolder(Path(out) if out is not None else free_folder(Path("runs"), f"{dataset.name}-study"))
-    state = StudyState(
-        folder=folder,
-        request=_start(folder, request, {"claims": claims, "seeds": seeds, "budget": duration, "overrides": overrides}),
-        dataset=dataset,
-        device=str(chosen),
-        processes=processes or (1 if chosen.type == "cuda" else available_cpus()),
-        on_ray=on == "ray",
-        listen=listen,
-        should_stop=should_stop,
-    )
-    return _run(state, lang)
+    folder = StudyFolder(Path(out) if out is not None else free_folder(Path("runs"), dataset.name, "study"))
+    arguments = {"claims": claims, "seeds": seeds, "budget": duration, "overrides": overrides}
+    _request(folder, request, arguments)  # finds the user's mistakes before anything is written
+    with owned(folder.path):
+        state = StudyState(
+            folder=folder,
+            request=_start(folder, request, arguments, dataset),
+            dataset=dataset,
+            device=str(chosen),
+            processes=processes or (1 if chosen.type == "cuda" else available_cpus()),
+            on_ray=on == "ray",
+            listen=listen,
+            should_stop=should_stop,
+        )
+        return _run(state, lang)
 
 
 def _layout(out: str | Path | None, requested: str | None) -> str | None:
@@ -90,23 +95,30 @@ def _run(state: StudyState, lang: Lang) -> StudyReport:
         save_study_request(state.request, state.folder.request)
         arms = _arms(state)
         return _finish(state, arms, run_all(state, arms), lang)
-    except (KeyboardInterrupt, Interrupted) as stop:
+    except (KeyboardInterrupt, Interrupted, CannotWrite) as stop:
         stop.add_note(f"Resume with: {shlex.join(['alexnet', 'study', state.request.data, '--out', str(state.folder.path)])}")
         raise
 
 
-def _start(folder: StudyFolder, request: StudyRequest, arguments: Mapping[str, Any]) -> StudyRequest:
-    """The request, saved in a new folder; or the request of the study in the folder, extended by the new one."""
+def _request(folder: StudyFolder, request: StudyRequest, arguments: Mapping[str, Any]) -> StudyRequest:
+    """The request, or that of the study in the folder, extended by it; raises BadRun if something else is in the folder."""
     saved = load_study_request(folder.request)
     if saved is not None:
         return extended(saved, request, arguments, folder.path)
-    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        raise BadRun(f"{folder.path} exists and is not a study; choose another --out.")
-    try:
-        folder.runs.mkdir(parents=True)
+    check_vacant(folder.path, "a study")
+    return request
+
+
+def _start(folder: StudyFolder, request: StudyRequest, arguments: Mapping[str, Any], dataset: Dataset) -> StudyRequest:
+    """The request of a new study, saved, or of the one to resume; raises BadDataset if the classes have changed since that began."""
+    request = _request(folder, request, arguments)
+    for seed in range(request.seeds):
+        if folder.splits_of(seed).exists():
+            check_classes(dataset, folder.splits_of(seed))
+    if not folder.request.exists():
+        with writing(folder.runs):
+            folder.runs.mkdir(parents=True, exist_ok=True)
         save_study_request(request, folder.request)
-    except OSError as error:
-        raise BadRun(f"{folder.path} cannot be written ({error.strerror}); choose another --out.") from None
     return request
 
 

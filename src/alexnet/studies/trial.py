@@ -18,7 +18,7 @@ from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, measured
 from alexnet.data.pipeline.image_store import ImageStore, open_images
 from alexnet.data.preprocess import Fit
-from alexnet.errors import AlexNetError, Interrupted
+from alexnet.errors import AlexNetError, CannotWrite, Interrupted
 from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.models.kinds import HANDCRAFTED, kind_of
 from alexnet.recipes.recipe import Recipe, views_of
@@ -39,6 +39,7 @@ from alexnet.studies.outcome import Outcome, read_outcome, write_outcome
 
 TRAINING_SAMPLE = 2_000  # training images that the finished network is tested on
 CACHED_SIZES = 2  # image sizes that a worker keeps decoded
+ORPHAN_SECONDS = 20.0  # for a process of a study that was killed to notice it and end
 MEMORY_SHARE = 0.4  # of the free memory, for the decoded images of all workers together
 
 
@@ -76,11 +77,16 @@ def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
     """
     if trial.outcome.exists():
         return read_outcome(trial.outcome)
+    with RunFolder(trial.folder).owned(resume=True, patience_seconds=ORPHAN_SECONDS):
+        return _run(trial, should_stop)
+
+
+def _run(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
     key, started = digest(trial.recipe), time.monotonic()
     start_measuring_memory(choose_device(trial.device))
     try:
         outcome = _outcome(trial, key, started, should_stop)
-    except Interrupted:
+    except (Interrupted, CannotWrite):
         raise
     except AlexNetError as error:
         outcome = Outcome(key=key, seed=trial.recipe.seed, failure=str(error))

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from alexnet.errors import BadRun
+from alexnet.storage.files import writing
 from alexnet.storage.tensors import read_tensors, write_tensors
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.layout import TABLE, Layout, own_name
@@ -50,6 +51,7 @@ class Checkpoints:
         tensors |= {MOMENTUM + name: buffer for name, buffer in optimizer.momentum().items()}
         if average is not None:
             tensors |= {AVERAGE + name: tensor for name, tensor in average.state_dict().items()}
+        self._make_folder()
         newest = self._new_folder(state.step) if self.layout.dims else self.last
         if self.layout.dims:
             self._save_parts(newest, tensors, state)
@@ -59,6 +61,11 @@ class Checkpoints:
             self._remove_older(newest)
         self.layout.world.wait()
         self.saved_at = time.monotonic()
+
+    def _make_folder(self) -> None:
+        if self.layout.world.first:
+            with writing(self.folder):
+                self.folder.mkdir(exist_ok=True)
 
     def _new_folder(self, step: int) -> Path:
         """A folder that does not exist yet: an epoch's last step may be saved twice, as a step and as the end of the epoch."""
@@ -84,6 +91,7 @@ class Checkpoints:
 
     def save_best(self, model: nn.Module, state: TrainingState) -> None:
         """Write `best`, completely or not at all."""
+        self._make_folder()
         whole = self.layout.whole_state(model)
         if self.layout.world.first:
             write_tensors(self.best, whole, {"state": state.to_json()})

@@ -5,12 +5,36 @@ from typing import Literal, get_args, get_type_hints
 
 from alexnet.errors import BadRecipe
 from alexnet.runtime.device import Precision
+from alexnet.storage.records import shown
 
 Schedule = Literal["plateau", "one-cycle", "constant"]
 Optimizer = Literal["sgd", "muon"]
 WirePrecision = Literal["exact", "bf16"]
 
 MOST_EPOCHS = 1_000_000
+MOST_SECONDS = 1e9  # 31 years
+MOST_RATE = 1e6  # a training diverges long before; products of a few of these are still numbers in single precision
+MOST = {  # the largest values
+    "epochs": MOST_EPOCHS,
+    "budget_seconds": MOST_SECONDS,
+    "enough_training_error": 1,
+    "batch_size": 1 << 20,
+    "learning_rate": MOST_RATE,
+    "bias_learning_rate": MOST_RATE,
+    "conv_learning_rate": MOST_RATE,
+    "plateau_epochs": MOST_EPOCHS,
+    "plateau_divisor": MOST_RATE,
+    "plateau_drops": MOST_EPOCHS,
+    "final_learning_rate": 1,
+    "muon_learning_rate": MOST_RATE,
+    "muon_weight_decay": MOST_RATE,
+    "weight_decay": MOST_RATE,
+    "fc_weight_decay": MOST_RATE,
+    "local_weight_decay": MOST_RATE,
+    "bias_weight_decay": MOST_RATE,
+    "lower_layers": MOST_RATE,
+    "checkpoint_seconds": MOST_SECONDS,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +75,7 @@ class TrainingConfig:
         for name, kind in get_type_hints(TrainingConfig).items():
             allowed = get_args(kind)
             if allowed and getattr(self, name) not in allowed:
-                raise BadRecipe(f"training.{name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, allowed))}.")
+                raise BadRecipe(f"training.{name} is {shown(getattr(self, name))}; it can be {', '.join(map(repr, allowed))}.")
         positive = (
             "epochs",
             "batch_size",
@@ -69,7 +93,9 @@ class TrainingConfig:
             if f.name not in (*positive, "schedule", "optimizer", "precision", "wire_precision", "fc_weight_decay", "local_weight_decay")
         ):
             _need(getattr(self, name) >= 0, name, getattr(self, name), "cannot be negative")
-        _need(self.epochs <= MOST_EPOCHS, "epochs", self.epochs, f"is at most {MOST_EPOCHS:,}")
+        for name, most in MOST.items():
+            _need(getattr(self, name) <= most, name, getattr(self, name), f"is at most {most:,.0f}")
+        _need(self.plateau_divisor >= 1, "plateau_divisor", self.plateau_divisor, "divides the rate and must be at least 1")
         for name in ("momentum", "label_smoothing", "averaging", "warmup"):
             _need(getattr(self, name) < 1, name, getattr(self, name), "must be below 1")
 

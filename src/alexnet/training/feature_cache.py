@@ -6,6 +6,7 @@ another file; a small JSON file next to it records how many rows are complete.
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alexnet.errors import BadRun
-from alexnet.storage.files import write_atomically
+from alexnet.i18n.units import data_size
+from alexnet.storage.files import write_atomically, writing
 
 Rows = NDArray[np.float16]
 LARGEST = float(np.finfo(np.float16).max)
@@ -74,10 +76,12 @@ class FeatureCache:
         free = shutil.disk_usage(self.data.parent).free
         if free < self.bytes + MARGIN:
             raise BadRun(
-                f"The features take {self.bytes / 1e9:.1f} GB, and {self.data.parent} has {free / 1e9:.1f} GB left. "
+                f"The features take {data_size(self.bytes, tenths=True)}, and {self.data.parent} has {data_size(free, tenths=True)} left. "
                 "Choose an --out on a larger disk, or smaller features: --features.cells 1x1, or --features.gaussians 16."
             )
-        with self.data.open("wb") as file:
+        with writing(self.data), self.data.open("wb") as file:
+            if hasattr(os, "posix_fallocate") and self.bytes:
+                os.posix_fallocate(file.fileno(), 0, self.bytes)  # now, since a mapped page that finds the disk full ends the process
             file.truncate(self.bytes)
 
     def _mark(self, rows: int) -> None:

@@ -149,7 +149,8 @@ def test_splits_are_saved_by_name() -> None:
     dataset = open_dataset("digits")
     splits = make_splits(dataset, range(len(dataset.items)), None, seed=0)
     saved = splits.to_json(dataset)
-    assert list(saved) == ["train", "validation", "test"]
+    assert list(saved) == ["train", "validation", "test", "classes"]
+    assert saved["classes"] == [str(digit) for digit in range(10)]
     assert saved["train"][0] == dataset.items[splits.train[0]].name
     assert Splits.from_json(dataset, saved) == splits
     with pytest.raises(BadDataset, match="lacks 1 of the pictures that the run was split into, for example gone"):

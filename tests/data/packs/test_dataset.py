@@ -8,6 +8,7 @@ import pickle
 import shutil
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +261,71 @@ def test_names_that_climb_out(copy: Path, name: bytes) -> None:
 def test_two_dots_inside_a_name_are_harmless(copy: Path) -> None:
     for place, byte in enumerate(b"test/cat/0..jpg"):
         poke(copy, "names", place, byte)
+    sign(copy)
     assert open_dataset(copy).items[0].name == "test/cat/0..jpg"
+
+
+def sign(path: Path) -> None:
+    """Write the checksum of the present index into its header and its entry of the central directory, as whoever made the zip can."""
+    content, offset = index_of(path)
+    crc = zlib.crc32(content).to_bytes(4, "little")
+    whole = bytearray(path.read_bytes())
+    header, entry = whole.rindex(b"PK\3\4", 0, offset), whole.rindex(b"PK\1\2")
+    whole[header + 14 : header + 18] = whole[entry + 16 : entry + 20] = crc
+    path.write_bytes(whole)
+
+
+def test_a_flipped_bit_in_the_labels_is_found(copy: Path) -> None:
+    poke(copy, "labels", 0, 1)
+    with pytest.raises(BadDataset, match=r"whose index is damaged \(its checksum differs\)\. Copy it again"):
+        open_dataset(copy)
+    sign(copy)
+    assert opened(copy).labels[0] == 1  # the same change, made on purpose
+
+
+def reading(dataset: Dataset) -> list[tuple[str, str, str | None, bytes]]:
+    """What a data set holds: name, class, split and bytes of each image."""
+    return sorted((item.name, dataset.classes[item.label], item.split, dataset.content(row)) for row, item in enumerate(dataset.items))
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack of four images."""
+    folder = tmp_path_factory.mktemp("few")
+    for number in range(4):
+        place = folder / "photos" / ("train", "test")[number // 2] / ("cat", "dog")[number % 2]
+        place.mkdir(parents=True)
+        Image.new("RGB", (20, 20), (40 * number, 90, 10)).save(place / f"{number}.png")
+    pack(open_dataset(folder / "photos"), folder / "few.zip", size=SIZE)
+    return folder / "few.zip"
+
+
+@pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.slow)])
+def test_every_byte_after_the_images_is_checked_or_says_nothing(few: Path, step: int, tmp_path: Path) -> None:
+    """A flipped bit is refused or changes nothing.
+
+    Refused: each byte of the index, of the header before it, and of its entry in the central directory. The other entries of the
+    directory, for other tools, are not read. With another byte of the end records or the comment, the pack is no longer recognised, and
+    is read as an ordinary zip, whose reader checks the names and the bytes of the images.
+    """
+    whole, expected = few.read_bytes(), reading(open_dataset(few))
+    content, offset = index_of(few)
+    first, last = whole.rindex(b"PK\3\4", 0, offset), whole.rindex(b"PK\1\2")
+    covered = [*range(first, offset + len(content)), *range(last, last + 46 + len(MEMBER))]
+    accepted = [place for place in range(first, len(whole), step) if survives(whole, place, tmp_path / "flipped.zip", expected)]
+    assert not set(accepted) & set(covered)
+
+
+def survives(whole: bytes, place: int, path: Path, expected: list[tuple[str, str, str | None, bytes]]) -> bool:
+    """Whether a pack with one bit flipped is opened; what it holds must be as before then."""
+    path.unlink(missing_ok=True)  # the last one may still be mapped
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+    try:
+        found = reading(open_dataset(path))
+    except (BadDataset, UnreadableImage):
+        return False
+    assert found == expected, place
+    return True
 
 
 def rewrite(path: Path, change: Any) -> None:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from tests.models.weights.small import State, network, same_bits, table
 
 from alexnet.data.preprocess import Preprocess
-from alexnet.errors import BadModel, BadWeights
+from alexnet.errors import BadModel, BadWeights, CannotWrite
 from alexnet.inference.build import build_model
 from alexnet.inference.classifier import Classifier
 from alexnet.inference.model_card import ModelCard
@@ -201,7 +201,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(to_fo
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     path, _ = original(tmp_path)
-    with pytest.raises(BadWeights, match=r"out\.safetensors cannot be written: "):
+    with pytest.raises(CannotWrite, match=r"out\.safetensors cannot be written: "):
         convert_file(path, from_form="alexnet", to_form="alexnet", out=path / "out.safetensors")
 
 
@@ -210,12 +210,12 @@ def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     path, _ = original(tmp_path)
-    monkeypatch.setattr("alexnet.models.weights.files.os.fsync", full)
+    monkeypatch.setattr("alexnet.storage.files.os.fsync", full)
     for name in ("alexnet", "caffe", "torchvision"):
         form = FORMS[name]
         source = path if form.function == "alexnet" else tmp_path / "owt.safetensors"
         save_file(dict(network(table("alexnet-owt")).state_dict()), tmp_path / "owt.safetensors")
-        refused(BadWeights, "cannot be written: No space left on device.", source, form.function, name, tmp_path)
+        refused(CannotWrite, "cannot be written: the disk is full.", source, form.function, name, tmp_path)
 
 
 def test_names_of_another_form_are_recognised(tmp_path: Path) -> None:

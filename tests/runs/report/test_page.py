@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from tests.runs.report.report_values import altered, report_of, value_of
 
-from alexnet.errors import BadRun
+from alexnet.errors import BadRun, CannotWrite
 from alexnet.evaluation.metrics import reliability_bins
 from alexnet.i18n.phrases import PageWords, beside
 from alexnet.i18n.translate import Lang, say, table
@@ -392,10 +392,10 @@ def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def full_disk(path: Path, content: bytes) -> int:
         with path.open("wb") as file:
             file.write(content[:100])
-        raise OSError("No space left on device")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(CannotWrite, match="the disk is full"):
         write_report(altered(digits_report(), title="another"), out)
     assert out.read_bytes() == before
     assert list(out.parent.iterdir()) == [out]

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from tests.training.parallel.cases import ALEXNET, EXACT, Case, Trained, alone, assert_same, difference, held, new_model, train, whole
 from tests.training.parallel.workers import together
 
-from alexnet.errors import BadRun
+from alexnet.errors import BadRun, CannotWrite
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.storage.tensors import read_tensors
 from alexnet.training.checkpoint import Checkpoints
@@ -123,7 +123,7 @@ def broken_off(world: Workers, folder: Path, saves: int) -> int:
             raise OSError(28, "No space left on device")
         return save(*words, **named)
 
-    with patch.object(sharded_checkpoint, "save", full), suppress(OSError):
+    with patch.object(sharded_checkpoint, "save", full), suppress(CannotWrite):
         train(world, ALEXNET, "towers", folder, every_seconds=1e-9)
     return len(tried)
 

@@ -26,8 +26,9 @@ class Splits:
     test: tuple[int, ...]
 
     def to_json(self, dataset: Dataset) -> dict[str, list[str]]:
-        """The names of the images of each split, as run folders store them."""
-        return {split: [dataset.items[index].name for index in getattr(self, split)] for split in SPLIT_NAMES}
+        """The names of the images of each split, and of the classes, as run folders store them."""
+        names = {split: [dataset.items[index].name for index in getattr(self, split)] for split in SPLIT_NAMES}
+        return names | {"classes": list(dataset.classes)}
 
     @classmethod
     def from_json(cls, dataset: Dataset, saved: Mapping[str, Sequence[str]]) -> "Splits":
@@ -44,17 +45,32 @@ class Splits:
 
 @dataclass(frozen=True, slots=True)
 class _SplitNames:
-    """The contents of splits.json: the names of the images of each split."""
+    """The contents of splits.json: the names of the images of each split, and of the classes, which earlier versions did not store."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
+    classes: tuple[str, ...] = ()
 
 
 def read_split_names(path: Path) -> dict[str, tuple[str, ...]]:
     """The names of the images of each split in a run's splits.json; raises BadRun when the file is damaged."""
     names = read_record(path, _SplitNames)
     return {split: getattr(names, split) for split in SPLIT_NAMES}
+
+
+def check_classes(dataset: Dataset, path: Path) -> None:
+    """Raise BadDataset if a splits.json was written when the data set had other classes; the message names them."""
+    then = set(read_record(path, _SplitNames).classes)
+    now = set(dataset.classes)
+    if not then or now == then:
+        return
+    changes = {"now has": now - then, "no longer has": then - now}
+    said = " and ".join(f"{verb} {', '.join(map(repr, sorted(names)[:5]))}" for verb, names in changes.items() if names)
+    raise BadDataset(
+        f"{dataset.name} {said}, and {path.parent} was started with other classes. A network keeps its classes: "
+        "restore the class folders as they were, or start a new run with another --out."
+    )
 
 
 def make_splits(

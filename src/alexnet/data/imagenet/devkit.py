@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from alexnet.data.sources.source import cut_short
 from alexnet.errors import BadDataset
+from alexnet.storage.regular_files import open_regular
 
 NAME = "ILSVRC2012_devkit_t12"
 META = "data/meta.mat"
@@ -95,7 +96,7 @@ def _files(path: Path) -> tuple[bytes, bytes]:
     """meta.mat and the ground truth."""
     try:
         if path.is_dir():
-            return (path / META).read_bytes(), (path / TRUTH).read_bytes()
+            return _whole(path / META), _whole(path / TRUTH)
         return _unpacked(path)
     except FileNotFoundError as problem:
         missing = Path(str(problem.filename)).relative_to(path).as_posix()
@@ -108,9 +109,14 @@ def _files(path: Path) -> tuple[bytes, bytes]:
     raise BadDataset(f"{path} lacks {missing}: it is not the whole development kit of ILSVRC2012. Download it again.")
 
 
+def _whole(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read(MAX_BYTES)
+
+
 def _unpacked(path: Path) -> tuple[bytes, bytes]:
     """The two files of the packed kit, which is read to its last byte so that any truncation is detected."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         packed = file.read(2) == b"\x1f\x8b"
     with gzip.open(path) if packed else path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from alexnet.data.sources.source import MAX_FILE_BYTES, PositionedFile, is_image, too_big
-from alexnet.errors import UnreadableImage
+from alexnet.data.sources.source import MAX_FILE_BYTES, PositionedFile, is_image, read_image_file, too_big
+from alexnet.errors import CannotWrite, UnreadableImage
 from alexnet.storage.cache import cache_folder
 from alexnet.storage.files import write_atomically
 
@@ -100,9 +100,7 @@ def images_in(folder: Path) -> Iterator[str]:
 
 
 def _whole(path: Path, name: str) -> bytes:
-    if (size := path.stat().st_size) > MAX_FILE_BYTES:
-        raise UnreadableImage(name, too_big(size))
-    return path.read_bytes()
+    return read_image_file(path, name, MAX_FILE_BYTES)
 
 
 def _window(tar: PositionedFile, offset: int, size: int, name: str) -> bytes:
@@ -125,7 +123,8 @@ def cached_places(root: Path, files: Sequence[Path], index: Callable[[], Places]
         return _read_cache(cached, stamp)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         found = index()
-    with suppress(OSError):
+    with suppress(OSError, CannotWrite):
+        cached.parent.mkdir(parents=True, exist_ok=True)
         columns = {field.name: getattr(found, field.name) for field in fields(Places)}
         write_atomically(cached, save(columns, {"stamp": stamp, "checksum": _checksum(found)}))
     return found

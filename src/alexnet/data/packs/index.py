@@ -1,13 +1,15 @@
 """The index of a packed data set: all facts about its images, as columns, at the end of the zip itself.
 
 It is the zip's last member, stored under a hidden name in the safetensors layout, and begins at a multiple of 64 bytes, so that its columns
-can be used in place in a memory-mapped file. The zip's comment records the positions of the index and of the central directory: if another
-tool has changed the zip, they no longer match, and the index is not used. Whatever is read here may be damaged or hostile.
+are aligned. It is read into memory at once (300 bytes per image), where the columns are used in place. The zip's comment records the
+positions of the index and of the central directory: if another tool has changed the zip, they no longer match, and the index is not used.
+Whatever is read here may be damaged or hostile.
 """
 
 import json
 import math
 import re
+import zlib
 from dataclasses import asdict, dataclass, fields
 from mmap import mmap
 from pathlib import Path
@@ -20,16 +22,18 @@ from numpy.typing import NDArray
 from alexnet.data.dataset import SPLIT_NAMES, Traits
 from alexnet.data.item_table import UNSPLIT
 from alexnet.data.packs.image import PRODUCTS
-from alexnet.data.packs.zip_records import Contents, is_end_of
+from alexnet.data.packs.zip_records import LOCAL, Contents, aligned_header, directory_record, is_end_of
 from alexnet.data.pipeline.colour_statistics import ColourPCA, principal_colours
-from alexnet.data.sources.source import MAX_FILE_BYTES
+from alexnet.data.sources.source import MAX_FILE_BYTES, PositionedFile
 from alexnet.errors import BadDataset, UnsafeArchive
 from alexnet.storage.records import convert, parse_json
 
 FORMAT = "1"
 MEMBER = b".alexnet/index.safetensors"
 ALIGNMENT = 64
+LONGEST_LOCAL_HEADER = LOCAL.size + len(MEMBER) + 20 + 4 + ALIGNMENT  # bytes: with the ZIP64 field and the filler
 LARGEST_SUM = (1 << 80) - 1
+PART_BYTES = 64 << 20  # that are read at once
 LARGEST_HEADER = 64 << 20  # bytes of JSON; a class name takes about 20
 COMMENT = "alexnet pack 1: index at {:019d}, {:019d} bytes; contents at {:019d}, {:019d} bytes, {:019d} members"
 COMMENT_BYTES = len(COMMENT.format(*[0] * 5))
@@ -91,7 +95,7 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Index:
-    """The columns, N long, as views of the mapped file (see COLUMNS), with the names concatenated, and the facts."""
+    """The columns, N long, as views of the index in memory (see COLUMNS), with the names concatenated, and the facts."""
 
     offsets: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -126,45 +130,76 @@ def comment_for(offset: int, size: int, contents: Contents) -> bytes:
     return COMMENT.format(offset, size, contents.offset, contents.size, contents.entries).encode()
 
 
-def read_index(mapped: mmap, path: Path) -> Index | None:
-    """The index of a mapped zip; None if it has none, or another tool has changed the zip since it was packed.
+def read_index(file: PositionedFile, *, verified: bool = False) -> tuple[mmap, Index] | None:
+    """The index of a zip, and the memory that holds it; None if it has none, or another tool has changed the zip since it was packed.
 
-    Raises BadDataset for a damaged index, UnsafeArchive for names that point outside the archive.
+    The memory is anonymous and shared: processes that are forked later have no copies of it. Every byte of the index, of its header and of
+    its entry in the central directory is checked. verified: the checksum has been compared when the file was opened before, by the process
+    that this one works for. Raises BadDataset for a damaged index, UnsafeArchive for names that point outside the archive.
     """
-    place = _place(mapped)
+    place, path = _place(file), file.path
     if place is None:
         return None
     offset, size, contents = place
     try:
-        index = _read(mapped, offset, size)
+        mapped = _in_memory(file, offset, size)
+        index = _read(mapped, size)
         _check(index, offset, contents)
+        _check_names(index, path)
+        _require(verified or _is_whole(file, mapped, offset, size, contents), "its checksum differs")
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as problem:
         raise BadDataset(
             f"{path} is a packed data set whose index is damaged ({problem}). Copy it again, or unzip it and use the folder."
         ) from None
-    _check_names(index, path)
-    return index
+    return mapped, index
 
 
-def _place(mapped: mmap) -> tuple[int, int, Contents] | None:
-    comment = mapped[-COMMENT_BYTES:] if len(mapped) > COMMENT_BYTES else b""
+def _is_whole(file: PositionedFile, mapped: mmap, offset: int, size: int, contents: Contents) -> bool:
+    """Whether the header before the index and the last entry of the central directory are those of a member with exactly these bytes."""
+    with memoryview(mapped) as memory, memory[:size] as index:
+        crc = zlib.crc32(index)
+    first = max(0, offset - LONGEST_LOCAL_HEADER)
+    before = file.read(first, offset - first)
+    start = before.rfind(MEMBER) - LOCAL.size
+    if start < 0:
+        return False
+    header = aligned_header(MEMBER, size, crc, at=first + start, step=ALIGNMENT)
+    entry = directory_record(MEMBER, first + start, size, crc)
+    last = file.read(contents.offset + contents.size - len(entry), len(entry))
+    return before[start:] == header and last == entry
+
+
+def _place(file: PositionedFile) -> tuple[int, int, Contents] | None:
+    tail = file.read(max(0, file.size - TAIL_BYTES), TAIL_BYTES)
+    comment = tail[-COMMENT_BYTES:] if file.size > COMMENT_BYTES else b""
     found = PATTERN.fullmatch(comment)
     if found is None:
         return None
     offset, size, *where = (int(digits) for digits in found.groups())
     contents = Contents(*where)
-    inside = offset + size <= contents.offset <= len(mapped) and max(contents.size, contents.entries) <= len(mapped)
-    if not inside or not is_end_of(mapped[-TAIL_BYTES:], contents, comment, len(mapped)):
+    inside = offset + size <= contents.offset <= file.size and max(contents.size, contents.entries) <= file.size
+    if not inside or not is_end_of(tail, contents, comment, file.size):
         return None
     return offset, size, contents
 
 
-def _read(mapped: mmap, offset: int, size: int) -> Index:
-    length = int.from_bytes(mapped[offset : offset + 8], "little")
+def _in_memory(file: PositionedFile, offset: int, size: int) -> mmap:
+    """A copy of `size` bytes of the file."""
+    _require(size >= 8, "its header is too long")
+    memory = mmap(-1, size)
+    for start in range(0, size, PART_BYTES):
+        part = file.read(offset + start, min(PART_BYTES, size - start))
+        _require(len(part) == min(PART_BYTES, size - start), "the file has become shorter")
+        memory[start : start + len(part)] = part
+    return memory
+
+
+def _read(mapped: mmap, size: int) -> Index:
+    length = int.from_bytes(mapped[:8], "little")
     _require(size >= 8 and length <= min(LARGEST_HEADER, size - 8), "its header is too long")
-    layout = parse_json(mapped[offset + 8 : offset + 8 + length])
+    layout = parse_json(mapped[8 : 8 + length])
     facts = _facts(layout["__metadata__"])
-    start, room = offset + 8 + length, size - 8 - length
+    start, room = 8 + length, size - 8 - length
     counts = {name: layout[name]["shape"][0] for name in (*COLUMNS, "names")}
     count, name_bytes = counts["offsets"], counts["names"]
     _require(all(type(rows) is int and 0 < rows <= size for rows in counts.values()), "a column has an impossible length")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from alexnet.data.packs.zip_records import local_header
 from alexnet.errors import BadDataset
-from alexnet.storage.files import write_atomically
+from alexnet.storage.files import rename, write_atomically
 from alexnet.storage.records import read_json
 
 SKIPPED, ENCODED, COPIED = range(3)  # what became of an image
@@ -107,7 +107,7 @@ class Journal:
 
     def finish(self, out: Path) -> None:
         """Rename the closed archive to `out` and delete the folder."""
-        (self.folder / "archive").rename(out)
+        rename(self.folder / "archive", out)
         shutil.rmtree(self.folder)
 
     def close(self) -> None:

@@ -26,7 +26,8 @@ from alexnet.data.packs.footer import Tally, tally, write_end
 from alexnet.data.packs.image import PackedImage, packed_image
 from alexnet.data.packs.journal import COPIED, ENCODED, RECORD, Journal, Records
 from alexnet.data.packs.names import PackedNames
-from alexnet.errors import BadDataset, UnreadableImage
+from alexnet.errors import BadDataset, CannotWrite, UnreadableImage
+from alexnet.i18n.units import data_size
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.thread_pool import map_in_order
 
@@ -67,7 +68,7 @@ class PackSummary:
         """The result in sentences."""
         images = f"{self.n:,} pictures" if self.n != 1 else "1 picture"
         copied = f", {self.copied:,} copied as they are" if self.copied else ""
-        first = f"{self.out}: {images} in {self.classes:,} classes{copied}; {self.bytes / 1e6:,.1f} MB in {self.seconds:,.1f} s."
+        first = f"{self.out}: {images} in {self.classes:,} classes{copied}; {data_size(self.bytes)} in {self.seconds:,.1f} s."
         if not self.skipped:
             return [first]
         return [first, f"{len(self.skipped):,} could not be read ({_example(self.skipped)}); {self.skipped_file} lists them all."]
@@ -210,6 +211,9 @@ def _advice(out: Path, partial: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         stop.add_note(f"Rerun the same command to resume, or delete {partial}.")
+        raise
+    except CannotWrite as problem:
+        problem.add_note(f"Rerun the same command to resume, or delete {partial}.")
         raise
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):

@@ -6,7 +6,7 @@ depends on the data set (digits are not mirrored) and is decided elsewhere.
 """
 
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -14,10 +14,12 @@ from torch.nn.functional import pad
 
 from alexnet.data.pipeline.colour_statistics import ColourPCA
 from alexnet.data.pipeline.counter_rng import normal, uniform
+from alexnet.data.preprocess import LARGEST_SIDE
 from alexnet.errors import BadRecipe
 
 _PIECE = 1 << 20  # on a CPU, colours are changed in pieces of this many values, so that the float copy stays in the cache
 _GRAY = 128.0
+MOST_NOISE = 1_000  # all pixels are black or white long before
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,11 +35,11 @@ class AugmentConfig:
     cutout: int = 0  # px, side of a square that is painted over; it may extend past the border
 
     def __post_init__(self) -> None:
-        _check_range("crop_padding", self.crop_padding, inf, "px around the picture, 0 for none")
+        _check_range("crop_padding", self.crop_padding, LARGEST_SIDE, f"px around the picture, 0 for none, at most {LARGEST_SIDE:,}")
         _check_range("brightness", self.brightness, 1.0, "a fraction from 0 (off) to 1")
         _check_range("colour_temperature", self.colour_temperature, 1.0, "a fraction from 0 (off) to 1")
-        _check_range("pca_noise", self.pca_noise, inf, "0 for none, 0.1 as in the paper")
-        _check_range("cutout", self.cutout, inf, "px of a square, 0 for none")
+        _check_range("pca_noise", self.pca_noise, MOST_NOISE, f"0 for none, 0.1 as in the paper, at most {MOST_NOISE:,}")
+        _check_range("cutout", self.cutout, LARGEST_SIDE, f"px of a square, 0 for none, at most {LARGEST_SIDE:,}")
 
 
 def augment(images: Tensor, size: int, config: AugmentConfig, pca: ColourPCA | None, *, seed: int, epoch: int, indices: Tensor) -> Tensor:
@@ -47,7 +49,7 @@ def augment(images: Tensor, size: int, config: AugmentConfig, pca: ColourPCA | N
     pca: needed for `pca_noise`; its mean is also the colour of the cutout (mid-gray without it). Raises BadRecipe if the crop, the padding
     or the cutout does not fit the images.
     """
-    _check_fit(images, size, config)
+    check_fit(images.shape[-2], images.shape[-1], size, config)
     if not len(images):
         return images.new_empty((0, 3, size, size))
     if config.crop:
@@ -157,14 +159,15 @@ def _check_range(field: str, value: float, most: float, meaning: str) -> None:
         raise BadRecipe(f"augment.{field} = {value} cannot be used: use {meaning}.")
 
 
-def _check_fit(images: Tensor, size: int, config: AugmentConfig) -> None:
-    side = min(images.shape[-2:])
+def check_fit(height: int, width: int, size: int, config: AugmentConfig) -> None:
+    """Raise BadRecipe if crops of `size` px, the padding or the cutout do not fit images of that height and width."""
+    side = min(height, width)
     if config.crop and config.crop_padding >= side:
         raise BadRecipe(f"augment.crop_padding = {config.crop_padding} is too large for pictures of {side} px: use at most {side - 1}.")
     if config.cutout > size:
         raise BadRecipe(f"augment.cutout = {config.cutout} is larger than the picture of {size} px: use at most {size}.")
     padding = 2 * config.crop_padding if config.crop else 0
-    _check_crop(images.shape[-2] + padding, images.shape[-1] + padding, size)
+    _check_crop(height + padding, width + padding, size)
 
 
 def _check_crop(height: int, width: int, size: int) -> None:

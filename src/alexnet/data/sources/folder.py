@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from alexnet.data.sources.source import MAX_FILE_BYTES, Listing, Source, cut_short, is_visible, too_big
+from alexnet.data.sources.source import MAX_FILE_BYTES, Listing, Source, cut_short, is_visible, read_image_file
 from alexnet.data.sources.tar import CompressedTarSource, TarSource
 from alexnet.data.sources.tar_headers import looks_like_tar
 from alexnet.data.sources.zip import ZipSource
@@ -66,9 +66,7 @@ class FolderSource(Source):
         """One file of the folder."""
         path = self.path / name
         try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise UnreadableImage(name, too_big(path.stat().st_size))
-            return path.read_bytes()
+            return read_image_file(path, name, MAX_FILE_BYTES)
         except OSError as problem:
             raise UnreadableImage(name, f"cannot be opened ({problem.strerror or problem})") from None
 

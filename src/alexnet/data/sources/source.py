@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from types import MappingProxyType
 
-from alexnet.errors import BadDataset, UnsafeArchive
+from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
+from alexnet.storage.regular_files import NOT_WAITING, check_regular, open_regular
 
 MAX_FILE_BYTES = 256 << 20  # of one image, unpacked
 EXTENSIONS = frozenset(
@@ -80,6 +81,19 @@ class Listing:
         return image
 
 
+def read_image_file(path: Path, name: str, most: int) -> bytes:
+    """The whole file of an image, of at most `most` bytes.
+
+    Raises UnreadableImage if it is larger, and OSError if it cannot be opened or is no file: a pipe would block, a device never end.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(most + 1) if size <= most else b""
+    if max(size, len(content)) > most:
+        raise UnreadableImage(name, too_big(max(size, len(content))))
+    return content
+
+
 def too_big(size: int) -> str:
     """The reason for refusing one file of `size` bytes."""
     return f"is {size / (1 << 20):,.0f} MB unpacked; the limit is {MAX_FILE_BYTES >> 20} MB"
@@ -91,11 +105,15 @@ def cut_short(path: Path, kind: str) -> BadDataset:
 
 
 class PositionedFile:
-    """A file read by position, by any number of threads; each process opens its own descriptor, also after a fork."""
+    """A file read by position, by any number of threads; each process opens its own descriptor, also after a fork.
+
+    The constructor raises OSError for what is not a regular file.
+    """
 
     descriptor: int | None
 
     def __init__(self, path: Path) -> None:
+        check_regular(path)
         self.path, self.size = path, path.stat().st_size
         self._forget()
 
@@ -113,7 +131,7 @@ class PositionedFile:
             self._forget()
         with self.lock:
             if self.descriptor is None:
-                self.descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+                self.descriptor = os.open(self.path, os.O_RDONLY | NOT_WAITING)
                 weakref.finalize(self, os.close, self.descriptor)
             return self.descriptor
 

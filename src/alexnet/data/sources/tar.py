@@ -21,6 +21,7 @@ from alexnet.data.sources.encodings import readable_names
 from alexnet.data.sources.source import MAX_FILE_BYTES, Listing, PositionedFile, Source, cut_short, is_image, safe_name, too_big
 from alexnet.data.sources.tar_headers import BLOCK, LINKS, SPARSE, Stream, TarEntry, read_entries
 from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
+from alexnet.i18n.units import data_size
 
 COMPRESSED_TAR_BYTES = 2 << 30  # of a tar.gz, unpacked
 Held = TypeVar("Held")
@@ -183,7 +184,7 @@ def _link_target(member: TarEntry, name: str, path: Path) -> str:
 def _too_much(path: Path, limit: int) -> str:
     plain = path.name.removesuffix(path.suffix) if path.suffix != ".tgz" else path.stem + ".tar"
     return (
-        f"{path} holds more than {limit / (1 << 30):.1f} GB unpacked, and a compressed tar cannot be read in place. "
+        f"{path} holds more than {data_size(limit, tenths=True)} unpacked, and a compressed tar cannot be read in place. "
         f"Decompress it once (with gunzip, bunzip2 or unxz) and use {plain}: a plain tar is read in place at any size."
     )
 

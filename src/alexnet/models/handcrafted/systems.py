@@ -8,11 +8,23 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from alexnet.errors import BadRecipe
+from alexnet.storage.records import shown
 
 Descriptor = Literal["pixels", "hog", "sift", "sparse-sift", "surf"]
 Encoding = Literal["none", "words", "fisher"]
 Kernel = Literal["linear", "rbf", "chi2", "intersection"]
-CELLS = re.compile(r"(\d+)x(\d+)")
+CELLS = re.compile(r"([0-9]{1,2})x([0-9]{1,2})")
+SIZE = re.compile(r"[0-9]{1,4}")
+MOST_LEVELS = 16  # of bins or cells
+MOST = {  # the largest values
+    "step": 4_096,
+    "cell": 4_096,
+    "orientations": 360,
+    "components": 1_024,
+    "gaussians": 65_536,
+    "words": 1_000_000,
+    "sample_per_word": 100_000,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +49,12 @@ class FeatureConfig:
     def __post_init__(self) -> None:
         for name, kind in (("descriptor", Descriptor), ("encoding", Encoding)):
             if getattr(self, name) not in get_args(kind):
-                raise BadRecipe(f"features.{name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, get_args(kind)))}.")
-        for name in ("step", "cell", "orientations", "components", "gaussians", "words", "sample_per_word"):
+                raise BadRecipe(f"features.{name} is {shown(getattr(self, name))}; it can be {', '.join(map(repr, get_args(kind)))}.")
+        for name, most in MOST.items():
             if getattr(self, name) < 1:
                 raise BadRecipe(f"features.{name} is {getattr(self, name)}; it must be at least 1.")
+            if getattr(self, name) > most:
+                raise BadRecipe(f"features.{name} is {getattr(self, name)}; it is at most {most:,}.")
         if not 0 <= self.smoothing < 100:
             raise BadRecipe(f"features.smoothing is {self.smoothing:g}; it must be a standard deviation in pixels, from 0 to below 100.")
         _ = self.bin_sizes, self.pyramid
@@ -49,8 +63,8 @@ class FeatureConfig:
     def bin_sizes(self) -> tuple[int, ...]:
         """Pixels per side of a bin, one number per scale; raises BadRecipe."""
         sizes = [size.strip() for size in self.bins.split(",")]
-        if not all(size.isdecimal() and 1 <= int(size) <= 1_000 for size in sizes):
-            raise BadRecipe(f"features.bins is '{self.bins}'; use one number of pixels per scale, from 1 to 1,000, as in \"4,6,8\".")
+        if len(sizes) > MOST_LEVELS or not all(SIZE.fullmatch(size) and 1 <= int(size) <= 1_000 for size in sizes):
+            raise BadRecipe(f'features.bins is {shown(self.bins)}; use one number of pixels per scale, from 1 to 1,000, as in "4,6,8".')
         return tuple(int(size) for size in sizes)
 
     @property
@@ -58,8 +72,9 @@ class FeatureConfig:
         """(columns, rows) of each level of the spatial pyramid; raises BadRecipe."""
         matches = [CELLS.fullmatch(level.strip()) for level in self.cells.split(",")]
         levels = tuple((int(match[1]), int(match[2])) for match in matches if match)
-        if len(levels) != len(matches) or not all(1 <= columns <= 16 and 1 <= rows <= 16 for columns, rows in levels):
-            raise BadRecipe(f"features.cells is '{self.cells}'; use levels of columns x rows, from 1 to 16, as in \"1x1,2x2\".")
+        fits = all(1 <= columns <= 16 and 1 <= rows <= 16 for columns, rows in levels)
+        if len(levels) != len(matches) or len(levels) > MOST_LEVELS or not fits:
+            raise BadRecipe(f'features.cells is {shown(self.cells)}; use levels of columns x rows, from 1 to 16, as in "1x1,2x2".')
         return levels
 
 

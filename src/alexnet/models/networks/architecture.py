@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args, get_type_hints
 
 from alexnet.errors import BadModel
+from alexnet.storage.records import shown
 
 Activation = Literal["relu", "tanh", "sigmoid"]
 Pooling = Literal["max", "average", "max+average", "strided-convolution"]
@@ -18,6 +19,19 @@ DropoutPlace = Literal["after-fc", "before-fc", "convolutions"]
 Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012", "images"]
 FORMER_INITIALISATIONS: dict[str, Initialisation] = {"pictures": "images"}
 
+AT_MOST = {  # the largest values of fields of NetworkChoices
+    "pool_kernel": 4_096,
+    "norm_alpha": 1e6,
+    "norm_k": 1e6,
+    "fully_connected": 100,
+    "hidden_units": 1 << 20,
+    "convolutions_3x3": 100,
+    "first_kernel": 4_096,
+    "first_stride": 4_096,
+    "first_padding": 4_096,
+    "width": 1_000,
+}
+SMALLEST_K = 1e-6
 AT_LEAST_ONE = ("pool_kernel", "hidden_units", "towers", "first_kernel", "first_stride")  # fields of NetworkChoices
 OF_CONVOLUTIONS = ("pooling", "pool_after", "convolutions_3x3", "towers", "towers_talk", "first_kernel", "first_stride", "first_padding")
 
@@ -142,15 +156,25 @@ def _check(choices: NetworkChoices) -> None:
             continue
         allowed = [choice for part in get_args(kind) for choice in get_args(part)]
         if allowed and value not in allowed:
-            raise BadModel(f"network.{name} is {value!r}; it can be {', '.join(map(repr, allowed))}.")
-        if isinstance(value, (int, float)) and not 0 <= value < math.inf:
-            raise BadModel(f"network.{name} is {value}; it cannot be negative or infinite.")
-        if name == "norm_k" and value == 0:
-            raise BadModel("network.norm_k is 0, which divides by 0 where no neighbour is active. The paper's is 2, Caffe's 1.")
-        if name in AT_LEAST_ONE and value < 1:
-            raise BadModel(f"network.{name} is {value}; it must be at least 1.")
+            raise BadModel(f"network.{name} is {shown(value)}; it can be {', '.join(map(repr, allowed))}.")
+        if isinstance(value, (int, float)):
+            _check_number(name, value)
     if choices.dropout is not None and choices.dropout >= 1:
         raise BadModel(f"network.dropout is {choices.dropout}; it is the share of units that are dropped, from 0 to below 1.")
+
+
+def _check_number(name: str, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise BadModel(f"network.{name} is {value}; it cannot be negative or infinite.")
+    if name == "norm_k" and value < SMALLEST_K:
+        raise BadModel(
+            f"network.norm_k is {value:g}, and a power of it divides where no neighbour is active; it must be at least {SMALLEST_K:g}. "
+            "The paper's is 2, Caffe's 1."
+        )
+    if name in AT_LEAST_ONE and value < 1:
+        raise BadModel(f"network.{name} is {value}; it must be at least 1.")
+    if value > AT_MOST.get(name, math.inf):
+        raise BadModel(f"network.{name} is {value}; it is at most {AT_MOST[name]:,.0f}.")
 
 
 def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Conv, ...]:
@@ -207,7 +231,7 @@ def _with_pools_after(convs: list[Conv], names: str) -> list[Conv]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     unknown = sorted(set(wanted) - {conv.name for conv in convs})
     if unknown:
-        raise BadModel(f"network.pool_after has {', '.join(unknown)}, but the layers are {', '.join(conv.name for conv in convs)}.")
+        raise BadModel(f"network.pool_after has {shown(', '.join(unknown))}, but the layers are {', '.join(conv.name for conv in convs)}.")
     kind: Pooling = next((conv.pool for conv in convs if conv.pool), "max")
     return [replace(conv, pool=kind if conv.name in wanted else None) for conv in convs]
 

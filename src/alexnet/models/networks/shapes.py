@@ -80,7 +80,7 @@ def _check_counts(architecture: Architecture, classes: int, channels: int, image
     if channels not in (1, 3):
         raise BadModel(f"channels is {channels}; it must be 1 (gray) or 3 (RGB).")
     if not 1 <= image_size <= MAX_IMAGE_SIZE:
-        raise BadModel(f"image size is {image_size}; it must be a side in pixels, from 1 to {MAX_IMAGE_SIZE}.")
+        raise BadModel(f"image size is {image_size}; it must be a side in pixels, from 1 to {MAX_IMAGE_SIZE:,}.")
 
 
 def _window(

@@ -13,7 +13,7 @@ from torch import Tensor
 from alexnet.errors import BadWeights
 from alexnet.models.weights.form import Form
 from alexnet.models.weights.grouped import FULL, LAYERS, PUBLISHED
-from alexnet.models.weights.load import State
+from alexnet.models.weights.state_dict import State
 
 PARTS = {"weights": "weight", "bias": "bias"}  # Caffe's blobs 0 and 1 -> PyTorch's
 

@@ -1,16 +1,17 @@
 """Convert a file of weights to another form of the same function. Numbers are moved, never changed, except by exact factors of two."""
 
-import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alexnet.errors import BadWeights
 from alexnet.models.weights.files import check_place, read_file, write_file
 from alexnet.models.weights.form import Form
-from alexnet.models.weights.load import State
 from alexnet.models.weights.registry import find_forms, form_with_names
+from alexnet.models.weights.state_dict import State
 from alexnet.runtime.arguments import path_from
+from alexnet.storage.records import convert, read_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,25 +34,26 @@ def convert_file(file: str | Path, *, from_form: str, to_form: str, out: str | P
     form, target = find_forms(from_form, to_form)
     check_place(out, target)
     choices = _choices_of_run(source, form)
-    state = read_file(source, form)
-    _check_names(source, state, form)
-    tensors = target.write(form.read(state))
+    stored = read_file(source, form)
+    _check_names(source, stored.state, form)
+    tensors = target.write(form.read(stored.state))
     written = {name: tensors[name] for name in target.names}
     write_file(out, written)
     shapes = {name: tuple(tensor.shape) for name, tensor in written.items()}
     lines = _lines(form, target, written, choices, out)
-    return Conversion(out=out, tensors=shapes, lines=lines)
+    return Conversion(out=out, tensors=shapes, lines=(lines[0], *([stored.chosen] if stored.chosen else []), *lines[1:]))
 
 
 def _choices_of_run(source: Path, form: Form) -> dict[str, str]:
     """A run's changes to its network's table, field -> value; none for a plain file. Raises BadWeights for a run of another network."""
     card_file = source / "model" / "model.json"
-    if not card_file.is_file():
-        return {}
     try:
-        saved = json.loads(card_file.read_text(encoding="utf-8"))
-        model, choices = str(saved["model"]), dict(saved["network"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if not card_file.is_file():
+            return {}
+        saved = read_json(card_file)
+        model = convert(str, saved.get("model"), "model")
+        choices: dict[str, Any] = convert(dict[str, Any], saved.get("network"), "network")
+    except (OSError, ValueError) as error:
         raise BadWeights(f"{card_file} is damaged ({error}); copy the run again, or convert its model/model.safetensors.") from None
     if model != form.model:
         needed = f"runs of {form.model}" if form.model else f"{form.suffixes[0]} files, not from runs"

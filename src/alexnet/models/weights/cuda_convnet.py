@@ -27,7 +27,7 @@ from torch import Tensor
 from alexnet.errors import BadWeights
 from alexnet.models.weights.form import Form
 from alexnet.models.weights.grouped import CONVS
-from alexnet.models.weights.load import State
+from alexnet.models.weights.state_dict import State
 from alexnet.models.weights.two_towers import from_towers, to_towers
 
 KEEP = 0.5  # of the program's dropout layers, hs1 and hs2

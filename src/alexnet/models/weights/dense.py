@@ -13,7 +13,7 @@ from alexnet.models.networks.alexnet import ALEXNET_2012
 from alexnet.models.networks.architecture import Architecture
 from alexnet.models.weights.form import Form
 from alexnet.models.weights.grouped import LAYERS, PUBLISHED, check_shapes
-from alexnet.models.weights.load import State
+from alexnet.models.weights.state_dict import State
 
 GROUPED = tuple(f"{LAYERS[conv.name]}.weight" for conv in ALEXNET_2012.convs if conv.towers == 2)
 TABLE: Architecture = replace(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from alexnet.models.weights.load import State
+from alexnet.models.weights.state_dict import State
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ from alexnet.errors import BadWeights
 from alexnet.models.networks.alexnet import ALEXNET_2012
 from alexnet.models.networks.architecture import Architecture
 from alexnet.models.weights.form import Form, tensor_names
-from alexnet.models.weights.load import State
+from alexnet.models.weights.state_dict import State
 
 CONVS = tuple(conv.name for conv in ALEXNET_2012.convs)
 FULL = ("fc6", "fc7", "fc8")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from alexnet.models.networks.alexnet import ALEXNET_OWT
 from alexnet.models.weights.form import Form, tensor_names
 from alexnet.models.weights.grouped import check_shapes
-from alexnet.models.weights.load import State
+from alexnet.models.weights.state_dict import State
 
 NUMBERED = ("features.0", "features.3", "features.6", "features.8", "features.10", "classifier.1", "classifier.4", "classifier.6")
 

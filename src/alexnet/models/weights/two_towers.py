@@ -9,7 +9,7 @@ import torch
 from alexnet.errors import BadWeights
 from alexnet.models.weights.form import Form, tensor_names
 from alexnet.models.weights.grouped import CONVS, LAYERS, PUBLISHED
-from alexnet.models.weights.load import State
+from alexnet.models.weights.state_dict import State
 
 TOWERS = ("tower1", "tower2")
 SHARED = "fc8"

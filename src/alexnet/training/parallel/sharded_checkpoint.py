@@ -23,7 +23,7 @@ from torch.distributed.tensor import DTensor, Shard
 
 from alexnet.errors import BadRun
 from alexnet.runtime.distributed import Workers
-from alexnet.storage.files import write_atomically
+from alexnet.storage.files import write_atomically, writing
 from alexnet.training.parallel.layout import TABLE, local, own_name
 
 Dims = Mapping[str, int | None]  # of each tensor: the dimension that the workers divide, or None where all hold the same
@@ -32,12 +32,17 @@ Dims = Mapping[str, int | None]  # of each tensor: the dimension that the worker
 def write_parts(folder: Path, parts: Mapping[str, Tensor], dims: Dims, world: Workers, state: str) -> None:
     """Write this worker's parts while the others write theirs; `folder` is a valid checkpoint once this returns on the first worker."""
     if world.first:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        with writing(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
     world.wait()
     mesh = _mesh(world)
     divided = {name: _divided(part.detach().cpu(), dims[name], mesh) for name, part in parts.items()}
-    save(divided, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+    with writing(folder):
+        try:
+            save(divided, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+        except CheckpointException as problem:
+            raise next((one for one, _ in problem.failures.values() if isinstance(one, OSError)), problem) from None
     world.wait()
     if world.first:
         sizes = {file.name: file.stat().st_size for file in folder.glob("*.safetensors")}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args, get_type_hints
 
 from alexnet.errors import BadRecipe
+from alexnet.storage.records import shown
 
 KernelChoice = Literal["", "linear", "rbf", "chi2", "intersection"]
 MapChoice = Literal["auto", "exact", "explicit"]
@@ -21,6 +22,8 @@ LONG_VISITS = 200_000  # of rows at least: small sets get more passes
 DESCENT_PASSES, DESCENT_VISITS = 6, 60_000  # the same for descent, which stops early
 LONG = 3_200  # feature dimensions: up to here a factor of (D, D) for each C is cheap (raw pixels of 32 x 32 have 3,072)
 KERNEL_STRENGTHS = (0.3, 1.0, 3.0, 10.0)
+MOST_STRENGTHS = 100  # each is another fit
+MOST = {"exact_limit": 10_000_000, "batch_size": 1 << 20, "components": 100_000, "epochs": 1_000_000, "gamma": 1e6}  # the largest values
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,12 +46,14 @@ class SolverConfig:
         for name, kind in get_type_hints(SolverConfig).items():
             allowed = get_args(kind)
             if allowed and getattr(self, name) not in allowed:
-                raise BadRecipe(f"solver.{name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, allowed))}.")
+                raise BadRecipe(f"solver.{name} is {shown(getattr(self, name))}; it can be {', '.join(map(repr, allowed))}.")
         for name in ("exact_limit", "batch_size", "components"):
             _need(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
         _need(self.epochs >= 0, "epochs", self.epochs, "must be at least 1, or 0 for the method's default")
         _need(self.gamma >= 0 and math.isfinite(self.gamma), "gamma", self.gamma, "must be above 0, or 0 to derive it from the features")
-        _need(0 < self.tolerance < 1, "tolerance", self.tolerance, "is a share of the objective, between 0 and 1")
+        _need(1e-9 <= self.tolerance < 1, "tolerance", self.tolerance, "is a share of the objective, from 1e-9 to below 1")
+        for name, most in MOST.items():
+            _need(getattr(self, name) <= most, name, getattr(self, name), f"is at most {most:,.0f}")
         _ = self.strength_values
 
     def method_for(self, inputs: int) -> Method:
@@ -72,8 +77,9 @@ class SolverConfig:
             values = sorted({float(word) for word in self.strengths.split(",")})
         except ValueError:
             values = [math.nan]
-        rule = 'must be numbers above 0 and up to 1e6, as "0.1,1,10"'
-        _need(all(0 < value <= 1e6 for value in values), "strengths", f"'{self.strengths}'", rule)
+        rule = f'must be up to {MOST_STRENGTHS} numbers from 1e-6 to 1e6, as "0.1,1,10"'
+        holds = len(values) <= MOST_STRENGTHS and all(1e-6 <= value <= 1e6 for value in values)
+        _need(holds, "strengths", shown(self.strengths), rule)
         return tuple(values)
 
 

@@ -10,6 +10,7 @@ from sklearn.svm import SVC
 from torch import Tensor
 
 from alexnet.errors import BadDataset
+from alexnet.i18n.units import data_size
 from alexnet.models.handcrafted.kernels import kernel_matrix
 from alexnet.models.handcrafted.svm import KernelMachine
 from alexnet.runtime.machine import available_bytes
@@ -61,15 +62,16 @@ def check_kernel_size(n: int, config: SolverConfig, *, classes: int = 2, inputs:
     if config.map != "exact":
         return
     needed, free = peak_bytes(n, classes=classes, inputs=inputs), available_bytes()
+    matrix = data_size(8 * n * n, tenths=True)
     instead = "Use --solver.map explicit, or --model fisher-svm, whose linear machine has no such limit."
     if needed > free:
         raise BadDataset(
-            f"An exact kernel machine on {n:,} training pictures needs {needed / 1e9:,.1f} GB of memory ({8e-9 * n * n:,.1f} GB of it for "
-            f"its kernel matrix), and {free / 1e9:,.1f} GB are free. {instead}"
+            f"An exact kernel machine on {n:,} training pictures needs {data_size(needed, tenths=True)} of memory ({matrix} of it for its "
+            f"kernel matrix), and {data_size(free, tenths=True)} are free. {instead}"
         )
     if n > MOST_IMAGES:
         raise BadDataset(
-            f"An exact kernel machine on {n:,} training pictures would take hours (its kernel matrix has {8e-9 * n * n:,.1f} GB); "
+            f"An exact kernel machine on {n:,} training pictures would take hours (its kernel matrix has {matrix}); "
             f"the limit is {MOST_IMAGES:,}. {instead}"
         )
 

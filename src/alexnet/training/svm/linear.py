@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alexnet.errors import BadRecipe
+from alexnet.i18n.units import data_size
 from alexnet.training.svm.averaged_sgd import average
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.dual import ascend
@@ -74,8 +75,8 @@ def fit_linear(
 def _check_length(inputs: int) -> None:
     if inputs > LONGEST_PRIMAL:
         raise BadRecipe(
-            f"solver.method is 'primal', and features of {inputs:,} numbers need a matrix of {4e-9 * inputs**2:,.1f} GB for each C; "
-            f"the limit is {LONGEST_PRIMAL:,} numbers. Set it to 'descent' or 'dual'."
+            f"solver.method is 'primal', and features of {inputs:,} numbers need a matrix of "
+            f"{data_size(4 * inputs**2, tenths=True)} for each C; the limit is {LONGEST_PRIMAL:,} numbers. Set it to 'descent' or 'dual'."
         )
 
 

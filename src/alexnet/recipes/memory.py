@@ -1,0 +1,64 @@
+"""Whether a training can fit in memory at all, found before the work starts.
+
+The estimate is a lower bound: weights, their gradients and their momentum, and the outputs of the layers with weights, which the backward
+pass needs. What passes may still be too large; what is refused never fits.
+"""
+
+import math
+
+import torch
+
+from alexnet.errors import BadRecipe
+from alexnet.models.networks.shapes import Layer
+from alexnet.recipes.networks import layers_of
+from alexnet.recipes.recipe import Recipe
+from alexnet.runtime.device import choose_precision, free_device_memory
+from alexnet.runtime.machine import available_bytes
+
+COPIES = 3  # of the weights: themselves, gradients, momentum
+OF_SIZE = ("width", "hidden_units", "fully_connected", "convolutions_3x3", "first_padding", "first_stride")  # fields of NetworkChoices
+BYTES = {"fp64": 8, "fp32": 4, "bf16": 2}  # of an output; weights have at least 4
+
+
+def check_memory(recipe: Recipe, *, classes: int, images: int, device: torch.device, workers: int = 1) -> None:
+    """Raise BadRecipe, with the numbers, if training the recipe's network on the device needs more memory than is free.
+
+    images: of the training set, the most that a batch can have.
+    """
+    layers, precision = layers_of(recipe, classes), choose_precision(recipe.training.precision, device)
+    weights = sum(layer.parameters for layer in layers)
+    bytes_of_weights = weights * COPIES * max(4, BYTES[precision]) // workers
+    batch = math.ceil(min(recipe.training.batch_size, max(1, images)) / workers)
+    bytes_of_batch = batch * sum(map(_outputs, layers)) * BYTES[precision]
+    on_device = free_device_memory(device)
+    free = available_bytes() if on_device is None else on_device
+    if bytes_of_weights > free:
+        raise BadRecipe(
+            f"The network would have {weights:,} weights, and training it needs at least {_gigabytes(bytes_of_weights)}; "
+            f"{_gigabytes(free)} are free. Choose a smaller preprocess.image_size or network, or other values of the fields that you set"
+            f"{_set_fields(recipe)}."
+        )
+    if bytes_of_weights + bytes_of_batch > free:
+        raise BadRecipe(
+            f"A training step of {batch:,} pictures of {recipe.preprocess.image_size} px needs at least "
+            f"{_gigabytes(bytes_of_weights + bytes_of_batch)}; {_gigabytes(free)} are free. Choose a smaller training.batch_size or "
+            f"preprocess.image_size, or other values of the fields that you set{_set_fields(recipe)}."
+        )
+
+
+def _outputs(layer: Layer) -> int:
+    """The numbers of a layer's output that the backward pass needs for each image; 0 for layers that may work in place."""
+    return math.prod(layer.output) if layer.parameters else 0
+
+
+def _set_fields(recipe: Recipe) -> str:
+    """The network's fields that differ from its table, in brackets."""
+    names = [
+        f"network.{name}" for name in ("width", "hidden_units", "fully_connected", "convolutions_3x3", "first_padding", "first_stride")
+    ]
+    given = [name for name in names if getattr(recipe.network, name.partition(".")[2]) is not None]
+    return f" ({', '.join(given)})" if given else ""
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB"
