@@ -87,6 +87,7 @@ def compare_with(
             should_stop=should_stop,
             trainers=trainers,
         )
+        tell_remarks(dataset, listen)
         return _run(state)
 
 
