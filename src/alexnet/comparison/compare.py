@@ -124,9 +124,9 @@ def _start(folder: ComparisonFolder, data: str, dataset: Dataset, arguments: Map
         if folder.splits_of(seed).exists():
             check_classes(dataset, folder.splits_of(seed))
     if not folder.request.exists():
+        save_comparison_request(request, folder.request)  # first: the folder is a comparison from here on
         with writing(folder.cells):
-            folder.cells.mkdir(parents=True, exist_ok=True)
-        save_comparison_request(request, folder.request)
+            folder.cells.mkdir(exist_ok=True)
     return request
 
 

@@ -118,9 +118,9 @@ def _start(folder: StudyFolder, request: StudyRequest, arguments: Mapping[str, A
         if folder.splits_of(seed).exists():
             check_classes(dataset, folder.splits_of(seed))
     if not folder.request.exists():
+        save_study_request(request, folder.request)  # first: the folder is a study from here on
         with writing(folder.runs):
-            folder.runs.mkdir(parents=True, exist_ok=True)
-        save_study_request(request, folder.request)
+            folder.runs.mkdir(exist_ok=True)
     return request
 
 

@@ -75,7 +75,7 @@ class FeatureCache:
         if self.data.exists() and self.data.stat().st_size == self.bytes:
             return
         free = shutil.disk_usage(self.data.parent).free
-        if free < self.bytes + MARGIN:
+        if free < self.bytes + min(MARGIN, self.bytes // 4):
             raise BadRun(
                 f"The features take {data_size(self.bytes, tenths=True)}, and {self.data.parent} has {data_size(free, tenths=True)} left. "
                 "Choose an --out on a larger disk, or smaller features: --features.cells 1x1, or --features.gaussians 16."
