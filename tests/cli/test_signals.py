@@ -108,8 +108,10 @@ def test_a_script_without_the_main_guard_is_told_so_once(tmp_path: Path) -> None
     command = [sys.executable, str(script), str(photos(tmp_path / "data")), str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 1
-    said = f'{script} has no main guard, and this call starts processes, each of which runs the script again. Put the call under the guard:\n'
+    said = (
+        f"{script} has no main guard, and this call starts processes, each of which runs the script again. Put the call under the guard:\n"
+    )
     assert done.stderr.count("has no main guard") == 1, done.stderr
-    assert f'AlexNetError: {said}    if __name__ == "__main__":\n        alexnet.study(...)' in done.stderr
+    assert f'AlexNetError: {said}the guard:\n    if __name__ == "__main__":\n        alexnet.study(...)' in done.stderr
     assert done.stderr.count("Traceback") == 1
     assert "memory" not in done.stderr

@@ -35,7 +35,12 @@ def test_predict_after_a_fork(digits_run: Path, digits_folder: Path) -> None:
     images = [str(path) for path in sorted(digits_folder.rglob("*.png"))[:4]]
     environment = os.environ | {"OMP_NUM_THREADS": "2"}
     done = subprocess.run(
-        [sys.executable, "-c", PREDICTS_IN_A_CHILD, str(digits_run), *images], capture_output=True, text=True, timeout=60, env=environment, check=True
+        [sys.executable, "-c", PREDICTS_IN_A_CHILD, str(digits_run), *images],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        check=True,
     )
     assert done.stdout.split() == ["0"]
 

@@ -26,9 +26,10 @@ def test_during_steps_a_stop_is_requested_and_said_within_a_second(number: signa
 
 
 def test_outside_steps_it_ends_at_once_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
-    with stop_on_signals() as stop, pytest.raises(KeyboardInterrupt):
+    with stop_on_signals() as stop:
         stop.notice(Message("reading"))
-        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
     assert capsys.readouterr().err == ""
 
 

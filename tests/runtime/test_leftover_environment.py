@@ -36,9 +36,7 @@ def left_over(rank: int, seconds: float) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("rank", "missing"), [(0, 1), (1, 0)])
 def test_what_is_waited_for_is_said_with_the_way_out(rank: int, missing: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", ALONE], env=left_over(rank, 2), capture_output=True, text=True, check=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", ALONE], env=left_over(rank, 2), capture_output=True, text=True, check=True, timeout=60)
     first, second, *_ = [line for line in done.stderr.splitlines() if line.startswith("Waiting")]
     assert re.match(rf"Waiting for worker {missing} of 2 at localhost:\d+, for 2 s more\.", first)
     assert f"make this process worker {rank}; to work alone: unset RANK WORLD_SIZE MASTER_ADDR MASTER_PORT" in first

@@ -38,9 +38,7 @@ class Stop:
         self.signalled_at = time.monotonic()
         if self.requested or not self.stepping:
             raise KeyboardInterrupt
-        else:
-            self.requested = True
-
+        self.requested = True
 
     def say_when_signalled(self, ended: threading.Event) -> None:
         """Until `ended`: say that the program is stopping, if that takes a while. In a thread: a signal handler must not print."""

@@ -17,8 +17,8 @@ from alexnet.runs.environment import environment
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, log_messages
-from alexnet.runtime.main_guard import refuse_in_import
 from alexnet.runtime.machine import available_cpus
+from alexnet.runtime.main_guard import refuse_in_import
 from alexnet.storage.files import free_folder, write_atomically
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, common_recipe, resolve
 from alexnet.studies.findings import Finding, StudyReport
