@@ -112,6 +112,6 @@ def test_a_script_without_the_main_guard_is_told_so_once(tmp_path: Path) -> None
         f"{script} has no main guard, and this call starts processes, each of which runs the script again. Put the call under the guard:\n"
     )
     assert done.stderr.count("has no main guard") == 1, done.stderr
-    assert f'AlexNetError: {said}the guard:\n    if __name__ == "__main__":\n        alexnet.study(...)' in done.stderr
+    assert f'AlexNetError: {said}    if __name__ == "__main__":\n        alexnet.study(...)' in done.stderr
     assert done.stderr.count("Traceback") == 1
     assert "memory" not in done.stderr
