@@ -110,6 +110,7 @@ def test_no_unit_holds_a_thousand_of_itself(value: float) -> None:
 
 def test_names_stay_on_one_line_and_can_be_encoded() -> None:
     assert readable("nul\x00line\nbreak caf\udce9") == "nul\ufffdline break caf\ufffd"
+    assert readable("evil\u202egpj.exe\u2066 חתול") == "evil\ufffdgpj.exe\ufffd חתול"
     assert short("abcdefgh", 5) == "abcd…"
 
 

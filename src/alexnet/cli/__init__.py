@@ -25,6 +25,7 @@ from alexnet.cli.summary import summary
 from alexnet.cli.train import train
 from alexnet.errors import AlexNetError, Interrupted
 from alexnet.runtime.interrupts import stop_on_signals
+from alexnet.runtime.terminal import silence_c_libraries
 
 # Besides `app` and `main`, the verbs that are library functions too; a test checks that their arguments agree.
 __all__ = ["VERBS", "app", "compare", "convert", "evaluate", "inspect", "main", "pack", "report", "study", "summary", "train"]
@@ -62,6 +63,7 @@ def main(words: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # names that the terminal cannot show must not stop the program
     if words is None:
         sys.excepthook = show_defect
+        silence_c_libraries()
     status = _run(sys.argv[1:] if words is None else words)
     if words is None and os.environ.get("WORLD_SIZE", "1") != "1":
         end_at_once(status)

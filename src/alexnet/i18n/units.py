@@ -15,6 +15,7 @@ LONGEST_LABEL = 20  # characters of a class name along an axis
 MISSING = "–"  # shown for a missing number
 LARGE = ((1e9, 1e9, "billion"), (1e6, 1e6, "million"))  # the scale of `counted_in`
 
+DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # characters that reorder what stands beside them
 BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
@@ -24,9 +25,14 @@ def finite(value: object) -> float | None:
 
 
 def readable(text: object) -> str:
-    """The text with control characters and undecodable bytes replaced by U+FFFD, and each run of white space by one space."""
-    shown = "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cs"} and not c.isspace() else c for c in str(text))
+    """The text with control characters, undecodable bytes and what reverses its direction as U+FFFD; runs of white space as one space."""
+    shown = "".join("\ufffd" if _disturbs(c) else c for c in str(text))
     return " ".join(shown.split())
+
+
+def _disturbs(character: str) -> bool:
+    control = unicodedata.category(character) in {"Cc", "Cs"} and not character.isspace()
+    return control or unicodedata.bidirectional(character) in DIRECTIONS
 
 
 def short(text: object, longest: int = LONGEST_LABEL) -> str:

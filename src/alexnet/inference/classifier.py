@@ -128,7 +128,7 @@ class Classifier:
         return scores
 
     def _check_process(self) -> None:
-        """Raise AlexNetError in a process forked from one that uses a GPU: CUDA does not survive a fork; CPU threads do."""
+        """Raise AlexNetError in a process forked from one that uses a GPU: CUDA does not survive a fork; the CPU does."""
         if self.device.type != "cpu" and self.process != os.getpid():
             raise AlexNetError(
                 f"This process was forked from one that has loaded the model on {self.device}, which only that one can use. Load the model "

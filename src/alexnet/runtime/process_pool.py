@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from alexnet.errors import AlexNetError, Interrupted
 from alexnet.runtime.main_guard import MARK, main_script, unguarded, unguarded_mark
+from alexnet.runtime.terminal import silence_c_libraries
 
 POLL_SECONDS = 0.2  # between checks of should_stop
 SIGNAL_SECONDS = 1.0  # in which a signal that has ended the processes reaches this one too
@@ -120,6 +121,7 @@ def _begin(stop: Event) -> None:
     import torch
 
     end_with_parent()
+    silence_c_libraries()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     _stop = stop

@@ -1,9 +1,13 @@
-"""Text that is safe to show in a terminal: names of files and classes may hold characters that control it.
+"""What reaches a terminal: names of files and classes may hold characters that control it, and C libraries write what nobody asked for.
 
-Independent of where the text goes.
+Independent of where the text comes from.
 """
 
+import ctypes
+import os
+import platform
 import re
+from contextlib import suppress
 
 _CONTROL = r"\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 but for tab and newline: ESC starts commands, CR overwrites the line
 _SEPARATORS = "\u2028\u2029"
@@ -27,3 +31,19 @@ def visible_name(text: str) -> str:
 
 def _escape(found: "re.Match[str]") -> str:
     return found[0].encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def silence_c_libraries() -> None:
+    """Send what C libraries print to the null device from now on: libtiff and libjpeg comment on every damaged image.
+
+    It is C's `stderr` that is replaced, not the file descriptor: Python's own messages, its fault handler and C++'s `std::cerr` are not
+    affected, and neither are other threads. Only for processes that are ours alone. Only with glibc, where `stderr` is a variable.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    with suppress(OSError, AttributeError, ValueError):
+        libc = ctypes.CDLL(None)
+        libc.fopen.restype, libc.fopen.argtypes = ctypes.c_void_p, [ctypes.c_char_p, ctypes.c_char_p]
+        null = libc.fopen(os.devnull.encode(), b"w")
+        if null:
+            ctypes.c_void_p.in_dll(libc, "stderr").value = null

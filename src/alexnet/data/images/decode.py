@@ -9,6 +9,7 @@ end, an invalid EXIF block) is ignored. Independent of files and archives: funct
 
 import importlib
 import io
+import logging
 import re
 import threading
 import warnings
@@ -32,6 +33,7 @@ from alexnet.errors import UnreadableImage
 MAX_PIXELS = 89_000_000  # just under Pillow's own limit (89.5 million); any file then takes less than 2 GB of memory
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")  # never EPS: it would start Ghostscript
 RGB = 3  # torchvision's ImageReadMode.RGB
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says of a damaged image is in our reason; it is not for the screen
 HEIC_REASON = "is a HEIC photo; convert to JPEG (on an iPhone: Settings > Camera > Formats > Most Compatible)"
 
 
