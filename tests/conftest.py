@@ -3,7 +3,9 @@
 Images that are missing skip a test and are named; in CI, beside the shared data, nothing is skipped: what is missing fails.
 """
 
+import json
 import os
+import random
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +29,10 @@ if PARALLEL:  # before anything imports torch: one thread for each worker, or th
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")  # before anything imports matplotlib: no screen
 
+HARDNESS = int(os.environ.get("ALEXNET_FIRE", "1"))  # make fire asks for more than 1
+COUNTS = os.environ.get("ALEXNET_FIRE_COUNTS")  # a file that takes one line for each kind of attack
+Count = Callable[[str, int], None]
+
 IN_CI = bool(os.environ.get("CI"))
 SHARED_DATA = Path(os.environ.get("ALEXNET_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 DIGITS = 300  # images in the folder of digits
@@ -40,6 +46,30 @@ settings.register_profile(
     database=None,
 )
 settings.load_profile("alexnet")
+
+
+@pytest.fixture(scope="session")
+def hardness() -> int:
+    """By how much the counts of attacks are multiplied."""
+    return HARDNESS
+
+
+@pytest.fixture
+def count(request: pytest.FixtureRequest) -> Count:
+    """count(what, n): n attacks of a kind were made, and all ended as they must."""
+
+    def write(what: str, n: int) -> None:
+        if COUNTS:
+            with Path(COUNTS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"what": what, "n": n, "test": request.node.nodeid}) + "\n")
+
+    return write
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Seeded by the test's name: the same in every session."""
+    return random.Random(request.node.nodeid)
 
 
 def missing(what: str) -> NoReturn:

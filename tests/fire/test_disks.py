@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fire.conftest import Count
+from tests.conftest import Count
 from tests.fire.programs import run
 from tests.fire.test_kills import digest, tensors
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.fire.conftest import Count
+from tests.conftest import Count
 from tests.fire.programs import Ended, Moment, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.fire.conftest import Count
+from tests.conftest import Count
 from tests.fire.programs import begin, run
 from tests.fire.test_kills import tensors
 
