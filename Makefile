@@ -19,7 +19,7 @@ PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 CODE = $(wildcard src tests bench tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help install fashion-mnist demo test test-slow fire check format bench bench-wire lock clean FORCE
+.PHONY: help install fashion-mnist demo test test-slow fire licences check format bench bench-wire lock clean FORCE
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 15
@@ -47,6 +47,9 @@ test-slow: $(TEST_READY)  ## the tests that train for longer
 
 fire: $(TEST_READY)  ## attack the program: kills, full disks, races, changed files; counts into fire.jsonl, in an hour or two
 	$(BIN)/python -m tools.fire $(PYTEST_ARGS)
+
+licences: $(READY)  ## write docs/licences.md: the licence of every package that is installed
+	$(BIN)/python -m tools.licences
 
 check: $(TEST_READY)  ## lint, format, types and the direction of imports
 	$(BIN)/ruff check
