@@ -198,3 +198,15 @@ def test_without_out_a_run_is_under_runs_whatever_the_path_of_its_data(data: Pat
         assert Path(result.run).parts[0] == "runs"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["digits", "work"]
     assert sorted(entry.name for entry in Path("runs").iterdir()) == ["digits-lenet", "digits-lenet-2"]
+
+
+def test_a_run_resumed_from_another_folder_says_where_its_data_were(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(data.parent)
+    data.rename("pets")
+    stopped(Path("pets"), tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["train", "--out", str(tmp_path / "run"), "--resume"]) == 2
+    assert "has its data at 'pets', as seen from the folder where it was started: resume it there." in capsys.readouterr().err

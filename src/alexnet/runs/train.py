@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from alexnet.data.dataset import Dataset
 from alexnet.data.open import open_dataset
-from alexnet.errors import CannotWrite, Interrupted
+from alexnet.errors import BadDataset, CannotWrite, Interrupted
 from alexnet.i18n.units import seconds_of
 from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, layout_of_recipe, recipe_to_resume, resolve
 from alexnet.runs.arguments import check_kinds
@@ -88,7 +89,7 @@ def train(
         resume = should_resume(out, world, requested=resume)
         recipe = recipe_to_resume(recipe, out, resume=resume)
         folders = _first(layout_of_folders, _field(overrides, "layout_of_folders"), layout_of_recipe(recipe))
-        dataset, chosen_device = open_dataset(data, layout_of_folders=folders), device_of(device, world)
+        dataset, chosen_device = _opened(data, folders, resume=resume), device_of(device, world)
         if splits is None:  # of runs that share a split, the verb that made it says it
             tell_remarks(dataset, listen)
         start_measuring_memory(chosen_device)
@@ -142,6 +143,15 @@ def run(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> Result:
         stop.add_note(
             f"Resume with: {shlex.join([*launch_command(context.world), 'train', '--out', str(context.folder.path), '--resume'])}"
         )
+        raise
+
+
+def _opened(data: str | Path, layout: str | None, *, resume: bool) -> Dataset:
+    try:
+        return open_dataset(data, layout_of_folders=layout)
+    except BadDataset as problem:
+        if resume and not Path(data).is_absolute():
+            problem.add_note(f"The run to resume has its data at '{data}', as seen from the folder where it was started: resume it there.")
         raise
 
 
