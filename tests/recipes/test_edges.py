@@ -110,7 +110,7 @@ def test_one_step_with_what_is_accepted(few: Path, tmp_path_factory: pytest.Temp
         ),
         ({"network.first_padding": 4_096}, r"network.first_padding"),
         ({"training.batch_size": 10**22}, r"training.batch_size is .* must be a whole number"),
-        ({"preprocess.stored_size": 10**9}, r"preprocess.stored_size is 1000000000; it is a side in pixels, from 1 to 8,192"),
+        ({"preprocess.stored_size": 10**9}, r"preprocess.stored_size is 1000000000; it is a side in pixels, at most 8,192"),
     ],
 )
 def test_memory_is_refused_with_the_number(overrides: dict[str, Any], message: str, few: Path) -> None:
