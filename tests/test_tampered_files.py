@@ -3,7 +3,7 @@
 import copy
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import tomli_w
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.edits import BYTES, ODD, places
 from tests.runs.digit_systems import Trainings
 from tests.studies.invented import report as invented_study
 from tests.test_reports import small_report
@@ -37,47 +38,6 @@ from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
 from alexnet.training.optimizer import Descent
 from alexnet.training.state import TrainingState
-
-ODD: list[Any] = [
-    None,
-    True,
-    False,
-    -1,
-    0,
-    3,
-    2**63,
-    10**30,
-    -0.5,
-    1e308,
-    float("nan"),
-    float("inf"),
-    "",
-    "x",
-    "\udcff",
-    [],
-    [[]],
-    {},
-    {"x": []},
-]
-BYTES = [
-    b"",
-    b"{",
-    b"[1]",
-    b"null",
-    b"\xff\xfe\x00",
-    b"\xef\xbb\xbf",
-    b'{"a":' * 50_000,
-    b'{"seed": ' + b"9" * 6000 + b"}",
-    b"a=" + b"[" * 50_000,
-]
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where something stands, besides the whole; of long lists the first two elements."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
-    for key, part in inner:
-        yield (*path, key)
-        yield from places(part, (*path, key))
 
 
 def tampered(draw: Callable[[Any], Any], whole: Any) -> Any:

@@ -23,8 +23,8 @@ class PreprocessConfig:
 
     def __post_init__(self) -> None:
         for name in ("image_size", "stored_size"):
-            if not 1 <= getattr(self, name) <= LARGEST_SIDE:
-                raise BadRecipe(f"preprocess.{name} is {getattr(self, name)}; it is a side in pixels, from 1 to {LARGEST_SIDE:,}.")
+            if getattr(self, name) > LARGEST_SIDE:
+                raise BadRecipe(f"preprocess.{name} is {getattr(self, name)}; it is a side in pixels, at most {LARGEST_SIDE:,}.")
         if self.stored_size < self.image_size:
             raise BadRecipe(
                 f"preprocess.stored_size is {self.stored_size}, below preprocess.image_size {self.image_size}; "

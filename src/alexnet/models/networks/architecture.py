@@ -231,7 +231,7 @@ def _with_pools_after(convs: list[Conv], names: str) -> list[Conv]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     unknown = sorted(set(wanted) - {conv.name for conv in convs})
     if unknown:
-        raise BadModel(f"network.pool_after has {shown(', '.join(unknown))}, but the layers are {', '.join(conv.name for conv in convs)}.")
+        raise BadModel(f"network.pool_after has {', '.join(unknown)[:80]}, but the layers are {', '.join(conv.name for conv in convs)}.")
     kind: Pooling = next((conv.pool for conv in convs if conv.pool), "max")
     return [replace(conv, pool=kind if conv.name in wanted else None) for conv in convs]
 

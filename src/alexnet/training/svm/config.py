@@ -77,7 +77,7 @@ class SolverConfig:
             values = sorted({float(word) for word in self.strengths.split(",")})
         except ValueError:
             values = [math.nan]
-        rule = f'must be up to {MOST_STRENGTHS} numbers from 1e-6 to 1e6, as "0.1,1,10"'
+        rule = f'must be numbers above 0 (1e-6 to 1e6, at most {MOST_STRENGTHS}), as "0.1,1,10"'
         holds = len(values) <= MOST_STRENGTHS and all(1e-6 <= value <= 1e6 for value in values)
         _need(holds, "strengths", shown(self.strengths), rule)
         return tuple(values)
