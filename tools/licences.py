@@ -33,7 +33,8 @@ def licence_of(package: str) -> str:
     """The licence in a package's metadata: an SPDX expression, or what its classifiers or its field say."""
     stated = metadata(package)
     classified = [line.rpartition(" :: ")[2] for line in stated.get_all("Classifier") or [] if line.startswith("License ::")]
-    return stated.get("License-Expression") or ", ".join(classified) or (stated.get("License") or "not stated").splitlines()[0]
+    expression, text = (next(iter(stated.get_all(field) or []), "") for field in ("License-Expression", "License"))
+    return expression or ", ".join(classified) or (text or "not stated").splitlines()[0]
 
 
 if __name__ == "__main__":
