@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from tests import attacks
 
 if TYPE_CHECKING:
     from alexnet.data.dataset import Dataset
@@ -31,7 +32,6 @@ os.environ.setdefault("MPLBACKEND", "Agg")  # before anything imports matplotlib
 
 HARDNESS = int(os.environ.get("ALEXNET_FIRE", "1"))  # make fire asks for more than 1
 COUNTS = os.environ.get("ALEXNET_FIRE_COUNTS")  # a file that takes one line for each kind of attack
-Count = Callable[[str, int], None]
 
 IN_CI = bool(os.environ.get("CI"))
 SHARED_DATA = Path(os.environ.get("ALEXNET_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
@@ -54,16 +54,14 @@ def hardness() -> int:
     return HARDNESS
 
 
-@pytest.fixture
-def count(request: pytest.FixtureRequest) -> Count:
-    """count(what, n): n attacks of a kind were made, and all ended as they must."""
-
-    def write(what: str, n: int) -> None:
-        if COUNTS:
-            with Path(COUNTS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"what": what, "n": n, "test": request.node.nodeid}) + "\n")
-
-    return write
+@pytest.fixture(autouse=True)
+def _attacks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Append what the test has attacked to the file of counts."""
+    attacks.MADE.clear()
+    yield
+    if COUNTS:
+        with Path(COUNTS).open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps({"what": what, "n": n, "test": request.node.nodeid}) + "\n" for what, n in attacks.MADE.items())
 
 
 @pytest.fixture

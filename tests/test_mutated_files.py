@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save
+from tests.attacks import attacked
 from tests.mutations import mutations
 
 from alexnet.data.images.decode import decode
@@ -97,6 +98,7 @@ def survives(content: bytes, path: Path, read: Callable[[Path], object], seed: i
         except AlexNetError as error:
             assert str(error)  # noqa: PT017 - either way is right; what is not is another exception
         file.unlink()
+    attacked(f"files with changed bytes: {path.name}", number + 1)
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
@@ -110,6 +112,7 @@ KINDS = [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("GIF", {})
 @pytest.mark.parametrize(("kind", "options"), KINDS, ids=[f"{kind}{len(options)}" for kind, options in KINDS])
 def test_images(kind: str, options: dict[str, object]) -> None:
     for changed in mutations(image_bytes(3, kind, **options), seed=2):
+        attacked(f"images with changed bytes: {kind}")
         plain_header(changed)
         try:
             assert decode(changed, "x").dtype == torch.uint8

@@ -13,6 +13,7 @@ import tomli_w
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.attacks import attacked
 from tests.edits import BYTES, ODD, places
 from tests.runs.digit_systems import Trainings
 from tests.studies.invented import report as invented_study
@@ -73,6 +74,7 @@ def check(
         text = written(tampered(data.draw, whole))
         cut = data.draw(st.sampled_from([None, None, None, len(text) // 2]))
         path.write_bytes(data.draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + text[:cut].encode("utf-8", "backslashreplace"))
+    attacked("run files changed, then read")
     try:
         read()
     except AlexNetError as error:

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
+from tests.attacks import attacked
 from tests.conftest import DIGITS
 from tests.edits import BYTES, edits
 
@@ -119,6 +120,7 @@ def check(data: st.DataObject, verb: Callable[[Path, Path], object], name: str, 
     shutil.rmtree(run, ignore_errors=True)
     shutil.copytree(original, run)
     put(run / name, original / name, tampered(data, original / name))
+    attacked("run files changed, then used by a command")
     try:
         verb(run, digits)
     except AlexNetError as error:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 HARDNESS, EXAMPLES = "6", "300"  # how often each attack is repeated; how many values or changes of bytes a test tries
 COUNTS = Path("fire.jsonl")
-ATTACKS = ("tests/fire", "tests/test_mutated_files.py", "tests/test_tampered_files.py", "tests/recipes/test_edges.py")
+FILES = ("test_mutated_files", "test_tampered_files", "test_tampered_runs", "recipes/test_edges")
+ATTACKS = ("tests/fire", *(f"tests/{name}.py" for name in FILES))
 
 
 def main(arguments: list[str]) -> int:

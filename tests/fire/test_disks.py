@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import Count
+from tests.attacks import attacked
 from tests.fire.programs import run
 from tests.fire.test_kills import digest, tensors
 
@@ -44,7 +44,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_disks_that_are_too_small_and_grow(name: str, digits_folder: Path, tmp_path: Path, disk: Disk, hardness: int, count: Count) -> None:
+def test_disks_that_are_too_small_and_grow(name: str, digits_folder: Path, tmp_path: Path, disk: Disk, hardness: int) -> None:
     words = [word.format(data=digits_folder) for word in COMMANDS[name]]
     ended = run([*words, "--out", tmp_path / "whole"], tmp_path / "log")
     assert ended.status == 0, ended.said
@@ -68,10 +68,10 @@ def test_disks_that_are_too_small_and_grow(name: str, digits_folder: Path, tmp_p
         assert not list(out.rglob("*.partial"))
         shutil.rmtree(out)
     assert refused
-    count(f"disks of {4 * hardness} sizes, too small: {name}", refused)
+    attacked(f"disks of {4 * hardness} sizes, too small: {name}", refused)
 
 
-def test_packs_on_disks_that_are_too_small_and_grow(digits_folder: Path, tmp_path: Path, disk: Disk, hardness: int, count: Count) -> None:
+def test_packs_on_disks_that_are_too_small_and_grow(digits_folder: Path, tmp_path: Path, disk: Disk, hardness: int) -> None:
     ended = run(["pack", digits_folder, tmp_path / "whole.zip"], tmp_path / "log")
     assert ended.status == 0, ended.said
     needed = (tmp_path / "whole.zip").stat().st_size // 1024
@@ -90,4 +90,4 @@ def test_packs_on_disks_that_are_too_small_and_grow(digits_folder: Path, tmp_pat
         assert digest(out) == digest(tmp_path / "whole.zip")
         out.unlink()
     assert refused
-    count("disks too small: pack", refused)
+    attacked("disks too small: pack", refused)

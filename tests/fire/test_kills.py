@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.conftest import Count
+from tests.attacks import attacked
 from tests.fire.programs import Ended, Moment, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -146,7 +146,7 @@ def _finish(undisturbed: Undisturbed, folder: Path) -> None:
     assert not [path for path in folder.rglob("*") if path.name.endswith(".partial")]
 
 
-def test_killed_at_random_moments(undisturbed: Undisturbed, tmp_path: Path, chance: random.Random, hardness: int, count: Count) -> None:
+def test_killed_at_random_moments(undisturbed: Undisturbed, tmp_path: Path, chance: random.Random, hardness: int) -> None:
     """Again and again, at any moment of a command's life."""
     kills = 0
     for attempt in range(2 * hardness):
@@ -161,11 +161,11 @@ def test_killed_at_random_moments(undisturbed: Undisturbed, tmp_path: Path, chan
             assert ended.status in (0, -signal.SIGKILL), ended.said
             kills += ended.status != 0
         _finish(undisturbed, folder)
-    count(f"killed at random: {undisturbed.name}", kills)
+    attacked(f"killed at random: {undisturbed.name}", kills)
 
 
 @pytest.mark.parametrize("at", ["flush", "before a rename", "after a rename"])
-def test_killed_at_every_write(undisturbed: Undisturbed, tmp_path: Path, at: Any, hardness: int, count: Count) -> None:
+def test_killed_at_every_write(undisturbed: Undisturbed, tmp_path: Path, at: Any, hardness: int) -> None:
     """In the short form at every few of them."""
     step = max(1, 7 // hardness)
     number, kills = 1, 0
@@ -180,10 +180,10 @@ def test_killed_at_every_write(undisturbed: Undisturbed, tmp_path: Path, at: Any
             break
         number += step
     assert kills
-    count(f"killed at a write ({at}): {undisturbed.name}", kills)
+    attacked(f"killed at a write ({at}): {undisturbed.name}", kills)
 
 
-def test_two_workers_killed(digits_folder: Path, tmp_path: Path, chance: random.Random, hardness: int, count: Count) -> None:
+def test_two_workers_killed(digits_folder: Path, tmp_path: Path, chance: random.Random, hardness: int) -> None:
     """One of two dies, the other ends with a message or is killed too; both begin again and end in the weights of an undisturbed pair."""
     from tests.fire.programs import begin
     from tests.training.parallel.workers import launched
@@ -213,4 +213,4 @@ def test_two_workers_killed(digits_folder: Path, tmp_path: Path, chance: random.
         if not (out / "result.json").exists():
             assert pair(out, None) == [0, 0], (tmp_path / "log").read_text()[-3000:]
         assert tensors(out) == tensors(tmp_path / "whole")
-    count("killed: one of two workers", 2 * hardness)
+    attacked("killed: one of two workers", 2 * hardness)

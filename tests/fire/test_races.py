@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import Count
+from tests.attacks import attacked
 from tests.fire.programs import begin, run
 from tests.fire.test_kills import tensors
 
@@ -17,7 +17,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_one_of_three_has_the_folder(name: str, digits_folder: Path, tmp_path: Path, hardness: int, count: Count) -> None:
+def test_one_of_three_has_the_folder(name: str, digits_folder: Path, tmp_path: Path, hardness: int) -> None:
     words = [word.format(data=digits_folder) for word in COMMANDS[name]]
     assert run([*words, "--out", tmp_path / "whole"], tmp_path / "log").status == 0
     whole = tensors(tmp_path / "whole")
@@ -38,4 +38,4 @@ def test_one_of_three_has_the_folder(name: str, digits_folder: Path, tmp_path: P
             if process.exitcode == 2:
                 assert "is in use by process" in text or "already holds a run" in text, text
         assert tensors(out) == whole
-    count(f"races of three processes for one folder: {name}", 3 * hardness)
+    attacked(f"races of three processes for one folder: {name}", 3 * hardness)

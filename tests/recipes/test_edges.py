@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.attacks import attacked
 from tests.recipes.edges import edge_values, leaves
 
 from alexnet.data.dataset import Dataset
@@ -58,6 +59,7 @@ def resolved(name: str, value: Any, model: str, folder: Path) -> Recipe | AlexNe
 def test_every_field(name: str, hint: Any, few: Path) -> None:
     for model in MODELS.get(name.partition(".")[0], ["lenet"]):
         for value in edge_values(hint):
+            attacked("recipe fields at their edges")
             found = resolved(name, value, model, few)
             if isinstance(found, Recipe):
                 if kind_of(model) is not HANDCRAFTED:

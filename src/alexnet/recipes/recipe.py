@@ -41,7 +41,7 @@ class Recipe:
     def __post_init__(self) -> None:
         views_of(self.views)
         if self.layout_of_folders not in (None, *LAYOUTS):
-            raise BadRecipe(f"layout_of_folders is '{self.layout_of_folders}'; it can be {' or '.join(LAYOUTS)}.")
+            raise BadRecipe(f"layout_of_folders is {shown(self.layout_of_folders)}; it can be {' or '.join(LAYOUTS)}.")
         if not 0 < self.fraction <= 1:
             raise BadRecipe(f"fraction is {self.fraction:g}; it is a share of the training pictures, above 0 and at most 1.")
         if not 0 <= self.seed < MOST_SEEDS:
