@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from alexnet.data.named import fashion_mnist as fashion
-from alexnet.storage.files import write_atomically
 from tools.fashion_mnist import main
+
+
+def put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 def small_files() -> dict[str, bytes]:
@@ -30,7 +34,7 @@ class Apt:
             (folder / "dataset-fashion-mnist_1_all.deb").write_bytes(b"")
         if command[0] == "dpkg-deb":
             for name, content in self.content.items():
-                write_atomically(folder / "unpacked" / self.installed.relative_to("/") / name, content)
+                put(folder / "unpacked" / self.installed.relative_to("/") / name, content)
 
 
 @pytest.fixture
@@ -53,7 +57,7 @@ def test_the_package_goes_into_the_cache(installed: Path, capsys: pytest.Capture
 
 def test_an_installed_copy_serves(installed: Path) -> None:
     for name, content in small_files().items():
-        write_atomically(installed / name, content)
+        put(installed / name, content)
     apt = Apt(installed, 0, small_files())
     assert main(installed=installed, has_apt=True, run=apt) == 0
     assert apt.ran == []

@@ -13,7 +13,11 @@ import pytest
 from alexnet.data.dataset import Dataset, Traits
 from alexnet.data.named import fashion_mnist as fashion
 from alexnet.errors import BadDataset
-from alexnet.storage.files import write_atomically
+
+
+def put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 def test_fashion_mnist_by_name(fashion_mnist: Dataset) -> None:
@@ -60,28 +64,28 @@ def test_places_in_order(nowhere: Path) -> None:
     assert fashion.find_files(installed=installed, download=unreachable) == small_files()  # now from the cache
     shutil.rmtree(nowhere / "cache")
     for name, content in small_files().items():
-        write_atomically(installed / name, content)
+        put(installed / name, content)
     assert fashion.find_files(installed=installed, download=unreachable) == small_files()
     assert not (nowhere / "cache").exists()
 
 
 def test_a_wrong_checksum_is_told(nowhere: Path) -> None:
     for name in small_files():
-        write_atomically(nowhere / "cache" / "fashion-mnist" / name, b"tampered")
+        put(nowhere / "cache" / "fashion-mnist" / name, b"tampered")
     with pytest.raises(BadDataset, match="train-images-idx3-ubyte is damaged"):
         fashion.find_files(installed=nowhere / "installed", download=unreachable)
 
 
 def test_a_damaged_cache_is_replaced_by_a_download(nowhere: Path) -> None:
     for name in small_files():
-        write_atomically(nowhere / "cache" / "fashion-mnist" / name, b"tampered")
+        put(nowhere / "cache" / "fashion-mnist" / name, b"tampered")
     assert fashion.find_files(installed=nowhere / "installed", download=small_files) == small_files()
     assert fashion.read_verified(fashion.cached_folder()) == small_files()
 
 
 def test_packed_files_serve_and_half_of_one_is_damaged(nowhere: Path) -> None:
     for name, content in small_files().items():
-        write_atomically(nowhere / f"{name}.gz", gzip.compress(content))
+        put(nowhere / f"{name}.gz", gzip.compress(content))
     assert fashion.read_verified(nowhere) == small_files()
     packed = nowhere / "t10k-labels-idx1-ubyte.gz"
     packed.write_bytes(packed.read_bytes()[:-12])
