@@ -15,7 +15,7 @@ from PIL import Image
 from tests.runs.report.report_values import altered, report_of, value_of
 from tests.runs.report.test_page import HOSTILE, Page, digits_report
 
-from alexnet.errors import BadRun
+from alexnet.errors import BadRun, CannotWrite
 from alexnet.evaluation.metrics import ReliabilityBin
 from alexnet.reports import report_runs
 from alexnet.runs.folder import RunFolder
@@ -141,7 +141,7 @@ def test_a_run_keeps_its_own_page_when_several_are_put_together_inside_it(run: P
 
 
 def refused(run: Path, **options: Any) -> str:
-    with pytest.raises(BadRun) as error:
+    with pytest.raises((BadRun, CannotWrite)) as error:
         report_runs([run], **options)
     return str(error.value)
 
@@ -175,7 +175,7 @@ def test_a_comparison_shares_no_page_and_one_that_has_not_ended_is_gone_on_with(
 
 
 def test_a_page_that_cannot_be_written_is_said(run: Path) -> None:
-    assert "choose another --out" in refused(run, out=run / "result.json" / "page.html")
+    assert "page.html cannot be written: " in refused(run, out=run / "result.json" / "page.html")
 
 
 def encoded(size: tuple[int, int]) -> str:

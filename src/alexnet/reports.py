@@ -117,10 +117,7 @@ def report_runs(runs: Sequence[Path], *, out: Path | None = None, lang: Lang = "
     chosen = out or own or Path(PAGE)
     if chosen != own:
         _check_free(chosen, several=len(runs) > 1 and out is None)
-    try:
-        write_page(page, chosen)
-    except OSError as error:
-        raise BadRun(f"{chosen} cannot be written ({error.strerror}); choose another --out.") from None
+    write_page(page, chosen)
     return chosen
 
 
