@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from alexnet.errors import BadRun
-from alexnet.training.feature_cache import LARGEST, MARGIN, FeatureCache, delete_features, digest_of
+from alexnet.training.feature_cache import LARGEST, FeatureCache, delete_features, digest_of
 
 ROWS, DIMENSIONS = 10, 3
 VECTORS = np.random.default_rng(0).normal(size=(ROWS, DIMENSIONS)).astype(np.float32)
@@ -152,10 +152,10 @@ def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path, monkeypa
 
 def test_a_margin_is_left_and_a_file_that_is_there_takes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = cache(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, found.bytes + MARGIN - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, found.bytes + found.bytes // 4 - 1))
     with pytest.raises(BadRun):
         found.fill(Extraction())
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, found.bytes + MARGIN))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, found.bytes + found.bytes // 4))
     interrupted(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, 0))
     np.testing.assert_array_equal(cache(tmp_path).fill(Extraction()), VECTORS.astype(np.float16))
