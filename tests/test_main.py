@@ -40,7 +40,10 @@ def interrupted(after: float, *words: str) -> tuple[int, str]:
     assert process.stdout.readline() == "ready\n"
     time.sleep(after)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    try:
+        _, errors = process.communicate(timeout=100)
+    finally:
+        process.kill()
     return process.returncode, errors
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -44,3 +45,10 @@ def test_another_thread_receives_no_signals() -> None:
     thread.start()
     thread.join(10)
     assert found == [False]
+
+
+def test_a_stop_whose_exception_is_swallowed_is_not_forgotten() -> None:
+    with stop_on_signals() as stop:
+        with suppress(KeyboardInterrupt):  # as some imports do
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.asked()

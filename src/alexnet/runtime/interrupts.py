@@ -36,9 +36,10 @@ class Stop:
             _in_a_worker(number)
             return
         self.signalled_at = time.monotonic()
-        if self.requested or not self.stepping:
+        at_once = self.requested or not self.stepping
+        self.requested = True  # in any case: code in the middle of an import may swallow the exception
+        if at_once:
             raise KeyboardInterrupt
-        self.requested = True
 
     def say_when_signalled(self, ended: threading.Event) -> None:
         """Until `ended`: say that the program is stopping, if that takes a while. In a thread: a signal handler must not print."""
