@@ -65,7 +65,7 @@ def run_copy(digits_run: Path, tmp_path: Path) -> Path:
         ("--workers -1", ["-1", "--workers"]),
         ("--device gpu", ["No device is called 'gpu'", "cpu"]),
         ("--device meta", ["Device 'meta' cannot be used here", "cpu"]),
-        ("--image-size 0", ["image_size is 0", "from 1 to"]),
+        ("--image-size 0", ["image size is 0", "from 1 to"]),
         (
             "--model alexnet --image-size 20",
             ["20x20 pictures are too small: pool2 gets 1x1, less than its 3x3", "alexnet-cifar takes 32x32"],
