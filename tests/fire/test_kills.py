@@ -148,18 +148,18 @@ def _finish(undisturbed: Undisturbed, folder: Path) -> None:
 
 def test_killed_at_random_moments(undisturbed: Undisturbed, tmp_path: Path, chance: random.Random, hardness: int) -> None:
     """Again and again, at any moment of a command's life."""
-    kills = 0
-    for attempt in range(2 * hardness):
+    kills, attempt, longest = 0, 0, undisturbed.seconds
+    while kills < 4 * hardness:
         folder = tmp_path / str(attempt)
         folder.mkdir()
+        attempt += 1
+        out = _out(folder, undisturbed.command)
         for _ in range(chance.randint(1, 3)):
-            out = _out(folder, undisturbed.command)
-            if undisturbed.command.first[0] == "pack" and out.exists():
-                break
-            after = chance.uniform(0.05, undisturbed.seconds)
-            ended = run(_words(undisturbed.command, out), folder / "log", kill_after=after)
-            assert ended.status in (0, -signal.SIGKILL), ended.said
-            kills += ended.status != 0
+            if not (undisturbed.command.first[0] == "pack" and out.exists()):
+                ended = run(_words(undisturbed.command, out), folder / "log", kill_after=chance.uniform(0.02, longest))
+                assert ended.status in (0, -signal.SIGKILL), ended.said
+                kills += ended.status != 0
+                longest = longest if ended.status else min(longest, ended.seconds)  # the machine may be quicker than it was
         _finish(undisturbed, folder)
     attacked(f"killed at random: {undisturbed.name}", kills)
 
