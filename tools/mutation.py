@@ -25,6 +25,8 @@ from pathlib import Path
 from signal import SIGKILL
 from tempfile import TemporaryDirectory
 
+from hypothesis import HealthCheck, Phase, settings
+
 try:
     import libcst
     from mutmut.mutation.mutators import mutation_operators
@@ -40,9 +42,10 @@ SUBJECTS = {  # a module: its tests
     "alexnet.training.checkpoint": ("tests/training/test_checkpoint.py",),
     "alexnet.models.networks.layers": ("tests/models/networks/test_layers.py", "tests/training/parallel/test_dropout.py"),
 }
-PYTEST = ["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed", "0"]
+PYTEST = ["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-profile", "mutation"]
 PYTEST += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of hypothesis, which is warm
-WARM = "hypothesis.extra.numpy safetensors.torch scipy.stats sklearn.datasets sklearn.linear_model torch._dynamo torch.distributed.tensor".split()
+WARM = "pygments.lexers.python hypothesis.extra.numpy PIL.Image safetensors.torch scipy.stats sklearn.datasets sklearn.linear_model "
+WARM += "sklearn.neighbors torch._dynamo torch.distributed.checkpoint torch.optim.swa_utils"
 UNTOUCHED = (libcst.Annotation, libcst.Decorator, libcst.Import, libcst.ImportFrom)
 
 
@@ -87,6 +90,16 @@ def mutants(source: str, count: int, chance: random.Random) -> tuple[int, list[s
     places = sorted(chance.sample(range(len(visitor.found)), min(count, len(visitor.found))))
     changed = [module.deep_replace(*visitor.found[place]) for place in places]
     return len(visitor.found), [one.code for one in changed if isinstance(one, libcst.Module)]
+
+
+def warm_up() -> None:
+    """Import what the tests import besides alexnet, once. What hypothesis finds is not made smaller: a failure is enough."""
+    for module in WARM.split():
+        import_module(module)
+    phases = Phase.explicit, Phase.generate
+    settings.register_profile(
+        "mutation", deadline=None, derandomize=True, database=None, max_examples=40, phases=phases, suppress_health_check=list(HealthCheck)
+    )
 
 
 def start(subject: Mutated, tests: tuple[str, ...], folder: str) -> int:
@@ -146,8 +159,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=2012, help="of the sample (2012)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time (one per CPU)")
     arguments = parser.parse_args(words)
-    for module in WARM:
-        import_module(module)
+    warm_up()
     rows = {name: measure(name, arguments) for name in arguments.modules}
     print("| module | mutants | tried | killed | share |\n|---|---|---|---|---|")
     for name, (existing, tried, killed) in rows.items():

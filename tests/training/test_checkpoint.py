@@ -25,6 +25,7 @@ from alexnet.storage.tensors import read_tensors, write_tensors
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.loop import fit
 from alexnet.training.optimizer import Descent
+from alexnet.training.parallel import sharded_checkpoint
 from alexnet.training.parallel.layout import TABLE, Layout
 from alexnet.training.schedule import Plateau
 from alexnet.training.state import TrainingState
@@ -167,6 +168,21 @@ def test_a_checkpoint_is_due_after_its_seconds_and_not_before(tmp_path: Path, mo
     assert not checkpoints.due()
 
 
+def test_names_in_the_file_say_what_each_tensor_is(tmp_path: Path) -> None:
+    """Runs that are resumed by a later version have these names."""
+    one, checkpoints = model(), Checkpoints(tmp_path, 60.0)
+    descent, average = Descent(one, CONFIG), AveragedModel(one)
+    images, labels = digits(0, 30)
+    functional.cross_entropy(one(images), labels).backward()
+    descent.step()
+    checkpoints.save(one, descent, average, TrainingState())
+    expected = {f"weights/{name}" for name in one.state_dict()} | {f"momentum/{name}" for name, _ in one.named_parameters()}
+    expected |= {f"average/{name}" for name in average.state_dict()}
+    found, metadata = read_tensors(tmp_path / "last.safetensors")
+    assert found.keys() == expected
+    assert metadata == {"state": TrainingState().to_json()}
+
+
 def test_the_best_weights_are_alone_under_their_own_names(tmp_path: Path) -> None:
     one, checkpoints = model(), Checkpoints(tmp_path / "new", 60.0)
     checkpoints.save_best(one, TrainingState(step=5))
@@ -254,6 +270,19 @@ def test_a_divided_network_has_a_folder_for_its_last_step_alone(tmp_path: Path) 
         saved(tmp_path, divided=True, step=step)
         assert names(tmp_path) == sorted([name, "last-notes", "last-00000001-mine"])
         assert step_found(tmp_path) == step
+
+
+def test_each_worker_is_told_which_dimension_is_divided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, int | None]] = []
+    monkeypatch.setattr(sharded_checkpoint, "write_parts", lambda folder, tensors, dims, world, state: told.append(dims))
+    saved(tmp_path, divided=True, step=1)
+    assert {name: dim for name, dim in told[0].items() if dim is not None} == {f"weights/{name}": dim for name, dim in DIVIDED.items()}
+    assert set(told[0]) == {f"weights/{name}" for name in model().state_dict()}
+
+
+def test_what_cannot_be_removed_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "last-00000001").write_text("a file in the place of a folder")
+    assert step_found(saved(tmp_path, divided=False, step=2).folder) == 2
 
 
 @pytest.mark.usefixtures("one_worker")
