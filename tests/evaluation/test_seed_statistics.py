@@ -162,7 +162,7 @@ def test_other_images_are_a_paired_t_interval(seeds: int) -> None:
     assert found.interval == pytest.approx(tuple(np.clip(theirs.confidence_interval(0.95), -1, 1)))
     assert found.difference == pytest.approx(worse.mean() - better.mean())
     assert found.repeat_noise == pytest.approx((worse.mean(axis=1) - better.mean(axis=1)).std(ddof=1))
-    assert (found.seeds, found.images) == (seeds, 500 * seeds)
+    assert (found.seeds, found.images, found.at_least, found.at_most) == (seeds, 500 * seeds, False, False)
 
 
 def test_the_crossed_variance_is_a_bootstraps_over_seeds_and_images() -> None:

@@ -331,12 +331,20 @@ def test_the_later_of_a_file_and_a_folder_counts(file: int, parts: int, found: i
 def test_at_the_same_step_the_file_counts(file: int, tmp_path: Path) -> None:
     whole = saved(tmp_path / "whole", divided=False, step=file)
     divided = saved(tmp_path / "divided", divided=True, step=4)
-    write_tensors(divided.last, read_tensors(whole.last)[0] | {"weights/network.classifier.fc2.bias": torch.zeros(1)}, read_tensors(whole.last)[1])
+    other, metadata = read_tensors(whole.last)
+    write_tensors(divided.last, other | {"weights/network.classifier.fc2.bias": torch.zeros(1)}, metadata)
     if file == 4:
         with pytest.raises(BadRun, match=r"last\.safetensors is not a checkpoint"):
             step_found(divided.folder)
     else:
         assert step_found(divided.folder) == 4
+
+
+@pytest.mark.usefixtures("one_worker")
+def test_a_folder_counts_beside_a_file_whose_step_cannot_be_read(tmp_path: Path) -> None:
+    divided = saved(tmp_path, divided=True, step=1)
+    write_tensors(divided.last, TENSORS, {"state": "{"})
+    assert step_found(tmp_path) == 1
 
 
 @pytest.mark.usefixtures("one_worker")

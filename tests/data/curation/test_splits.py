@@ -220,7 +220,7 @@ def test_a_run_keeps_the_names_of_each_split(tmp_path: Path) -> None:
         "Restore the data set as it was, or start a new run."
     )
     path.write_text("{}")
-    with pytest.raises(BadRun, match="splits.json is damaged"):
+    with pytest.raises(BadRun, match=r"splits\.json is damaged"):
         read_split_names(path)
 
 
@@ -241,5 +241,5 @@ def test_a_run_is_refused_with_classes_that_it_was_not_started_with(tmp_path: Pa
         f"and {tmp_path} was started with other classes. A network keeps its classes: "
         "restore the class folders as they were, or start a new run with another --out."
     )
-    with pytest.raises(BadDataset, match="^labelled no longer has 'cat', and"):
+    with pytest.raises(BadDataset, match=r"^labelled no longer has 'cat', and"):
         check_classes(dataset, started_with(*dataset.classes, "cat"))
