@@ -5,6 +5,7 @@
 PYTHON ?= $(shell for p in python3.11 python3; do $$p -c $(NEW_ENOUGH) 2>/dev/null && echo $$p && break; done)
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+MUTATION_ARGS ?=
 DEMO_RUN ?= runs/demo
 DEMO_ARGS ?= compare fashion-mnist --models hog-svm,lenet,alexnet-cifar-fast --fractions 1 --budget 5m
 
@@ -19,7 +20,7 @@ PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 CODE = $(wildcard src tests bench tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help install fashion-mnist demo test test-slow fire licences check format bench bench-wire lock clean FORCE
+.PHONY: help install fashion-mnist demo test test-slow fire mutation licences check format bench bench-wire lock clean FORCE
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 15
@@ -47,6 +48,9 @@ test-slow: $(TEST_READY)  ## the tests that train for longer
 
 fire: $(TEST_READY)  ## attack the program: kills, full disks, races, changed files; counts into fire.jsonl, in an hour or two
 	$(BIN)/python -m tools.fire $(PYTEST_ARGS)
+
+mutation: $(TEST_READY)  ## change one thing at a time in the core modules, and count how often their tests notice; half an hour
+	PYTHONPATH=src $(BIN)/python -m tools.mutation $(MUTATION_ARGS)
 
 licences: $(READY)  ## write docs/licences.md: the licence of every package that is installed
 	$(BIN)/python -m tools.licences

@@ -147,6 +147,11 @@ def test_calibration_by_hand() -> None:
     assert metrics.calibration_error(tuple(bins)) == pytest.approx((2 * 0.5 + 2 * 0.4 + 0.3) / 5)
 
 
+def test_a_confidence_on_an_edge_lies_in_the_bin_below() -> None:
+    bins = metrics.reliability_bins(np.array([[0.5, 0.5], [0.75, 0.25], [0.8, 0.2]]), np.array([0, 0, 1]), bins=4)
+    assert [(each.low, each.high, each.n) for each in bins] == [(0.0, 0.25, 0), (0.25, 0.5, 1), (0.5, 0.75, 1), (0.75, 1.0, 1)]
+
+
 def test_certain_predictions_lie_in_the_last_bin() -> None:
     bins = metrics.reliability_bins(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 0]))
     assert len(bins) == 15

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.stats import f as f_distribution
 from scipy.stats import t as student
 from scipy.stats import ttest_rel
 
@@ -162,7 +163,7 @@ def test_other_images_are_a_paired_t_interval(seeds: int) -> None:
     assert found.interval == pytest.approx(tuple(np.clip(theirs.confidence_interval(0.95), -1, 1)))
     assert found.difference == pytest.approx(worse.mean() - better.mean())
     assert found.repeat_noise == pytest.approx((worse.mean(axis=1) - better.mean(axis=1)).std(ddof=1))
-    assert (found.seeds, found.images) == (seeds, 500 * seeds)
+    assert (found.seeds, found.images, found.at_least, found.at_most) == (seeds, 500 * seeds, False, False)
 
 
 def test_the_crossed_variance_is_a_bootstraps_over_seeds_and_images() -> None:
@@ -248,6 +249,49 @@ def test_invariants(arms: Errors, same: bool) -> None:
     assert verdict(effect_of(swapped)) == opposite[verdict(effect_of(found))]
     mean, interval = mean_error(arms[0], same_images=same)
     assert 0 <= interval[0] <= mean <= interval[1] <= 1
+
+
+@pytest.mark.parametrize(("seeds", "images"), [(2, 2), (2, 40), (3, 2), (3, 9), (5, 200)])
+def test_the_same_images_are_an_analysis_of_variance_by_hand(seeds: int, images: int) -> None:
+    """The mean squares of seeds, images and rest, each as it is defined; one image is added to the images' sum of squares."""
+    for chance_of_each in (0.05, 0.3, 0.5):
+        better, worse = np.random.default_rng(seeds * images).random((2, seeds, images)) < chance_of_each
+        values = worse.astype(float) - better
+        mean, of_seed, of_image = values.mean(), values.mean(1, keepdims=True), values.mean(0)
+        ms_seeds = images * ((of_seed - mean) ** 2).sum() / (seeds - 1)
+        ms_images = seeds * (((of_image - mean) ** 2).sum() + 1) / (images - 1)
+        ms_rest = ((values - of_seed - of_image + mean) ** 2).sum() / ((seeds - 1) * (images - 1))
+        n, shared = seeds * images, max(0.0, ms_images - ms_rest) / (seeds * images)
+        variance = ms_seeds / n + shared
+        degrees = variance**2 / ((ms_seeds / n) ** 2 / (seeds - 1) + shared**2 / (images - 1))
+        half = max(student.ppf(0.975, degrees) * math.sqrt(variance), 1.959963984540054 * math.sqrt(ms_rest / n + shared))
+        found = difference_of(better, worse, same=True)
+        assert found.interval == pytest.approx((max(-1.0, mean - half), min(1.0, mean + half)), abs=1e-9)
+        assert (found.difference, found.images) == (pytest.approx(mean), images)
+        assert found.repeat_noise == pytest.approx(of_seed.std(ddof=1))
+
+
+@pytest.mark.parametrize(("arms", "seeds"), [(4, 2), (4, 3), (6, 3), (5, 5)])
+def test_an_arm_is_unlike_by_an_f_test_at_20_percent(arms: int, seeds: int) -> None:
+    """Its smallest variance of a difference, over the mean of those among the others, whose residual mean square has so many degrees."""
+    rng = np.random.default_rng(8)
+    limit, excluded = f_distribution.ppf(0.8, seeds - 1, (arms - 2) * (seeds - 1)), 0
+    for errors in 0.3 + rng.normal(0, 0.01 * rng.uniform(0.5, 2, (150, arms, 1)), (150, arms, seeds)):
+        variances = (errors[:, None] - errors).var(axis=2, ddof=1)
+        expected = []
+        for arm in range(arms):
+            others = [other for other in range(arms) if other != arm]
+            among = np.mean([variances[one, two] for one, two in combinations(others, 2)])
+            expected.append(bool(min(variances[arm, others]) <= limit * among))
+        found = pooled_noise(errors)
+        excluded += expected.count(False)
+        assert (found is None) == (sum(expected) < 3)
+        if found is not None:
+            kept = [arm for arm in range(arms) if expected[arm]]
+            assert found.alike == tuple(expected)
+            assert found.variance == pytest.approx(np.mean([variances[one, two] for one, two in combinations(kept, 2)]))
+            assert found.degrees == (len(kept) - 1) * (seeds - 1)
+    assert excluded > 20
 
 
 @given(arrays(np.float64, (4, 3), elements=st.floats(0, 1, width=16)), arrays(np.float64, 3, elements=st.floats(-1, 1, width=16)))

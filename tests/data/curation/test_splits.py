@@ -1,16 +1,18 @@
 """Splits: properties that hold for any data set, and the user's own split kept."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.data.curation.splits import Splits, make_splits
+from alexnet.data.curation.splits import Splits, check_classes, make_splits, read_split_names
 from alexnet.data.dataset import Dataset, Item, SplitName, Traits
 from alexnet.data.open import open_dataset
-from alexnet.errors import BadDataset
+from alexnet.errors import BadDataset, BadRun
 
 
 class Labelled(Dataset):
@@ -155,3 +157,89 @@ def test_splits_are_saved_by_name() -> None:
     assert Splits.from_json(dataset, saved) == splits
     with pytest.raises(BadDataset, match="lacks 1 of the pictures that the run was split into, for example gone"):
         Splits.from_json(dataset, saved | {"test": ["gone.png"]})
+
+
+@pytest.mark.parametrize(("count", "parts"), [(1, [1, 0, 0]), (2, [1, 1, 0]), (3, [1, 1, 1]), (4, [2, 1, 1])])
+def test_what_a_small_class_has_to_spare(count: int, parts: list[int]) -> None:
+    splits = make_splits(Labelled([0] * count + [1] * 40), range(count + 40), None, seed=0)
+    assert [sum(index < count for index in part) for part in (splits.train, splits.validation, splits.test)] == parts
+
+
+@pytest.mark.parametrize(("fraction", "parts"), [(0.0, [4, 0]), (0.25, [3, 1]), (0.75, [1, 3]), (1.0, [1, 3])])
+def test_one_group_always_stays_to_train_on(fraction: float, parts: list[int]) -> None:
+    splits = make_splits(Labelled([0] * 4), range(4), None, seed=0, validation_fraction=fraction, test_fraction=0)
+    assert [len(splits.train), len(splits.validation)] == parts
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("sizes", "drawn"), [((5, 2, 4), 2), ((5, 5), 5), ((4, 7), 4)])
+def test_where_no_group_fits_the_smallest_is_drawn(sizes: tuple[int, ...], drawn: int, seed: int) -> None:
+    groups = [number for number, size in enumerate(sizes) for _ in range(size)]
+    splits = make_splits(Labelled([0] * len(groups)), range(len(groups)), groups, seed=seed, test_fraction=0)
+    assert len(splits.validation) == drawn
+    assert len({groups[index] for index in splits.validation}) == 1
+
+
+def test_groups_are_asked_for_only_if_images_are_drawn() -> None:
+    asked: list[int] = []
+
+    def groups() -> list[int]:
+        asked.append(1)
+        return [index // 5 for index in range(40)]
+
+    own: list[SplitName | None] = ["train", "validation", "test", "train"] * 10
+    make_splits(Labelled([0] * 40, own), range(40), groups, seed=0)
+    assert asked == []
+    splits = make_splits(Labelled([0] * 40), range(40), groups, seed=0)
+    assert asked == [1]
+    assert {len(splits.validation), len(splits.test)} == {5}
+    assert len({index // 5 for index in splits.validation}) == 1
+
+
+def test_at_most_five_classes_without_training_images_are_named() -> None:
+    own: list[SplitName | None] = ["train", *["test"] * 6]  # type: ignore[list-item]
+    with pytest.raises(BadDataset) as refusal:
+        make_splits(Labelled(range(7), own), range(7), None, seed=0)
+    assert str(refusal.value) == (
+        "labelled has pictures of 'class 1', 'class 2', 'class 3', 'class 4', 'class 5' to validate or test with, but none to train on. "
+        "Add some to its train folder, or remove the class everywhere."
+    )
+
+
+def test_a_run_keeps_the_names_of_each_split(tmp_path: Path) -> None:
+    dataset, path = Labelled([0, 1, 0, 1, 0]), tmp_path / "splits.json"
+    saved = Splits((0, 3), (1,), (2, 4)).to_json(dataset)
+    assert saved == {"train": ["0.png", "3.png"], "validation": ["1.png"], "test": ["2.png", "4.png"], "classes": ["class 0", "class 1"]}
+    path.write_text(json.dumps(saved))
+    assert read_split_names(path) == {"train": ("0.png", "3.png"), "validation": ("1.png",), "test": ("2.png", "4.png")}
+    assert Splits.from_json(dataset, {"train": ["3.png", "0.png"], "validation": [], "test": ["1.png"]}) == Splits((0, 3), (), (1,))
+    with pytest.raises(BadDataset) as refusal:
+        Splits.from_json(dataset, {"train": ["0.png", "b.png"], "validation": [], "test": ["a.png"]})
+    assert str(refusal.value) == (
+        "labelled lacks 2 of the pictures that the run was split into, for example b.png. "
+        "Restore the data set as it was, or start a new run."
+    )
+    path.write_text("{}")
+    with pytest.raises(BadRun, match=r"splits\.json is damaged"):
+        read_split_names(path)
+
+
+def test_a_run_is_refused_with_classes_that_it_was_not_started_with(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+
+    def started_with(*classes: str) -> Path:
+        path.write_text(json.dumps({"train": [], "validation": [], "test": [], "classes": classes}))
+        return path
+
+    dataset = Labelled(range(7))
+    check_classes(dataset, started_with(*reversed(dataset.classes)))
+    check_classes(dataset, started_with())  # an earlier version's
+    with pytest.raises(BadDataset) as refusal:
+        check_classes(dataset, started_with("class 0", "cat", "ant"))
+    assert str(refusal.value) == (
+        "labelled now has 'class 1', 'class 2', 'class 3', 'class 4', 'class 5' and no longer has 'ant', 'cat', "
+        f"and {tmp_path} was started with other classes. A network keeps its classes: "
+        "restore the class folders as they were, or start a new run with another --out."
+    )
+    with pytest.raises(BadDataset, match=r"^labelled no longer has 'cat', and"):
+        check_classes(dataset, started_with(*dataset.classes, "cat"))

@@ -55,3 +55,12 @@ def test_a_window_means_nothing_outside_training_or_without_dropout() -> None:
     for dropout in (Dropout(0.5).eval(), Dropout(0.0)):
         dropout.window = Window(30, range(6, 9))
         assert torch.equal(dropout(units), units)
+
+
+def test_a_window_of_rows_has_all_units_of_them() -> None:
+    dropout, whole = Dropout(0.5), torch.ones(4, 6)
+    torch.manual_seed(0)
+    expected = functional.dropout(whole, 0.5)
+    dropout.window = Window(4, range(1, 3))
+    torch.manual_seed(0)
+    assert torch.equal(dropout(whole[1:3]), expected[1:3])
