@@ -183,6 +183,17 @@ def test_predict_fails_when_no_image_can_be_read(capsys: pytest.CaptureFixture[s
     assert captured.err == "The picture cannot be read.\n"
 
 
+def test_predict_answers_for_the_readable_images_beside_missing_ones(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path
+) -> None:
+    good, gone = next((digits_folder / "7").glob("*.png")), tmp_path / "gone.png"
+    first, second, third = answer(capsys, "predict", digits_run, gone, good, tmp_path / "*.jpg", "--top", "1")["predictions"]
+    assert (second["file"], second["error"], len(second["top"])) == (str(good), None, 1)
+    assert (first["file"], first["top"]) == (str(gone), [])
+    assert "No file or folder matches" in first["error"]
+    assert "*.jpg" in third["error"]
+
+
 def test_predict_takes_every_kind_of_image(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path
 ) -> None:
