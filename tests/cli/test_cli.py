@@ -71,7 +71,13 @@ def test_a_run_folder_holds_what_the_design_says(digits_run: Path, digits_folder
             "baseline.json",
             ".lock",
         ),
-        *("checkpoints/last.safetensors", "checkpoints/best.safetensors", "model/model.safetensors", "model/model.json"),
+        *(
+            "checkpoints/last.safetensors",
+            "checkpoints/best.safetensors",
+            "checkpoints/kept",
+            "model/model.safetensors",
+            "model/model.json",
+        ),
     }
     assert (digits_run / "skipped.csv").read_text().splitlines() == ["file,class,reason"]
     rows = [json.loads(line) for line in (digits_run / "history.jsonl").read_text().splitlines()]
@@ -252,6 +258,8 @@ def test_inspect_json(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits
     assert "Files that cannot be read: 1" in said
     assert "two labels" in said
     assert found["advice"][0] in said
+    assert "Next" in said
+    assert f"alexnet train {folder}" in said.replace("'", "")
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:

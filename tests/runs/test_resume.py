@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from alexnet.cli import main
 from alexnet.errors import AlexNetError
+from alexnet.models.weights.load import read_weights
 from alexnet.runs.result import Result
 from alexnet.runs.train import train
 from alexnet.runtime.events import EpochDone, Event, StepDone
@@ -204,6 +205,27 @@ def test_resuming_a_finished_run_gives_its_result_again(uninterrupted: Path, tmp
     captured = capsys.readouterr()
     assert "already finished" in captured.err
     assert json.loads(captured.out)["epochs"] == EPOCHS
+
+
+def test_a_finished_run_keeps_its_model_alone(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
+    """Also where the process was killed between the result and the removal; the weights for another training come from the model."""
+    assert not (uninterrupted / "checkpoints").exists()
+    run = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    (run / "checkpoints" / "last-00000024").mkdir(parents=True)
+    (run / "checkpoints" / "best.safetensors").write_bytes(b"left by a killed process")
+    assert train(digits_folder, out=run, resume=True).epochs == EPOCHS
+    assert not (run / "checkpoints").exists()
+    assert read_weights(str(run))
+
+
+def test_checkpoints_that_are_to_be_kept(digits_folder: Path, tmp_path: Path) -> None:
+    """A run keeps the wish of its start when it is resumed."""
+    run = tmp_path / "run"
+    with pytest.raises(AlexNetError, match="Stopped"):
+        train(digits_folder, model="lenet", epochs=1, out=run, baseline=False, workers=0, should_stop=lambda: True, keep_checkpoints=True)
+    for _ in range(2):
+        train(digits_folder, out=run, resume=True)
+        assert {"last.safetensors", "best.safetensors"} <= {path.name for path in (run / "checkpoints").iterdir()}
 
 
 def start(run: Path, digits_folder: Path, *options: str, slowly: float = 0.0, memory: str = "large") -> "subprocess.Popen[str]":

@@ -27,11 +27,14 @@ LONGEST_LIST = 20  # files or pairs shown; --json has all of them
 def result_lines(result: "Result") -> str:
     """The errors of a finished run, and how to use it."""
     test = "no test set" if result.test_error is None else f"test error {result.test_error:.2%}"
-    return (
+    lines = (
         f"{result.model}: validation error {result.validation_error:.2%}, {test}, "
-        f"after {result.epochs:.1f} epochs and {result.seconds:.0f} s.\n"
-        f"Report: {result.report}\nClassify: {shlex.join(['alexnet', 'predict', result.run])} PICTURE..."
+        f"after {result.epochs:.1f} epochs and {result.seconds:.0f} s.",
+        *result.remarks,
+        f"Report: {result.report}",
+        f"Classify: {shlex.join(['alexnet', 'predict', result.run])} PICTURE...",
     )
+    return "\n".join(lines)
 
 
 def prediction_table(answers: "Iterable[Prediction]") -> Table:
@@ -136,7 +139,8 @@ def inspection_tables(found: "Inspection") -> list[Table | str]:
     modes = [f"{count:,} {mode}" for mode, count in found.modes.items()]
     facts = [f"{name}: {'; '.join(values)}" for name, values in (("Sizes", sizes), ("Modes", modes)) if values]
     parts: list[Table | str] = [head, *facts, "", _counts(found), *_problems(found)]
-    return [*parts, "", *found.advice] if found.advice else parts
+    notes = [*found.advice, *([found.split_plan] if found.split_plan else [])]
+    return [*parts, "", *notes] if notes else parts
 
 
 def _range(least: int, median: int, most: int) -> str:
@@ -159,14 +163,21 @@ def _counts(found: "Inspection") -> Table:
 
 def _problems(found: "Inspection") -> list[Table | str]:
     """A table for each kind of problem that was found."""
-    suspects = [(one.problem, one.first, one.second) for one in found.suspects]
     unreadable = [(skip.name, skip.reason) for skip in found.unreadable]
     return [
         *_listed("Files that cannot be read", ("file", "reason"), unreadable),
-        *_listed("Copies, equal to the byte", ("first", "second"), found.duplicates["exact"]),
-        *_listed("Near duplicates", ("first", "second"), found.duplicates["near"]),
-        *_listed("Twice where it should not be", ("problem", "first", "second"), suspects),
+        *_listed("Copies, equal to the byte", ("first", "second", "problem"), _pairs(found, "exact")),
+        *_listed("Near duplicates", ("first", "second", "problem"), _pairs(found, "near")),
     ]
+
+
+def _pairs(found: "Inspection", kind: str) -> list[tuple[str, str, str]]:
+    """Each pair of duplicates once, with what is wrong with it ("two labels", "across splits"), those first."""
+    problems: dict[tuple[str, str], list[str]] = {}
+    for one in found.suspects:
+        problems.setdefault((one.first, one.second), []).append(one.problem)
+    rows = [(first, second, ", ".join(problems.get((first, second), ()))) for first, second in found.duplicates[kind]]
+    return sorted(rows, key=lambda row: not row[2])
 
 
 def _listed(title: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> list[Table | str]:

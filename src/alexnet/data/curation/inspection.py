@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from alexnet.data.curation.duplicates import Pairs, exact_pairs, near_pairs
+from alexnet.data.curation.duplicates import Pairs, exact_pairs, groups, near_pairs
 from alexnet.data.curation.scan import UNREADABLE_SHARE, Progress, survey
+from alexnet.data.curation.splits import make_splits
 from alexnet.data.dataset import SPLIT_NAMES, Dataset
 from alexnet.data.fingerprints import Skipped, Survey
+from alexnet.errors import BadDataset
 
 SIDE = 64  # pixels; whole images are squashed to it to be compared
 IMBALANCE = 5.0  # largest class over smallest, from which advice is printed
@@ -51,6 +53,7 @@ class Inspection:
     suspects: tuple[Suspect, ...]
     imbalance: float
     advice: tuple[str, ...]
+    split_plan: str = ""  # how a training will split the images, a sentence; empty if it would refuse them
 
     @property
     def splits(self) -> dict[str, int]:
@@ -76,6 +79,7 @@ class Inspection:
             "suspects": [asdict(suspect) for suspect in self.suspects],
             "imbalance": self.imbalance,
             "advice": list(self.advice),
+            "split_plan": self.split_plan,
         }
 
 
@@ -105,7 +109,25 @@ def inspect(dataset: Dataset, *, workers: int = 0, on_progress: Progress | None 
             *_advice_on_classes(counts, imbalance),
             *_advice_on_images(sizes),
         ),
+        split_plan=_split_plan(dataset, found),
     )
+
+
+def _split_plan(dataset: Dataset, found: Survey, seed: int = 0) -> str:
+    """The split that a training with this seed makes, or has been given."""
+    own = {item.split for item in dataset.items}
+    readable = np.flatnonzero(found.fingerprints.readable).tolist()
+    try:
+        splits = make_splits(dataset, readable, lambda: groups(found.fingerprints).tolist(), seed=seed)
+    except BadDataset:
+        return ""
+    if not splits.validation:
+        return ""
+    counts = f"{len(splits.train):,} training, {len(splits.validation):,} validation and {len(splits.test):,} test pictures"
+    if "validation" in own:
+        return f"A training uses your split: {counts}."
+    made = "makes the split itself" if own == {None} else "takes the validation pictures from your train folder"
+    return f"A training {made} (--seed {seed}): {counts}, of each class the same share; near duplicates stay on one side."
 
 
 def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
