@@ -52,6 +52,7 @@ def train(
     device: str = "auto",
     baseline: bool = True,
     keep_checkpoints: bool = False,
+    max_unreadable: float | None = None,
     splits: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     layout: str | None = None,
@@ -82,6 +83,7 @@ def train(
         splits=splits,
         overrides=overrides,
         layout=layout,
+        max_unreadable=max_unreadable,
     )
     started = time.monotonic()
     with join_workers(device) as world:
@@ -101,7 +103,7 @@ def train(
             weights=str(weights) if weights is not None else None,
             seed=seed,
             image_size=image_size,
-            overrides=dict(overrides or {}) | _lengths(epochs, budget),
+            overrides=dict(overrides or {}) | _lengths(epochs, budget) | _allowed(max_unreadable),
             layout=layout,
             layout_of_folders=layout_of_folders,
             shares_a_split=splits is not None,
@@ -168,6 +170,10 @@ def _lengths(epochs: float | None, budget: str | float | None) -> dict[str, Any]
     if budget is not None:
         fields["training.budget_seconds"] = seconds_of(budget)
     return fields
+
+
+def _allowed(max_unreadable: float | None) -> dict[str, Any]:
+    return {} if max_unreadable is None else {"max_unreadable": max_unreadable}
 
 
 def _field(overrides: Mapping[str, Any] | None, name: str) -> Any:

@@ -158,14 +158,20 @@ def _suspects(dataset: Dataset, pairs: Pairs, *, exact: bool) -> Iterable[Suspec
 
 
 def _advice_on_files(dataset: Dataset, counts: dict[str, dict[str, int]], unreadable: tuple[Skipped, ...]) -> Iterable[str]:
-    broken = Counter(skip.class_name for skip in unreadable)
-    bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * sum(counts[name].values())]
+    heic = Counter(skip.class_name for skip in unreadable if skip.is_heic)
+    broken = Counter(skip.class_name for skip in unreadable if not skip.is_heic)
+    bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * (sum(counts[name].values()) - heic[name])]
+    if heic:
+        yield f"{_are(heic.total())} HEIC, which is not decoded here and will be left out: pip install 'alexnet[heic]' reads them."
     if bad:
-        yield f"Over 5% of {_list(bad)} cannot be read: training refuses to start until those files are fixed or deleted."
-    elif unreadable:
-        yield f"{_images(len(unreadable))} cannot be read and will be left out: too few to matter."
+        yield (
+            f"Over 5% of {_list(bad)} cannot be read: training refuses to start until those files are fixed or deleted, "
+            "or --max-unreadable allows it."
+        )
+    elif broken:
+        yield f"{_images(broken.total())} cannot be read and will be left out: too few to matter."
     yield from dataset.remarks
-    alive = [name for name in dataset.classes if sum(counts[name].values()) > broken[name]]
+    alive = [name for name in dataset.classes if sum(counts[name].values()) > broken[name] + heic[name]]
     if len(alive) < 2:
         yield f"There is {'only one' if alive else 'no'} class with readable pictures: a classifier needs at least two."
 
