@@ -200,6 +200,22 @@ def test_predict_answers_for_the_readable_images_beside_missing_ones(
     assert "*.jpg" in third["error"]
 
 
+def test_predict_sorts_into_class_folders_and_undoes_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path
+) -> None:
+    out, image = tmp_path / "sorted images", next((digits_folder / "7").glob("*.png"))
+    found = answer(capsys, "predict", digits_run, image, tmp_path / "gone.png", "--sort-into", out)
+    (copy,) = (path for path in out.rglob("*.png"))
+    assert copy.parent.name == found["predictions"][0]["top"][0]["class"]
+    assert copy.read_bytes() == image.read_bytes()
+    assert found["sorted"] == {"list": str(out / "sorted.csv"), "copied": 1, "unsure": 0}
+    assert f"alexnet predict --undo-sort '{out / 'sorted-2.csv'}'" in said_by(capsys, "predict", digits_run, image, "--sort-into", out)
+    for name in ("sorted.csv", "sorted-2.csv"):
+        assert answer(capsys, "predict", "--undo-sort", out / name) == {"removed": 1, "kept": []}
+    assert not list(out.iterdir())
+    assert main(["predict"]) == main(["predict", str(digits_run), str(image), "--least", "0.5"]) == 2
+
+
 def test_predict_takes_every_kind_of_image(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path
 ) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from alexnet.evaluation.evaluate import Evaluation
     from alexnet.i18n.translate import Lang
     from alexnet.inference.classifier import Prediction
+    from alexnet.inference.sorting import Sorted, Undone
     from alexnet.lecture.slides import SlideCheck
     from alexnet.lecture.variants import ComparedVariants
     from alexnet.models.summary import Summary
@@ -48,6 +49,21 @@ def prediction_table(answers: "Iterable[Prediction]") -> Table:
         rest = ", ".join(f"{name} {p:.1%}" for name, p in others)
         table.add_row(_text(answer.file), _text(best), f"{probability:.1%}", _text(rest))
     return table
+
+
+def sorted_lines(copies: "Sorted") -> str:
+    """How many images were copied, and how to undo it."""
+    unsure = f", {copies.unsure:,} of the unsure" if copies.unsure else ""
+    return (
+        f"Copied {copies.copied:,} into class folders{unsure}; the list is {copies.list}.\n"
+        f"Undo: {shlex.join(['alexnet', 'predict', '--undo-sort', copies.list])}"
+    )
+
+
+def undone_lines(undone: "Undone") -> list[str]:
+    """How many copies were removed, and which were kept."""
+    changed = [f"Kept, since it was changed: {copy}" for copy in undone.kept]
+    return [f"Removed {undone.removed:,} copies.", *changed]
 
 
 def comparison_tables(comparison: "Comparison") -> list[Table | str]:
