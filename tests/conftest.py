@@ -150,7 +150,7 @@ def digits_run(digits_folder: Path, session_folder: Path) -> Path:
     changes = {"training.batch_size": 16, "training.learning_rate": 0.02, "network.activation": "relu", "network.pooling": "max"}
 
     def make(run: Path) -> None:
-        train(digits_folder, model="lenet", epochs=4, out=run, overrides=changes)
+        train(digits_folder, model="lenet", epochs=4, out=run, overrides=changes, keep_checkpoints=True)
 
     return made_once(session_folder / "digits run ü", make)
 

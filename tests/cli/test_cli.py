@@ -71,7 +71,13 @@ def test_a_run_folder_holds_what_the_design_says(digits_run: Path, digits_folder
             "baseline.json",
             ".lock",
         ),
-        *("checkpoints/last.safetensors", "checkpoints/best.safetensors", "model/model.safetensors", "model/model.json"),
+        *(
+            "checkpoints/last.safetensors",
+            "checkpoints/best.safetensors",
+            "checkpoints/kept",
+            "model/model.safetensors",
+            "model/model.json",
+        ),
     }
     assert (digits_run / "skipped.csv").read_text().splitlines() == ["file,class,reason"]
     rows = [json.loads(line) for line in (digits_run / "history.jsonl").read_text().splitlines()]
@@ -183,6 +189,33 @@ def test_predict_fails_when_no_image_can_be_read(capsys: pytest.CaptureFixture[s
     assert captured.err == "The picture cannot be read.\n"
 
 
+def test_predict_answers_for_the_readable_images_beside_missing_ones(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path
+) -> None:
+    good, gone = next((digits_folder / "7").glob("*.png")), tmp_path / "gone.png"
+    first, second, third = answer(capsys, "predict", digits_run, gone, good, tmp_path / "*.jpg", "--top", "1")["predictions"]
+    assert (second["file"], second["error"], len(second["top"])) == (str(good), None, 1)
+    assert (first["file"], first["top"]) == (str(gone), [])
+    assert "No file or folder matches" in first["error"]
+    assert "*.jpg" in third["error"]
+
+
+def test_predict_sorts_into_class_folders_and_undoes_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path
+) -> None:
+    out, image = tmp_path / "sorted images", next((digits_folder / "7").glob("*.png"))
+    found = answer(capsys, "predict", digits_run, image, tmp_path / "gone.png", "--sort-into", out)
+    (copy,) = (path for path in out.rglob("*.png"))
+    assert copy.parent.name == found["predictions"][0]["top"][0]["class"]
+    assert copy.read_bytes() == image.read_bytes()
+    assert found["sorted"] == {"list": str(out / "sorted.csv"), "copied": 1, "unsure": 0}
+    assert f"alexnet predict --undo-sort '{out / 'sorted-2.csv'}'" in said_by(capsys, "predict", digits_run, image, "--sort-into", out)
+    for name in ("sorted.csv", "sorted-2.csv"):
+        assert answer(capsys, "predict", "--undo-sort", out / name) == {"removed": 1, "kept": []}
+    assert not list(out.iterdir())
+    assert main(["predict"]) == main(["predict", str(digits_run), str(image), "--least", "0.5"]) == 2
+
+
 def test_predict_takes_every_kind_of_image(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, digits_run: Path, digits_folder: Path
 ) -> None:
@@ -241,6 +274,8 @@ def test_inspect_json(capsys: pytest.CaptureFixture[str], tmp_path: Path, digits
     assert "Files that cannot be read: 1" in said
     assert "two labels" in said
     assert found["advice"][0] in said
+    assert "Next" in said
+    assert f"alexnet train {folder}" in said.replace("'", "")
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:

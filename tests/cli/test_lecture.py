@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 import pytest
 import torch
@@ -40,6 +41,18 @@ def test_the_slides_are_checked_against_the_networks(capsys: pytest.CaptureFixtu
     values = json.loads(said_by(capsys, "summary", "--lecture", "--variants", "--json"))
     assert set(values) == {"models", "lecture", "variants"}
     assert {claim["verdict"] for claim in values["lecture"]["claims"]} == {"wrong", "half_true"}
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("flag", ["--lecture", "--variants"])
+def test_the_tables_fit_80_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, flag: str, lang: str) -> None:
+    """Chinese characters are two columns wide; no number is broken over two lines."""
+    monkeypatch.setenv("COLUMNS", "80")
+    said = said_by(capsys, "summary", flag, "--lang", lang)
+    wide = [sum(2 if east_asian_width(character) in "WF" else 1 for character in line) for line in said.splitlines()]
+    if flag == "--lecture":
+        assert max(wide) <= 80
+        assert {"1,005,890,688", "2,011,781,376", "1,448,813,632"} <= set(said.split("\n\n")[1].split())
 
 
 def test_the_variants_stand_beside_each_other(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """What a person reads: tables that hold at 80 columns, with every name as it is."""
 
 import io
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -102,6 +103,22 @@ def test_inspection_lists_trouble_and_advice(troubled: list[str]) -> None:
     assert "across splits" in page
     assert "No pictures of '2' in test" in page
     assert "{" not in page, "no Python in a table"
+
+
+def test_inspection_lists_each_pair_once_and_says_how_the_split_is_made(digits_folder: Path, tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        shutil.copytree(digits_folder / name, tmp_path / name)
+    shutil.copy(next((digits_folder / "1").iterdir()), tmp_path / "2" / "copy.png")
+    found = inspect(open_dataset(tmp_path))
+    page = " ".join(" ".join(shown(inspection_tables(found))).split())
+    assert page.count("2/copy.png two labels") == 1
+    assert page.count("2/copy.png") == 1 + sum("2/copy.png" in line for line in found.advice)
+    plan = (
+        r"makes the split itself \(--seed 0\): (\d+) training, (\d+) validation and (\d+) test pictures.*near duplicates stay on one side"
+    )
+    numbers = re.search(plan, page)
+    assert numbers
+    assert sum(map(int, numbers.groups())) == found.splits["unsplit"]
 
 
 def test_inspection_of_clean_images_has_no_empty_tables() -> None:

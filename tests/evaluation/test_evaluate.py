@@ -247,4 +247,4 @@ def test_worst_mistakes_are_the_surest_first() -> None:
 def test_the_summary_is_one_sentence(model: LinearDigits) -> None:
     assert summary_sentence(made_up()) == "80.0% error on 5 pictures (95%: 37.6% to 96.4%), balanced accuracy 16.7%; 10 views."
     assert "797 pictures (95%: " in summary_sentence(measured(model))
-    assert ", top-5 " in summary_sentence(measured(model))
+    assert ", top-5 error " in summary_sentence(measured(model))

@@ -1,5 +1,6 @@
 """Numbers and names as a reader wants them."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from alexnet.errors import BadRecipe
 from alexnet.i18n.phrases import PageWords, size
 from alexnet.i18n.translate import Lang
-from alexnet.i18n.units import certainty, count, data_size, duration, number, percent, readable, short, toml_text
+from alexnet.i18n.units import certainty, count, data_size, duration, number, percent, readable, seconds_of, short, toml_text
 
 
 @pytest.mark.parametrize(
@@ -118,3 +120,42 @@ def test_recipe_reads_as_toml() -> None:
     recipe = {"name": 'a "b"', "none": None, "training": {"on": True, "steps": (1, 2), "deep": {"x y": float("inf"), "at": Path("runs")}}}
     expected = {"name": 'a "b"', "training": {"on": True, "steps": [1, 2], "deep": {"x y": float("inf"), "at": "runs"}}}
     assert tomllib.loads(toml_text(recipe)) == expected
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"),
+    [
+        ("90s", 90),
+        ("3 minutes", 180),
+        ("3 min", 180),
+        ("1 minute", 60),
+        ("90 seconds", 90),
+        ("2 hours", 7200),
+        ("1h30m", 5400),
+        ("1 h 2 min", 3720),
+        ("1.5h", 5400),
+        (" 10 M ", 600),
+        ("10 分钟", 600),
+        ("1小时30分", 5400),
+        (30, 30),
+        (0.5, 0.5),
+    ],
+)
+def test_durations_as_people_write_them(duration: str | float, seconds: float) -> None:
+    assert seconds_of(duration) == seconds
+
+
+@pytest.mark.parametrize(
+    ("duration", "message"),
+    [
+        ("10", "10 has no unit; write 10s, 10m or 10h"),
+        ("1h30", "30 has no unit"),
+        ("3 parsecs", "'parsecs' is not a unit of time"),
+        ("3 months", "'months' is not a unit of time"),
+        *((wrong, f"'{wrong}' is not a duration") for wrong in ("", "soon", "m", "-3m", "1,5h", "3m!", "1e3s")),
+        ("0 minutes", "is not above zero"),
+    ],
+)
+def test_what_is_no_duration_says_what_is_missing(duration: str, message: str) -> None:
+    with pytest.raises(BadRecipe, match=re.escape(message)):
+        seconds_of(duration)

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from alexnet.errors import AlexNetError
+from alexnet.errors import AlexNetError, UnreadableImage
 from alexnet.inference.inputs import find_images
 
 NOTHING = io.BytesIO()
@@ -23,7 +23,7 @@ def album(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def names(found: list[tuple[str, Path | bytes]], album: Path) -> list[str]:
+def names(found: list[tuple[str, Path | bytes | UnreadableImage]], album: Path) -> list[str]:
     return [str(Path(name).relative_to(album)) for name, _ in found]
 
 
@@ -50,6 +50,22 @@ def test_words_that_mean_nothing(album: Path, monkeypatch: pytest.MonkeyPatch, w
     monkeypatch.chdir(album)
     with pytest.raises(AlexNetError, match="No file or folder matches"):
         find_images([word], NOTHING)
+
+
+@pytest.mark.parametrize("word", ["nowhere.png", "nowhere/*.png", "x" * 300, "empty", "-"])
+def test_a_word_that_means_nothing_beside_one_that_does(album: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    """Its reason is in its place, and the others are still classified."""
+    monkeypatch.chdir(album)
+    Path("empty").mkdir()
+    (first, content), (second, path) = find_images([word, "b.jpg"], NOTHING)
+    assert (first, second, path) == (word, "b.jpg", Path("b.jpg"))
+    assert isinstance(content, UnreadableImage)
+    assert (
+        content.reason.startswith(("No file or folder matches", "empty holds", "Standard input holds", "x" * 80))
+        or "opened" in content.reason
+    )
+    with pytest.raises(AlexNetError, match=r"\n"):  # nothing can be read: both reasons
+        find_images([word, "nowhere.jpg"], NOTHING)
 
 
 def test_no_images(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from alexnet.cli import main
 from alexnet.errors import AlexNetError
+from alexnet.models.weights.load import read_weights
 from alexnet.runs.result import Result
 from alexnet.runs.train import train
 from alexnet.runtime.events import EpochDone, Event, StepDone
@@ -72,7 +73,13 @@ def history(run: Path) -> list[tuple[float, float, float]]:
 
 
 def fresh(
-    digits_folder: Path, out: Path, *, stop_after: int | None = None, checkpoint_seconds: float = 60.0, resume: bool = False
+    digits_folder: Path,
+    out: Path,
+    *,
+    stop_after: int | None = None,
+    checkpoint_seconds: float = 60.0,
+    resume: bool = False,
+    keep_checkpoints: bool = False,
 ) -> Result:
     """Train, and stop after so many steps where a number is given."""
     steps = 0
@@ -91,6 +98,7 @@ def fresh(
         workers=0,
         overrides=changes,
         resume=resume,
+        keep_checkpoints=keep_checkpoints,
         listen=listen,
         should_stop=lambda: steps == stop_after,
     )
@@ -99,7 +107,7 @@ def fresh(
 @pytest.fixture(scope="module")
 def uninterrupted(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("whole") / "run"
-    fresh(digits_folder, run)
+    fresh(digits_folder, run, keep_checkpoints=True)
     assert [row[0] for row in history(run)] == [8, 16, STEPS]
     return run
 
@@ -107,6 +115,7 @@ def uninterrupted(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 def test_same_seed_same_weights(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
     fresh(digits_folder, tmp_path / "again")
     assert same(uninterrupted, tmp_path / "again")
+    assert not (tmp_path / "again" / "checkpoints").exists()
     assert history(uninterrupted) == history(tmp_path / "again")
 
 
@@ -204,6 +213,27 @@ def test_resuming_a_finished_run_gives_its_result_again(uninterrupted: Path, tmp
     captured = capsys.readouterr()
     assert "already finished" in captured.err
     assert json.loads(captured.out)["epochs"] == EPOCHS
+
+
+def test_a_finished_run_keeps_its_model_alone(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
+    """Also where the process was killed between the result and the removal; the weights for another training come from the model."""
+    run = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    (run / "checkpoints" / "kept").unlink()
+    (run / "checkpoints" / "last-00000024").mkdir()
+    assert (run / "checkpoints" / "best.safetensors").exists()
+    assert train(digits_folder, out=run, resume=True).epochs == EPOCHS
+    assert not (run / "checkpoints").exists()
+    assert read_weights(str(run))
+
+
+def test_checkpoints_that_are_to_be_kept(digits_folder: Path, tmp_path: Path) -> None:
+    """A run keeps the wish of its start when it is resumed."""
+    run = tmp_path / "run"
+    with pytest.raises(AlexNetError, match="Stopped"):
+        train(digits_folder, model="lenet", epochs=1, out=run, baseline=False, workers=0, should_stop=lambda: True, keep_checkpoints=True)
+    for _ in range(2):
+        train(digits_folder, out=run, resume=True)
+        assert {"last.safetensors", "best.safetensors"} <= {path.name for path in (run / "checkpoints").iterdir()}
 
 
 def start(run: Path, digits_folder: Path, *options: str, slowly: float = 0.0, memory: str = "large") -> "subprocess.Popen[str]":

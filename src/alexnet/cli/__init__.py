@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError
 from alexnet._version import __version__
 from alexnet.cli.compare import compare
 from alexnet.cli.convert import convert
-from alexnet.cli.dotted_options import named_fields
+from alexnet.cli.dotted_options import named_fields, with_field_hint
 from alexnet.cli.evaluate import evaluate
 from alexnet.cli.inspect import inspect
 from alexnet.cli.output import end_at_once, fail, leave_the_pipe, mistake_of, show_defect
@@ -75,7 +75,7 @@ def _run(words: Sequence[str]) -> int:
         with stop_on_signals():  # SIGTERM as Ctrl-C for every verb; those with steps receive both themselves
             app(named_fields(words), exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return fail(error, USER_MISTAKE)
+        return fail(with_field_hint(words, error), USER_MISTAKE)
     except AlexNetError as error:
         return fail(error, CTRL_C if isinstance(error, Interrupted) else USER_MISTAKE)
     except KeyboardInterrupt as error:

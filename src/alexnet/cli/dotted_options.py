@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from cyclopts import CycloptsError, UnknownOptionError
+
 from alexnet.errors import BadRecipe
 
 VERBS = ("train", "study")  # accept recipe fields
@@ -21,6 +23,15 @@ def named_fields(words: Sequence[str]) -> list[str]:
         else:
             rewritten.append(word)
     return rewritten
+
+
+def with_field_hint(words: Sequence[str], error: CycloptsError) -> Exception:
+    """The error; for an unknown option of a verb that accepts recipe fields, such as --lr, with how fields are set."""
+    if words and words[0] in VERBS and isinstance(error, UnknownOptionError):
+        error.add_note(
+            "A field of the recipe is set by its dotted name, such as --training.learning-rate 0.02 or --training.batch-size 64."
+        )
+    return error
 
 
 def overrides_of(fields: Iterable[str]) -> dict[str, str]:

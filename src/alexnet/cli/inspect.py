@@ -1,5 +1,7 @@
 """`alexnet inspect`."""
 
+import shlex
+
 from alexnet.cli.options import FolderLayout, Json
 from alexnet.cli.output import show
 
@@ -20,4 +22,10 @@ def inspect(data: str, /, *, layout_of_folders: FolderLayout | None = None, json
     from alexnet.data.verbs import inspect as inspect_data
 
     found = inspect_data(data, layout_of_folders=layout_of_folders)
-    show(json, found.to_json(), lambda: inspection_tables(found))
+    folders = ["--layout-of-folders", layout_of_folders] if layout_of_folders else []
+    following = f"Next: {shlex.join(['alexnet', 'train', data, *folders])}"
+    show(
+        json,
+        found.to_json(),
+        lambda: [*inspection_tables(found), following if found.split_plan else f"Next, when that is fixed: {following[6:]}"],
+    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from alexnet.evaluation.evaluate import Evaluation
     from alexnet.i18n.translate import Lang
     from alexnet.inference.classifier import Prediction
+    from alexnet.inference.sorting import Sorted, Undone
     from alexnet.lecture.slides import SlideCheck
     from alexnet.lecture.variants import ComparedVariants
     from alexnet.models.summary import Summary
@@ -27,11 +28,14 @@ LONGEST_LIST = 20  # files or pairs shown; --json has all of them
 def result_lines(result: "Result") -> str:
     """The errors of a finished run, and how to use it."""
     test = "no test set" if result.test_error is None else f"test error {result.test_error:.2%}"
-    return (
+    lines = (
         f"{result.model}: validation error {result.validation_error:.2%}, {test}, "
-        f"after {result.epochs:.1f} epochs and {result.seconds:.0f} s.\n"
-        f"Report: {result.report}\nClassify: {shlex.join(['alexnet', 'predict', result.run])} PICTURE..."
+        f"after {result.epochs:.1f} epochs and {result.seconds:.0f} s.",
+        *result.remarks,
+        f"Report: {result.report}",
+        f"Classify: {shlex.join(['alexnet', 'predict', result.run])} PICTURE...",
     )
+    return "\n".join(lines)
 
 
 def prediction_table(answers: "Iterable[Prediction]") -> Table:
@@ -45,6 +49,21 @@ def prediction_table(answers: "Iterable[Prediction]") -> Table:
         rest = ", ".join(f"{name} {p:.1%}" for name, p in others)
         table.add_row(_text(answer.file), _text(best), f"{probability:.1%}", _text(rest))
     return table
+
+
+def sorted_lines(copies: "Sorted") -> str:
+    """How many images were copied, and how to undo it."""
+    unsure = f", {copies.unsure:,} of the unsure" if copies.unsure else ""
+    return (
+        f"Copied {copies.copied:,} into class folders{unsure}; the list is {copies.list}.\n"
+        f"Undo: {shlex.join(['alexnet', 'predict', '--undo-sort', copies.list])}"
+    )
+
+
+def undone_lines(undone: "Undone") -> list[str]:
+    """How many copies were removed, and which were kept."""
+    changed = [f"Kept, since it was changed: {copy}" for copy in undone.kept]
+    return [f"Removed {undone.removed:,} copies.", *changed]
 
 
 def comparison_tables(comparison: "Comparison") -> list[Table | str]:
@@ -136,7 +155,8 @@ def inspection_tables(found: "Inspection") -> list[Table | str]:
     modes = [f"{count:,} {mode}" for mode, count in found.modes.items()]
     facts = [f"{name}: {'; '.join(values)}" for name, values in (("Sizes", sizes), ("Modes", modes)) if values]
     parts: list[Table | str] = [head, *facts, "", _counts(found), *_problems(found)]
-    return [*parts, "", *found.advice] if found.advice else parts
+    notes = [*found.advice, *([found.split_plan] if found.split_plan else [])]
+    return [*parts, "", *notes] if notes else parts
 
 
 def _range(least: int, median: int, most: int) -> str:
@@ -159,14 +179,21 @@ def _counts(found: "Inspection") -> Table:
 
 def _problems(found: "Inspection") -> list[Table | str]:
     """A table for each kind of problem that was found."""
-    suspects = [(one.problem, one.first, one.second) for one in found.suspects]
     unreadable = [(skip.name, skip.reason) for skip in found.unreadable]
     return [
         *_listed("Files that cannot be read", ("file", "reason"), unreadable),
-        *_listed("Copies, equal to the byte", ("first", "second"), found.duplicates["exact"]),
-        *_listed("Near duplicates", ("first", "second"), found.duplicates["near"]),
-        *_listed("Twice where it should not be", ("problem", "first", "second"), suspects),
+        *_listed("Copies, equal to the byte", ("first", "second", "problem"), _pairs(found, "exact")),
+        *_listed("Near duplicates", ("first", "second", "problem"), _pairs(found, "near")),
     ]
+
+
+def _pairs(found: "Inspection", kind: str) -> list[tuple[str, str, str]]:
+    """Each pair of duplicates once, with what is wrong with it ("two labels", "across splits"), those first."""
+    problems: dict[tuple[str, str], list[str]] = {}
+    for one in found.suspects:
+        problems.setdefault((one.first, one.second), []).append(one.problem)
+    rows = [(first, second, ", ".join(problems.get((first, second), ()))) for first, second in found.duplicates[kind]]
+    return sorted(rows, key=lambda row: not row[2])
 
 
 def _listed(title: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> list[Table | str]:

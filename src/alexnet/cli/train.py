@@ -27,6 +27,8 @@ def train(
     resume: Flag = False,
     tensorboard: Flag = False,
     no_baseline: Flag = False,
+    keep_checkpoints: Flag = False,
+    max_unreadable: float | None = None,
     json: Json = False,
     overrides: Fields = (),
 ) -> None:
@@ -69,6 +71,10 @@ def train(
         Write TensorBoard files into the run folder as well.
     no_baseline
         Skip the fast hand-crafted baseline that is otherwise trained along with a network.
+    keep_checkpoints
+        Keep the checkpoints, several times as large as the model, after the training too; otherwise a finished run keeps its model alone.
+    max_unreadable
+        Share of the files of a class that may be unreadable, 0 to 1; they are left out. Default: 0.05. HEIC photos are not counted.
     json
         Print one JSON object and nothing else.
     overrides
@@ -102,6 +108,8 @@ def train(
             device=device,
             resume=resume,
             baseline=not no_baseline,
+            keep_checkpoints=keep_checkpoints,
+            max_unreadable=max_unreadable,
             overrides=overrides_of(overrides),
             layout=layout,
             layout_of_folders=layout_of_folders,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+HEIC = "is a HEIC photo"  # the start of the reason
 THUMBNAIL = 16  # pixels per side
 
 
@@ -34,6 +35,11 @@ class Skipped:
     name: str
     class_name: str
     reason: str
+
+    @property
+    def is_heic(self) -> bool:
+        """Whether the file is a HEIC photo that is not decoded here: whole, and readable with the extra `heic`."""
+        return self.reason.startswith(HEIC)
 
 
 @dataclass(frozen=True, slots=True)

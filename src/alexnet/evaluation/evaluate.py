@@ -182,7 +182,7 @@ def summary_sentence(evaluation: Evaluation) -> str:
     """One line for a person: error, interval, top-5 error, balanced accuracy and the view."""
     low, high = evaluation.interval
     seen = {"centre": "centre view", "ten": f"{evaluation.views_per_image} views", "any": "whole pictures"}[evaluation.view]
-    top5 = f", top-5 {evaluation.top5_error:.1%}" if len(evaluation.classes) > 5 else ""
+    top5 = f", top-5 error {evaluation.top5_error:.1%}" if len(evaluation.classes) > 5 else ""
     plural = "" if evaluation.n == 1 else "s"
     return (
         f"{evaluation.top1_error:.1%} error on {evaluation.n:,} picture{plural} (95%: {low:.1%} to {high:.1%}){top5}, "

@@ -22,11 +22,18 @@ VIEWS = (
     "report.view_test", "report.view_validation", "report.view_train", "report.view_centre", "report.view_ten", "report.view_any",
     "report.line_training",
 )  # fmt: skip
+FIELDS = {  # of a Baseline, as report.json has them
+    "n_train": "report.key_n_train",
+    "n_test": "report.key_n_test",
+    "validation_error": "report.key_validation_error",
+    "test_error": "report.key_test_error",
+    "test_interval": "report.key_test_interval",
+    "relative_duality_gap": "report.key_relative_gap",
+}
 KEYS = (
-    "report.key_sentence", "report.key_model", "report.key_kernel", "report.key_n_train", "report.key_n_test",
-    "report.key_validation_error", "report.key_test_error", "report.key_test_interval", "report.key_seconds", "report.key_relative_gap",
-    "report.key_primal", "report.key_dual", "report.key_gap", "report.key_passes", "report.key_tried", "report.key_device",
-    "report.key_processor", "report.key_precision", "report.key_system",
+    "report.key_sentence", "report.key_model", "report.key_kernel", "report.key_seconds", "report.key_primal", "report.key_dual",
+    "report.key_gap", "report.key_passes", "report.key_tried", "report.key_device", "report.key_processor", "report.key_precision",
+    "report.key_system",
 )  # fmt: skip
 
 
@@ -49,8 +56,8 @@ class PageWords:
         return next((say(name, self.lang) for name in names if say(name, "en") == word), word)
 
     def key(self, name: object) -> str:
-        """The name of a value in a run's record, such as "relative duality gap"."""
-        return self.known(str(name), KEYS)
+        """The name of a value in a run's record, such as "relative duality gap" or n_train, in words."""
+        return self.plain(FIELDS[str(name)]) if name in FIELDS else self.known(str(name), KEYS)
 
     def value(self, value: object) -> str:
         """A value in a run's record; lists look like tuples, since JSON does not distinguish them."""
@@ -88,9 +95,15 @@ def share(fraction: float) -> str:
     return f"{100 * fraction:.3g}%"
 
 
+def baseline_name(baseline: Mapping[str, Any], words: PageWords = ENGLISH) -> str:
+    """What a Baseline is: not the system `hog-svm`, whose SVM has a kernel."""
+    linear = baseline["model"] == "hog-svm" and baseline.get("kernel") == "linear"
+    return words.plain("report.baseline_linear") if linear else str(baseline["model"])
+
+
 def beside(baseline: Mapping[str, Any], error: float | None, words: PageWords = ENGLISH) -> str:
     """Whether a network is worth it: its test error compared with that of the fast hand-crafted baseline (the values of a Baseline)."""
-    test_error, model, seconds = finite(baseline["test_error"]), baseline["model"], finite(baseline["seconds"]) or 0.0
+    test_error, model, seconds = finite(baseline["test_error"]), baseline_name(baseline, words), finite(baseline["seconds"]) or 0.0
     if test_error is None or error is None:
         return words.plain("report.beside_validation", model=model, error=_tenths(baseline["validation_error"]))
     if error < test_error:

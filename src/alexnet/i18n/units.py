@@ -127,20 +127,31 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)")
-
-
-SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+UNITS = {  # seconds -> how people write the unit
+    1.0: ("s", "sec", "secs", "second", "seconds", "秒"),
+    60.0: ("m", "min", "mins", "minute", "minutes", "分", "分钟"),
+    3600.0: ("h", "hr", "hrs", "hour", "hours", "小时"),
+}
+SECONDS = {word: seconds for seconds, words in UNITS.items() for word in words}
+PART = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([^\W\d_]*)")
 
 
 def seconds_of(duration: str | float) -> float:
-    """Seconds of a duration such as 90s, 10m or 1h30m; a number is in seconds. Raises BadRecipe for anything else."""
+    """Seconds of a duration such as 90s, 10m, 1h30m or "3 minutes"; a number is in seconds. Raises BadRecipe for anything else."""
     if not isinstance(duration, str):
         duration = f"{duration:f}s"
-    parts = DURATION.findall(duration)
-    if not parts or DURATION.sub("", duration).strip():
+    parts = PART.findall(duration)
+    if not parts or PART.sub("", duration).strip():
         raise BadRecipe(f"'{duration}' is not a duration; write 90s, 10m, 2h or 1h30m.")
-    total = sum(float(number) * SECONDS[unit] for number, unit in parts)
+    total = sum(float(number) * _seconds_of_unit(number, unit, duration) for number, unit in parts)
     if total <= 0:
         raise BadRecipe(f"The duration '{duration}' is not above zero; write 90s, 10m or 2h.")
     return total
+
+
+def _seconds_of_unit(number: str, unit: str, duration: str) -> float:
+    if not unit:
+        raise BadRecipe(f"'{duration}' is not a duration: {number} has no unit; write {number}s, {number}m or {number}h.")
+    if unit.lower() not in SECONDS:
+        raise BadRecipe(f"'{duration}' is not a duration: '{unit}' is not a unit of time; write 90s, 10m, 2h or 1h30m.")
+    return SECONDS[unit.lower()]

@@ -18,27 +18,40 @@ from alexnet.errors import AlexNetError, UnreadableImage
 from alexnet.inference.arrays import Pixels, each_of, rgb_pixels
 from alexnet.runtime.arguments import shown_path
 
-ImageInput = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | Pixels
+ImageInput = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | Pixels | UnreadableImage
 MOST_PATHS = 1_000_000  # on standard input
 _KINDS = "no path, encoded image, open file, Pillow image, array or tensor"
 
 
-def find_images(arguments: Iterable[str], standard_input: BinaryIO) -> list[tuple[str, Path | bytes]]:
-    """(name, path or encoded image) of every image that the arguments select; raises AlexNetError for an argument that selects none.
+def find_images(arguments: Iterable[str], standard_input: BinaryIO) -> list[tuple[str, Path | bytes | UnreadableImage]]:
+    """(name, path or encoded image) of every image that the arguments select; raises AlexNetError if no argument selects one.
 
-    A folder selects all images below it; a pattern (`photos/*.jpg`) the files that match; `-` standard input: one encoded image, or one
-    path per line. A path from standard input that does not exist is included: it fails when it is read, like any broken image; so are
-    pipes and devices, which are never opened.
+    An argument that selects none, beside others that do, is included as an UnreadableImage with the reason. A folder selects all images
+    below it; a pattern (`photos/*.jpg`) the files that match; `-` standard input: one encoded image, or one path per line. A path
+    from standard input that does not exist is included: it fails when it is read, like any broken image; so are pipes and devices, which
+    are never opened.
     """
-    images: list[tuple[str, Path | bytes]] = []
+    images: list[tuple[str, Path | bytes | UnreadableImage]] = []
+    mistakes: list[AlexNetError] = []
     for argument in arguments:
-        found = list(_standard_input(_all_of(standard_input)) if argument == "-" else ((str(path), path) for path in _paths(argument)))
-        if not found:
-            raise AlexNetError(f"{'Standard input' if argument == '-' else argument} holds no pictures.")
-        images += found
+        try:
+            images += _selected(argument, standard_input)
+        except AlexNetError as mistake:
+            mistakes.append(mistake)
+            images.append((argument, UnreadableImage(argument, str(mistake).rstrip("."))))
     if not images:
         raise AlexNetError("No pictures to classify. Pass files, folders, patterns, or - for standard input.")
+    if len(mistakes) == len(images):
+        raise AlexNetError("\n".join(map(str, mistakes)))
     return images
+
+
+def _selected(argument: str, standard_input: BinaryIO) -> list[tuple[str, Path | bytes]]:
+    """The images that one argument selects; raises AlexNetError if there are none."""
+    found = list(_standard_input(_all_of(standard_input)) if argument == "-" else ((str(path), path) for path in _paths(argument)))
+    if not found:
+        raise AlexNetError(f"{'Standard input' if argument == '-' else argument} holds no pictures.")
+    return found
 
 
 def _paths(argument: str) -> list[Path]:
@@ -122,7 +135,7 @@ def each_image(images: ImageInput | Iterable[ImageInput]) -> Iterator[ImageInput
 
 def _is_one(images: object) -> TypeGuard[ImageInput]:
     """Whether this is a single object that holds pixels; an array may hold several images."""
-    kinds = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, np.ndarray, Tensor)
+    kinds = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, np.ndarray, Tensor, UnreadableImage)
     return isinstance(images, kinds) or hasattr(images, "read")
 
 
@@ -158,6 +171,8 @@ def pending_image(image: ImageInput, number: int) -> PendingImage:
 
 
 def _source(image: ImageInput, name: str) -> Path | bytes | Tensor:
+    if isinstance(image, UnreadableImage):
+        raise image
     if isinstance(image, (np.ndarray, Tensor)):
         return rgb_pixels(image, name)
     if isinstance(image, Image.Image):

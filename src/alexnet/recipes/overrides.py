@@ -45,13 +45,40 @@ def field_names(kind: Any, prefix: str = "") -> list[str]:
 
 
 def _near(name: str, known: list[str]) -> str:
-    """A hint in command-line spelling: the same field in another section, else a similar name, else all names."""
+    """A hint in command-line spelling: the same field in another section, else one that the name abbreviates or resembles, else all."""
     hyphened = [full.replace("_", "-") for full in known]
     last = {full.rpartition(".")[2]: full for full in hyphened}
     word = name.replace("_", "-")
-    near = [last.get(word.rpartition(".")[2]), *get_close_matches(word, hyphened, n=1)]
+    near = [last.get(word.rpartition(".")[2]), _abbreviated(word, hyphened), *get_close_matches(word, hyphened, n=1)]
     found = next((full for full in near if full), None)
     return f"Did you mean '{found}'?" if found else did_you_mean(word, hyphened)
+
+
+def _abbreviated(word: str, known: list[str]) -> str | None:
+    """The field that `training.lr`, `training.batch` or `bsz` is short for; of several, one of the same section, then the shortest name."""
+    section, _, short = word.rpartition(".")
+    own_section_first = sorted(known, key=lambda full: (not full.startswith(f"{section}."), len(full.rpartition(".")[2])))
+    return next((full for reads in ABBREVIATIONS for full in own_section_first if reads(short, full.rpartition(".")[2])), None)
+
+
+def _are_initials(short: str, name: str) -> bool:
+    """`lr` of learning-rate."""
+    return short == "".join(word[0] for word in name.split("-"))
+
+
+def _share_a_word(short: str, name: str) -> bool:
+    """`batch` of batch-size, and `dropout-rate` for dropout."""
+    words, of_name = short.split("-"), name.split("-")
+    return set(words) < set(of_name) or set(of_name) < set(words)
+
+
+def _are_its_letters(short: str, name: str) -> bool:
+    """`bsz` of batch-size, `optim` of optimizer: its first letter, and others in their order."""
+    rest = iter(name.replace("-", ""))
+    return len(short) >= 3 and short[0] == name[0] and all(letter in rest for letter in short.replace("-", ""))
+
+
+ABBREVIATIONS = (_are_initials, _share_a_word, _are_its_letters)  # the surest first
 
 
 def _replaced(owner: Any, tree: Mapping[str, Any]) -> Any:

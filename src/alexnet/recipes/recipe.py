@@ -27,6 +27,7 @@ class Recipe:
     data: str
     model: str
     layout_of_folders: str | None = None  # what the top folders of the data are, "splits" or "classes"; None: their names say it
+    max_unreadable: float | None = None  # share of a class's files that may be unreadable, 0 to 1; None: 0.05
     seed: int = 0
     weights: str = ""  # trained weights to start from: a file, or "imagenet"
     views: str = "centre"  # views of the test images to evaluate, as "centre,ten"
@@ -42,6 +43,8 @@ class Recipe:
         views_of(self.views)
         if self.layout_of_folders not in (None, *LAYOUTS):
             raise BadRecipe(f"layout_of_folders is {shown(self.layout_of_folders)}; it can be {' or '.join(LAYOUTS)}.")
+        if self.max_unreadable is not None and not 0 <= self.max_unreadable <= 1:
+            raise BadRecipe(f"max_unreadable is {self.max_unreadable:g}; it is a share of the files of a class, from 0 to 1.")
         if not 0 < self.fraction <= 1:
             raise BadRecipe(f"fraction is {self.fraction:g}; it is a share of the training pictures, above 0 and at most 1.")
         if not 0 <= self.seed < MOST_SEEDS:

@@ -17,6 +17,7 @@ from torch import nn
 from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.evaluation.metrics import error_interval
+from alexnet.i18n.phrases import baseline_name
 from alexnet.models.handcrafted.hog import HOG
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
@@ -67,7 +68,9 @@ def fit_baseline(resolved: ResolvedRun, context: RunContext, store: ImageStore, 
         return None
     found = _fitted(resolved, context, store, splits)
     write_atomically(context.folder.baseline, json.dumps(asdict(found)))
-    context.listen(Message(f"Baseline, {found.model} ({found.seconds:.0f} s): validation error {found.validation_error:.2%}."))
+    context.listen(
+        Message(f"Baseline: {baseline_name(asdict(found))} ({found.seconds:.0f} s): validation error {found.validation_error:.2%}.")
+    )
     return found
 
 

@@ -19,7 +19,8 @@ class RunContext:
     """What the steps of a run share besides the resolved run.
 
     splits: a splits.json that several runs share, used instead of the run's own split; the recipe's fraction is taken of it.
-    decoders: threads that decode, or processes if the images do not fit into memory. started: time on the monotonic clock, in seconds.
+    decoders: threads that decode, or processes if the images do not fit into memory. keep_checkpoints: after the training too.
+    started: time on the monotonic clock, in seconds.
     """
 
     folder: RunFolder
@@ -31,4 +32,5 @@ class RunContext:
     decoders: int = field(default_factory=available_cpus)
     world: Workers = ALONE
     with_baseline: bool = False
+    keep_checkpoints: bool = False
     started: float = field(default_factory=time.monotonic)

@@ -20,6 +20,7 @@ from alexnet.runs.context import RunContext
 from alexnet.runs.environment import environment, memory_used, versions
 from alexnet.runs.predictions import predictions_csv
 from alexnet.runs.prepared import Prepared
+from alexnet.runs.remarks import Measured, remarks_on
 from alexnet.runs.report.page import collect_report, write_report
 from alexnet.runs.report.part import FinishedRun, RunReport
 from alexnet.runs.report.record_json import report_text
@@ -57,7 +58,7 @@ def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitte
         precision=choose_precision(precision_of(resolved), context.device),
     )
     Classifier(fitted.model, model_card, device=str(context.device)).save(context.folder.model)
-    result = _result(resolved, context, prepared, fitted, first if prepared.splits.test else None)
+    result = _result(resolved, context, prepared, fitted, first)
     write_atomically(context.folder.predictions, predictions_csv(context.dataset, first))
     report = _report(resolved, context, prepared, fitted, evaluations)
     write_atomically(context.folder.report_json, report_text(report))
@@ -95,7 +96,8 @@ def precision_of(resolved: ResolvedRun) -> Precision:
     return "fp32" if kind_of(resolved.recipe.model) is HANDCRAFTED else resolved.recipe.training.precision
 
 
-def _result(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, test: Evaluation | None) -> Result:
+def _result(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, judged: Evaluation) -> Result:
+    test = judged if prepared.splits.test else None
     return Result(
         run=str(context.folder.path),
         model=resolved.recipe.model,
@@ -117,7 +119,22 @@ def _result(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitt
         predict_milliseconds=_milliseconds(resolved, context, prepared, fitted.model),
         peak_memory_bytes=memory_used(context.device),
         baseline=asdict(prepared.baseline) if prepared.baseline else None,
+        remarks=_remarks(resolved, prepared, fitted, judged),
     )
+
+
+def _remarks(resolved: ResolvedRun, prepared: Prepared, fitted: FitResult, judged: Evaluation) -> tuple[str, ...]:
+    remarks = remarks_on(
+        Measured(
+            model=resolved.recipe.model,
+            data=resolved.recipe.data,
+            counts={row["class"]: row["n"] for row in judged.per_class},
+            interval=judged.interval,
+            validation_error=fitted.validation_error,
+            baseline=asdict(prepared.baseline) if prepared.baseline else None,
+        )
+    )
+    return tuple(remark.striptags() for remark in remarks)
 
 
 def _milliseconds(resolved: ResolvedRun, context: RunContext, prepared: Prepared, model: ImageModel) -> float:

@@ -1,6 +1,7 @@
 """A run folder: its files, each written completely or not at all."""
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class RunFolder:
         self.history = path / "history.jsonl"
         self.skipped = path / "skipped.csv"
         self.checkpoints = path / "checkpoints"
+        self.kept = self.checkpoints / "kept"  # an empty file, if they are to outlast the training
         self.features = path / "features"  # of a hand-crafted system, until its machine is fitted
         self.baseline = path / "baseline.json"
         self.predictions = path / "predictions.csv"
@@ -102,6 +104,16 @@ class RunFolder:
         if self.writes:
             with writing(self.history), self.history.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
+
+    def keep_checkpoints(self) -> None:
+        """Mark the checkpoints as kept, for this start of the run and each that resumes it."""
+        self.checkpoints.mkdir(exist_ok=True)
+        self.write(self.kept, "")
+
+    def remove_checkpoints(self) -> None:
+        """Remove the checkpoints of a finished run, unless they are marked as kept; what cannot be removed stays."""
+        if self.writes and not self.kept.exists():
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def write_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Write the list of images that were left out: file, class, reason."""

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from alexnet.data.curation.duplicates import groups
 from alexnet.data.curation.overlaps import inseparable_classes, overlap_remarks
+from alexnet.data.curation.scan import UNREADABLE_SHARE
 from alexnet.data.curation.splits import Splits, make_splits, read_split_names, take_fraction
 from alexnet.data.dataset import Dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, colour_pca, measured
-from alexnet.data.pipeline.image_store import ImageStore, check_readable, open_images
+from alexnet.data.pipeline.image_store import ImageStore, check_readable, heic_remark, open_images
 from alexnet.data.preprocess import Preprocess, PreprocessConfig
 from alexnet.errors import BadDataset
 from alexnet.models.kinds import HANDCRAFTED, kind_of
@@ -59,7 +60,10 @@ def read_images(resolved: ResolvedRun, context: RunContext) -> ImageStore:
     context.folder.write_skipped((skip.name, skip.class_name, skip.reason) for skip in store.skipped)
     if store.skipped:
         context.listen(Message(f"Left out {len(store.skipped):,} unreadable file(s), listed in {context.folder.skipped}."))
-    check_readable(context.dataset, store.skipped)
+    if any(skip.is_heic for skip in store.skipped):
+        context.listen(Message(heic_remark(store.skipped)))
+    share = resolved.recipe.max_unreadable
+    check_readable(context.dataset, store.skipped, UNREADABLE_SHARE if share is None else share)
     return store
 
 

@@ -51,6 +51,8 @@ def train(
     resume: bool = False,
     device: str = "auto",
     baseline: bool = True,
+    keep_checkpoints: bool = False,
+    max_unreadable: float | None = None,
     splits: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     layout: str | None = None,
@@ -81,6 +83,7 @@ def train(
         splits=splits,
         overrides=overrides,
         layout=layout,
+        max_unreadable=max_unreadable,
     )
     started = time.monotonic()
     with join_workers(device) as world:
@@ -100,7 +103,7 @@ def train(
             weights=str(weights) if weights is not None else None,
             seed=seed,
             image_size=image_size,
-            overrides=dict(overrides or {}) | _lengths(epochs, budget),
+            overrides=dict(overrides or {}) | _lengths(epochs, budget) | _allowed(max_unreadable),
             layout=layout,
             layout_of_folders=layout_of_folders,
             shares_a_split=splits is not None,
@@ -119,6 +122,7 @@ def train(
             decoders=own_cpus(world) if workers is None else workers,
             world=world,
             with_baseline=baseline,
+            keep_checkpoints=keep_checkpoints,
             started=started,
         )
         return run(resolved, context, resume=resume)
@@ -131,14 +135,19 @@ def run(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> Result:
     """
     try:
         with start_together(resolved, context, resume=resume):
+            if context.keep_checkpoints and context.world.first:
+                context.folder.keep_checkpoints()
             done = context.folder.finished()
             if done is not None:
+                context.folder.remove_checkpoints()  # left by a process that was killed before it could, or by an earlier version
                 context.listen(Message(f"{context.folder.path} has already finished: nothing to do."))
                 return done
             context.listen(Message(f"Model {resolved.recipe.model}: {resolved.model_reason}."))
             prepared = prepare(resolved, context)
             fitted = fit(resolved, context, prepared)
-            return finish(resolved, context, prepared, fitted)
+            result = finish(resolved, context, prepared, fitted)
+            context.folder.remove_checkpoints()  # after the result: whatever happens between, the run has finished
+            return result
     except (KeyboardInterrupt, Interrupted, CannotWrite) as stop:
         stop.add_note(
             f"Resume with: {shlex.join([*launch_command(context.world), 'train', '--out', str(context.folder.path), '--resume'])}"
@@ -161,6 +170,10 @@ def _lengths(epochs: float | None, budget: str | float | None) -> dict[str, Any]
     if budget is not None:
         fields["training.budget_seconds"] = seconds_of(budget)
     return fields
+
+
+def _allowed(max_unreadable: float | None) -> dict[str, Any]:
+    return {} if max_unreadable is None else {"max_unreadable": max_unreadable}
 
 
 def _field(overrides: Mapping[str, Any] | None, name: str) -> Any:

@@ -8,16 +8,17 @@ import sys
 import zipfile
 import zlib
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 from torch import Tensor
 
-from alexnet.data.images.decode import MAX_PIXELS, decode, decode_fitted, read_header
+from alexnet.data.images.decode import MAX_PIXELS, decode, decode_fitted, read_header, reads_heic
 from alexnet.data.images.headers import Header, exif_orientation, plain_header
 from alexnet.data.images.resize import fit_short_side, fit_square
 from alexnet.data.preprocess import Fit
@@ -146,8 +147,35 @@ def test_first_frame_of_an_animation() -> None:
 
 def test_heic_is_named_as_such() -> None:
     content = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 100
-    with pytest.raises(UnreadableImage, match=r"IMG_1\.HEIC is a HEIC photo; convert to JPEG"):
+    with pytest.raises(UnreadableImage, match=r"IMG_1\.HEIC is a HEIC photo; convert to JPEG.*pip install 'alexnet\[heic\]'"):
         decode(content, "IMG_1.HEIC")
+
+
+def test_heic_is_decoded_where_the_extra_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pi_heif, as far as it is used, is a module that registers a format with Pillow; this one reads 2 x 3 px of red from anything."""
+
+    class Photo(ImageFile.ImageFile):
+        format = "HEIF"
+
+        def _open(self) -> None:
+            self._size, self._mode, self.tile = (2, 3), "RGB", []
+
+        def load(self) -> Any:
+            self.im = Image.new("RGB", self.size, RED).im
+            return super(ImageFile.ImageFile, self).load()
+
+    package = ModuleType("pi_heif")
+    vars(package)["register_heif_opener"] = lambda: Image.register_open("HEIF", Photo, lambda start: start[4:8] == b"ftyp")
+    monkeypatch.setitem(sys.modules, "pi_heif", package)
+    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
+    monkeypatch.setattr(Image, "ID", list(Image.ID))
+    reads_heic.cache_clear()
+    try:
+        image = decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 100, "IMG_1.HEIC")
+    finally:
+        reads_heic.cache_clear()
+    assert image.shape == (3, 3, 2)
+    assert image[0].min() == RED[0]
 
 
 def test_avif_is_not_heic() -> None:

@@ -11,10 +11,10 @@ from PIL import Image
 
 from alexnet.data.dataset import Dataset
 from alexnet.data.fingerprints import Skipped
-from alexnet.data.images.decode import decode
+from alexnet.data.images.decode import HEIC_REASON, decode
 from alexnet.data.images.resize import fit_square
 from alexnet.data.open import open_dataset
-from alexnet.data.pipeline.image_store import check_readable, open_images
+from alexnet.data.pipeline.image_store import check_readable, heic_remark, open_images
 from alexnet.errors import BadDataset, UnreadableImage
 from alexnet.runtime.machine import available_bytes
 
@@ -120,6 +120,25 @@ def test_one_class_ends_it(tmp_path: Path) -> None:
 def test_exactly_five_percent_is_allowed(tmp_path: Path) -> None:
     dataset = write(tmp_path, {"cat": 19, "dog": 20}, {"cat": 1})
     check_readable(dataset, [Skipped("cat/broken0.png", "cat", "is cut short")])
+
+
+def test_the_share_that_may_be_unreadable(tmp_path: Path) -> None:
+    dataset = write(tmp_path, {"cat": 3, "dog": 20}, {"cat": 2})
+    broken = [Skipped(f"cat/broken{number}.png", "cat", "is cut short") for number in range(2)]
+    check_readable(dataset, broken, 0.4)
+    with pytest.raises(BadDataset, match=r"Over 39% of the pictures of a class cannot be read \('cat': 2 of 5\).*--max-unreadable"):
+        check_readable(dataset, broken, 0.39)
+
+
+def test_heic_photos_are_counted_apart(tmp_path: Path) -> None:
+    dataset = write(tmp_path, {"cat": 20, "dog": 20}, {})
+    photos = [Skipped(item.name, "cat", HEIC_REASON) for item in dataset.items[:19]]
+    check_readable(dataset, photos)
+    assert heic_remark(photos) == "19 of the files are HEIC photos: pip install 'alexnet[heic]' makes them readable."
+    with pytest.raises(BadDataset, match=r"Over 5% of the pictures of a class cannot be read \('cat': 1 of 1\)"):
+        check_readable(dataset, [*photos, Skipped(dataset.items[19].name, "cat", "is cut short")])
+    with pytest.raises(BadDataset, match=r"only one class with pictures, 'dog'; training needs at least 2. 20 of the files are HEIC"):
+        check_readable(dataset, [Skipped(item.name, "cat", HEIC_REASON) for item in dataset.items[:20]])
 
 
 def test_progress_is_told_in_this_thread(digits_folder: Path) -> None:

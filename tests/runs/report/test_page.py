@@ -434,6 +434,7 @@ def chinese_reports() -> list[RunReport]:
     random = np.random.default_rng(1)
     many = evaluation(random.random((80, 40)), np.repeat(np.arange(40), 2), names)
     right = evaluation(np.eye(2)[[0, 1]], np.array([0, 1]), ["甲", "乙"])
+    wrong = evaluation(np.eye(2)[[1, 0]], np.array([0, 1]), ["甲", "乙"])
     validated = {"validation, any": value_of(full, "evaluations")["test, centre"]}
     records = [{**row, "epoch": 1, "step": 1} for row in value_of(full, "history")]
     sure = [replace(value_of(full, "mistakes")[0], probability=0.999)]
@@ -449,6 +450,8 @@ def chinese_reports() -> list[RunReport]:
         altered(full, evaluations={}, reliability=(), history=[{"epoch": 1.0, "validation_error": 0.5}], macs=7_203_517_760),
         altered(full, evaluations={}, reliability=(), history=[{"validation_error": 0.5}], counts=counts),
         altered(full, evaluations={}, reliability=(), history=(), parameters=61_550),  # conv1 frozen
+        altered(full, evaluations={"test": wrong}, history=steps, baseline=baseline),
+        altered(full, evaluations={"test": wrong}, model="hog-svm", title="hog-svm on digits", baseline=None),
         unreadable(altered(full, history=()), Evaluations, "坏"),
     ]
 
@@ -466,7 +469,7 @@ def beside_own(report: RunReport, test_error: float) -> RunReport:
 
 
 COMMA = "\uff0c"  # as Chinese has it
-OF_THE_USER = {"lenet", "digits", "quick", "png", "test", "conv", "fc", "hog", "svm", "linear"}
+OF_THE_USER = {"lenet", "digits", "quick", "png", "test", "conv", "fc", "hog", "svm", "linear", "HOG", "SVM"}
 
 
 def test_a_chinese_page_says_nothing_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -538,6 +541,19 @@ def test_a_sentence_that_was_said_otherwise_stays_as_it_was() -> None:
     page = RunPage(altered(report, title="My run", baseline=baseline), words=PageWords("zh"))
     assert Head(page).title == "My run"
     assert baseline_section.view(page) == baseline
+
+
+def test_the_head_says_what_to_do_about_a_bad_result(written: Written) -> None:
+    """Beside the headline, in words: the baseline's name is not that of the system with a kernel."""
+    report = altered(
+        digits_report(),
+        history=[{"epoch": 1.0, "validation_error": 0.65}],
+        baseline={"model": "hog-svm", "kernel": "linear", "validation_error": 0.4, "seconds": 2.0, "n_train": 9},
+    )
+    text = " ".join(Page(written(report)).text.split())
+    assert "HOG features under a linear SVM, fitted in 2.0 s, make fewer mistakes on the validation pictures: 40.0%, against 65.0%" in text
+    assert "training pictures 9" in text
+    assert "n_train" not in text
 
 
 @pytest.mark.parametrize(

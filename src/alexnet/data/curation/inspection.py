@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from alexnet.data.curation.duplicates import Pairs, exact_pairs, near_pairs
+from alexnet.data.curation.duplicates import Pairs, exact_pairs, groups, near_pairs
 from alexnet.data.curation.scan import UNREADABLE_SHARE, Progress, survey
+from alexnet.data.curation.splits import make_splits
 from alexnet.data.dataset import SPLIT_NAMES, Dataset
 from alexnet.data.fingerprints import Skipped, Survey
+from alexnet.errors import BadDataset
 
 SIDE = 64  # pixels; whole images are squashed to it to be compared
 IMBALANCE = 5.0  # largest class over smallest, from which advice is printed
@@ -51,6 +53,7 @@ class Inspection:
     suspects: tuple[Suspect, ...]
     imbalance: float
     advice: tuple[str, ...]
+    split_plan: str = ""  # how a training will split the images, a sentence; empty if it would refuse them
 
     @property
     def splits(self) -> dict[str, int]:
@@ -76,6 +79,7 @@ class Inspection:
             "suspects": [asdict(suspect) for suspect in self.suspects],
             "imbalance": self.imbalance,
             "advice": list(self.advice),
+            "split_plan": self.split_plan,
         }
 
 
@@ -105,7 +109,25 @@ def inspect(dataset: Dataset, *, workers: int = 0, on_progress: Progress | None 
             *_advice_on_classes(counts, imbalance),
             *_advice_on_images(sizes),
         ),
+        split_plan=_split_plan(dataset, found),
     )
+
+
+def _split_plan(dataset: Dataset, found: Survey, seed: int = 0) -> str:
+    """The split that a training with this seed makes, or has been given."""
+    own = {item.split for item in dataset.items}
+    readable = np.flatnonzero(found.fingerprints.readable).tolist()
+    try:
+        splits = make_splits(dataset, readable, lambda: groups(found.fingerprints).tolist(), seed=seed)
+    except BadDataset:
+        return ""
+    if not splits.validation:
+        return ""
+    counts = f"{len(splits.train):,} training, {len(splits.validation):,} validation and {len(splits.test):,} test pictures"
+    if "validation" in own:
+        return f"A training uses your split: {counts}."
+    made = "makes the split itself" if own == {None} else "takes the validation pictures from your train folder"
+    return f"A training {made} (--seed {seed}): {counts}, of each class the same share; near duplicates stay on one side."
 
 
 def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
@@ -136,14 +158,20 @@ def _suspects(dataset: Dataset, pairs: Pairs, *, exact: bool) -> Iterable[Suspec
 
 
 def _advice_on_files(dataset: Dataset, counts: dict[str, dict[str, int]], unreadable: tuple[Skipped, ...]) -> Iterable[str]:
-    broken = Counter(skip.class_name for skip in unreadable)
-    bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * sum(counts[name].values())]
+    heic = Counter(skip.class_name for skip in unreadable if skip.is_heic)
+    broken = Counter(skip.class_name for skip in unreadable if not skip.is_heic)
+    bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * (sum(counts[name].values()) - heic[name])]
+    if heic:
+        yield f"{_are(heic.total())} HEIC, which is not decoded here and will be left out: pip install 'alexnet[heic]' reads them."
     if bad:
-        yield f"Over 5% of {_list(bad)} cannot be read: training refuses to start until those files are fixed or deleted."
-    elif unreadable:
-        yield f"{_images(len(unreadable))} cannot be read and will be left out: too few to matter."
+        yield (
+            f"Over 5% of {_list(bad)} cannot be read: training refuses to start until those files are fixed or deleted, "
+            "or --max-unreadable allows it."
+        )
+    elif broken:
+        yield f"{_images(broken.total())} cannot be read and will be left out: too few to matter."
     yield from dataset.remarks
-    alive = [name for name in dataset.classes if sum(counts[name].values()) > broken[name]]
+    alive = [name for name in dataset.classes if sum(counts[name].values()) > broken[name] + heic[name]]
     if len(alive) < 2:
         yield f"There is {'only one' if alive else 'no'} class with readable pictures: a classifier needs at least two."
 

@@ -34,7 +34,10 @@ MAX_PIXELS = 89_000_000  # just under Pillow's own limit (89.5 million); any fil
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")  # never EPS: it would start Ghostscript
 RGB = 3  # torchvision's ImageReadMode.RGB
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says of a damaged image is in our reason; it is not for the screen
-HEIC_REASON = "is a HEIC photo; convert to JPEG (on an iPhone: Settings > Camera > Formats > Most Compatible)"
+HEIC_REASON = (
+    "is a HEIC photo; convert to JPEG (on an iPhone: Settings > Camera > Formats > Most Compatible), "
+    "or read such photos with pip install 'alexnet[heic]'"
+)
 
 
 def decode(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Tensor:
@@ -122,8 +125,20 @@ def _open(content: bytes, name: str) -> Image.Image:
     if not content:
         raise UnreadableImage(name, "is empty")
     if is_heic(content):
-        raise UnreadableImage(name, HEIC_REASON)
+        if not reads_heic():
+            raise UnreadableImage(name, HEIC_REASON)
+        return Image.open(io.BytesIO(content), formats=("HEIF",))
     return Image.open(io.BytesIO(content), formats=FORMATS)
+
+
+@cache
+def reads_heic() -> bool:
+    """Whether HEIC photos can be decoded: by pi-heif, the extra `heic`, which is registered with Pillow at the first of them."""
+    try:
+        importlib.import_module("pi_heif").register_heif_opener()
+    except (ImportError, AttributeError, OSError):
+        return False
+    return True
 
 
 def _pillow_header(image: Image.Image) -> Header:

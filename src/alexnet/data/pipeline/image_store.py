@@ -140,23 +140,40 @@ def open_images(
     return ImageStore(dataset, size, how, workers=workers, squares=squares, survey=found)
 
 
-def check_readable(dataset: Dataset, skipped: Sequence[Skipped]) -> None:
-    """Raise BadDataset if over 5% of a class cannot be read, or fewer than 2 classes have a readable image."""
+def check_readable(dataset: Dataset, skipped: Sequence[Skipped], share: float = UNREADABLE_SHARE) -> None:
+    """Raise BadDataset if over this share of a class cannot be read, or fewer than 2 classes have a readable image.
+
+    HEIC photos that cannot be decoded here are not broken, and are not counted: neither as files nor as unreadable ones.
+    """
     counts = Counter(dataset.classes[item.label] for item in dataset.items)
-    broken = Counter(skip.class_name for skip in skipped)
-    bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * counts[name]]
-    if bad:
-        example = next(skip for skip in skipped if skip.class_name == bad[0])
-        figures = "; ".join(f"'{name}': {broken[name]:,} of {counts[name]:,}" for name in bad[:5]) + ("; ..." if len(bad) > 5 else "")
-        raise BadDataset(
-            f"Over {UNREADABLE_SHARE:.0%} of the pictures of a class cannot be read ({figures}). "
-            f"For example, {example.name} {example.reason}. `alexnet inspect {dataset.name}` lists them all; fix or delete them."
-        )
+    counts -= Counter(skip.class_name for skip in skipped if skip.is_heic)
+    broken = Counter(skip.class_name for skip in skipped if not skip.is_heic)
+    _check_share(dataset, skipped, counts, broken, share)
     alive = [name for name in dataset.classes if counts[name] > broken[name]]
     if len(alive) < 2:
         only = f"only one class with pictures, '{alive[0]}'" if alive else "no class with pictures"
+        heic = f" {heic_remark(skipped)}" if any(skip.is_heic for skip in skipped) else ""
         raise BadDataset(
-            f"{dataset.name} has {only}; training needs at least 2. {LAYOUT} `alexnet inspect {dataset.name}` shows what is there."
+            f"{dataset.name} has {only}; training needs at least 2.{heic} {LAYOUT} `alexnet inspect {dataset.name}` shows what is there."
+        )
+
+
+def heic_remark(skipped: Sequence[Skipped]) -> str:
+    """How many photos were left out because they are HEIC, and what to do."""
+    photos = sum(skip.is_heic for skip in skipped)
+    are = "is a HEIC photo" if photos == 1 else "are HEIC photos"
+    return f"{photos:,} of the files {are}: pip install 'alexnet[heic]' makes them readable."
+
+
+def _check_share(dataset: Dataset, skipped: Sequence[Skipped], counts: Counter[str], broken: Counter[str], share: float) -> None:
+    bad = [name for name in dataset.classes if broken[name] > share * counts[name]]
+    if bad:
+        example = next(skip for skip in skipped if skip.class_name == bad[0] and not skip.is_heic)
+        figures = "; ".join(f"'{name}': {broken[name]:,} of {counts[name]:,}" for name in bad[:5]) + ("; ..." if len(bad) > 5 else "")
+        raise BadDataset(
+            f"Over {100 * share:.3g}% of the pictures of a class cannot be read ({figures}). "
+            f"For example, {example.name} {example.reason}. `alexnet inspect {dataset.name}` lists them all; fix or delete them, "
+            "or train without them: --max-unreadable 1."
         )
 
 

@@ -8,11 +8,14 @@ from markupsafe import Markup
 
 from alexnet.i18n.phrases import PageWords
 from alexnet.i18n.units import MISSING, count, finite, percent, readable
+from alexnet.runs.remarks import Measured, remarks_on
 from alexnet.runs.report.section import RunPage
 from alexnet.runs.report.sections import solver
+from alexnet.runs.report.sections.baseline import Comparison
 from alexnet.runs.report.sections.curves import best_of, history_of
 from alexnet.runs.report.sections.evaluation import Evaluations, first_of, images_role, interval_of, interval_text
 from alexnet.runs.report.sections.layers import macs_of, parameters_of, trainable_of
+from alexnet.runs.report.sections.recipe import Settings
 
 IMAGES = {"unseen": "report.pictures_unseen", "validation": "report.pictures_validation", "training": "report.pictures_training"}
 
@@ -62,6 +65,26 @@ class Head:
         if first_of(self.page):
             return self.page.words.say("report.seen_before")
         return self.page.words.say("report.untested_chosen" if best_of(self.page) else "report.untested")
+
+    @cached_property
+    def remarks(self) -> tuple[Markup, ...]:
+        """What the result means, where it is no better than chance or than the baseline."""
+        page, judged = self.page, first_of(self.page)
+        settings, comparison = page.part(Settings), page.part(Comparison)
+        errors = history_of(page).column("validation_error")[1]
+        rows = [row for row in judged.get("per_class") or () if (finite(row.get("n")) or 0) > 0]
+        baseline = (comparison.baseline if comparison else None) or {}
+        return remarks_on(
+            Measured(
+                model=readable(page.about.model),
+                data=readable((settings.recipe if settings else {}).get("data") or "DATA"),
+                counts={readable(row.get("class")): int(row["n"]) for row in rows},
+                interval=interval_of(judged),
+                validation_error=min(errors, default=None),
+                baseline=baseline if "model" in baseline else None,
+            ),
+            page.words,
+        )
 
     @cached_property
     def figures(self) -> Sequence[tuple[str, str, str]]:

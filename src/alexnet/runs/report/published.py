@@ -9,8 +9,8 @@ PUBLISHED: tuple[tuple[str, str, str, str], ...] = (
     ("cifar10", "cuda-convnet, 20 min", "test error .18", "cuda-convnet's front page"),
     ("cifar10", "cuda-convnet, 25 min", "test error .13", "cuda-convnet's front page"),
     ("cifar10", "cuda-convnet, 75 min, several views", "test error .11", "cuda-convnet's front page"),
-    ("imagenet", "AlexNet, 1 CNN", "validation top-1 error .407, top-5 .182", "Krizhevsky et al. 2012, table 2"),
-    ("imagenet", "torchvision's AlexNet", "validation top-1 error .435, top-5 .209", "torchvision's model page"),
+    ("imagenet", "AlexNet, 1 CNN", "validation top-1 error .407, top-5 error .182", "Krizhevsky et al. 2012, table 2"),
+    ("imagenet", "torchvision's AlexNet", "validation top-1 error .435, top-5 error .209", "torchvision's model page"),
 )
 
 

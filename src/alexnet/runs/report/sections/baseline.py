@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from alexnet.i18n.phrases import PageWords, beside
+from alexnet.i18n.phrases import baseline_name, beside
 from alexnet.i18n.units import finite
 from alexnet.runs.report.part import FinishedRun, Part
 from alexnet.runs.report.section import RunPage, Section
@@ -30,17 +30,18 @@ def collect(finished: FinishedRun) -> Comparison:
 
 
 def view(page: RunPage) -> Mapping[str, Any] | None:
-    """The values, with the sentence in the page's language if it can be derived from them."""
+    """The values; if the sentence can be derived from them, it and the name of the system are in the page's language."""
     part = page.part(Comparison)
     if part is None or not part.baseline:
         return None
     values = part.baseline
-    if page.words.lang == "en" or not values.keys() >= SENTENCE_NEEDS:
+    if not values.keys() >= SENTENCE_NEEDS:
         return values
     error = finite(first_of(page).get("top1_error"))
-    if values[SENTENCE] != beside(values, error, PageWords("en")):
+    known = (beside(values, error), beside({**values, "kernel": None}, error))  # earlier versions had the model's name in it
+    if values[SENTENCE] not in known:
         return values
-    return {**values, SENTENCE: beside(values, error, page.words)}
+    return {**values, SENTENCE: beside(values, error, page.words), "model": baseline_name(values, page.words)}
 
 
 SECTION = Section(name="baseline", view=view, part=Part(kind=Comparison, collect=collect))
