@@ -19,6 +19,7 @@ from alexnet.data.open import open_dataset
 from alexnet.errors import AlexNetError, BadDataset, BadModel, BadRecipe, BadRun, ImageSizeTooSmall
 from alexnet.inference.classifier import load
 from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.weights.efficientnet_lite import find_weights
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.evaluate import evaluate_run
 from alexnet.runs.folder import RunFolder
@@ -29,7 +30,7 @@ from alexnet.runtime.events import Event, Extracting
 from alexnet.training.feature_cache import FeatureCache, Rows
 
 SMALL = {"features.gaussians": 4, "features.words": 20, "solver.epochs": 5}
-SMALL_SIZES = {"fisher-svm": 16, "sift-bow-svm": 16, "surf-bow-svm": 16, "hog-svm": 16, "raw-svm": 8}
+SMALL_SIZES = {"fisher-svm": 16, "sift-bow-svm": 16, "surf-bow-svm": 16, "hog-svm": 16, "raw-svm": 8, "efficientnet-lite0+svm": 32}
 
 
 def fit(folder: Path, out: Path, model: str = "fisher-svm", **words: object) -> Result:
@@ -46,6 +47,13 @@ SLOW_SYSTEMS = ("surf-bow-svm",)
 FAST_SYSTEMS = tuple(model for model in SYSTEMS if model not in SLOW_SYSTEMS)
 
 
+def skip_without_weights() -> None:
+    try:
+        find_weights()
+    except BadModel as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture(scope="module")
 def fisher_run(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("fisher") / "run"
@@ -55,6 +63,8 @@ def fisher_run(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.mark.parametrize("model", [*FAST_SYSTEMS, *(pytest.param(model, marks=pytest.mark.slow) for model in SLOW_SYSTEMS)])
 def test_every_system_trains_saves_and_loads(digits_folder: Path, tmp_path: Path, model: str) -> None:
+    if model == "efficientnet-lite0+svm":
+        skip_without_weights()
     run = tmp_path / "run"
     result = fit(digits_folder, run, model)
     assert result.model == model

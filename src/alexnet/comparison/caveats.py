@@ -7,7 +7,7 @@ from alexnet.comparison.results import CellResult, Pair
 from alexnet.evaluation.paired_test import CHANCE, Wrong
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import count
-from alexnet.models.kinds import HANDCRAFTED, kind_of
+from alexnet.models.kinds import kind_of
 
 MANY_TESTS = 10  # from this many on, the reader is warned of differences by chance
 OVERRUN = 1.05  # times the budget, from which the overrun is mentioned
@@ -66,7 +66,7 @@ def _failed(cells: Sequence[CellResult], words: PageWords) -> str:
 
 
 def _passes(request: ComparisonRequest, words: PageWords) -> str:
-    if request.budget is None or all(kind_of(model) is HANDCRAFTED for model in request.models):
+    if request.budget is None or all(kind_of(model).fixed_features for model in request.models):
         return ""
     return words.plain("compare.budget_passes", budget=request.budget)
 

@@ -36,7 +36,7 @@ class ComparisonRequest:
 
     def cells(self) -> list[Cell]:
         """All cells in the order they run: hand-crafted systems first, small fractions first, a frozen cell right after its network's."""
-        order = {"hand-crafted": 0, "network": 1, "frozen": 1}
+        order = {"hand-crafted": 0, "pretrained": 0, "network": 1, "frozen": 1}
         models = sorted(self.models, key=lambda model: (self.models.index(network_of(model)), kind_of(model) is FROZEN_NETWORK))
         cells = [Cell(model, fraction, seed) for fraction in self.fractions for seed in range(self.seeds) for model in models]
         return sorted(cells, key=lambda cell: order[kind_of(cell.model).name])

@@ -17,7 +17,7 @@ from alexnet.errors import AlexNetError, BadRun, CannotWrite, Interrupted
 from alexnet.evaluation.metrics import error_interval
 from alexnet.evaluation.paired_test import Wrong
 from alexnet.i18n.units import duration
-from alexnet.models.kinds import FROZEN_NETWORK, HANDCRAFTED, NETWORK, kind_of
+from alexnet.models.kinds import FROZEN_NETWORK, NETWORK, kind_of
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.linear_probe import fit_linear_probe
 from alexnet.runs.predictions import read_predictions
@@ -165,7 +165,7 @@ def _trained(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> R
 def _overrides(request: ComparisonRequest, cell: Cell) -> dict[str, Any]:
     """The recipe fields that the comparison sets for a cell."""
     folders = {"layout_of_folders": request.layout_of_folders} if request.layout_of_folders is not None else {}
-    return {"fraction": cell.fraction} | ({"solver.refit": False} if kind_of(cell.model) is HANDCRAFTED else {}) | folders
+    return {"fraction": cell.fraction} | ({"solver.refit": False} if kind_of(cell.model).fixed_features else {}) | folders
 
 
 def _shared_splits(state: ComparisonState, seed: int) -> Path:

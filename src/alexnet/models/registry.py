@@ -2,6 +2,7 @@
 
 from alexnet.errors import BadModel, did_you_mean
 from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.kinds import kind_of
 from alexnet.models.networks import alexnet, cifar, lenet, mlp
 from alexnet.models.networks.architecture import Architecture
 from alexnet.storage.records import shown
@@ -36,7 +37,7 @@ def find_architecture(name: str) -> Architecture:
     """The network of that name; raises BadModel, with the nearest name, for an unknown name and for a hand-crafted system."""
     check_known(name)
     if name not in ARCHITECTURES:
-        raise BadModel(f"{name} is a hand-crafted system, but this needs a network. {did_you_mean(name, ARCHITECTURES)}")
+        raise BadModel(f"{name} is {kind_of(name).title}, but this needs a network. {did_you_mean(name, ARCHITECTURES)}")
     return ARCHITECTURES[name]
 
 

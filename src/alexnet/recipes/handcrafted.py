@@ -7,6 +7,8 @@ from alexnet.data.preprocess import PreprocessConfig
 from alexnet.errors import AlexNetError, BadRecipe
 from alexnet.models.handcrafted.features import build_features, check_features, descriptions_of, detector_of, dictionaries_needed
 from alexnet.models.handcrafted.systems import SYSTEMS, FeatureConfig, System
+from alexnet.models.networks.efficientnet_lite import IMAGE_SIZE, STORED_SIZE
+from alexnet.models.weights.efficientnet_lite import find_weights
 from alexnet.recipes.recipe import Recipe
 from alexnet.runtime.distributed import Workers
 from alexnet.training.svm.config import MapChoice, SolverConfig
@@ -38,6 +40,8 @@ class HandcraftedRecipes:
 
 def system_recipe(name: str, system: System, data: str, dataset: Dataset) -> Recipe:
     """The recipe `name` of a system: `quick` and `lecture` have the same settings, `paper` has 256 Gaussians, as in 2011."""
+    if system.features.is_pretrained:
+        return _pretrained(name, system, data)
     side = dataset.native_side()
     size = min(side, LARGEST_SIDE.get(system.features.descriptor, LARGEST))
     features = _small(system, dataset) if size < SMALL else system.features
@@ -58,6 +62,14 @@ def system_recipe(name: str, system: System, data: str, dataset: Dataset) -> Rec
     )
 
 
+def _pretrained(name: str, system: System, data: str) -> Recipe:
+    """Images as the network was trained and published, whatever their size, and one setting for all named recipes."""
+    sizes = PreprocessConfig(image_size=IMAGE_SIZE, stored_size=STORED_SIZE, fit="crop")
+    return Recipe(
+        name=name, data=data, model=system.name, preprocess=sizes, features=system.features, solver=SolverConfig(kernel=system.kernel)
+    )
+
+
 def _small(system: System, dataset: Dataset) -> FeatureConfig:
     """Features for small images: small bins on a dense grid, and colour if the images have any."""
     colour = system.features.encoding == "fisher" and dataset.traits.colour
@@ -70,6 +82,9 @@ def check_system(recipe: Recipe, images: int) -> None:
     check_features(config)
     if not 1 <= size <= LARGEST_INPUT:
         raise BadRecipe(f"preprocess.image_size is {size}; {recipe.model} uses pictures of 1 to {LARGEST_INPUT:,} px per side.")
+    if config.is_pretrained:
+        find_weights()
+        return
     if recipe.preprocess.stored_size != size:
         raise BadRecipe(
             f"{recipe.model} uses whole pictures without crops: preprocess.stored_size ({recipe.preprocess.stored_size}) "

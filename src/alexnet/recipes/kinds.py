@@ -5,7 +5,7 @@ from typing import Protocol
 
 from alexnet.data.dataset import Dataset
 from alexnet.errors import BadRecipe
-from alexnet.models.kinds import HANDCRAFTED, kind_of
+from alexnet.models.kinds import kind_of
 from alexnet.recipes.handcrafted import HandcraftedRecipes
 from alexnet.recipes.networks import NetworkRecipes
 from alexnet.recipes.recipe import Recipe, foreign_sections
@@ -32,7 +32,7 @@ class RecipeKind(Protocol):
 
 def rules_of(model: str) -> RecipeKind:
     """The rules for the kind of a model."""
-    return HandcraftedRecipes() if kind_of(model) is HANDCRAFTED else NetworkRecipes()
+    return HandcraftedRecipes() if kind_of(model).fixed_features else NetworkRecipes()
 
 
 def check_fields(model: str, overrides: Iterable[str]) -> None:

@@ -62,4 +62,4 @@ def views_of(views: str) -> list[View]:
 
 def foreign_sections(model: str) -> tuple[str, ...]:
     """The sections of a recipe that a model does not use: a network has no features, a hand-crafted system no epochs."""
-    return NETWORK.sections if kind_of(model) is HANDCRAFTED else HANDCRAFTED.sections
+    return NETWORK.sections if kind_of(model).fixed_features else HANDCRAFTED.sections

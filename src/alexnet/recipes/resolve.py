@@ -12,7 +12,7 @@ import torch
 
 from alexnet.data.dataset import Dataset
 from alexnet.errors import BadRecipe, BadRun, BudgetTooSmall
-from alexnet.models.kinds import HANDCRAFTED, kind_of
+from alexnet.models.kinds import kind_of
 from alexnet.models.registry import check_known, default_model
 from alexnet.recipes.image_size_budget import affordable_size
 from alexnet.recipes.kinds import check_fields, rules_of
@@ -129,7 +129,7 @@ def recipe_of(request: TrainingRequest, dataset: Dataset) -> tuple[Recipe, str]:
 
 def _decided(recipe: Recipe, request: TrainingRequest, dataset: Dataset, device: torch.device, world: Workers, listen: Listener) -> Recipe:
     """The recipe with the settings that depend on the machine and on runs that share the split."""
-    if kind_of(recipe.model) is HANDCRAFTED:
+    if kind_of(recipe.model).fixed_features:
         shared = recipe.fraction < 1 or request.shares_a_split
         return with_overrides(recipe, {"solver.refit": False}) if shared else recipe
     images = sum(1 for item in dataset.items if item.split in (None, "train"))

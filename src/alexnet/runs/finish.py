@@ -13,7 +13,7 @@ from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.inference.classifier import Classifier
 from alexnet.inference.model_card import ModelCard
 from alexnet.models.image_model import ImageModel
-from alexnet.models.kinds import HANDCRAFTED, kind_of
+from alexnet.models.kinds import kind_of
 from alexnet.recipes.recipe import views_of
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
@@ -50,7 +50,7 @@ def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitte
         channels=resolved.recipe.preprocess.channels,
         preprocess=prepared.preprocess,
         network=resolved.recipe.network,
-        features=resolved.recipe.features if kind_of(resolved.recipe.model) is HANDCRAFTED else None,
+        features=resolved.recipe.features if kind_of(resolved.recipe.model).fixed_features else None,
         machine=fitted.machine,
         flip=context.dataset.traits.flip,
         scores={"validation_error": fitted.validation_error, **scores},
@@ -93,7 +93,7 @@ def _as_trained(resolved: ResolvedRun, context: RunContext) -> AbstractContextMa
 
 def precision_of(resolved: ResolvedRun) -> Precision:
     """The precision of the model; a hand-crafted system always uses fp32."""
-    return "fp32" if kind_of(resolved.recipe.model) is HANDCRAFTED else resolved.recipe.training.precision
+    return "fp32" if kind_of(resolved.recipe.model).fixed_features else resolved.recipe.training.precision
 
 
 def _result(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, judged: Evaluation) -> Result:

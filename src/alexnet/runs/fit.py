@@ -20,7 +20,7 @@ class Fit(Protocol):
         ...
 
 
-FITS: Mapping[KindName, Fit] = {"network": fit_network, "hand-crafted": fit_handcrafted}
+FITS: Mapping[KindName, Fit] = {"network": fit_network, "hand-crafted": fit_handcrafted, "pretrained": fit_handcrafted}
 
 
 def fit(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> FitResult:

@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.errors import BadDataset, Interrupted
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
 from alexnet.models.handcrafted.model import PIXELS_AT_ONCE, HandcraftedModel
 from alexnet.models.handcrafted.systems import FeatureConfig
+from alexnet.models.weights.efficientnet_lite import read_features
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
 from alexnet.runs.prepared import Prepared
@@ -122,10 +124,12 @@ def _trial(trial: Trial) -> str:
 
 
 def _dictionaries(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> list[Dictionary]:
-    """One dictionary for each kind of descriptor, fitted to training images alone."""
+    """One dictionary for each kind of descriptor, fitted to training images alone; or the weights of the pretrained network."""
     config, size, seed = resolved.recipe.features, resolved.recipe.preprocess.image_size, resolved.recipe.seed
     if not dictionaries_needed(config):
         return []
+    if config.is_pretrained:
+        return [read_features()]
     splits, store = prepared.splits, prepared.images
     chosen = sample_indices(splits.train, SAMPLED_IMAGES, seed)
     wanted = wanted_descriptors(config)
@@ -188,7 +192,7 @@ def _batches(resolved: ResolvedRun, context: RunContext, store: ImageStore, indi
     parts = [indices[start : start + count] for start in range(0, len(indices), count)]
     for number, images in enumerate(store.stream(parts)):
         _raise_if_stopped(context)
-        yield number * count, images.to(context.device)
+        yield number * count, centre_crop(images.to(context.device), size)
 
 
 def _extracted(

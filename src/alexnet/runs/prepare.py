@@ -17,7 +17,7 @@ from alexnet.data.pipeline.colour_statistics import ColourPCA, colour_pca, measu
 from alexnet.data.pipeline.image_store import ImageStore, check_readable, heic_remark, open_images
 from alexnet.data.preprocess import Preprocess, PreprocessConfig
 from alexnet.errors import BadDataset
-from alexnet.models.kinds import HANDCRAFTED, kind_of
+from alexnet.models.kinds import kind_of
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.baseline import fit_baseline
 from alexnet.runs.context import RunContext
@@ -36,7 +36,7 @@ def prepare(resolved: ResolvedRun, context: RunContext) -> Prepared:
     recipe = resolved.recipe
     images = read_images(resolved, context)
     splits = split_images(resolved, context, images)
-    if kind_of(recipe.model) is HANDCRAFTED:
+    if kind_of(recipe.model).fixed_features:
         return Prepared(images=images, splits=splits, preprocess=plain_preprocess(recipe.preprocess))
     check_same_splits(splits, context.world)
     baseline = fit_baseline(resolved, context, images, splits) if context.world.size == 1 else None

@@ -6,7 +6,7 @@ from typing import Any
 
 from alexnet.data.dataset import Dataset
 from alexnet.errors import AlexNetError, BadDataset, BadRecipe
-from alexnet.models.kinds import HANDCRAFTED, NETWORK, kind_of
+from alexnet.models.kinds import NETWORK, kind_of
 from alexnet.models.networks.architecture import NetworkChoices
 from alexnet.recipes.networks import layers_of
 from alexnet.recipes.overrides import with_overrides
@@ -111,7 +111,7 @@ def plain_changes(arm: Arm, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
 
 def _of_another_model(model: str, shared: Recipe, dataset: Dataset) -> Recipe:
     """The recipe of another model: a hand-crafted system has its own, a network is trained like the common one."""
-    if kind_of(model) is HANDCRAFTED:
+    if kind_of(model).fixed_features:
         own, _ = recipe_of(TrainingRequest(data=shared.data, model=model, layout_of_folders=shared.layout_of_folders), dataset)
         return replace(own, name="study", fraction=shared.fraction)
     choices = NetworkChoices(initialisation=shared.network.initialisation)

@@ -16,7 +16,7 @@ from alexnet.data.preprocess import Preprocess
 from alexnet.errors import BudgetTooSmall
 from alexnet.i18n.units import duration
 from alexnet.inference.build import build_model
-from alexnet.models.kinds import HANDCRAFTED, kind_of
+from alexnet.models.kinds import kind_of
 from alexnet.recipes.networks import macs_of
 from alexnet.recipes.recipe import Recipe
 from alexnet.runtime.device import choose_device, choose_precision
@@ -88,7 +88,7 @@ def seconds_for(work: Workload, seconds_per_image: float, epochs: float) -> floa
 
 def _run_seconds(work: Workload, recipe: Recipe, seconds_per_image: float, factor: float) -> float:
     train = recipe.fraction * work.train
-    if kind_of(recipe.model) is HANDCRAFTED:
+    if kind_of(recipe.model).fixed_features:
         return SYSTEM_SECONDS * recipe.preprocess.image_size**2 * (2 * train + work.validation + work.judged)
     epochs = recipe.training.epochs * factor
     looks = (math.ceil(epochs) * work.validation + work.judged) * FORWARD
@@ -97,7 +97,7 @@ def _run_seconds(work: Workload, recipe: Recipe, seconds_per_image: float, facto
 
 def _speed(base: Recipe, recipe: Recipe, classes: int) -> float:
     """Time per image relative to that of the common recipe's network."""
-    if kind_of(recipe.model) is HANDCRAFTED:
+    if kind_of(recipe.model).fixed_features:
         return 1.0
     return 1 - LIKE_MACS + LIKE_MACS * macs_of(recipe, classes) / macs_of(base, classes)
 

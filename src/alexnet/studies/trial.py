@@ -20,7 +20,7 @@ from alexnet.data.pipeline.image_store import ImageStore, open_images
 from alexnet.data.preprocess import Fit
 from alexnet.errors import AlexNetError, CannotWrite, Interrupted
 from alexnet.evaluation.evaluate import Evaluation, evaluate
-from alexnet.models.kinds import HANDCRAFTED, kind_of
+from alexnet.models.kinds import kind_of
 from alexnet.recipes.recipe import Recipe, views_of
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.recipes.toml import to_toml
@@ -140,7 +140,7 @@ def _prepared(resolved: ResolvedRun, trial: Trial, started: float, should_stop: 
         decoders=1,
         started=started,
     )
-    if kind_of(recipe.model) is HANDCRAFTED:
+    if kind_of(recipe.model).fixed_features:
         return context, Prepared(images=images, splits=splits, preprocess=plain_preprocess(sizes))
     colours = _colours(data, sizes.stored_size, sizes.fit, splits.train, recipe.seed)
     return context, Prepared(images=images, splits=splits, preprocess=measured(sizes, colours), colours=colours)
@@ -167,7 +167,7 @@ def _evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
 
 def _signals(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> Signals:
     """The layer signals of the untrained network; empty for a hand-crafted system."""
-    if kind_of(resolved.recipe.model) is HANDCRAFTED:
+    if kind_of(resolved.recipe.model).fixed_features:
         return Signals()
     started = time.monotonic()
     sample = some_images(prepared.images, prepared.splits)

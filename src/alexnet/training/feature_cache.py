@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from alexnet.storage.records import convert, read_json
 
 Rows = NDArray[np.float16]
 LARGEST = float(np.finfo(np.float16).max)
+SAVED_EVERY = 1.0  # seconds: a killed process repeats what it has extracted since
 MARGIN = 1 << 28  # bytes to leave free on the disk
 
 
@@ -64,10 +66,16 @@ class FeatureCache:
         if self.done < self.rows:
             self._make_room()
             file = np.memmap(self.data, np.float16, "r+", shape=(self.rows, self.dimensions))
-            for block in vectors(self.done):
-                file[self.done : self.done + len(block)] = block if block.dtype == np.float16 else np.clip(block, -LARGEST, LARGEST)
-                file.flush()
-                self._mark(self.done + len(block))
+            due = time.monotonic() + SAVED_EVERY
+            try:
+                for block in vectors(self.done):
+                    file[self.done : self.done + len(block)] = block if block.dtype == np.float16 else np.clip(block, -LARGEST, LARGEST)
+                    self.done += len(block)
+                    if time.monotonic() >= due:
+                        self._save(file)
+                        due = time.monotonic() + SAVED_EVERY
+            finally:
+                self._save(file)
             assert self.done == self.rows, f"only {self.done} of {self.rows} rows were computed"
         return np.memmap(self.data, np.float16, "r", shape=(self.rows, self.dimensions))
 
@@ -85,9 +93,10 @@ class FeatureCache:
                 os.posix_fallocate(file.fileno(), 0, self.bytes)  # now, since a mapped page that finds the disk full ends the process
             file.truncate(self.bytes)
 
-    def _mark(self, rows: int) -> None:
-        self.done = rows
-        write_atomically(self.progress, json.dumps({"rows": rows}))
+    def _save(self, file: np.memmap[Any, np.dtype[np.float16]]) -> None:
+        """Write the rows so far to the disk, and then that they are there."""
+        file.flush()
+        write_atomically(self.progress, json.dumps({"rows": self.done}))
 
 
 def delete_features(folder: Path) -> None:

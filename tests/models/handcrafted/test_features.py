@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 from sklearn.datasets import load_sample_images
+from tests.models.weights.published_lite import random_weights
 from torch import Tensor
 
 from alexnet.errors import BadModel, ImageSizeTooSmall
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
 from alexnet.models.handcrafted.sift import DenseSIFT
 from alexnet.models.handcrafted.systems import SYSTEMS, FeatureConfig
+from alexnet.models.weights.efficientnet_lite import our_name
 from alexnet.training.dictionaries import fit_dictionary
 
 SIZE = 56
@@ -31,6 +33,7 @@ DIMENSIONS = {
     "surf-bow-svm": 8,
     "hog-svm": 6 * 6 * 2 * 2 * 9,
     "raw-svm": 3 * 56 * 56,
+    "efficientnet-lite0+svm": 1_280,
     "fisher-svm in colour": 2 * 5 * 2 * 3 * 6,
     "bag of words in colour": 2 * 5 * 8,
     "sparse-sift": 3 * 8,
@@ -48,6 +51,8 @@ def fitted(config: FeatureConfig) -> list[Dictionary]:
     """Dictionaries for a configuration, of the photos themselves."""
     if not dictionaries_needed(config):
         return []
+    if config.is_pretrained:
+        return [{our_name(name): tensor for name, tensor in random_weights().items() if not name.startswith("_fc")}]
     if config.descriptor != "sift":
         return [fit_dictionary(detector_of(config)(photos())[0].numpy(), config, 0)]
     return [fit_dictionary(one(photos()).flatten(0, 1).numpy(), config, 0) for one in descriptions_of(config, SIZE)]

@@ -17,6 +17,7 @@ def test_the_table() -> None:
         "surf-bow-svm": ("surf", "words", "chi2"),
         "hog-svm": ("hog", "none", "rbf"),
         "raw-svm": ("pixels", "none", "linear"),
+        "efficientnet-lite0+svm": ("efficientnet-lite0", "none", "linear"),
     }
     assert all(row.name == name and row.title and row.source for name, row in SYSTEMS.items())
 
@@ -48,7 +49,10 @@ def test_cells_that_are_none(cells: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"descriptor": "orb"}, "features.descriptor is 'orb'; it can be 'pixels', 'hog', 'sift', 'sparse-sift', 'surf'."),
+        (
+            {"descriptor": "orb"},
+            "features.descriptor is 'orb'; it can be 'pixels', 'hog', 'sift', 'sparse-sift', 'surf', 'efficientnet-lite0'.",
+        ),
         ({"encoding": "vlad"}, "features.encoding is 'vlad'; it can be 'none', 'words', 'fisher'."),
         ({"step": 0}, "features.step is 0; it must be at least 1."),
         ({"words": -5}, "features.words is -5; it must be at least 1."),

@@ -1,7 +1,7 @@
 """The plots of a comparison: error against images per class, and error against training time. Numbers in, SVG out.
 
-A system keeps its colour and marker in all plots of a page; hand-crafted systems are dashed, frozen features dotted and networks solid,
-so that colour alone carries no information.
+A system keeps its colour and marker in all plots of a page; hand-crafted systems are dashed, frozen features dotted, pretrained ones both,
+networks solid, so that colour alone carries no information.
 """
 
 import math
@@ -18,7 +18,7 @@ from alexnet.i18n.units import percent
 from alexnet.pages.palette import SeriesStyle
 from alexnet.pages.plots import drawn
 
-STYLES = {"hand-crafted": "--", "network": "-", "frozen": ":"}
+STYLES = {"hand-crafted": "--", "pretrained": "-.", "network": "-", "frozen": ":"}
 DODGE = 0.025  # of an amount: curves are shifted by this share so that their intervals do not overlap
 ROUND_SECONDS = (1, 3, 10, 30, 60, 180, 600, 1_800, 3_600, 10_800, 36_000, 86_400)
 
@@ -35,7 +35,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A system's dots in ascending order. kind: hand-crafted, network or frozen. place: index of its colour and marker."""
+    """A system's dots in ascending order. kind: the name of its kind. place: index of its colour and marker."""
 
     name: str
     kind: str

@@ -1,7 +1,7 @@
 """The module that computes the feature vectors of images, built from a FeatureConfig and fitted dictionaries of tensors.
 
-A dictionary holds what encodes one kind of descriptor: `projection`, `offset`, `weights`, `means`, `variances` of a Fisher vector, or the
-`vocabulary` of a bag of words. Independent of how dictionaries are fitted.
+A dictionary holds what encodes one kind of descriptor: `projection`, `offset`, `weights`, `means`, `variances` of a Fisher vector, the
+`vocabulary` of a bag of words, or the weights of a pretrained network. Independent of how dictionaries are fitted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,11 @@ from alexnet.models.handcrafted.colour import LocalColour
 from alexnet.models.handcrafted.fisher import FisherVector
 from alexnet.models.handcrafted.hog import HOG
 from alexnet.models.handcrafted.keypoints import SURF, SparseSIFT
+from alexnet.models.handcrafted.pretrained import PretrainedFeatures
 from alexnet.models.handcrafted.raw_pixels import Pixels
 from alexnet.models.handcrafted.sift import DenseSIFT
 from alexnet.models.handcrafted.spatial_pyramid import Cells
-from alexnet.models.handcrafted.systems import FeatureConfig
+from alexnet.models.handcrafted.systems import PRETRAINED, FeatureConfig
 
 Dictionary = Mapping[str, Tensor]
 
@@ -105,7 +106,9 @@ def detector_of(config: FeatureConfig) -> SparseSIFT | SURF:
 
 
 def dictionaries_needed(config: FeatureConfig) -> int:
-    """The number of dictionaries to fit: one per kind of descriptor that is encoded."""
+    """The number of dictionaries: one per kind of descriptor that is encoded, and the weights of a pretrained network."""
+    if config.is_pretrained:
+        return 1
     if config.encoding == "none":
         return 0
     return 2 if config.colour and config.descriptor == "sift" else 1
@@ -120,6 +123,8 @@ def build_features(config: FeatureConfig, image_size: int, dictionaries: Sequenc
         return HOG(image_size, cell=config.cell, orientations=config.orientations)
     if len(dictionaries) != dictionaries_needed(config):
         raise BadModel(f"These features need {dictionaries_needed(config)} dictionaries, but the model has {len(dictionaries)}.")
+    if config.is_pretrained:
+        return PretrainedFeatures(dictionaries[0], image_size)
     if config.descriptor != "sift":
         detector = detector_of(config)
         return ScatteredFeatures(detector, ScatteredWords(_vocabulary(dictionaries[0], detector.dimensions), config.pyramid))
@@ -130,7 +135,7 @@ def build_features(config: FeatureConfig, image_size: int, dictionaries: Sequenc
 
 def check_features(config: FeatureConfig) -> None:
     """Raise BadModel for a descriptor and an encoding that do not go together."""
-    whole, points = config.descriptor in ("pixels", "hog"), config.descriptor in ("sparse-sift", "surf")
+    whole, points = config.descriptor in ("pixels", "hog", *PRETRAINED), config.descriptor in ("sparse-sift", "surf")
     if whole and config.encoding != "none":
         raise BadModel(
             f"features.descriptor '{config.descriptor}' describes whole pictures and takes no encoding; set features.encoding none."

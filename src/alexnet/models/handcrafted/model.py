@@ -1,6 +1,7 @@
 """A hand-crafted system as an ImageModel: features and a machine, and the tensors that are saved."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from alexnet.models.handcrafted.features import Dictionary, build_features, dict
 from alexnet.models.handcrafted.svm import machine_from, operations
 from alexnet.models.handcrafted.systems import FeatureConfig
 from alexnet.models.image_model import ImageModel
+from alexnet.runtime.thread_pool import map_in_order
 
 PIXELS_AT_ONCE = 32_768  # so that the descriptors of a few images stay in the CPU's cache, and memory stays small
 DICTIONARY, MACHINE = "dictionary.", "machine."
@@ -29,8 +31,19 @@ class HandcraftedModel(ImageModel):
 
     def forward(self, images: Tensor) -> Tensor:
         count = max(1, PIXELS_AT_ONCE // self.image_size**2)
-        with torch.autocast(images.device.type, enabled=False):
-            return torch.cat([self.machine(self.features(part)) for part in images.split(count)])
+        parts = images.split(count)
+        threads = torch.get_num_threads() if images.device.type == "cpu" and len(parts) > 1 else 1
+        work = partial(self._scores, inference=torch.is_inference_mode_enabled())
+        return torch.cat(list(map_in_order(work, parts, threads=threads if threads > 1 else 0)))
+
+    def _scores(self, images: Tensor, *, inference: bool) -> Tensor:
+        """The scores of a part of a batch, on one of several threads: faster on a CPU than several threads on one part.
+
+        inference: whether the caller is in inference mode, which a thread does not inherit.
+        """
+        with torch.inference_mode(inference), torch.autocast(images.device.type, enabled=False):
+            scores: Tensor = self.machine(self.features(images))
+        return scores
 
     def learned(self) -> dict[str, Tensor]:
         """All fitted tensors, with the names that `rebuild` expects."""

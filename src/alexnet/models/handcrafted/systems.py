@@ -1,6 +1,7 @@
 """The hand-crafted systems as rows: descriptor, encoding, kernel. Independent of tensors and of solvers.
 
 These are the systems before 2012: local gradients by a fixed formula, words or Gaussians fitted without labels, and one convex problem.
+And one after: the features of a network that others have trained, in the place of the formula.
 """
 
 import re
@@ -10,9 +11,10 @@ from typing import Literal, get_args
 from alexnet.errors import BadRecipe
 from alexnet.storage.records import shown
 
-Descriptor = Literal["pixels", "hog", "sift", "sparse-sift", "surf"]
+Descriptor = Literal["pixels", "hog", "sift", "sparse-sift", "surf", "efficientnet-lite0"]
 Encoding = Literal["none", "words", "fisher"]
 Kernel = Literal["linear", "rbf", "chi2", "intersection"]
+PRETRAINED: tuple[Descriptor, ...] = ("efficientnet-lite0",)  # networks that come with their weights
 CELLS = re.compile(r"([0-9]{1,2})x([0-9]{1,2})")
 SIZE = re.compile(r"[0-9]{1,4}")
 MOST_LEVELS = 16  # of bins or cells
@@ -58,6 +60,11 @@ class FeatureConfig:
         if not 0 <= self.smoothing < 100:
             raise BadRecipe(f"features.smoothing is {self.smoothing:g}; it must be a standard deviation in pixels, from 0 to below 100.")
         _ = self.bin_sizes, self.pyramid
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether a network with its weights computes the features."""
+        return self.descriptor in PRETRAINED
 
     @property
     def bin_sizes(self) -> tuple[int, ...]:
@@ -122,4 +129,12 @@ RAW_SVM = System(
     source="no features at all",
     features=FeatureConfig(descriptor="pixels"),
 )
-SYSTEMS: dict[str, System] = {system.name: system for system in (FISHER_SVM, SIFT_BOW_SVM, SURF_BOW_SVM, HOG_SVM, RAW_SVM)}
+EFFICIENTNET_SVM = System(
+    name="efficientnet-lite0+svm",
+    title="the last hidden layer of EfficientNet-Lite0, trained on ImageNet, linear SVM",
+    source="Donahue et al., DeCAF (ICML 2014); Tan and Le, EfficientNet (ICML 2019)",
+    features=FeatureConfig(descriptor="efficientnet-lite0"),
+)
+SYSTEMS: dict[str, System] = {
+    system.name: system for system in (FISHER_SVM, SIFT_BOW_SVM, SURF_BOW_SVM, HOG_SVM, RAW_SVM, EFFICIENTNET_SVM)
+}
