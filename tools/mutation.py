@@ -51,7 +51,7 @@ def mutations(node: libcst.CSTNode) -> Iterator[tuple[libcst.CSTNode, libcst.CST
             yield from mutations(child)
 
 
-class Mutant(SourceLoader, MetaPathFinder):
+class Mutant(SourceLoader, MetaPathFinder):  # type: ignore[misc]  # as typeshed has it, the two differ
     """Imports one module from the source that it is given."""
 
     def __init__(self, name: str, path: Path, source: str) -> None:

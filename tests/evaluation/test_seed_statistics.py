@@ -267,7 +267,8 @@ def test_the_same_images_are_an_analysis_of_variance_by_hand(seeds: int, images:
         half = max(student.ppf(0.975, degrees) * math.sqrt(variance), 1.959963984540054 * math.sqrt(ms_rest / n + shared))
         found = difference_of(better, worse, same=True)
         assert found.interval == pytest.approx((max(-1.0, mean - half), min(1.0, mean + half)), abs=1e-9)
-        assert (found.difference, found.images) == (pytest.approx(mean), images)
+        assert found.difference == pytest.approx(mean)
+        assert found.images == images
         assert found.repeat_noise == pytest.approx(of_seed.std(ddof=1))
 
 

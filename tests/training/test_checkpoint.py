@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from tests.training.tiny import CONFIG, Clock, digits, model, training, weights
 from torch import Tensor
+from torch._C._distributed_c10d import HashStore
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
@@ -235,7 +236,7 @@ DIVIDED = {"network.classifier.fc2.weight": 0, "network.classifier.fc2.bias": 0}
 @pytest.fixture
 def one_worker() -> Iterator[None]:
     """A process group of this process alone: its parts of a divided network are the whole."""
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    dist.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
     yield
     dist.destroy_process_group()
 
@@ -353,7 +354,7 @@ def test_a_worker_takes_its_part_of_a_whole_checkpoint(tmp_path: Path) -> None:
     half = Layout(model(), Workers(rank=1, size=2))
     half.dims = dict(DIVIDED)
     held: dict[str, Tensor] = {}
-    half.load = lambda _, parts: held.update(parts)  # type: ignore[method-assign]
+    half.load = lambda model, parts: held.update(parts)  # type: ignore[method-assign]
     Checkpoints(tmp_path, 60.0, half).resume(half.model, Descent(half.model, CONFIG), None)
     whole = model().state_dict()
     assert {name for name, part in held.items() if part.shape != whole[name].shape} == set(DIVIDED)
