@@ -51,8 +51,8 @@ def plain_scores(state: State, images: Tensor) -> Tensor:
         zeros = [max(0, (-(-side // stride) - 1) * stride + kernel - side) for side in (maps.shape[3], maps.shape[2])]
         maps = functional.pad(maps, [part for total in zeros for part in (total // 2, total - total // 2)])
         maps = functional.conv2d(maps, weight, stride=stride, groups=groups)
-        statistics = (state[f"{norm}.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
-        maps = functional.batch_norm(maps, *statistics, eps=0.001)
+        mean, variance, scale, shift = (state[f"{norm}.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
+        maps = functional.batch_norm(maps, mean, variance, scale, shift, eps=0.001)
         return maps if linear else maps.clamp(0, 6)
 
     maps = layer((images.double() - 127) / 128, "_conv_stem", "_bn0", 2)
