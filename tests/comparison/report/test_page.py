@@ -256,7 +256,7 @@ def test_a_comparison_comes_back_from_its_json(comparison: Comparison) -> None:
     [
         (lambda v: v.update(dataset=3), "dataset is 3, and must be text"),
         (lambda v: v.pop("command"), "lacks command"),
-        (lambda v: v["cells"][0].update(kind="oracle"), "must be hand-crafted or network or frozen"),
+        (lambda v: v["cells"][0].update(kind="oracle"), "must be hand-crafted or pretrained or network or frozen"),
         (lambda v: v["cells"][0].update(report=["x"]), "must be text"),
         (lambda v: v["systems"][0].update(error="low"), "must be a finite number"),
         (lambda v: v["systems"][0].update(error=2.0), "is not between 0 and 1"),
