@@ -17,6 +17,7 @@ def compare(
     budget: str | None = None,
     out: str | None = None,
     layout_of_folders: FolderLayout | None = None,
+    labels: str | None = None,
     workers: Workers = None,
     device: str = "auto",
     json: Json = False,
@@ -42,6 +43,8 @@ def compare(
         The folder of the comparison. Default: a new one under runs/.
     layout_of_folders
         What the top folders are, splits or classes, where their names allow both readings.
+    labels
+        A CSV file with the classes instead of folders: columns file (relative to the data), class and, if there is one, split.
     workers
         Threads and processes that decode images.
     device
@@ -64,6 +67,7 @@ def compare(
             budget=budget,
             out=out,
             layout_of_folders=layout_of_folders,
+            labels=labels,
             workers=workers,
             device=device,
             listen=lambda event: tell(listeners, event),

@@ -12,6 +12,7 @@ def evaluate(
     split: str = "test",
     views: View = "centre",
     layout_of_folders: FolderLayout | None = None,
+    labels: str | None = None,
     device: str = "auto",
     workers: Workers = None,
     json: Json = False,
@@ -32,6 +33,8 @@ def evaluate(
         Processes that decode images.
     layout_of_folders
         What the top folders are, splits or classes, where their names allow both readings.
+    labels
+        A CSV file with the classes instead of folders: columns file (relative to the data), class and, if there is one, split.
     device
         auto, cpu, cuda or cuda:1.
     json
@@ -41,5 +44,7 @@ def evaluate(
     from alexnet.evaluation.evaluate import summary_sentence
     from alexnet.runs.evaluate import evaluate_run
 
-    result = evaluate_run(run, data, split=split, views=views, layout_of_folders=layout_of_folders, device=device, workers=workers)
+    result = evaluate_run(
+        run, data, split=split, views=views, layout_of_folders=layout_of_folders, labels=labels, device=device, workers=workers
+    )
     show(json, result.to_json(), lambda: (summary_sentence(result), evaluation_table(result)))

@@ -15,6 +15,7 @@ def pack(
     size: int = 256,
     quality: int = 90,
     layout_of_folders: FolderLayout | None = None,
+    labels: str | None = None,
     workers: Workers = None,
     json: Json = False,
 ) -> None:
@@ -32,6 +33,8 @@ def pack(
         JPEG quality, 1 to 100; a JPEG that is small enough already is copied byte for byte.
     layout_of_folders
         What the top folders are, splits or classes, where their names allow both readings.
+    labels
+        A CSV file with the classes instead of folders: columns file (relative to the data), class and, if there is one, split.
     workers
         Threads that decode images. Default: one per CPU. The file is the same for any number.
     json
@@ -52,6 +55,7 @@ def pack(
             size=size,
             quality=quality,
             layout_of_folders=layout_of_folders,
+            labels=labels,
             workers=workers,
             on_progress=lambda done, total: tell(listeners, Reading(done, total)),
             should_stop=stop.asked,

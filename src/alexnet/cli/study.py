@@ -20,6 +20,7 @@ def study(
     budget: str | None = None,
     out: str | None = None,
     layout_of_folders: FolderLayout | None = None,
+    labels: str | None = None,
     on: Literal["local", "ray"] = "local",
     processes: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     device: str = "auto",
@@ -46,6 +47,8 @@ def study(
         The folder of the study. Default: a new one under runs/.
     layout_of_folders
         What the top folders are, splits or classes, where their names allow both readings.
+    labels
+        A CSV file with the classes instead of folders: columns file (relative to the data), class and, if there is one, split.
     on
         local: processes on this machine. ray: a Ray cluster, or one started on this machine (pip install 'alexnet[ray]').
     processes
@@ -73,6 +76,7 @@ def study(
             budget=budget,
             out=out,
             layout_of_folders=layout_of_folders,
+            labels=labels,
             on=on,
             processes=processes,
             device=device,

@@ -24,6 +24,7 @@ def train(
     device: str = "auto",
     layout: str | None = None,
     layout_of_folders: FolderLayout | None = None,
+    labels: str | None = None,
     resume: Flag = False,
     tensorboard: Flag = False,
     no_baseline: Flag = False,
@@ -65,6 +66,8 @@ def train(
         hybrid (convolutions by images, fully connected layers by units).
     layout_of_folders
         What the top folders are, splits or classes, where their names allow both readings.
+    labels
+        A CSV file with the classes instead of folders: columns file (relative to the data), class and, if there is one, split.
     resume
         Resume the run in --out from its last checkpoint; no other argument is needed.
     tensorboard
@@ -113,6 +116,7 @@ def train(
             overrides=overrides_of(overrides),
             layout=layout,
             layout_of_folders=layout_of_folders,
+            labels=labels,
             listen=lambda event: tell(listeners, event),
             notice=stop.notice,
             should_stop=stop.asked,

@@ -18,6 +18,7 @@ from alexnet.comparison.results import Comparison, relocated
 from alexnet.comparison.run_cells import ComparisonFolder, ComparisonState, Trainers, run_cells
 from alexnet.data.curation.splits import check_classes
 from alexnet.data.dataset import Dataset
+from alexnet.data.labels_file import with_labels
 from alexnet.data.open import open_dataset
 from alexnet.errors import BadRun, CannotWrite, Interrupted
 from alexnet.runs.arguments import as_duration, check_kinds
@@ -40,6 +41,7 @@ def compare(
     budget: str | float | None = None,
     out: str | Path | None = None,
     layout_of_folders: str | None = None,
+    labels: str | Path | None = None,
     workers: int | None = None,
     device: str = "auto",
     listen: Listener = log_messages,
@@ -55,7 +57,9 @@ def compare(
     check_kinds(models=models, fractions=fractions, seeds=seeds, budget=budget, out=out, workers=workers)
     arguments = {"models": models, "fractions": fractions, "seeds": seeds, "budget": as_duration(budget)}
     arguments |= {"layout_of_folders": layout_of_folders}
-    return compare_with(Trainers(), data, arguments, out=out, workers=workers, device=device, listen=listen, should_stop=should_stop)
+    return compare_with(
+        Trainers(), with_labels(data, labels), arguments, out=out, workers=workers, device=device, listen=listen, should_stop=should_stop
+    )
 
 
 def compare_with(

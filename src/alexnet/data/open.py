@@ -9,6 +9,7 @@ from alexnet.data.class_folders import FolderDataset
 from alexnet.data.dataset import SPLIT_NAMES, Dataset, Item, SplitName, Traits
 from alexnet.data.folder_layout import LayoutOfFolders
 from alexnet.data.imagenet.dataset import FILES, ImageNet
+from alexnet.data.labels_file import PREFIX, open_labelled
 from alexnet.data.named.registry import NAMED
 from alexnet.data.packs.dataset import open_packed
 from alexnet.errors import BadDataset, did_you_mean
@@ -23,6 +24,7 @@ IMAGENET = "imagenet:"
 def open_dataset(data: str | Path | Dataset, *, layout_of_folders: str | None = None) -> Dataset:
     """Class folders on disk or in a zip, tar or tar.gz, or a named data set; `imagenet:DIR` is ImageNet's original files in DIR.
 
+    `labels:TABLE.csv:DATA` takes the classes of the images in DATA from a table.
     A plain name means the named data set even if a folder has that name; `./digits` means the folder. A Dataset is returned as it is.
     layout_of_folders: what the top folders of a folder or archive are, "splits" or "classes", where their names allow two readings.
     Raises BadDataset, whose message suggests the nearest names, for anything else and for a data set without class folders; UnsafeArchive
@@ -31,6 +33,8 @@ def open_dataset(data: str | Path | Dataset, *, layout_of_folders: str | None = 
     choice = layout_from(layout_of_folders)
     if isinstance(data, Dataset):
         return data
+    if isinstance(data, str) and data.startswith(PREFIX):
+        return open_labelled(data)
     if isinstance(data, str) and data in NAMED:
         return NAMED[data]()
     if isinstance(data, str) and data.startswith(IMAGENET) and data != IMAGENET:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alexnet.data.curation.splits import read_split_names
 from alexnet.data.dataset import SPLIT_NAMES, Dataset, Part
+from alexnet.data.labels_file import with_labels
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.image_store import open_images
 from alexnet.errors import BadDataset, BadRun
@@ -25,6 +26,7 @@ def evaluate_run(
     split: str = "test",
     views: View = "centre",
     layout_of_folders: str | None = None,
+    labels: str | Path | None = None,
     device: str = "auto",
     workers: int | None = None,
 ) -> Evaluation:
@@ -33,13 +35,15 @@ def evaluate_run(
     If `data` holds all images of the run, by name, it is taken to be the run's own data set, moved, and the run's split is used. Of another
     data set, its `split` is used if it has one, else all images. Batches are computed in the precision of the training. Workers that
     torchrun has started share the images.
-    layout_of_folders: as for `open_dataset`, by default as the run was trained. Raises BadRun or BadDataset with the next step.
+    layout_of_folders: as for `open_dataset`, by default as the run was trained. labels: a table of the classes of `data`.
+    Raises BadRun or BadDataset with the next step.
     """
     split, views = one_of(split, "split", SPLIT_NAMES, BadDataset), one_of(views, "view", VIEWS)
     threads = None if workers is None else whole_number(workers, "workers", least=0)
     path = path_from(run, "The run folder", BadRun)
     with join_workers(device) as world:
         classifier, folder = load(path, device=str(device_of(device, world))), RunFolder(path)
+        data = None if data is None else with_labels(data, labels)
         dataset = _opened(folder, data, layout_of_folders)
         indices = (
             _own_split(folder, dataset, split, recorded=data is None)

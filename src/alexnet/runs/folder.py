@@ -36,7 +36,6 @@ class RunFolder:
         self.history = path / "history.jsonl"
         self.skipped = path / "skipped.csv"
         self.checkpoints = path / "checkpoints"
-        self.kept = self.checkpoints / "kept"  # an empty file, if they are to outlast the training
         self.features = path / "features"  # of a hand-crafted system, until its machine is fitted
         self.baseline = path / "baseline.json"
         self.predictions = path / "predictions.csv"
@@ -104,6 +103,11 @@ class RunFolder:
         if self.writes:
             with writing(self.history), self.history.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
+
+    @property
+    def kept(self) -> Path:
+        """An empty file among the checkpoints, if they are to outlast the training."""
+        return self.checkpoints / "kept"
 
     def keep_checkpoints(self) -> None:
         """Mark the checkpoints as kept, for this start of the run and each that resumes it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.data.dataset import Dataset
+from alexnet.data.labels_file import with_labels
 from alexnet.data.open import open_dataset
 from alexnet.errors import BadDataset, CannotWrite, Interrupted
 from alexnet.i18n.units import seconds_of
@@ -57,6 +58,7 @@ def train(
     overrides: Mapping[str, Any] | None = None,
     layout: str | None = None,
     layout_of_folders: str | None = None,
+    labels: str | Path | None = None,
     listen: Listener = log_messages,
     notice: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
@@ -85,7 +87,7 @@ def train(
         layout=layout,
         max_unreadable=max_unreadable,
     )
-    started = time.monotonic()
+    started, data = time.monotonic(), with_labels(data, labels)
     with join_workers(device) as world:
         listen = _both(notice, listen) if world.first else notice
         require_out(out, world)

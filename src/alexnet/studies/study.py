@@ -9,6 +9,7 @@ from typing import Any
 
 from alexnet.data.curation.splits import check_classes, read_split_names
 from alexnet.data.dataset import Dataset
+from alexnet.data.labels_file import with_labels
 from alexnet.data.open import open_dataset
 from alexnet.errors import CannotWrite, Interrupted
 from alexnet.i18n.translate import Lang, language_of
@@ -42,6 +43,7 @@ def study(
     budget: str | float | None = None,
     out: str | Path | None = None,
     layout_of_folders: str | None = None,
+    labels: str | Path | None = None,
     on: str = "local",
     processes: int | None = None,
     device: str = "auto",
@@ -60,7 +62,7 @@ def study(
     check_kinds(claims=claims, seeds=seeds, budget=budget, out=out, on=on, processes=processes, overrides=overrides)
     lang, duration = language_of(lang), as_duration(budget)
     require_one_process("study")
-    layout = _layout(out, layout_of_folders)
+    data, layout = with_labels(data, labels), _layout(out, layout_of_folders)
     dataset = open_dataset(data, layout_of_folders=layout)
     names = claims if claims is None or isinstance(claims, str) else tuple(claims)
     request = study_request(str(data), claims=names, seeds=seeds, budget=duration, overrides=overrides, on=on, layout_of_folders=layout)
