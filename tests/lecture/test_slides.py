@@ -115,7 +115,7 @@ def test_the_comparison_is_the_lectures() -> None:
 
 def test_labels_are_translated() -> None:
     labels = [label for label, *_ in layer_lines(lecture_networks(), "zh")]
-    assert labels == ["conv1", "conv2", "conv3", "conv4", "conv5", "全连接 1", "全连接 2", "输出层", "合计", "FLOP", "倍数"]
+    assert labels == ["conv1", "conv2", "conv3", "conv4", "conv5", "全连接1", "全连接2", "输出层", "合计", "FLOP", "倍数"]
 
 
 def test_the_counts_are_those_of_the_networks_that_train() -> None:
