@@ -32,10 +32,15 @@ PROGRAM = textwrap.dedent("""
 """)
 
 
+def heard() -> None:
+    """Let a process hear Ctrl-C, which shells make jobs in the background ignore: these tests may be one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def interrupted(after: float, *words: str) -> tuple[int, str]:
     """The exit status and the error output of a program that is interrupted some seconds after its handler is there."""
     command = [sys.executable, "-c", PROGRAM, *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)  # noqa: PLW1509 - no threads yet
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     time.sleep(after)
