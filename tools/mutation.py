@@ -93,6 +93,7 @@ def start(mutant: Mutant, tests: tuple[str, ...], folder: str) -> int:
         for stream in (1, 2):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
         sys.meta_path.insert(0, mutant)
+        import_module(mutant.name)  # now: pytest imports *_test.py itself, and paired_test.py is one of ours
         status = int(import_module("pytest").main([*PYTEST, "not slow", f"--basetemp={folder}/{os.getpid()}", *tests]))
     finally:
         os._exit(status)

@@ -55,6 +55,11 @@ def test_interval_is_agresti_and_mins() -> None:
     assert found.interval == pytest.approx((centre - half, centre + half))
 
 
+@pytest.mark.parametrize(("p", "shown"), [(0.049, True), (0.05, False), (1.0, False)])
+def test_a_difference_is_shown_below_5_percent(p: float, shown: bool) -> None:
+    assert Paired(n=9, first_only=5, second_only=0, difference=5 / 9, interval=(0.1, 0.9), p=p).shown == shown
+
+
 def textbook_interval(differences: list[int]) -> tuple[float, float]:
     """Wald's interval after half an image more in each cell of the table: right and right, wrong and wrong, and the two that differ."""
     table = {value: differences.count(value) + (1.0 if value == 0 else 0.5) for value in (-1, 0, 1)}
