@@ -49,6 +49,7 @@ def start_together(resolved: ResolvedRun, context: RunContext, *, resume: bool) 
     All workers must have the same data and recipe; raises AlexNetError on each of them if they differ, or if the folder cannot be used.
     """
     folder, world = context.folder, context.world
+    kind: type[AlexNetError] = BadRun
     with ExitStack() as held:
         try:
             held.enter_context(folder.owned(resume=resume))
@@ -57,10 +58,10 @@ def start_together(resolved: ResolvedRun, context: RunContext, *, resume: bool) 
                 check_classes(context.dataset, folder.splits)
             refusal = ""
         except (BadRun, BadDataset, CannotWrite) as problem:
-            refusal = str(problem)
+            refusal, kind = str(problem), CannotWrite if isinstance(problem, CannotWrite) else BadRun
         refusal = world.text_from_first("refusal", refusal)
         if refusal:
-            raise BadRun(refusal)
+            raise kind(refusal)
         if world.size > 1:
             _check_alike(resolved.recipe, context)
         yield
