@@ -110,7 +110,7 @@ def test_one_step_with_what_is_accepted(few: Path, tmp_path_factory: pytest.Temp
         ),
         (
             {"network.hidden_units": 1 << 20},
-            r"would have [0-9,]+ weights.*at least [0-9.,]+ GB; 2\.0 GB are free.*\(network.hidden_units\)",
+            r"would have [0-9,]+ weights.*at least [0-9.,]+ [GT]B; 2\.0 GB are free.*\(network.hidden_units\)",
         ),
         ({"network.first_padding": 4_096}, r"network.first_padding"),
         ({"training.batch_size": 10**22}, r"training.batch_size is .* must be a whole number"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alexnet.comparison.compare import compare
 from alexnet.errors import BadDataset
 from alexnet.runs.evaluate import evaluate_run
 from alexnet.runs.train import train
@@ -79,3 +80,20 @@ def test_what_opening_finds_is_said(tmp_path: Path) -> None:
     data = textures(tmp_path / "photos", "cat", "dog", count=12)
     (data / "bird").mkdir()
     assert [text for text in said_by(data, tmp_path / "run") if text.startswith("The folder 'bird' is empty")]
+
+
+def test_a_comparison_says_what_it_found_once_and_keeps_the_reading(tmp_path: Path) -> None:
+    data = textures(tmp_path / "photos", "old/cat", "old/dog", "new/cat", "new/dog")
+    (data / "old" / "bird").mkdir()
+    heard: list[Event] = []
+    words = {"models": "raw-svm", "fractions": "1", "out": tmp_path / "out", "listen": heard.append}
+    compare(data, layout_of_folders="splits", **words)  # type: ignore[arg-type]  # options of any type
+    assert sum("old/bird" in event.text for event in heard if isinstance(event, Message)) == 1
+    again = compare(data, **words)  # type: ignore[arg-type]
+    assert again.request.layout_of_folders == "splits"
+
+
+def test_a_table_of_labels_needs_the_images_that_it_is_of(tmp_path: Path) -> None:
+    said_by(textures(tmp_path / "photos", "cat", "dog"), tmp_path / "run")
+    with pytest.raises(BadDataset, match="alexnet evaluate RUN DATA --labels"):
+        evaluate_run(tmp_path / "run", labels=tmp_path / "labels.csv")

@@ -226,6 +226,14 @@ def test_a_finished_run_keeps_its_model_alone(uninterrupted: Path, digits_folder
     assert read_weights(str(run))
 
 
+def test_checkpoints_of_a_version_that_kept_them_stay(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    for marker in ("kept", "released"):
+        (run / "checkpoints" / marker).unlink()
+    train(digits_folder, out=run, resume=True)
+    assert (run / "checkpoints" / "best.safetensors").exists()
+
+
 def test_checkpoints_that_are_to_be_kept(digits_folder: Path, tmp_path: Path) -> None:
     """A run keeps the wish of its start when it is resumed."""
     run = tmp_path / "run"

@@ -75,3 +75,14 @@ def test_what_a_killed_owner_leaves_is_not_in_the_way_and_other_things_are(tmp_p
     for path in (tmp_path, tmp_path / "holiday.jpg"):
         with pytest.raises(BadRun, match="exists and is not a study"):
             check_vacant(path, "a study")
+
+
+def test_a_full_disk_costs_the_lock_its_text_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with owned(tmp_path), pytest.raises(BadRun, match="in use by another process"), owned(tmp_path):
+        pytest.fail("owned twice")
+    with owned(tmp_path):
+        pass

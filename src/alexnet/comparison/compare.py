@@ -79,7 +79,6 @@ def compare_with(
     choose_device(device)
     folder = ComparisonFolder(Path(out) if out is not None else free_folder(Path("runs"), dataset.name, "compare"))
     _request(folder, str(data), dataset, arguments)  # finds the user's mistakes before anything is written
-    tell_remarks(dataset, listen)
     with owned(folder.path):
         state = ComparisonState(
             folder=folder,

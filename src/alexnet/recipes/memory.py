@@ -9,6 +9,7 @@ import math
 import torch
 
 from alexnet.errors import BadRecipe
+from alexnet.i18n.units import data_size
 from alexnet.models.networks.shapes import Layer
 from alexnet.recipes.networks import layers_of
 from alexnet.recipes.recipe import Recipe
@@ -32,17 +33,18 @@ def check_memory(recipe: Recipe, *, classes: int, images: int, device: torch.dev
     bytes_of_batch = batch * sum(map(_outputs, layers)) * BYTES[precision]
     on_device = free_device_memory(device)
     free = available_bytes() if on_device is None else on_device
+    needed, set_fields = bytes_of_weights + bytes_of_batch, _set_fields(recipe)
     if bytes_of_weights > free:
         raise BadRecipe(
-            f"The network would have {weights:,} weights, and training it needs at least {_gigabytes(bytes_of_weights)}; "
-            f"{_gigabytes(free)} are free. Choose a smaller preprocess.image_size or network, or other values of the fields that you set"
-            f"{_set_fields(recipe)}."
+            f"The network would have {weights:,} weights, and training it needs at least {data_size(bytes_of_weights, tenths=True)}; "
+            f"{data_size(free, tenths=True)} are free. Choose a smaller preprocess.image_size or network, or other values of the fields "
+            f"that you set{set_fields}."
         )
-    if bytes_of_weights + bytes_of_batch > free:
+    if needed > free:
         raise BadRecipe(
-            f"A training step of {batch:,} pictures of {recipe.preprocess.image_size} px needs at least "
-            f"{_gigabytes(bytes_of_weights + bytes_of_batch)}; {_gigabytes(free)} are free. Choose a smaller training.batch_size or "
-            f"preprocess.image_size, or other values of the fields that you set{_set_fields(recipe)}."
+            f"A training step of {batch:,} pictures of {recipe.preprocess.image_size} px needs at least {data_size(needed, tenths=True)}; "
+            f"{data_size(free, tenths=True)} are free. Choose a smaller training.batch_size or preprocess.image_size, or other values of "
+            f"the fields that you set{set_fields}."
         )
 
 
@@ -53,12 +55,5 @@ def _outputs(layer: Layer) -> int:
 
 def _set_fields(recipe: Recipe) -> str:
     """The network's fields that differ from its table, in brackets."""
-    names = [
-        f"network.{name}" for name in ("width", "hidden_units", "fully_connected", "convolutions_3x3", "first_padding", "first_stride")
-    ]
-    given = [name for name in names if getattr(recipe.network, name.partition(".")[2]) is not None]
+    given = [f"network.{name}" for name in OF_SIZE if getattr(recipe.network, name) is not None]
     return f" ({', '.join(given)})" if given else ""
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB"

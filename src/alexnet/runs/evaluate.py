@@ -43,6 +43,8 @@ def evaluate_run(
     path = path_from(run, "The run folder", BadRun)
     with join_workers(device) as world:
         classifier, folder = load(path, device=str(device_of(device, world))), RunFolder(path)
+        if data is None and labels is not None:
+            raise BadDataset("A table of labels needs the pictures that it is of: alexnet evaluate RUN DATA --labels TABLE.csv")
         data = None if data is None else with_labels(data, labels)
         dataset = _opened(folder, data, layout_of_folders)
         indices = (

@@ -111,12 +111,23 @@ class RunFolder:
 
     def keep_checkpoints(self) -> None:
         """Mark the checkpoints as kept, for this start of the run and each that resumes it."""
-        self.checkpoints.mkdir(exist_ok=True)
+        with writing(self.checkpoints):
+            self.checkpoints.mkdir(exist_ok=True)
         self.write(self.kept, "")
 
+    @property
+    def _released(self) -> Path:
+        """An empty file among the checkpoints, from the end of the training on; those of earlier versions have none, and stay."""
+        return self.checkpoints / "released"
+
+    def release_checkpoints(self) -> None:
+        """Mark the checkpoints as those of a training that has ended: they go when its result is written, unless they are kept."""
+        if self.checkpoints.is_dir():
+            self.write(self._released, "")
+
     def remove_checkpoints(self) -> None:
-        """Remove the checkpoints of a finished run, unless they are marked as kept; what cannot be removed stays."""
-        if self.writes and not self.kept.exists():
+        """Remove the released checkpoints of a finished run, unless they are marked as kept; what cannot be removed stays."""
+        if self.writes and self._released.exists() and not self.kept.exists():
             shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def write_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:

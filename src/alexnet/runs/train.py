@@ -141,12 +141,13 @@ def run(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> Result:
                 context.folder.keep_checkpoints()
             done = context.folder.finished()
             if done is not None:
-                context.folder.remove_checkpoints()  # left by a process that was killed before it could, or by an earlier version
+                context.folder.remove_checkpoints()  # left by a process that was killed before it could
                 context.listen(Message(f"{context.folder.path} has already finished: nothing to do."))
                 return done
             context.listen(Message(f"Model {resolved.recipe.model}: {resolved.model_reason}."))
             prepared = prepare(resolved, context)
             fitted = fit(resolved, context, prepared)
+            context.folder.release_checkpoints()
             result = finish(resolved, context, prepared, fitted)
             context.folder.remove_checkpoints()  # after the result: whatever happens between, the run has finished
             return result

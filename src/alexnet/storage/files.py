@@ -22,6 +22,7 @@ REASONS = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.ENOENT: "its folder is gone. Put it back, or choose another folder.",
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file is where a folder must be. Choose another folder."),
     errno.EROFS: "the disk is read-only. Choose a folder on another disk.",
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
@@ -104,8 +105,8 @@ def writing(path: Path) -> Iterator[None]:
 def remove_partials(folder: Path) -> None:
     """Remove the temporary files of a writer that was killed. Call it only while no other process writes into the folder."""
     for partial in folder.rglob(f"*{PARTIAL}"):
-        if partial.is_file():
-            partial.unlink(missing_ok=True)
+        with suppress(OSError):  # what cannot be removed is in nobody's way
+            partial.unlink()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -32,8 +32,9 @@ def owned(folder: Path, *, patience_seconds: float = 0.0) -> Iterator[None]:
                 f"{folder} is in use by {_owner(folder)}. Wait until it ends, or stop it, then rerun the same command; "
                 "or choose another --out."
             ) from None
-        (folder / LOCK).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
     try:
+        with suppress(OSError):  # on a full disk the lock holds without its text
+            (folder / LOCK).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         remove_partials(folder)
         yield
     finally:

@@ -264,5 +264,5 @@ def test_a_zip_with_a_file_that_has_no_name_is_refused(name: str, tmp_path: Path
     end = shorter.rindex(b"PK\5\6")
     size = int.from_bytes(shorter[end + 12 : end + 16], "little") - (1 - len(name))
     (tmp_path / "photos.zip").write_bytes(shorter[: end + 12] + size.to_bytes(4, "little") + shorter[end + 16 :])
-    with pytest.raises(BadDataset, match=r"photos\.zip holds a file (without a name|named)"):
+    with pytest.raises(BadDataset, match=r"photos\.zip holds a file without a name"):
         open_source(tmp_path / "photos.zip")

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Collection
 
+from alexnet.data.class_names import is_text
+
 STANDARD = "cp437"  # what the zip format prescribes for names that are not marked as UTF-8
 GUESSES = (  # code page, the script that its letters must belong to, the language in messages
     ("gbk", "CJK UNIFIED", "Chinese, GBK"),
@@ -70,15 +72,7 @@ def _decoded(name: bytes, encoding: str) -> str | None:
 
 def readable_names(names: Collection[str]) -> tuple[dict[str, str], str]:
     """Names with undecoded bytes (surrogates) as text, by the old ones; and what was guessed, as a sentence, or ""."""
-    raw = {name: name.encode("utf-8", "surrogateescape") for name in names if not _is_text(name)}
+    raw = {name: name.encode("utf-8", "surrogateescape") for name in names if not is_text(name)}
     encoding = guess_encoding(raw.values())
     decoded = {name: content.decode(encoding, "replace") for name, content in raw.items()}
     return decoded, guess_remark(encoding, decoded.values()) if decoded else ""
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -32,7 +32,7 @@ class ZipSource(Source):
         self.names = tuple(sorted(self.members))
 
     def _add(self, info: zipfile.ZipInfo, written: str, listing: Listing) -> None:
-        if not written:
+        if not written.strip("\0"):  # zipfile ends a name at a null byte
             raise BadDataset(f"{self.path} holds a file without a name. Pack it again, or unpack it and use the folder.")
         name = safe_name(written, self.path)
         if written[-1] in "/\\":
