@@ -113,21 +113,22 @@ class RunFolder:
         """Mark the checkpoints as kept, for this start of the run and each that resumes it."""
         with writing(self.checkpoints):
             self.checkpoints.mkdir(exist_ok=True)
+            self._released.unlink(missing_ok=True)
         self.write(self.kept, "")
 
     @property
     def _released(self) -> Path:
-        """An empty file among the checkpoints, from the end of the training on; those of earlier versions have none, and stay."""
+        """An empty file among checkpoints that may go, from the end of the training on; those of earlier versions have none, and stay."""
         return self.checkpoints / "released"
 
     def release_checkpoints(self) -> None:
-        """Mark the checkpoints as those of a training that has ended: they go when its result is written, unless they are kept."""
-        if self.checkpoints.is_dir():
+        """Mark the checkpoints of a training that has ended: they go when its result is written. Those that are kept get no mark."""
+        if self.checkpoints.is_dir() and not self.kept.exists():
             self.write(self._released, "")
 
     def remove_checkpoints(self) -> None:
-        """Remove the released checkpoints of a finished run, unless they are marked as kept; what cannot be removed stays."""
-        if self.writes and self._released.exists() and not self.kept.exists():
+        """Remove the released checkpoints of a finished run; what cannot be removed stays."""
+        if self.writes and self._released.exists():
             shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def write_skipped(self, rows: Iterable[tuple[str, str, str]]) -> None:
