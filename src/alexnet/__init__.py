@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from alexnet.reports import report
     from alexnet.runs.evaluate import evaluate_run as evaluate
     from alexnet.runs.result import Result
-    from alexnet.runs.train import train
+    from alexnet.search.train import train
     from alexnet.studies.findings import StudyReport
     from alexnet.studies.study import study
 
@@ -117,7 +117,7 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "report": ("alexnet.reports", "report"),
     "study": ("alexnet.studies.study", "study"),
     "summary": ("alexnet.lecture.summary", "summary"),
-    "train": ("alexnet.runs.train", "train"),
+    "train": ("alexnet.search.train", "train"),
 }
 
 

@@ -33,6 +33,7 @@ def result_lines(result: "Result") -> str:
         f"after {result.epochs:.1f} epochs and {result.seconds:.0f} s.",
         *result.remarks,
         f"Report: {result.report}",
+        *filter(None, [result.choice]),
         f"Classify: {shlex.join(['alexnet', 'predict', result.run])} PICTURE...",
     )
     return "\n".join(lines)

@@ -42,7 +42,8 @@ def train(
     data
         A folder, zip or tar of class folders, or fashion-mnist, cifar10, mnist, digits, imagenet:DIR. Not needed with --recipe FILE.toml.
     model
-        A name from `alexnet summary`. Default: alexnet, or alexnet-cifar for images under 64 px.
+        A name from `alexnet summary`, or best: the best system that --budget allows (10m if not set). Default: best, unless another option
+        chooses; then alexnet, or alexnet-cifar for images under 64 px.
     recipe
         quick (the default), paper, lecture, or the recipe.toml of a run.
     out
@@ -91,14 +92,15 @@ def train(
     from alexnet.cli.tables import result_lines
     from alexnet.recipes.resolve import data_of_recipe
     from alexnet.runs.tensorboard import tensorboard_listener
-    from alexnet.runs.train import train as run_training
     from alexnet.runtime.interrupts import stop_on_signals
+    from alexnet.search.train import data_of_search
+    from alexnet.search.train import train as run_training
 
     tensorboard = tensorboard or (resume and out is not None and (Path(out) / "tensorboard").exists())  # as the run was started
     with Screen() as screen, stop_on_signals() as stop, ExitStack() as files:
         listeners: list[Callable[[Any], None]] = [screen, *([files.enter_context(tensorboard_listener(out))] if tensorboard else [])]
         result = run_training(
-            data if data is not None else data_of_recipe(recipe, out, resume=resume),
+            data if data is not None else data_of_search(out) or data_of_recipe(recipe, out, resume=resume),
             model=model,
             recipe=recipe,
             out=out,

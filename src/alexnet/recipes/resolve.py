@@ -14,13 +14,13 @@ from alexnet.data.dataset import Dataset
 from alexnet.errors import BadRecipe, BadRun, BudgetTooSmall
 from alexnet.models.kinds import kind_of
 from alexnet.models.registry import check_known, default_model
-from alexnet.recipes.image_size_budget import affordable_size
 from alexnet.recipes.kinds import check_fields, rules_of
 from alexnet.recipes.memory import check_memory
 from alexnet.recipes.named import find_recipe
 from alexnet.recipes.networks import resized
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.scale_budget import affordable_scale
 from alexnet.recipes.toml import from_toml
 from alexnet.runtime.arguments import path_from
 from alexnet.runtime.device import choose_precision
@@ -32,6 +32,8 @@ SHORTEST_BUDGET = 5.0  # seconds
 DECISIONS = (
     "preprocess.image_size",
     "preprocess.stored_size",
+    "network.width",
+    "training.batch_size",
     "training.precision",
     "training.conv_learning_rate",
     "solver.refit",
@@ -134,9 +136,8 @@ def _decided(recipe: Recipe, request: TrainingRequest, dataset: Dataset, device:
         return with_overrides(recipe, {"solver.refit": False}) if shared else recipe
     images = sum(1 for item in dataset.items if item.split in (None, "train"))
     check_memory(recipe, classes=len(dataset.classes), images=images, device=device, workers=world.size)
-    if not any(name.startswith("preprocess.") for name in request.requested_fields):
-        size = affordable_size(recipe, dataset, device, world=world, listen=listen)
-        recipe = resized(recipe, size) if size != recipe.preprocess.image_size else recipe
+    if not request.is_from_file:
+        recipe = affordable_scale(recipe, dataset, device, request.requested_fields, world=world, listen=listen)
     return with_overrides(recipe, {"training.precision": choose_precision(recipe.training.precision, device)})
 
 

@@ -4,7 +4,7 @@ import json
 import shlex
 import time
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 
@@ -25,22 +25,33 @@ from alexnet.runs.report.page import collect_report, write_report
 from alexnet.runs.report.part import FinishedRun, RunReport
 from alexnet.runs.report.record_json import report_text
 from alexnet.runs.result import FitResult, Result, read_result
+from alexnet.runs.tried import Search, choice_of
 from alexnet.runtime.device import Precision, autocast, choose_precision
 from alexnet.storage.files import write_atomically
 
 TIMED_IMAGES = 64  # images in the batch that measures the prediction time
 
 
-def finish(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult) -> Result:
-    """Test, save and report. Several workers share the test; the first one writes, and all return the same result."""
+def finish(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, search: Search | None = None) -> Result:
+    """Test, save and report. Several workers share the test; the first one writes, and all return the same result.
+
+    search: that has chosen the model.
+    """
     evaluations = _evaluations(resolved, context, prepared, fitted)
     if context.world.first:
-        _write(resolved, context, prepared, fitted, evaluations)
+        _write(resolved, context, prepared, fitted, evaluations, search)
     context.world.wait()
     return read_result(context.folder.result)
 
 
-def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, evaluations: dict[str, Evaluation]) -> None:
+def _write(
+    resolved: ResolvedRun,
+    context: RunContext,
+    prepared: Prepared,
+    fitted: FitResult,
+    evaluations: dict[str, Evaluation],
+    search: Search | None,
+) -> None:
     """Write the model, its predictions, the report, and finally the result, which marks the run as finished."""
     first = next(iter(evaluations.values()))
     scores = {title: {"top1_error": e.top1_error, "n": e.n, "interval": list(e.interval)} for title, e in evaluations.items()}
@@ -58,9 +69,9 @@ def _write(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitte
         precision=choose_precision(precision_of(resolved), context.device),
     )
     Classifier(fitted.model, model_card, device=str(context.device)).save(context.folder.model)
-    result = _result(resolved, context, prepared, fitted, first)
+    result = replace(_result(resolved, context, prepared, fitted, first), choice=choice_of(search).striptags() if search else "")
     write_atomically(context.folder.predictions, predictions_csv(context.dataset, first))
-    report = _report(resolved, context, prepared, fitted, evaluations)
+    report = _report(resolved, context, prepared, fitted, evaluations, search)
     write_atomically(context.folder.report_json, report_text(report))
     write_report(report, context.folder.report)
     write_atomically(context.folder.result, json.dumps(asdict(result), ensure_ascii=False))
@@ -151,7 +162,12 @@ def _milliseconds(resolved: ResolvedRun, context: RunContext, prepared: Prepared
 
 
 def _report(
-    resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, evaluations: dict[str, Evaluation]
+    resolved: ResolvedRun,
+    context: RunContext,
+    prepared: Prepared,
+    fitted: FitResult,
+    evaluations: dict[str, Evaluation],
+    search: Search | None,
 ) -> RunReport:
     folder, recipe, world = context.folder, resolved.recipe, context.world
     again = ["alexnet", "train", recipe.data, "--recipe", str(folder.recipe), "--out", f"{folder.path}-again"]
@@ -166,6 +182,7 @@ def _report(
             fitted=fitted,
             evaluations=evaluations,
             baseline=prepared.baseline,
+            search=search,
             command=shlex.join(again),
             environment=environment(context.device, precision_of(resolved)) | workers,
         )

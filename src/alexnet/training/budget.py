@@ -32,9 +32,13 @@ class Budget:
         self.step_seconds.append(seconds)
 
     def ready(self) -> bool:
-        """Whether the first plan can be made: after the warm-up steps, at least three more that took over two seconds, or 50 of them."""
+        """Whether the first plan can be made: after the warm-up steps, at least three more that took over two seconds, or 50 of them.
+
+        Earlier when the time is used up: the plan then is to end with the steps that were made.
+        """
         warm = self.step_seconds[WARM_STEPS:]
-        return len(warm) >= 3 and (sum(warm) > 2.0 or len(warm) >= 50)
+        told = len(warm) >= 3 and (sum(warm) > 2.0 or len(warm) >= 50)
+        return told or self.clock() >= self.deadline - self.reserve_seconds
 
     def due(self) -> bool:
         """Whether a fiftieth of the remaining time has passed since the last plan."""
@@ -54,11 +58,10 @@ class Budget:
         recent = self.step_seconds[min(WARM_STEPS, len(self.step_seconds) - 1) :][-200:]
         return sum(recent) / len(recent)
 
-    def check(self, steps: int, batch_size: int, images: int) -> None:
-        """Raise BudgetTooSmall when not even a tenth of an epoch fits."""
-        if steps * batch_size < images / 10:
-            needed = images * self.seconds_per_step() / batch_size
+    def check(self) -> None:
+        """Raise BudgetTooSmall when no time is left for a single step."""
+        if self.clock() >= self.deadline - self.reserve_seconds:
             raise BudgetTooSmall(
-                f"Only {steps} steps of {batch_size} pictures fit into the time left, under a tenth of the {images:,} training pictures; "
-                f"one pass takes about {needed:.0f} s on this machine. Use a longer --budget, a smaller --image-size or a smaller model."
+                "The budget was used up before the first step: reading the pictures took the time. Use a longer --budget, or a smaller "
+                "--image-size."
             )

@@ -107,8 +107,11 @@ class _Fit:
         self.seconds_before = self.state.seconds
         if training.budget is not None:
             training.budget.deadline -= self.state.seconds
+            if not self.state.step:
+                training.budget.check()
         elif not self.state.planned_steps:
-            self.state.planned_steps = math.ceil(self.config.epochs * training.batches.steps_per_epoch)
+            steps = round(self.config.epochs * training.batches.steps_per_epoch, 6)  # 41 of 12 an epoch: 3.4166666666666665 epochs
+            self.state.planned_steps = math.ceil(steps)
 
     def train_epoch(self) -> None:
         """The steps of one epoch, or those that remain after resuming in the middle of it."""
@@ -190,7 +193,6 @@ class _Fit:
         left = int(self.workers.from_first(budget.steps_left(batches.steps_per_epoch))[0])
         state.planned_steps = max(state.step, state.step + left)
         if first:
-            budget.check(left, self.config.batch_size, batches.images)
             self.training.listen(Planned(state.planned_steps, state.planned_steps / batches.steps_per_epoch, budget.seconds_per_step()))
 
     def _report_step(self) -> None:

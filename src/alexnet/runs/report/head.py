@@ -16,6 +16,8 @@ from alexnet.runs.report.sections.curves import best_of, history_of
 from alexnet.runs.report.sections.evaluation import Evaluations, first_of, images_role, interval_of, interval_text
 from alexnet.runs.report.sections.layers import macs_of, parameters_of, trainable_of
 from alexnet.runs.report.sections.recipe import Settings
+from alexnet.runs.report.sections.search import Systems
+from alexnet.runs.tried import choice_of
 
 IMAGES = {"unseen": "report.pictures_unseen", "validation": "report.pictures_validation", "training": "report.pictures_training"}
 
@@ -65,6 +67,12 @@ class Head:
         if first_of(self.page):
             return self.page.words.say("report.seen_before")
         return self.page.words.say("report.untested_chosen" if best_of(self.page) else "report.untested")
+
+    @property
+    def choice(self) -> Markup | None:
+        """How a search chose the model, in one sentence."""
+        part = self.page.part(Systems)
+        return choice_of(part.search, self.page.words) if part is not None and part.search is not None else None
 
     @cached_property
     def remarks(self) -> tuple[Markup, ...]:

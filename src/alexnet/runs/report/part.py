@@ -11,6 +11,7 @@ from alexnet.evaluation.evaluate import Evaluation
 from alexnet.recipes.recipe import Recipe
 from alexnet.runs.baseline import Baseline
 from alexnet.runs.result import FitResult
+from alexnet.runs.tried import Search
 from alexnet.storage.records import convert
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ class FinishedRun:
     """A run that has been fitted and tested: the source of all parts.
 
     reason: for the choice of model, as a clause. evaluations: title ("test, centre") -> evaluation; the first one makes the headline.
-    command: trains the model again. environment: what the results depend on besides the recipe.
+    search: that has chosen the model. command: trains the model again. environment: what the results depend on besides the recipe.
     """
 
     recipe: Recipe
@@ -35,6 +36,7 @@ class FinishedRun:
     baseline: Baseline | None
     command: str
     environment: Mapping[str, str]
+    search: Search | None = None
 
     @property
     def first(self) -> Evaluation:

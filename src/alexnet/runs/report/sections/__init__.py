@@ -16,12 +16,14 @@ from alexnet.runs.report.sections import (
     published,
     recipe,
     repeat,
+    search,
     skipped,
     solver,
     trained,
 )
 
 SECTIONS: tuple[Section, ...] = (
+    search.SECTION,
     trained.SECTION,
     solver.SECTION,
     curves.SECTION,

@@ -1,0 +1,130 @@
+"""The scale of a network for a time budget: image size, width and batch size, chosen by timing a few steps before the images are read."""
+
+import math
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from alexnet.data.dataset import Dataset
+from alexnet.data.preprocess import Preprocess
+from alexnet.inference.build import build_model
+from alexnet.recipes.networks import macs_of, resized
+from alexnet.recipes.overrides import with_overrides
+from alexnet.recipes.recipe import Recipe
+from alexnet.runtime.device import choose_precision
+from alexnet.runtime.distributed import ALONE, Workers
+from alexnet.runtime.events import Listener, Message, silent
+from alexnet.training.optimizer import Descent
+from alexnet.training.step import training_step
+
+LADDER = ((224, 1.0), (192, 1.0), (160, 1.0), (128, 1.0), (128, 0.5), (96, 0.5), (64, 0.5), (64, 0.25))  # px and width, best first
+LARGE = 128  # px; networks made for less keep their scale
+WANTED_EPOCHS = 15  # a larger scale pays off only if the budget still allows about this many epochs,
+WANTED_STEPS = 600  # and this many steps: few images need more epochs
+SMALL_BATCH = 32  # images, where batches of the recipe's size would be too few
+READING_SHARE = 0.1  # of the budget: reading, testing, the report
+STEPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The training images of a budget of seconds, over all workers."""
+
+    images: int
+    classes: int
+    seconds: float
+
+    def epochs(self, seconds_per_image: float) -> float:
+        return self.seconds / (self.images * seconds_per_image)
+
+    def steps(self, recipe: Recipe, seconds_per_image: float) -> float:
+        return self.epochs(seconds_per_image) * math.ceil(self.images / recipe.training.batch_size)
+
+    def suffice(self, recipe: Recipe, seconds_per_image: float) -> bool:
+        return self.epochs(seconds_per_image) >= WANTED_EPOCHS and self.steps(recipe, seconds_per_image) >= WANTED_STEPS
+
+
+def affordable_scale(
+    recipe: Recipe,
+    dataset: Dataset,
+    device: torch.device,
+    requested: Collection[str] = (),
+    *,
+    world: Workers = ALONE,
+    listen: Listener = silent,
+) -> Recipe:
+    """The recipe at the largest scale that allows about 15 epochs and 600 steps within its budget, or else at the smallest.
+
+    requested: recipe fields that the user has set, and that keep their values. Without a budget, and for networks made for small images, it
+    is the recipe unchanged. The first worker's clock decides for all.
+    """
+    if not recipe.training.budget_seconds or recipe.preprocess.image_size < LARGE:
+        return recipe
+    images = max(1, round(recipe.fraction * sum(1 for item in dataset.items if item.split in (None, "train"))))
+    work = _Work(images, len(dataset.classes), (1 - READING_SHARE) * recipe.training.budget_seconds * world.size)
+    scales = list(_scales(recipe, requested))
+    rung, seconds = _first_that_suffices(scales, work, device)
+    rung = int(world.from_first(rung)[0])
+    chosen = scales[rung]
+    listen(Message(_described(chosen, work, seconds)))
+    return chosen
+
+
+def _described(recipe: Recipe, work: _Work, seconds_per_image: float) -> str:
+    width = recipe.network.width
+    narrower = f" and {width:g} of the width" if width is not None and width != 1 else ""
+    epochs = f"about {work.epochs(seconds_per_image):.1f} epochs of {work.images:,} pictures"
+    return f"Pictures of {recipe.preprocess.image_size} px{narrower}: the budget allows {epochs}."
+
+
+def _scales(recipe: Recipe, requested: Collection[str]) -> Iterator[Recipe]:
+    """The recipe at every scale of the ladder that the user's own choices leave, largest first; smaller batches before a smaller scale."""
+    native, keeps_size = recipe.preprocess.image_size, any(name.startswith("preprocess.") for name in requested)
+    keeps_width, keeps_batch = "network.width" in requested, "training.batch_size" in requested
+    seen: list[Recipe] = []
+    for size, width in ((native, 1.0), *LADDER):
+        if size > native:
+            continue
+        scaled = recipe if keeps_size else resized(recipe, size)
+        scaled = scaled if keeps_width or width == 1 else with_overrides(scaled, {"network.width": width * (recipe.network.width or 1.0)})
+        batches = {recipe.training.batch_size, recipe.training.batch_size if keeps_batch else min(SMALL_BATCH, recipe.training.batch_size)}
+        for batch in sorted(batches, reverse=True):
+            one = replace(scaled, training=replace(scaled.training, batch_size=batch))
+            if one not in seen:
+                seen.append(one)
+                yield one
+
+
+def _first_that_suffices(scales: list[Recipe], work: _Work, device: torch.device) -> tuple[int, float]:
+    """The first scale whose measured speed allows enough epochs and steps, else the last one; and its seconds per image.
+
+    Scales that the arithmetic of the smallest one rules out are not timed: a larger network is faster per multiply-accumulate, but not twice.
+    """
+    least = seconds_per_image(scales[-1], work.images, work.classes, device)
+    per_mac = least / macs_of(scales[-1], work.classes)
+    for rung, scale in enumerate(scales[:-1]):
+        if not work.suffice(scale, per_mac * macs_of(scale, work.classes) / 2):
+            continue
+        seconds = seconds_per_image(scale, work.images, work.classes, device)
+        if work.suffice(scale, seconds):
+            return rung, seconds
+    return len(scales) - 1, least
+
+
+def seconds_per_image(recipe: Recipe, images: int, classes: int, device: torch.device) -> float:
+    """The time of training per image: the fastest of a few steps on noise, without the first. images: of the training set."""
+    size, training, channels = recipe.preprocess.image_size, recipe.training, recipe.preprocess.channels
+    preprocess = Preprocess(image_size=size, stored_size=size, fit="crop", mean=(127.0,) * channels, std=(60.0,) * channels)
+    model = build_model(recipe.model, recipe.network, classes, channels, preprocess).to(device)
+    optimizer = Descent(model, training)
+    batch = min(training.batch_size, images)
+    noise = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8, device=device)
+    labels = torch.randint(0, classes, (batch,), device=device)
+    seconds = []
+    for _ in range(STEPS + 1):
+        started = time.perf_counter()
+        training_step(model, optimizer, noise, labels, 0.0, choose_precision(training.precision, device))[0].item()  # waits for a GPU
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:]) / batch

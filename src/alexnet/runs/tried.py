@@ -1,0 +1,80 @@
+"""The systems that a search for the best one has tried, as its run's result and report hold them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+
+from alexnet.evaluation.metrics import error_interval
+from alexnet.i18n.phrases import ENGLISH, PageWords
+from alexnet.i18n.units import percent
+
+WhyNot = Literal["missing", "too_long", "too_short", "interrupted", "perfect", "failed"]  # report.why_NAME says it in words
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """A system and its error on the validation images.
+
+    seconds: that it took. error: None without a result, whose reason is `why_not`; `needed` and `left` are seconds, `detail` is the text of
+    an error. image_size (px), width and epochs: of a network. folder: its name among the candidates' while the search runs.
+    """
+
+    model: str
+    seconds: float = 0.0
+    error: float | None = None
+    why_not: WhyNot | None = None
+    needed: float | None = None
+    left: float | None = None
+    detail: str = ""
+    image_size: int | None = None
+    width: float | None = None
+    epochs: float | None = None
+    folder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """A finished search. budget_seconds: that were allowed; validation: images that chose; tried: in the order of the attempts."""
+
+    budget_seconds: float
+    validation: int
+    tried: tuple[Tried, ...]
+
+    @property
+    def ranked(self) -> Sequence[Tried]:
+        """The systems with a result, each once with its best attempt; the lowest error first, of equal ones the faster."""
+        measured = sorted((one for one in self.tried if one.error is not None), key=_rank)
+        return list({one.model: one for one in reversed(measured)}.values())[::-1]
+
+
+def _rank(one: Tried) -> tuple[float, float]:
+    return (one.error if one.error is not None else 1.0), one.seconds
+
+
+def choice_of(search: Search, words: PageWords = ENGLISH) -> Markup:
+    """One sentence, as HTML: how many systems were tried, which came second, and whether the difference says anything."""
+    ranked, n = search.ranked, f"{search.validation:,}"
+    winner = ranked[0]
+    tried = len({one.model for one in search.tried if one.error is not None})
+    if len(ranked) == 1:
+        return words.say("report.chosen_alone", model=winner.model, n=n, error=percent(winner.error))
+    second = ranked[1]
+    figures = {"error": percent(winner.error), "other": second.model, "other_error": percent(second.error), "n": n, "tried": tried}
+    name = "report.chosen_either" if is_close(search) else "report.chosen"
+    return words.say(name, model=winner.model, **figures)
+
+
+def reason_of(one: Tried, words: PageWords = ENGLISH) -> str:
+    """Why a system has no result, in words; empty if it has one."""
+    if one.why_not is None:
+        return ""
+    return words.plain(f"report.why_{one.why_not}", needed=words.duration(one.needed), left=words.duration(one.left), detail=one.detail)
+
+
+def is_close(search: Search) -> bool:
+    """Whether the 95% interval of the winner's validation error includes the error of the second."""
+    winner, second = search.ranked[:2]
+    wrong = round((winner.error or 0.0) * search.validation)
+    return (second.error or 0.0) <= error_interval(wrong, search.validation)[1]

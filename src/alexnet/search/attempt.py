@@ -1,0 +1,97 @@
+"""Fitting one candidate of a search, in a folder of its own that is resumed like any run's. Nothing is tested here."""
+
+import shutil
+import time
+from typing import Any
+
+from alexnet.data.curation.splits import Splits
+from alexnet.models.kinds import kind_of
+from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, resolve
+from alexnet.runs.context import RunContext
+from alexnet.runs.fit import fit
+from alexnet.runs.folder import RunFolder
+from alexnet.runs.prepare import prepare
+from alexnet.runs.result import FitResult
+from alexnet.runs.tried import Tried
+from alexnet.runs.workers import start_together
+from alexnet.runtime.events import Message
+from alexnet.search.state import Attempt, SearchState
+
+
+def attempt(state: SearchState, model: str, *, seconds: float | None, name: str) -> Attempt:
+    """Fit one system: a network for that many seconds, any other to its end or to the end of the search's time.
+
+    Its folder is `name` under the candidates'; if an earlier start of the search was interrupted in it, it is resumed there. Raises
+    AlexNetError as a run of that model would, and Interrupted when the user stops it or the time is over.
+    """
+    started, folder = time.monotonic(), RunFolder(state.candidates / name)
+    resolved = _resolved(state, model, seconds, folder)
+    context = _context(state, folder, ends=None if seconds is not None else started + max(0.0, state.left))
+    with start_together(resolved, context, resume=True):
+        _share_split(state, folder)
+        prepared = prepare(resolved, context)
+        fitted = fit(resolved, context, prepared)
+        if not (state.out / "splits.json").exists():
+            shutil.copyfile(folder.splits, state.out / "splits.json")
+    row = _row(resolved, fitted, time.monotonic() - started, name)
+    _tell(state, row, prepared.splits)
+    return Attempt(resolved=resolved, prepared=prepared, fitted=fitted, tried=row)
+
+
+def _resolved(state: SearchState, model: str, seconds: float | None, folder: RunFolder) -> ResolvedRun:
+    begun = folder.started()
+    overrides: dict[str, Any] = {}
+    if seconds is not None:
+        overrides["training.budget_seconds"] = begun.training.budget_seconds if begun is not None else round(seconds, 1)
+    if state.request.max_unreadable is not None:
+        overrides["max_unreadable"] = state.request.max_unreadable
+    request = TrainingRequest(
+        data=state.request.data,
+        model=model,
+        seed=state.request.seed,
+        overrides=overrides,
+        layout_of_folders=state.request.layout_of_folders,
+    )
+    return resolve(request, state.dataset, device=state.device, started=begun, listen=state.listen)
+
+
+def _context(state: SearchState, folder: RunFolder, *, ends: float | None) -> RunContext:
+    def should_stop() -> bool:
+        return state.should_stop() or (ends is not None and time.monotonic() > ends)
+
+    return RunContext(
+        folder=folder,
+        dataset=state.dataset,
+        device=state.device,
+        listen=state.listen,
+        should_stop=should_stop,
+        decoders=state.decoders,
+    )
+
+
+def _share_split(state: SearchState, folder: RunFolder) -> None:
+    """Give a candidate the split that the first one has made."""
+    shared = state.out / "splits.json"
+    if shared.exists() and not folder.splits.exists():
+        folder.write(folder.splits, shared.read_text(encoding="utf-8"))
+
+
+def _row(resolved: ResolvedRun, fitted: FitResult, seconds: float, folder: str) -> Tried:
+    recipe = resolved.recipe
+    if kind_of(recipe.model).fixed_features:
+        return Tried(model=recipe.model, seconds=seconds, error=fitted.validation_error, folder=folder)
+    size, width = recipe.preprocess.image_size, recipe.network.width
+    return Tried(
+        model=recipe.model,
+        seconds=seconds,
+        error=fitted.validation_error,
+        image_size=size,
+        width=width if width is not None else 1.0,
+        epochs=fitted.epochs,
+        folder=folder,
+    )
+
+
+def _tell(state: SearchState, row: Tried, splits: Splits) -> None:
+    error = f"{row.error:.1%} of {len(splits.validation):,} validation pictures wrong"
+    state.listen(Message(f"{row.model}: {error}, after {row.seconds:.0f} s."))

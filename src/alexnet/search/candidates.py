@@ -1,0 +1,68 @@
+"""The systems that a search tries, one row each, and what they cost. To add one, add a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alexnet.errors import BadModel
+from alexnet.models.kinds import PRETRAINED, kind_of
+from alexnet.models.weights.efficientnet_lite import find_weights
+
+ANY_SIDE = (1, 1 << 20)
+PHOTOS = (64, 1 << 20)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A system to try.
+
+    sides: the median short sides, in px, of the images that it is for. fixed_seconds, image_seconds: what fitting it takes, and each
+    training image more, on two cores of 2023; a network takes the time it is given. adds: what it would add where it is not installed.
+    needs_trial: whether a short training must show first that a network can win on such images.
+    """
+
+    model: str
+    sides: tuple[int, int] = ANY_SIDE
+    fixed_seconds: float = 0.0
+    image_seconds: float = 0.0
+    adds: str = ""
+    needs_trial: bool = True
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is a network that is trained step by step, for as long as there is time."""
+        return not kind_of(self.model).fixed_features
+
+    def seconds(self, images: int) -> float:
+        """How long fitting it to `images` images takes, approximately."""
+        return self.fixed_seconds + images * self.image_seconds
+
+
+CANDIDATES: tuple[Candidate, ...] = (
+    Candidate(model="hog-svm", fixed_seconds=3.0, image_seconds=0.008),
+    Candidate(
+        model="efficientnet-lite0+svm",
+        sides=PHOTOS,
+        fixed_seconds=4.0,
+        image_seconds=0.03,
+        adds="On 3,781 photos of clothes it made 12% mistakes where fisher-svm made 15%",
+    ),
+    Candidate(model="fisher-svm", fixed_seconds=10.0, image_seconds=0.03),
+    Candidate(model="alexnet-cifar-fast", sides=(1, 63), needs_trial=False),
+    Candidate(model="alexnet", sides=PHOTOS),
+)
+
+
+def candidates_for(side: int) -> Sequence[Candidate]:
+    """The candidates for images of that median short side in px: the fast ones first, then the networks."""
+    return [one for one in CANDIDATES if one.sides[0] <= side <= one.sides[1]]
+
+
+def why_missing(candidate: Candidate) -> str | None:
+    """Why a candidate cannot run here, with the command that installs it; None if it can."""
+    if kind_of(candidate.model) is not PRETRAINED:
+        return None
+    try:
+        find_weights()
+    except BadModel as missing:
+        return str(missing)
+    return None

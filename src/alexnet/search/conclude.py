@@ -1,0 +1,71 @@
+"""The end of a search: the best model becomes an ordinary run, tested once."""
+
+import shutil
+from dataclasses import replace
+
+from alexnet.errors import BadRun
+from alexnet.models.kinds import kind_of
+from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.toml import to_toml
+from alexnet.runs.context import RunContext
+from alexnet.runs.finish import finish
+from alexnet.runs.folder import RunFolder
+from alexnet.runs.result import FitResult, Result
+from alexnet.runs.tried import Search, Tried
+from alexnet.runtime.events import Message
+from alexnet.search.attempt import attempt
+from alexnet.search.state import Attempt, SearchState
+
+
+def conclude(state: SearchState) -> Result:
+    """Test the best model, and write it with its report into the search's folder; the candidates' folders go.
+
+    The recipe is the winner's, with the epochs that fitted into its time.
+    """
+    best, folder = _best(state), RunFolder(state.out)
+    names = {one.model for one in state.tried if one.error is not None}
+    reason = f"it had the lowest validation error of {len(names)} systems tried" if len(names) > 1 else "no other system had a result"
+    resolved = replace(best.resolved, recipe=repeatable(best.resolved.recipe, best.fitted), model_reason=reason)
+    folder.write(folder.recipe, to_toml(resolved.recipe))
+    folder.write_history(best.fitted.history)
+    folder.write_skipped((skip.name, skip.class_name, skip.reason) for skip in best.prepared.images.skipped)
+    context = RunContext(
+        folder=folder,
+        dataset=state.dataset,
+        device=state.device,
+        listen=state.listen,
+        should_stop=state.should_stop,
+        decoders=state.decoders,
+        started=state.started - state.spent_before,
+    )
+    state.listen(Message(f"Testing {resolved.recipe.model}: {reason}."))
+    result = finish(resolved, context, best.prepared, best.fitted, _search(state, best))
+    if not state.keeps:
+        shutil.rmtree(state.candidates, ignore_errors=True)
+    return result
+
+
+def repeatable(recipe: Recipe, fitted: FitResult) -> Recipe:
+    """The recipe that repeats a training whose length a budget has set: the same number of epochs, without the budget."""
+    if kind_of(recipe.model).fixed_features:
+        return recipe
+    return replace(recipe, training=replace(recipe.training, epochs=fitted.epochs, budget_seconds=0.0))
+
+
+def _search(state: SearchState, best: Attempt) -> Search:
+    return Search(budget_seconds=state.request.budget_seconds, validation=len(best.prepared.splits.validation), tried=tuple(state.tried))
+
+
+def _best(state: SearchState) -> Attempt:
+    """The attempt with the lowest error; one that an earlier start has fitted is fitted again (a network: read from its checkpoint)."""
+    lowest = min((one for one in state.tried if one.error is not None), key=lambda one: (one.error, one.seconds))
+    if state.best is not None and state.best.tried == lowest:
+        return state.best
+    again = attempt(state, lowest.model, seconds=_seconds_of(lowest), name=lowest.folder)
+    if again.tried.error is None:
+        raise BadRun(f"{state.candidates} has changed since the search began. Start it again with another --out.")
+    return again
+
+
+def _seconds_of(row: Tried) -> float | None:
+    return row.seconds if row.epochs is not None else None

@@ -1,0 +1,55 @@
+"""The request for a search and its state so far, saved in the run's folder until the search has ended."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from alexnet.errors import BadRun
+from alexnet.recipes.resolve import SHORTEST_BUDGET
+from alexnet.runs.tried import Tried
+from alexnet.storage.files import read_record, write_atomically
+
+DEFAULT_SECONDS = 600.0
+FILE = "search.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchRequest:
+    """What a search was asked for. Equal requests are the same search."""
+
+    data: str
+    budget_seconds: float = DEFAULT_SECONDS
+    seed: int = 0
+    layout_of_folders: str | None = None
+    max_unreadable: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchRecord:
+    """search.json. seconds: spent so far, over all starts. tried: the attempts that have ended."""
+
+    request: SearchRequest
+    seconds: float = 0.0
+    tried: tuple[Tried, ...] = ()
+
+
+def read_search(folder: Path) -> SearchRecord | None:
+    """The search that was started in a folder; None if there is none. Raises BadRun if its file is damaged."""
+    path = folder / FILE
+    if not path.exists():
+        return None
+    record = read_record(path, SearchRecord, "choose another --out.")
+    if not record.request.budget_seconds >= SHORTEST_BUDGET or record.request.seed < 0:
+        raise BadRun(f"{path} is damaged: its budget or its seed is impossible. Choose another --out.")
+    return record
+
+
+def write_search(folder: Path, record: SearchRecord) -> None:
+    """Save the state of a search, completely or not at all."""
+    write_atomically(folder / FILE, json.dumps(asdict(record), ensure_ascii=False, indent=1) + "\n")
+
+
+def differences(one: SearchRequest, other: SearchRequest) -> list[str]:
+    """The fields in which two requests differ, such as "seed: 0 / 1"."""
+    left, right = asdict(one), asdict(other)
+    return [f"{name}: {left[name]} / {right[name]}" for name in left if left[name] != right[name]]

@@ -1,0 +1,134 @@
+"""The search: fast systems first, then the networks that can still win, each for a trial, and the best of them for the rest of the time."""
+
+from collections.abc import Sequence
+
+from alexnet.errors import AlexNetError, BadDataset, BudgetTooSmall, CannotWrite, Interrupted
+from alexnet.i18n.units import duration
+from alexnet.runs.tried import Tried, WhyNot, reason_of
+from alexnet.runtime.events import Message
+from alexnet.search.attempt import attempt
+from alexnet.search.candidates import Candidate, candidates_for, why_missing
+from alexnet.search.enough import enough_seconds
+from alexnet.search.state import SearchState
+
+TRIAL_SHARE = 1 / 6  # of the time that is left, for the trials of all networks together
+SHORTEST_TRIAL = 20.0  # seconds in which a network shows what it could learn
+SHORTEST_TRAINING = 8.0  # seconds, where nothing else has a result
+STILL_LEARNS = 2.0  # a training several times as long has been seen to halve a network's error, and not more (docs/results.md)
+
+
+def search(state: SearchState) -> None:
+    """Try the candidates for these images until the time is used, or nothing can win any more; the best model stays in `state.best`.
+
+    Attempts that an earlier start has finished are not repeated. Raises BudgetTooSmall if no system has a result, Interrupted when the
+    user stops it, and BadDataset and CannotWrite as a run would.
+    """
+    candidates = candidates_for(state.dataset.native_side())
+    for candidate in (one for one in candidates if not one.is_trained):
+        _try_fast(state, candidate)
+    _try_networks(state, [one for one in candidates if one.is_trained])
+    if state.lowest_error is None:
+        raise BudgetTooSmall(_nothing(state))
+
+
+def _try_fast(state: SearchState, candidate: Candidate) -> None:
+    if _was_tried(state, candidate.model):
+        return
+    needed = state.pace * candidate.seconds(state.images)
+    if (missing := why_missing(candidate)) is not None:
+        state.listen(Message(f"{missing} {candidate.adds}."))
+        state.add(Tried(model=candidate.model, why_not="missing", detail=missing))
+    elif needed > state.left:
+        state.add(Tried(model=candidate.model, why_not="too_long", needed=needed, left=max(0.0, state.left)))
+    else:
+        _try(state, candidate.model, None, candidate.model)
+        state.pace = max(state.pace, state.tried[-1].seconds / candidate.seconds(state.images))
+
+
+def _try_networks(state: SearchState, networks: Sequence[Candidate]) -> None:
+    """A trial for each network that needs one; then the most promising one for the time that is left."""
+    best = state.lowest_error
+    if best == 0:
+        _leave_out(state, networks, "perfect")
+        return
+    trials = [one for one in networks if one.needs_trial and best is not None]
+    for network in trials:
+        _try_briefly(state, network, len(trials))
+    chosen = _most_promising(state, networks)
+    least = SHORTEST_TRAINING if best is None else SHORTEST_TRIAL
+    if chosen is None or _was_tried(state, chosen.model, longest=True):
+        return
+    seconds = min(state.left, enough_seconds(state, chosen.model))
+    if seconds >= least:
+        _try(state, chosen.model, seconds, f"{chosen.model}-longest")
+    else:
+        _leave_out(state, networks, "too_short")
+
+
+def _try_briefly(state: SearchState, network: Candidate, trials: int) -> None:
+    if _was_tried(state, network.model):
+        return
+    seconds = min(TRIAL_SHARE * state.left / trials, enough_seconds(state, network.model) / 3)
+    if seconds >= SHORTEST_TRIAL:
+        _try(state, network.model, seconds, network.model)
+    else:
+        _leave_out(state, [network], "too_short")
+
+
+def _most_promising(state: SearchState, networks: Sequence[Candidate]) -> Candidate | None:
+    """The network to give the rest of the time to: one that needs no trial, or else the best in a trial if it can still win."""
+    best = state.lowest_error
+    errors = {one.model: one.error for one in state.tried if one.error is not None and one.epochs is not None}
+    for network in networks:
+        if best is None or (not network.needs_trial and not _was_tried(state, network.model)):
+            return network
+    tested = [one for one in networks if one.model in errors]
+    if not tested or best is None:
+        return None
+    chosen = min(tested, key=lambda one: errors[one.model])
+    if errors[chosen.model] <= STILL_LEARNS * best:
+        return chosen
+    state.listen(Message(f"A longer training of {chosen.model} could not win any more: {errors[chosen.model]:.1%} against {best:.1%}."))
+    return None
+
+
+def _try(state: SearchState, model: str, seconds: float | None, name: str) -> None:
+    """Fit a candidate and add its row; a candidate without a result does not end the search."""
+    limit = f" for {duration(seconds)}" if seconds is not None else ""
+    state.listen(Message(f"Trying {model}{limit}; {duration(max(0.0, state.left))} are left."))
+    before = state.left
+    try:
+        done = attempt(state, model, seconds=seconds, name=name)
+    except Interrupted:
+        if state.should_stop():
+            state.save()
+            raise
+        state.add(Tried(model=model, seconds=before - state.left, why_not="interrupted"))
+    except (BadDataset, CannotWrite):
+        raise
+    except AlexNetError as problem:
+        state.listen(Message(f"{model}: no result. {problem}"))
+        state.add(Tried(model=model, seconds=before - state.left, why_not="failed", detail=str(problem)))
+    else:
+        state.keep_best(done)
+        state.add(done.tried)
+
+
+def _leave_out(state: SearchState, networks: Sequence[Candidate], why_not: WhyNot) -> None:
+    """Add a row without a result for those that were not tried."""
+    for network in networks:
+        if not _was_tried(state, network.model):
+            state.add(Tried(model=network.model, why_not=why_not, left=max(0.0, state.left)))
+
+
+def _was_tried(state: SearchState, model: str, *, longest: bool = False) -> bool:
+    """Whether an attempt of this model has ended, or (longest) its second one, in this start or an earlier one."""
+    return sum(one.model == model for one in state.tried) > int(longest)
+
+
+def _nothing(state: SearchState) -> str:
+    reasons = "\n  ".join(f"{one.model}: {reason_of(one)}" for one in state.tried)
+    return (
+        f"No system had a result within {duration(state.request.budget_seconds)}:\n  {reasons}\nUse a longer --budget, or one system: "
+        "--model hog-svm."
+    )
