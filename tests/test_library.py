@@ -15,7 +15,7 @@ import alexnet
 from alexnet import cli, errors
 from alexnet.models.weights.convert import convert_file
 from alexnet.runs.evaluate import evaluate_run
-from alexnet.runs.train import train
+from alexnet.search.train import train as train_or_search
 
 PUBLIC = [
     "AlexNetError",
@@ -62,7 +62,7 @@ def test_public_names() -> None:
     assert alexnet.__all__ == PUBLIC
     assert set(PUBLIC) <= set(dir(alexnet))
     assert all(getattr(alexnet, name).__doc__ for name in PUBLIC)
-    assert (alexnet.train, alexnet.evaluate, alexnet.convert) == (train, evaluate_run, convert_file)
+    assert (alexnet.train, alexnet.evaluate, alexnet.convert) == (train_or_search, evaluate_run, convert_file)
 
 
 def kinds_of(kind: type[Exception]) -> list[type[Exception]]:

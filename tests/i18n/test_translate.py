@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -9,6 +10,7 @@ from alexnet.comparison.report import sections as comparison
 from alexnet.errors import AlexNetError
 from alexnet.i18n.translate import LANGUAGES, fields_of, language_of, say, table
 from alexnet.runs.report import sections as run
+from alexnet.runs.tried import WhyNot
 from alexnet.studies.registry import STUDIES
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "alexnet"
@@ -34,6 +36,7 @@ def test_every_message_is_said_somewhere() -> None:
     parts = {name: name.partition(".")[2] for name in table() if not name.startswith("claims.")}
     named = [("report", section.name) for section in run.SECTIONS]
     named += [(section.messages, section.name) for section in comparison.SECTIONS]
+    code += " ".join(f"report.why_{name}" for name in get_args(WhyNot))
     code += " ".join(f"{file}.{part}_{name}" for file, name in named for part in ("title", "contents"))
     assert not [name for name, part in parts.items() if name not in code and part not in code]
 

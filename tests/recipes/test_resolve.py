@@ -16,7 +16,7 @@ from alexnet.errors import BadRecipe, BadRun, ImageSizeTooSmall
 from alexnet.i18n.units import seconds_of
 from alexnet.models.registry import ARCHITECTURES
 from alexnet.recipes.named import RECIPES
-from alexnet.recipes.networks import layers_of, resized
+from alexnet.recipes.networks import layers_of, macs_of, resized
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.resolve import TrainingRequest, recipe_of, recipe_to_resume, resolve
 from alexnet.recipes.toml import to_toml
@@ -93,8 +93,35 @@ BUDGET = {"training.budget_seconds": 60.0, "network.width": 0.05, "training.batc
 
 @pytest.mark.usefixtures("slow_machine")
 def test_a_budget_decides_on_the_image_size(digits: Dataset) -> None:
+    """The width that was asked for stays; without one, a slow machine gets a quarter of it and smaller batches."""
     sizes = resolved(digits, model="alexnet", recipe="paper", overrides=BUDGET).preprocess
-    assert (sizes.image_size, sizes.stored_size) == (128, 146)
+    assert (sizes.image_size, sizes.stored_size) == (64, 73)
+    wanted = {name: BUDGET[name] for name in ("training.budget_seconds",)}
+    free = resolved(digits, model="alexnet", overrides=wanted | {"network.hidden_units": 8})
+    assert (free.preprocess.image_size, free.network.width, free.training.batch_size) == (64, 0.25, 32)
+
+
+def test_without_a_budget_and_for_small_networks_nothing_is_measured(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alexnet.recipes.scale_budget.seconds_per_image", lambda *_: pytest.fail("a step was measured"))
+    assert resolved(digits, model="alexnet").preprocess.image_size > 64
+    assert resolved(digits, model="lenet", overrides={"training.budget_seconds": 60.0}).preprocess.image_size == 28
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "expected"),  # per image of 128 px at full width, in proportion to the multiply-accumulates
+    [(0.01, (128, None, 128)), (1.5, (128, None, 32)), (6.0, (128, 0.5, 32)), (20.0, (96, 0.5, 32)), (1000.0, (64, 0.25, 32))],
+)
+def test_the_scale_is_the_largest_with_epochs_and_steps_enough(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch, milliseconds: float, expected: tuple[int, float | None, int]
+) -> None:
+    largest = macs_of(resolved(digits, model="alexnet", image_size=128), 10)
+
+    def seconds(recipe: Recipe, images: int, classes: int, device: torch.device) -> float:
+        return 1e-3 * milliseconds * macs_of(recipe, classes) / largest
+
+    monkeypatch.setattr("alexnet.recipes.scale_budget.seconds_per_image", seconds)
+    found = resolved(digits, model="alexnet", overrides={"training.budget_seconds": 100.0})
+    assert (found.preprocess.image_size, found.network.width, found.training.batch_size) == expected
 
 
 @pytest.mark.usefixtures("slow_machine")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from alexnet.models.kinds import kind_of
 from alexnet.runtime.terminal import visible_name
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ LONGEST_LIST = 20  # files or pairs shown; --json has all of them
 def result_lines(result: "Result") -> str:
     """The errors of a finished run, and how to use it."""
     test = "no test set" if result.test_error is None else f"test error {result.test_error:.2%}"
+    trained = "" if kind_of(result.model).fixed_features else f"{result.epochs:.1f} epochs and "
     lines = (
-        f"{result.model}: validation error {result.validation_error:.2%}, {test}, "
-        f"after {result.epochs:.1f} epochs and {result.seconds:.0f} s.",
+        f"{result.model}: validation error {result.validation_error:.2%}, {test}, after {trained}{result.seconds:.0f} s.",
         *result.remarks,
         f"Report: {result.report}",
         *filter(None, [result.choice]),

@@ -100,7 +100,7 @@ def _scales(recipe: Recipe, requested: Collection[str]) -> Iterator[Recipe]:
 def _first_that_suffices(scales: list[Recipe], work: _Work, device: torch.device) -> tuple[int, float]:
     """The first scale whose measured speed allows enough epochs and steps, else the last one; and its seconds per image.
 
-    Scales that the arithmetic of the smallest one rules out are not timed: a larger network is faster per multiply-accumulate, but not twice.
+    Scales that the arithmetic of the smallest one rules out are not timed: a larger one is faster per multiply-accumulate, but not twice.
     """
     least = seconds_per_image(scales[-1], work.images, work.classes, device)
     per_mac = least / macs_of(scales[-1], work.classes)

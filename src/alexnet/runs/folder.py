@@ -37,6 +37,8 @@ class RunFolder:
         self.skipped = path / "skipped.csv"
         self.checkpoints = path / "checkpoints"
         self.features = path / "features"  # of a hand-crafted system, until its machine is fitted
+        self.search = path / "search.json"  # of a search: what was asked for, and what it has tried
+        self.candidates = path / "candidates"  # of a search, until it has ended
         self.baseline = path / "baseline.json"
         self.predictions = path / "predictions.csv"
         self.model = path / "model"

@@ -45,8 +45,10 @@ class Search:
     @property
     def ranked(self) -> Sequence[Tried]:
         """The systems with a result, each once with its best attempt; the lowest error first, of equal ones the faster."""
-        measured = sorted((one for one in self.tried if one.error is not None), key=_rank)
-        return list({one.model: one for one in reversed(measured)}.values())[::-1]
+        first: dict[str, Tried] = {}
+        for one in sorted((one for one in self.tried if one.error is not None), key=_rank):
+            first.setdefault(one.model, one)
+        return list(first.values())
 
 
 def _rank(one: Tried) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """Fitting one candidate of a search, in a folder of its own that is resumed like any run's. Nothing is tested here."""
 
-import shutil
 import time
 from typing import Any
 
@@ -31,8 +30,9 @@ def attempt(state: SearchState, model: str, *, seconds: float | None, name: str)
         _share_split(state, folder)
         prepared = prepare(resolved, context)
         fitted = fit(resolved, context, prepared)
-        if not (state.out / "splits.json").exists():
-            shutil.copyfile(folder.splits, state.out / "splits.json")
+        shared = RunFolder(state.out)
+        if not shared.splits.exists():
+            shared.write(shared.splits, folder.splits.read_text(encoding="utf-8"))
     row = _row(resolved, fitted, time.monotonic() - started, name)
     _tell(state, row, prepared.splits)
     return Attempt(resolved=resolved, prepared=prepared, fitted=fitted, tried=row)
@@ -71,7 +71,7 @@ def _context(state: SearchState, folder: RunFolder, *, ends: float | None) -> Ru
 
 def _share_split(state: SearchState, folder: RunFolder) -> None:
     """Give a candidate the split that the first one has made."""
-    shared = state.out / "splits.json"
+    shared = RunFolder(state.out).splits
     if shared.exists() and not folder.splits.exists():
         folder.write(folder.splits, shared.read_text(encoding="utf-8"))
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from alexnet.errors import BadRun
 from alexnet.recipes.resolve import SHORTEST_BUDGET
+from alexnet.runs.folder import RunFolder
 from alexnet.runs.tried import Tried
 from alexnet.storage.files import read_record, write_atomically
 
 DEFAULT_SECONDS = 600.0
-FILE = "search.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +35,7 @@ class SearchRecord:
 
 def read_search(folder: Path) -> SearchRecord | None:
     """The search that was started in a folder; None if there is none. Raises BadRun if its file is damaged."""
-    path = folder / FILE
+    path = RunFolder(folder).search
     if not path.exists():
         return None
     record = read_record(path, SearchRecord, "choose another --out.")
@@ -46,7 +46,7 @@ def read_search(folder: Path) -> SearchRecord | None:
 
 def write_search(folder: Path, record: SearchRecord) -> None:
     """Save the state of a search, completely or not at all."""
-    write_atomically(folder / FILE, json.dumps(asdict(record), ensure_ascii=False, indent=1) + "\n")
+    write_atomically(RunFolder(folder).search, json.dumps(asdict(record), ensure_ascii=False, indent=1) + "\n")
 
 
 def differences(one: SearchRequest, other: SearchRequest) -> list[str]:

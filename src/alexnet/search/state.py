@@ -9,6 +9,7 @@ import torch
 
 from alexnet.data.dataset import Dataset
 from alexnet.recipes.resolve import ResolvedRun
+from alexnet.runs.folder import RunFolder
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runs.tried import Tried
@@ -34,7 +35,8 @@ class SearchState:
     """What the parts of a search share.
 
     decoders: threads that read images. started: time on the monotonic clock, in seconds. spent_before: seconds of earlier starts.
-    keeps: leaves the folders of the candidates. pace: how many times as long as on the machine of the table the candidates take. best: of this process; what an earlier one has fitted is fitted again where it has won.
+    keeps: leaves the folders of the candidates. pace: how many times as long as their rows say the candidates take here.
+    best: of this process; what an earlier one has fitted is fitted again where it has won.
     """
 
     out: Path
@@ -54,7 +56,7 @@ class SearchState:
     @property
     def candidates(self) -> Path:
         """The folder of the candidates' folders."""
-        return self.out / "candidates"
+        return RunFolder(self.out).candidates
 
     @property
     def spent(self) -> float:

@@ -1,7 +1,7 @@
 """`alexnet train`: the search for the best system if nothing is said about the model, otherwise a run of the one that is asked for."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import signature
 from pathlib import Path
@@ -55,17 +55,23 @@ def _or_search(train_model: Callable[P, Result]) -> Callable[P, Result]:
 def is_search(arguments: dict[str, Any]) -> bool:
     """Whether these arguments of `train` ask for a search; raises BadRecipe for `best` with something that a search chooses itself."""
     model, out = arguments.get("model"), arguments.get("out")
-    chosen = [name for name in CHOOSES if arguments.get(name)]
-    if model == BEST and chosen:
+    chosen = [name for name in CHOOSES if not _is_unset(arguments.get(name))]
+    is_best = isinstance(model, str) and model == BEST
+    if is_best and chosen:
         raise BadRecipe(
             f"--model best chooses the model and its recipe itself: leave out {chosen[0].replace('_', '-')}, or name a model, such as "
             "--model alexnet."
         )
-    if model == BEST:
+    if is_best:
         return True
     if model is not None or chosen or is_launched():
         return False
-    return not arguments.get("resume") or is_unfinished(out)
+    check_kinds(out=out)
+    return arguments.get("resume") is not True or is_unfinished(out)
+
+
+def _is_unset(value: object) -> bool:
+    return value is None or (isinstance(value, Mapping) and not value)
 
 
 def is_unfinished(out: str | Path | None) -> bool:

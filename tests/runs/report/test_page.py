@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import numpy as np
@@ -33,6 +33,7 @@ from alexnet.runs.report.sections import SECTIONS as ROWS
 from alexnet.runs.report.sections import baseline as baseline_section
 from alexnet.runs.report.sections.evaluation import Evaluations
 from alexnet.runs.report.sections.mistakes import Mistake
+from alexnet.runs.tried import Search, Tried, WhyNot
 
 SECTIONS = ["headline", "figures", "trained", "curves", "evaluation", "classes", "confusion", "calibration", "mistakes", "filters"]
 SECTIONS += ["layers", "published", "skipped", "recipe", "repeat", "environment"]
@@ -182,7 +183,7 @@ def test_every_section_is_there_once_and_every_link_arrives(written: Written) ->
 
 
 def test_sections_stand_in_the_order_of_their_rows_and_share_no_value() -> None:
-    ids = Page(page_of([altered(digits_report(), baseline={"model": "hog-svm"})])).ids
+    ids = Page(page_of([altered(digits_report(), baseline={"model": "hog-svm"}, search=SEARCH)])).ids
     names = [row.name for row in ROWS if row.name != "solver"]
     assert [identity for identity in ids if identity in names] == names
     kept = [field.name for row in ROWS if row.part is not None for field in fields(row.part.kind)]
@@ -406,6 +407,21 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         write_report(digits_report(), tmp_path)
 
 
+def rows_without_result() -> tuple[Tried, ...]:
+    return tuple(Tried(model="alexnet", why_not=why, needed=90.0, left=4.0, detail="原因") for why in get_args(WhyNot))
+
+
+SEARCH = Search(
+    budget_seconds=60.0,
+    validation=100,
+    tried=(
+        Tried(model="hog-svm", error=0.1, seconds=7.0),
+        Tried(model="lenet", error=0.11, seconds=9.0, image_size=28, width=1.0, epochs=2.5),
+        *rows_without_result(),
+    ),
+)
+
+
 def chinese_reports() -> list[RunReport]:
     """Reports that together make the page say all it can; what a user chose is in Chinese, or named in OF_THE_USER."""
     full = digits_report([f"数字{i}" for i in range(10)])
@@ -429,6 +445,7 @@ def chinese_reports() -> list[RunReport]:
         parameters=60_965_224,
         macs=720_351_776,
         baseline=baseline,
+        search=SEARCH,
     )
     names = [f"类{i}" for i in range(40)]
     random = np.random.default_rng(1)
@@ -450,7 +467,8 @@ def chinese_reports() -> list[RunReport]:
         altered(full, evaluations={}, reliability=(), history=[{"epoch": 1.0, "validation_error": 0.5}], macs=7_203_517_760),
         altered(full, evaluations={}, reliability=(), history=[{"validation_error": 0.5}], counts=counts),
         altered(full, evaluations={}, reliability=(), history=(), parameters=61_550),  # conv1 frozen
-        altered(full, evaluations={"test": wrong}, history=steps, baseline=baseline),
+        altered(full, evaluations={"test": wrong}, history=steps, baseline=baseline, search=replace(SEARCH, tried=SEARCH.tried[:1])),
+        altered(full, search=replace(SEARCH, validation=1_000_000)),
         altered(full, evaluations={"test": wrong}, model="hog-svm", title="hog-svm on digits", baseline=None),
         unreadable(altered(full, history=()), Evaluations, "坏"),
     ]
@@ -469,7 +487,7 @@ def beside_own(report: RunReport, test_error: float) -> RunReport:
 
 
 COMMA = "\uff0c"  # as Chinese has it
-OF_THE_USER = {"lenet", "digits", "quick", "png", "test", "conv", "fc", "hog", "svm", "linear", "HOG", "SVM"}
+OF_THE_USER = {"lenet", "digits", "quick", "png", "test", "conv", "fc", "hog", "svm", "alexnet", "linear", "HOG", "SVM"}
 
 
 def test_a_chinese_page_says_nothing_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
