@@ -10,6 +10,7 @@ from tests.runs.test_train import some_of
 
 import alexnet
 from alexnet.errors import AlexNetError, BadRecipe, BadRun, BudgetTooSmall, Interrupted
+from alexnet.evaluation.evaluate import evaluate as evaluate_images
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.tried import Search, Tried, choice_of
 from alexnet.runtime.events import Event, Message
@@ -61,7 +62,7 @@ def test_the_test_images_are_used_once(
 
     def counted(*arguments: Any, **named: Any) -> Any:
         judged.append(len(arguments[3]))
-        return evaluate(*arguments, **named)
+        return evaluate_images(*arguments, **named)
 
     monkeypatch.setattr("alexnet.runs.finish.evaluate", counted)
     only(RAW, HOG)

@@ -101,8 +101,9 @@ def _find_best(arguments: dict[str, Any]) -> Result:
     out = out if out is not None else free_folder(Path("runs"), dataset.name, BEST)
     if record is None:
         check_vacant(out, "an alexnet run")
+    state = _state(arguments, out, record or SearchRecord(request=request), dataset)
     with owned(out):
-        return _searched(_state(arguments, out, record or SearchRecord(request=request), dataset))
+        return _searched(state)
 
 
 def _searched(state: SearchState) -> Result:
