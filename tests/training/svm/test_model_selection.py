@@ -14,8 +14,9 @@ from torch import Tensor
 from alexnet.errors import Interrupted
 from alexnet.models.handcrafted.svm import KernelMachine, LinearMachine, machine_from
 from alexnet.training.svm import candidates, fit_kernel_maps
+from alexnet.training.svm.calibration import calibrate
 from alexnet.training.svm.config import DESCENT_STRENGTHS, LONG_STRENGTHS_FEW, SolverConfig
-from alexnet.training.svm.model_selection import Choice, calibrate, choose
+from alexnet.training.svm.model_selection import Choice, choose
 from alexnet.training.svm.rows import FeatureSet
 
 DIGITS = load_digits()
@@ -59,7 +60,7 @@ def test_softmax_of_the_scores_is_calibrated(kernel: str) -> None:
     choice = chosen(kernel)
     scores = choice.machine(torch.from_numpy(VALIDATION.vectors).float())
     here = log_loss(scores, VALIDATION.labels)
-    assert here < min(log_loss(scores * factor, VALIDATION.labels) for factor in (0.5, 0.9, 1.1, 2.0))
+    assert here < min(log_loss(scores * factor, VALIDATION.labels) for factor in (0.5, 0.75, 1.33, 2.0))
 
 
 def test_calibration_lowers_the_log_loss_and_keeps_the_order() -> None:
@@ -198,3 +199,23 @@ def test_a_nystroem_map_is_exact_between_its_components() -> None:
     assert (mapped @ mapped.t()).numpy() == pytest.approx(exact.numpy(), abs=2e-4)
     twice = fit_kernel_maps.nystroem(torch.cat([components, components]), "rbf", 0.3)(components)
     assert (twice @ twice.t()).numpy() == pytest.approx(exact.numpy(), abs=2e-4)  # equal components: a matrix without full rank
+
+
+def test_graded_votes_grade_the_certainty_and_change_no_answer() -> None:
+    """Whole votes give almost every image the same probability; the sum of the pairs' shares is the number of pairs."""
+    machine = choose(
+        TRAINING, VALIDATION, classes=10, kernel="rbf", config=SolverConfig(refit=False), seed=0, device=torch.device("cpu")
+    ).machine
+    assert isinstance(machine, KernelMachine)
+    vectors = torch.from_numpy(VALIDATION.vectors).float()
+    margins = machine.margins(vectors)
+    whole, votes = machine.votes(margins), machine.graded_votes(margins, machine.sharpness)
+    assert torch.equal(votes.argmax(1), whole.argmax(1))
+    assert votes.sum(1).numpy() == pytest.approx(45.0, abs=0.5)
+    certainty = machine(vectors).softmax(1).amax(1)
+    assert certainty.quantile(0.9) - certainty.quantile(0.05) > 0.1
+    again = machine_from(machine.state_dict(), machine.spec())
+    assert torch.equal(again(vectors), machine(vectors))
+    assert machine_from(machine.state_dict(), {**machine.spec(), "sharpness": 0.0})(vectors).numpy() == pytest.approx(
+        (whole * machine.scale).numpy(), abs=1e-4
+    )

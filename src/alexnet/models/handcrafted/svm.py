@@ -13,6 +13,7 @@ from alexnet.models.handcrafted.kernels import KERNELS, kernel_matrix
 Spec = dict[str, str | int | float]
 
 LARGEST = 1 << 40  # numbers in one tensor of a machine
+AHEAD = 1e-3  # votes by which the answer leads at least where votes are graded
 UNSEEN = -1.0  # the score of a class without training images, below all others, which are at least -1/3
 
 
@@ -56,8 +57,9 @@ class KernelMachine(nn.Module):
     """libsvm's one-against-one machine: each pair of classes votes for one of them, and the sums of the margins break ties.
 
     support: (S, D); coefficients: (S, pairs); intercepts: (pairs,); pairs in the order (0, 1), (0, 2), ... of the classes in `seen`, those
-    with training images. scale multiplies the scores. Scores are those of scikit-learn's SVC(decision_function_shape="ovr"), with two
-    columns for two classes.
+    with training images. scale multiplies the scores. With a sharpness of 0, votes are whole, and scores are those of scikit-learn's
+    SVC(decision_function_shape="ovr"), with two columns for two classes; above 0, a vote is divided between the two classes of its pair by
+    the logistic function of sharpness x margin, which changes no answer.
     """
 
     support: Tensor
@@ -80,6 +82,7 @@ class KernelMachine(nn.Module):
     ) -> None:
         super().__init__()
         self.kernel, self.gamma, self.classes = kernel, gamma, classes
+        self.sharpness = 0.0
         tensors = {"support": support, "coefficients": coefficients, "intercepts": intercepts, "seen": seen, "scale": scale}
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
@@ -91,8 +94,13 @@ class KernelMachine(nn.Module):
     second: Tensor
 
     def forward(self, features: Tensor) -> Tensor:
-        margins = kernel_matrix(self.kernel, features, self.support, self.gamma) @ self.coefficients + self.intercepts
-        return self.votes(margins) * self.scale
+        margins = self.margins(features)
+        votes = self.graded_votes(margins, self.sharpness) if self.sharpness else self.votes(margins)
+        return votes * self.scale
+
+    def margins(self, features: Tensor) -> Tensor:
+        """(N, D) -> (N, pairs), positive for the first class of a pair."""
+        return kernel_matrix(self.kernel, features, self.support, self.gamma) @ self.coefficients + self.intercepts
 
     def votes(self, margins: Tensor) -> Tensor:
         """Margins (N, pairs), positive for the first class of a pair -> (N, classes): votes, plus a confidence below a third of a vote."""
@@ -103,11 +111,21 @@ class KernelMachine(nn.Module):
         scores = margins.new_full((len(margins), self.classes), UNSEEN)
         return scores.index_copy_(1, self.seen, votes + sums / (3 * (sums.abs() + 1)))
 
+    def graded_votes(self, margins: Tensor, sharpness: float) -> Tensor:
+        """Margins (N, pairs) -> (N, classes): each pair's vote, divided between its classes; the answer stays that of the whole votes."""
+        share = torch.sigmoid(sharpness * margins)
+        votes = margins.new_zeros(len(margins), len(self.seen))
+        votes.index_add_(1, self.first, share).index_add_(1, self.second, 1 - share)
+        scores = margins.new_full((len(margins), self.classes), UNSEEN).index_copy_(1, self.seen, votes)
+        answer = self.votes(margins).argmax(1, keepdim=True)
+        others = scores.scatter(1, answer, UNSEEN).amax(1, keepdim=True)
+        return scores.scatter(1, answer, torch.maximum(scores.gather(1, answer), others + AHEAD))
+
     def spec(self) -> Spec:
         """What `machine_from` needs besides the tensors."""
         support, inputs = self.support.shape
         counts: Spec = {"kind": "kernel", "support": support, "inputs": inputs, "seen": len(self.seen), "classes": self.classes}
-        return counts | {"kernel": self.kernel, "gamma": self.gamma}
+        return counts | {"kernel": self.kernel, "gamma": self.gamma, "sharpness": self.sharpness}
 
     @property
     def macs(self) -> int:
@@ -147,7 +165,10 @@ def _kernel(spec: Mapping[str, object]) -> KernelMachine:
         raise BadModel(f"The machine's spec has {seen} of {classes} classes with training images; it must be 2 to {min(classes, 10_000)}.")
     pairs = seen * (seen - 1) // 2
     tensors = _empty(support, inputs), _empty(support, pairs), _empty(pairs), torch.empty(seen, dtype=torch.int64, device="meta"), _empty()
-    return KernelMachine(*tensors, kernel=_choice(spec, "kernel", KERNELS), gamma=_gamma(spec), classes=classes)
+    chosen = _choice(spec, "kernel", KERNELS)
+    machine = KernelMachine(*tensors, kernel=chosen, gamma=_gamma(spec), classes=classes)
+    machine.sharpness = _sharpness(spec)
+    return machine
 
 
 def _empty(*shape: int) -> Tensor:
@@ -176,6 +197,13 @@ def _gamma(spec: Mapping[str, object]) -> float:
     value = spec.get("gamma")
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
         raise BadModel(f"The machine's spec has gamma {value!r}; it must be a number above 0.")
+    return float(value)
+
+
+def _sharpness(spec: Mapping[str, object]) -> float:
+    value = spec.get("sharpness", 0.0)  # earlier versions had whole votes
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise BadModel(f"The machine's spec has sharpness {value!r}; it must be a number of 0 or more.")
     return float(value)
 
 

@@ -89,8 +89,8 @@ def _kernels(task: Task, strengths: Sequence[float]) -> Iterator[Candidate]:
         trial = Trial(
             strength=strength,
             gamma=task.gamma if task.kernel in ("rbf", "chi2") else None,
-            validation_error=_error(scores, task.validation.labels),
-            training_error=_error(fit.training_scores, task.training.labels),
+            validation_error=error_of(scores, task.validation.labels),
+            training_error=error_of(fit.training_scores, task.training.labels),
             relative_gap=fit.relative_gap,
         )
         yield Candidate(trial, fit.machine, scores, fit.primal, fit.dual, 0, "")
@@ -116,8 +116,8 @@ def _linears(task: Task) -> Iterator[Candidate]:
         trial = Trial(
             strength=fit.strength,
             gamma=task.gamma if task.kernel == "rbf" else None,
-            validation_error=_error(scores, task.validation.labels),
-            training_error=_error(training_scores, labels),
+            validation_error=error_of(scores, task.validation.labels),
+            training_error=error_of(training_scores, labels),
             relative_gap=fit.relative_gap,
         )
         objectives = float(fit.primal.sum()), float(fit.dual.sum())
@@ -168,7 +168,8 @@ def _machine_scores(machine: KernelMachine, features: FeatureSet, device: torch.
     return torch.cat(parts)
 
 
-def _error(scores: Tensor, labels: NDArray[np.int64]) -> float:
+def error_of(scores: Tensor, labels: NDArray[np.int64]) -> float:
+    """The share of images whose highest score is not that of their class."""
     return float((scores.argmax(1).cpu().numpy() != labels).mean())
 
 

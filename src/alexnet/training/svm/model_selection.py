@@ -4,21 +4,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
-from torch import Tensor
 
 from alexnet.models.handcrafted.svm import KernelMachine, LinearMachine
-from alexnet.training.svm.candidates import Candidate, Task, Trial, candidates
+from alexnet.training.svm.calibration import calibrate, graded, multiply
+from alexnet.training.svm.candidates import Candidate, Task, Trial, candidates, error_of
 from alexnet.training.svm.config import SolverConfig
 from alexnet.training.svm.fit_kernel_maps import kernel_width
 from alexnet.training.svm.kernel import check_kernel_size
 from alexnet.training.svm.rows import FeatureSet
 
-LARGEST_LOG_SCALE = 10.0  # if the machine makes no validation error, the best scale is infinite
 GAMMA_FACTORS = (0.5, 2.0)  # of the default gamma, also tried at the best C
 
 
@@ -27,7 +22,7 @@ class Choice:
     """The machine with the lowest validation error, its scores scaled so that their softmax is calibrated; primal and dual: unscaled.
 
     gamma: None if the kernel has none. method, passes: of the linear machine; "" and 0 for an exact kernel. refitted: whether the machine
-    and its objectives are of training and validation images together; errors and scale always come from the first fit.
+    and its objectives are of training and validation images together; error and scale always come from the first fit.
     """
 
     machine: LinearMachine | KernelMachine
@@ -83,7 +78,8 @@ def choose(  # noqa: PLR0913  # everything that determines the machine
         should_stop=should_stop,
     )
     trials, best = _best(task, report)
-    scale = calibrate(best.machine, best.scores, validation.labels)
+    scores = graded(best.machine, validation, device) if isinstance(best.machine, KernelMachine) else best.scores
+    scale = calibrate(best.machine, scores, validation.labels)
     final = _refit(task, best, scale, whole, report) if whole is not None else best
     return Choice(
         machine=final.machine,
@@ -92,7 +88,7 @@ def choose(  # noqa: PLR0913  # everything that determines the machine
         method=final.method,
         strength=best.trial.strength,
         gamma=best.trial.gamma,
-        validation_error=best.trial.validation_error,
+        validation_error=error_of(scores, validation.labels),
         primal=final.primal,
         dual=final.dual,
         relative_gap=final.trial.relative_gap,
@@ -107,32 +103,6 @@ def is_exact(kernel: str, n: int, config: SolverConfig) -> bool:
     """Whether a machine on n training images uses their kernel matrix; a linear kernel never needs it."""
     kernel = config.kernel or kernel
     return kernel != "linear" and (config.map == "exact" or (config.map == "auto" and n <= config.exact_limit))
-
-
-def calibrate(machine: LinearMachine | KernelMachine, scores: Tensor, labels: NDArray[np.int64]) -> float:
-    """Scale the machine's scores by the factor that minimises the log loss of `scores`; returns the factor (Guo et al. 2017).
-
-    The order of the classes stays the same, so no error changes.
-    """
-    values, rows = scores.double().cpu().numpy(), np.arange(len(labels))
-    own = values[rows, labels]
-
-    def log_loss(log_scale: float) -> float:
-        scale = np.exp(log_scale)
-        return float(np.mean(logsumexp(scale * values, axis=1) - scale * own))
-
-    found = minimize_scalar(log_loss, bounds=(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE), method="bounded")
-    scale = float(np.exp(found.x))
-    _multiply(machine, scale)
-    return scale
-
-
-def _multiply(machine: LinearMachine | KernelMachine, scale: float) -> None:
-    if isinstance(machine, LinearMachine):
-        machine.weights.mul_(scale)
-        machine.bias.mul_(scale)
-    else:
-        machine.scale.mul_(scale)
 
 
 def _best(task: Task, report: Callable[[str], None]) -> tuple[tuple[Trial, ...], Candidate]:
@@ -169,7 +139,9 @@ def _refit(task: Task, best: Candidate, scale: float, together: FeatureSet, repo
     """The same machine fitted to training and validation images together, with the scale of the first fit."""
     report(f"Fitting C {best.trial.strength:g} again on all {len(together):,} training and validation pictures ...")
     (found,) = candidates(task.narrowed(together, best.trial.strength, best.trial.gamma))
-    _multiply(found.machine, scale)
+    multiply(found.machine, scale)
+    if isinstance(found.machine, KernelMachine) and isinstance(best.machine, KernelMachine):
+        found.machine.sharpness = best.machine.sharpness
     return found
 
 
