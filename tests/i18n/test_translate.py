@@ -8,7 +8,9 @@ import pytest
 
 from alexnet.comparison.report import sections as comparison
 from alexnet.errors import AlexNetError
-from alexnet.i18n.translate import LANGUAGES, fields_of, language_of, say, table
+from alexnet.i18n.phrases import REASONS, PageWords
+from alexnet.i18n.translate import LANGUAGES, fields_of, language_of, say, table, values_in
+from alexnet.models.registry import default_model
 from alexnet.runs.report import sections as run
 from alexnet.runs.tried import WhyNot
 from alexnet.studies.registry import STUDIES
@@ -56,3 +58,19 @@ def test_fields_are_filled_in() -> None:
     values = dict.fromkeys(fields_of(table()[some]["en"]), "Q7Q")
     for lang in LANGUAGES:
         assert "Q7Q" in say(some, lang, **values)
+
+
+def test_a_sentence_is_known_by_its_words_and_keeps_its_values() -> None:
+    text = "This model was chosen because the pictures are 28 px, and AlexNet's first layers would leave nothing of them."
+    assert values_in(text, "report.reason_small") == {"side": "28"}
+    assert values_in(text, "report.reason_large") is None
+    assert values_in(text + " And more.", "report.reason_small") is None
+    assert PageWords("zh").retold(text, REASONS).endswith("28 像素，AlexNet 的前几层会把它们缩得什么也不剩。")  # noqa: RUF001 - Chinese punctuation
+    assert PageWords("en").retold(text, REASONS) == text
+    assert PageWords("zh").retold("Somebody's own words.", REASONS) == "Somebody's own words."
+
+
+@pytest.mark.parametrize("side", [28, 256])
+def test_the_reasons_of_the_program_are_known(side: int) -> None:
+    for reason in ("it was requested", "the recipe file specifies it", default_model(side)[1]):
+        assert CHINESE.search(PageWords("zh").retold(f"This model was chosen because {reason}.", REASONS)), reason

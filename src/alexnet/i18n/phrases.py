@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from alexnet.i18n.translate import Lang, say
+from alexnet.i18n.translate import Lang, say, values_in
 from alexnet.i18n.units import MISSING, certainty, counted_in, data_size, duration, finite, number, percent
 
 UNITS = {"h": "report.hours", "min": "report.minutes", "s": "report.seconds"}
@@ -18,6 +18,10 @@ COUNTED_IN: dict[Lang, tuple[tuple[float, float, str], ...]] = {  # (least value
     "zh": ((1e8, 1e8, "report.number_large"), (1e6, 1e4, "report.number_medium")),
 }
 SPLITS = ("report.for_training", "report.for_validation", "report.for_test", "report.for_final_test")
+REASONS = (
+    "report.reason_requested", "report.reason_file", "report.reason_published", "report.reason_small", "report.reason_large",
+    "report.reason_study", "report.reason_search", "report.reason_alone",
+)  # fmt: skip
 VIEWS = (
     "report.view_test", "report.view_validation", "report.view_train", "report.view_centre", "report.view_ten", "report.view_any",
     "report.line_training",
@@ -54,6 +58,13 @@ class PageWords:
     def known(self, word: str, names: Iterable[str]) -> str:
         """The word in this language if it is the English text of one of these messages; any other word unchanged."""
         return next((say(name, self.lang) for name in names if say(name, "en") == word), word)
+
+    def retold(self, text: str, names: Iterable[str]) -> str:
+        """A sentence in this language if it is one of these messages in English, with its values; any other text unchanged."""
+        for name in names:
+            if (values := values_in(text, name)) is not None:
+                return self.plain(name, **values)
+        return text
 
     def key(self, name: object) -> str:
         """The name of a value in a run's record, such as "relative duality gap" or n_train, in words."""

@@ -4,6 +4,7 @@ A message's full name is its file and its key in it, such as `slides.parameters`
 language, add its code here and a text to each message; the tests find messages that lack one.
 """
 
+import re
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -37,6 +38,16 @@ def table() -> dict[str, dict[str, str]]:
             part = tomllib.loads(file.read_text(encoding="utf-8"))
             found |= {f"{file.name.removesuffix('.toml')}.{name}": texts for name, texts in part.items()}
     return found
+
+
+def values_in(text: str, name: str) -> dict[str, str] | None:
+    """The values of the {fields} of a message in a text that may be that message in English; None if it is another text."""
+    pattern = "".join(
+        f"{re.escape(words)}(?P<{field}>.+?)" if field else re.escape(words)
+        for words, field, _, _ in Formatter().parse(table()[name]["en"])
+    )
+    found = re.fullmatch(pattern, text)
+    return found.groupdict() if found else None
 
 
 def fields_of(text: str) -> set[str]:

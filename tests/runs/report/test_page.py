@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cache
 from html.parser import HTMLParser
+from itertools import cycle
 from pathlib import Path
 from typing import Any, get_args
 from xml.etree import ElementTree
@@ -23,7 +24,7 @@ from tests.runs.report.report_values import altered, report_of, value_of
 
 from alexnet.errors import BadRun, CannotWrite
 from alexnet.evaluation.metrics import reliability_bins
-from alexnet.i18n.phrases import PageWords, beside
+from alexnet.i18n.phrases import REASONS, PageWords, beside
 from alexnet.i18n.translate import Lang, say, table
 from alexnet.runs.report.head import Head
 from alexnet.runs.report.page import page_of, write_report
@@ -458,7 +459,7 @@ def chinese_reports() -> list[RunReport]:
     binned = {"reliability": (), "skipped": value_of(full, "skipped")[:1]}
     counts = {"validation": 1, "training": 2}
     steps = [{"step": i, "validation_error": 1 / i} for i in (1, 2)]
-    return [
+    reports = [
         full,
         beside_own(altered(full, classes=names, evaluations={"test": many}, **binned), 0.999),
         altered(full, classes=["甲", "乙"], evaluations={"train": right}, skipped=(), filters=torch.randn(300, 3, 2, 2), mistakes=sure),
@@ -472,6 +473,8 @@ def chinese_reports() -> list[RunReport]:
         altered(full, evaluations={"test": wrong}, model="hog-svm", title="hog-svm on digits", baseline=None),
         unreadable(altered(full, history=()), Evaluations, "坏"),
     ]
+    sentences = [say(name, "en", side="28", tried="3") for name in REASONS]
+    return [altered(one, model_reason=sentence) for one, sentence in zip(reports, cycle(sentences), strict=False)]
 
 
 def unreadable(report: RunReport, kind: type, reason: str) -> RunReport:
@@ -487,7 +490,24 @@ def beside_own(report: RunReport, test_error: float) -> RunReport:
 
 
 COMMA = "\uff0c"  # as Chinese has it
-OF_THE_USER = {"lenet", "digits", "quick", "png", "test", "conv", "fc", "hog", "svm", "alexnet", "linear", "HOG", "SVM"}
+OF_THE_USER = {
+    "lenet",
+    "digits",
+    "quick",
+    "png",
+    "test",
+    "conv",
+    "fc",
+    "hog",
+    "svm",
+    "alexnet",
+    "torchvision",
+    "ImageNet",
+    "AlexNet",
+    "linear",
+    "HOG",
+    "SVM",
+}
 
 
 def test_a_chinese_page_says_nothing_in_english(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from alexnet.i18n.phrases import SPLITS
+from alexnet.i18n.phrases import REASONS, SPLITS
 from alexnet.runs.report.part import About, FinishedRun, Part
 from alexnet.runs.report.section import RunPage, Section
 
@@ -35,11 +35,11 @@ def collect(finished: FinishedRun) -> Trained:
 
 
 def view(page: RunPage) -> TrainedView | None:
-    """The reason, and the splits with their names in the page's language."""
+    """The reason and the splits, in the page's language."""
     if (part := page.part(Trained)) is None:
         return None
     counts = [(n, page.words.known(LONGER_NAMES.get(split, split), SPLITS)) for split, n in part.counts.items()]
-    return TrainedView(about=page.about, model_reason=part.model_reason, counts=counts)
+    return TrainedView(about=page.about, model_reason=page.words.retold(part.model_reason, REASONS), counts=counts)
 
 
 SECTION = Section(name="trained", view=view, part=Part(kind=Trained, collect=collect))
