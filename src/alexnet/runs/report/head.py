@@ -10,7 +10,7 @@ from alexnet.i18n.phrases import PageWords
 from alexnet.i18n.units import MISSING, count, finite, percent, readable
 from alexnet.runs.remarks import Measured, remarks_on
 from alexnet.runs.report.section import RunPage
-from alexnet.runs.report.sections import solver
+from alexnet.runs.report.sections import baseline, solver
 from alexnet.runs.report.sections.baseline import Comparison
 from alexnet.runs.report.sections.curves import best_of, history_of
 from alexnet.runs.report.sections.evaluation import Evaluations, first_of, images_role, interval_of, interval_text
@@ -74,6 +74,13 @@ class Head:
         part = self.page.part(Systems)
         return choice_of(part.search, self.page.words) if part is not None and part.search is not None else None
 
+    @property
+    def compared(self) -> str | None:
+        """What the baseline says of the network, in one sentence."""
+        values = baseline.view(self.page)
+        sentence = (values or {}).get(baseline.SENTENCE)
+        return readable(sentence) if sentence else None
+
     @cached_property
     def remarks(self) -> tuple[Markup, ...]:
         """What the result means, where it is no better than chance or than the baseline."""
@@ -81,7 +88,7 @@ class Head:
         settings, comparison = page.part(Settings), page.part(Comparison)
         errors = history_of(page).column("validation_error")[1]
         rows = [row for row in judged.get("per_class") or () if (finite(row.get("n")) or 0) > 0]
-        baseline = (comparison.baseline if comparison else None) or {}
+        simple = (comparison.baseline if comparison else None) or {}
         return remarks_on(
             Measured(
                 model=readable(page.about.model),
@@ -89,7 +96,7 @@ class Head:
                 counts={readable(row.get("class")): int(row["n"]) for row in rows},
                 interval=interval_of(judged),
                 validation_error=min(errors, default=None),
-                baseline=baseline if "model" in baseline else None,
+                baseline=simple if "model" in simple else None,
             ),
             page.words,
         )
