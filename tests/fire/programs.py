@@ -23,6 +23,7 @@ PRELOADED = [
     "alexnet.runs.evaluate",
     "alexnet.runs.tensorboard",
     "alexnet.runs.train",
+    "alexnet.search.train",
     "alexnet.studies.study",
     "alexnet.training.parallel.towers",
 ]
