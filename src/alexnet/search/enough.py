@@ -1,7 +1,7 @@
 """How long a network is worth training: on few images, more passes than this improve nothing."""
 
 from alexnet.recipes.resolve import TrainingRequest, recipe_of
-from alexnet.recipes.scale_budget import seconds_per_image
+from alexnet.recipes.scale_budget import estimated_seconds_per_image
 from alexnet.search.state import SearchState
 
 MOST_EPOCHS = 60
@@ -10,7 +10,7 @@ AROUND_SHARE = 0.15
 
 
 def enough_seconds(state: SearchState, model: str) -> float:
-    """The time for MOST_EPOCHS passes over the training images at the network's own size, measured on a few steps."""
+    """The time for MOST_EPOCHS passes over the training images at the network's own size, measured on a few steps at its smallest scale."""
     recipe, _ = recipe_of(TrainingRequest(data=state.request.data, model=model), state.dataset)
-    per_image = seconds_per_image(recipe, state.images, len(state.dataset.classes), state.device)
+    per_image = estimated_seconds_per_image(recipe, state.images, len(state.dataset.classes), state.device)
     return AROUND_SECONDS + (1 + AROUND_SHARE) * MOST_EPOCHS * state.images * per_image

@@ -58,21 +58,22 @@ def _try_networks(state: SearchState, networks: Sequence[Candidate]) -> None:
     least = SHORTEST_TRAINING if best is None else SHORTEST_TRIAL
     if chosen is None or _was_tried(state, chosen.model, longest=True):
         return
-    seconds = min(state.left, enough_seconds(state, chosen.model))
-    if seconds >= least:
-        _try(state, chosen.model, seconds, f"{chosen.model}-longest")
-    else:
+    if state.left < least:
         _leave_out(state, networks, "too_short")
+        return
+    seconds = min(state.left, max(least, enough_seconds(state, chosen.model)))
+    _try(state, chosen.model, seconds, f"{chosen.model}-longest")
 
 
 def _try_briefly(state: SearchState, network: Candidate, trials: int) -> None:
     if _was_tried(state, network.model):
         return
-    seconds = min(TRIAL_SHARE * state.left / trials, enough_seconds(state, network.model) / 3)
-    if seconds >= SHORTEST_TRIAL:
-        _try(state, network.model, seconds, network.model)
-    else:
+    seconds = TRIAL_SHARE * state.left / trials
+    if seconds < SHORTEST_TRIAL:
         _leave_out(state, [network], "too_short")
+        return
+    enough = max(SHORTEST_TRIAL, enough_seconds(state, network.model) / 3)
+    _try(state, network.model, min(seconds, enough), network.model)
 
 
 def _most_promising(state: SearchState, networks: Sequence[Candidate]) -> Candidate | None:
