@@ -104,9 +104,8 @@ def test_repeated_from_its_recipe_it_is_the_same(fisher_run: Path, digits_folder
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_networks_recipe_has_no_features(digits_folder: Path, tmp_path: Path) -> None:
-    train(digits_folder, model="lenet", epochs=0.1, out=tmp_path / "run", baseline=False)
-    text = (tmp_path / "run" / "recipe.toml").read_text()
+def test_a_networks_recipe_has_no_features(digits_run: Path) -> None:
+    text = (digits_run / "recipe.toml").read_text(encoding="utf-8")
     assert "[features]" not in text
     assert "[solver]" not in text
 
@@ -330,7 +329,7 @@ def test_the_baseline_is_not_fitted_again(digits_folder: Path, tmp_path: Path, m
 
 
 def test_a_networks_frozen_features_under_an_svm(digits_folder: Path, tmp_path: Path) -> None:
-    network = train(digits_folder, model="lenet", epochs=8, out=tmp_path / "network", workers=0, baseline=False)
+    network = train(digits_folder, model="lenet", epochs=1, out=tmp_path / "network", workers=0, baseline=False)
     result = fit_linear_probe(tmp_path / "network", tmp_path / "frozen", workers=0)
     assert result.model == "lenet+svm"
     assert "after choosing C" not in (tmp_path / "frozen" / "report.html").read_text(encoding="utf-8")

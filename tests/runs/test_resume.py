@@ -98,6 +98,7 @@ def fresh(
         workers=0,
         overrides=changes,
         resume=resume,
+        baseline=False,
         keep_checkpoints=keep_checkpoints,
         listen=listen,
         should_stop=lambda: steps == stop_after,
@@ -158,7 +159,7 @@ def test_stopped_while_it_validates(uninterrupted: Path, digits_folder: Path, tm
         nonlocal epochs
         epochs += isinstance(event, EpochDone)
 
-    words = {"model": "lenet", "epochs": EPOCHS, "seed": 3, "overrides": changes, "listen": listen}
+    words = {"model": "lenet", "epochs": EPOCHS, "seed": 3, "baseline": False, "overrides": changes, "listen": listen}
     with pytest.raises(AlexNetError, match="Stopped after step"):
         train(digits_folder, out=tmp_path / "run", should_stop=lambda: epochs == epoch, **words)  # type: ignore[arg-type]  # of several types
     assert not (tmp_path / "run" / "model").exists()
