@@ -55,18 +55,21 @@ def skip_without_weights() -> None:
 
 
 @pytest.fixture(scope="module")
-def fisher_run(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("fisher") / "run"
-    fit(digits_folder, run)
-    return run
+def fisher_result(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return fit(digits_folder, tmp_path_factory.mktemp("fisher") / "run")
+
+
+@pytest.fixture(scope="module")
+def fisher_run(fisher_result: Result) -> Path:
+    return Path(fisher_result.run)
 
 
 @pytest.mark.parametrize("model", [*FAST_SYSTEMS, *(pytest.param(model, marks=pytest.mark.slow) for model in SLOW_SYSTEMS)])
-def test_every_system_trains_saves_and_loads(digits_folder: Path, tmp_path: Path, model: str) -> None:
+def test_every_system_trains_saves_and_loads(digits_folder: Path, tmp_path: Path, model: str, request: pytest.FixtureRequest) -> None:
     if model == "efficientnet-lite0+svm":
         skip_without_weights()
-    run = tmp_path / "run"
-    result = fit(digits_folder, run, model)
+    result = request.getfixturevalue("fisher_result") if model == "fisher-svm" else fit(digits_folder, tmp_path / "run", model)
+    run = Path(result.run)
     assert result.model == model
     assert result.baseline is None
     assert result.test_error is not None
