@@ -145,7 +145,7 @@ def test_a_loss_that_is_not_finite_ends_with_a_diagnosis(digits_folder: Path, tm
     assert not (tmp_path / "run" / "model").exists()
 
 
-@pytest.mark.parametrize("images", [1, 2, 3, 4])
+@pytest.mark.parametrize("images", [1, 2, pytest.param(3, marks=pytest.mark.slow), 4])
 def test_very_few_images_train_or_are_refused_before_the_work(digits_folder: Path, tmp_path: Path, images: int) -> None:
     folder = some_of(digits_folder, tmp_path / "pictures", {"0": "zero", "1": "one"}, images)
     trained: list[Event] = []
