@@ -1,5 +1,6 @@
 """Writing a recipe as TOML and reading it back, and the differences between two recipes."""
 
+import re
 import tomllib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from alexnet.storage.regular_files import open_regular
 
 LARGEST_RECIPE = 1_000_000  # bytes; those that we write have about 2,000
 REQUIRED = ("name", "data", "model")
+DEEPEST_KEY = 100  # words; ours have 2, and the memory that reading a key takes grows with their square: 20 GB for 100,000
+DOTTED = re.compile(r"""[\w"'-]++(?:[ \t]*+\.[ \t]*+[\w"'-]++)*+""")
 
 
 def fields_of(recipe: Recipe) -> dict[str, Any]:
@@ -56,7 +59,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
     if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         raise BadRecipe(f"{path} is not a readable recipe: it is in UTF-16. Save it as UTF-8.")
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        if any(match[0].count(".") >= DEEPEST_KEY for match in DOTTED.finditer(text)):
+            raise RecursionError
+        return tomllib.loads(text)
     except RecursionError:
         raise BadRecipe(f"{path} is not a readable recipe: it is nested too deeply.") from None
     except UnicodeDecodeError as error:
