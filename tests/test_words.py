@@ -11,8 +11,6 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = {  # what we do not say: what we say
     r"\bgraphics? cards?\b|(?<!model )(?<!score)\bcards?\b(?! (of|and weights|that|does not|describes))": "GPU",
@@ -68,22 +66,30 @@ def docstrings(source: str) -> Iterator[tuple[str, int]]:
                         yield text, first.lineno
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT / "src")))
-def test_code_and_its_messages_use_our_words(path: Path) -> None:
-    source = path.read_text("utf-8")
-    in_prose = found(prose_of(source), {} if path.parent.name == "cli" else {IMAGE: "image"})
-    assert found(source, WORDS) + in_prose == []
+def found_in_code(source: str, *, image: bool) -> list[str]:
+    """What stands in a module and its messages; image: in its prose an image is no picture."""
+    return found(source, WORDS) + found(prose_of(source), {IMAGE: "image"} if image else {})
 
 
-@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.name)
-def test_messages_use_our_words(path: Path) -> None:
-    assert found(path.read_text("utf-8"), WORDS) == []
+def found_in(texts: dict[Path, list[str]]) -> dict[str, list[str]]:
+    """The files in which something was found, by their path in the repository."""
+    return {str(path.relative_to(ROOT)): words for path, words in texts.items() if words}
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_documents_use_our_words(path: Path) -> None:
-    words = WORDS if path.name in FOR_LAYMEN else WORDS | {IMAGE: "image"}
-    assert found(path.read_text("utf-8"), words) == []
+def test_code_and_its_messages_use_our_words() -> None:
+    assert MODULES
+    assert found_in({path: found_in_code(path.read_text("utf-8"), image=path.parent.name != "cli") for path in MODULES}) == {}
+
+
+def test_messages_use_our_words() -> None:
+    assert MESSAGES
+    assert found_in({path: found(path.read_text("utf-8"), WORDS) for path in MESSAGES}) == {}
+
+
+def test_documents_use_our_words() -> None:
+    assert DOCUMENTS
+    words = {path: WORDS if path.name in FOR_LAYMEN else WORDS | {IMAGE: "image"} for path in DOCUMENTS}
+    assert found_in({path: found(path.read_text("utf-8"), words[path]) for path in DOCUMENTS}) == {}
 
 
 def test_the_table_finds_what_it_is_for() -> None:

@@ -50,7 +50,7 @@ def test_a_copied_run_on_moved_images_keeps_to_its_split(digits_run: Path, digit
 
 def test_a_copied_run_predicts_without_its_images(digits_folder: Path, tmp_path: Path) -> None:
     images = shutil.copytree(digits_folder, tmp_path / "pictures")
-    train(images, model="lenet", epochs=1, out=tmp_path / "run")
+    train(images, model="lenet", epochs=1, out=tmp_path / "run", baseline=False)
     before = load(tmp_path / "run").predict(digits_folder / "1" / "0001.png")
     shutil.rmtree(images)
     moved = shutil.move(tmp_path / "run", tmp_path / "moved")

@@ -29,7 +29,7 @@ from alexnet.runs.train import train
 from alexnet.runtime.events import Event, Extracting
 from alexnet.training.feature_cache import FeatureCache, Rows
 
-SMALL = {"features.gaussians": 4, "features.words": 20, "solver.epochs": 5}
+SMALL = {"features.gaussians": 2, "features.words": 20, "solver.epochs": 5}
 SMALL_SIZES = {"fisher-svm": 16, "sift-bow-svm": 16, "surf-bow-svm": 16, "hog-svm": 16, "raw-svm": 8, "efficientnet-lite0+svm": 32}
 
 
@@ -55,18 +55,21 @@ def skip_without_weights() -> None:
 
 
 @pytest.fixture(scope="module")
-def fisher_run(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("fisher") / "run"
-    fit(digits_folder, run)
-    return run
+def fisher_result(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return fit(digits_folder, tmp_path_factory.mktemp("fisher") / "run")
+
+
+@pytest.fixture(scope="module")
+def fisher_run(fisher_result: Result) -> Path:
+    return Path(fisher_result.run)
 
 
 @pytest.mark.parametrize("model", [*FAST_SYSTEMS, *(pytest.param(model, marks=pytest.mark.slow) for model in SLOW_SYSTEMS)])
-def test_every_system_trains_saves_and_loads(digits_folder: Path, tmp_path: Path, model: str) -> None:
+def test_every_system_trains_saves_and_loads(digits_folder: Path, tmp_path: Path, model: str, request: pytest.FixtureRequest) -> None:
     if model == "efficientnet-lite0+svm":
         skip_without_weights()
-    run = tmp_path / "run"
-    result = fit(digits_folder, run, model)
+    result = request.getfixturevalue("fisher_result") if model == "fisher-svm" else fit(digits_folder, tmp_path / "run", model)
+    run = Path(result.run)
     assert result.model == model
     assert result.baseline is None
     assert result.test_error is not None
@@ -94,7 +97,7 @@ def test_answers_are_those_of_the_test_images(fisher_run: Path, digits_folder: P
 @pytest.mark.slow
 def test_repeated_from_its_recipe_it_is_the_same(fisher_run: Path, digits_folder: Path, tmp_path: Path) -> None:
     recipe = from_toml(fisher_run / "recipe.toml")
-    assert recipe.features.gaussians == 4
+    assert recipe.features.gaussians == 2
     text = (fisher_run / "recipe.toml").read_text()
     assert "[training]" not in text
     assert "[features]" in text
@@ -104,9 +107,8 @@ def test_repeated_from_its_recipe_it_is_the_same(fisher_run: Path, digits_folder
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_networks_recipe_has_no_features(digits_folder: Path, tmp_path: Path) -> None:
-    train(digits_folder, model="lenet", epochs=0.1, out=tmp_path / "run", baseline=False)
-    text = (tmp_path / "run" / "recipe.toml").read_text()
+def test_a_networks_recipe_has_no_features(digits_run: Path) -> None:
+    text = (digits_run / "recipe.toml").read_text(encoding="utf-8")
     assert "[features]" not in text
     assert "[solver]" not in text
 
@@ -330,7 +332,7 @@ def test_the_baseline_is_not_fitted_again(digits_folder: Path, tmp_path: Path, m
 
 
 def test_a_networks_frozen_features_under_an_svm(digits_folder: Path, tmp_path: Path) -> None:
-    network = train(digits_folder, model="lenet", epochs=8, out=tmp_path / "network", workers=0, baseline=False)
+    network = train(digits_folder, model="lenet", epochs=1, out=tmp_path / "network", workers=0, baseline=False)
     result = fit_linear_probe(tmp_path / "network", tmp_path / "frozen", workers=0)
     assert result.model == "lenet+svm"
     assert "after choosing C" not in (tmp_path / "frozen" / "report.html").read_text(encoding="utf-8")

@@ -98,6 +98,7 @@ def fresh(
         workers=0,
         overrides=changes,
         resume=resume,
+        baseline=False,
         keep_checkpoints=keep_checkpoints,
         listen=listen,
         should_stop=lambda: steps == stop_after,
@@ -126,7 +127,7 @@ def test_another_seed_other_weights(uninterrupted: Path, digits_folder: Path, tm
     assert not same(uninterrupted, tmp_path / "other")
 
 
-@pytest.mark.parametrize("step", [8, STEPS - 1, *(pytest.param(step, marks=pytest.mark.slow) for step in (1, 7, 9, 16, STEPS))])
+@pytest.mark.parametrize("step", [8, *(pytest.param(step, marks=pytest.mark.slow) for step in (1, 7, 9, 16, STEPS - 1, STEPS))])
 def test_stopped_at_a_step(uninterrupted: Path, digits_folder: Path, tmp_path: Path, step: int) -> None:
     run = tmp_path / "run"
     with pytest.raises(AlexNetError, match=f"Stopped after step {step}; nothing is lost") as stopped:
@@ -158,7 +159,7 @@ def test_stopped_while_it_validates(uninterrupted: Path, digits_folder: Path, tm
         nonlocal epochs
         epochs += isinstance(event, EpochDone)
 
-    words = {"model": "lenet", "epochs": EPOCHS, "seed": 3, "overrides": changes, "listen": listen}
+    words = {"model": "lenet", "epochs": EPOCHS, "seed": 3, "baseline": False, "overrides": changes, "listen": listen}
     with pytest.raises(AlexNetError, match="Stopped after step"):
         train(digits_folder, out=tmp_path / "run", should_stop=lambda: epochs == epoch, **words)  # type: ignore[arg-type]  # of several types
     assert not (tmp_path / "run" / "model").exists()
@@ -196,7 +197,7 @@ def test_a_checkpoint_at_each_step_changes_nothing(uninterrupted: Path, digits_f
     assert same(uninterrupted, tmp_path / "run")
 
 
-@pytest.mark.parametrize("lost", [["result.json"], ["result.json", "report.html", "model"]])
+@pytest.mark.parametrize("lost", [pytest.param(["result.json"], marks=pytest.mark.slow), ["result.json", "report.html", "model"]])
 def test_killed_while_it_concluded(uninterrupted: Path, tmp_path: Path, lost: list[str]) -> None:
     run = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
     for name in lost:

@@ -90,7 +90,7 @@ def test_an_archive_trains_as_its_folder_does(digits_run: Path, digits_folder: P
 def test_names_of_all_kinds(digits_folder: Path, tmp_path: Path) -> None:
     names = {"0": "été [1]", "1": "数字 & <b>", "2": 'a "b" %s {x}', "3": "-x --y"}
     folder = some_of(digits_folder, tmp_path / "pictures & more", names)
-    train(folder, model="lenet", epochs=8, out=tmp_path / "run ü", overrides=FAST)
+    train(folder, model="lenet", epochs=8, out=tmp_path / "run ü", baseline=False, overrides=FAST)
     found = evaluate_run(tmp_path / "run ü")
     assert sorted(found.classes) == sorted(names.values())
     assert found.top1_error < 0.4
@@ -102,7 +102,7 @@ def test_fine_tuning_to_other_classes(digits_run: Path, digits_folder: Path, tmp
     folder = some_of(digits_folder, tmp_path / "pictures", {"4": "four", "7": "seven", "9": "nine"})
     words = ["train", str(folder), "--model", "lenet", "--weights", str(digits_run), "--epochs", "1", "--out", str(tmp_path / "run")]
     fields = ["--network.activation", "relu", "--network.pooling", "max", "--training.learning-rate", "0.02", "--training.batch-size", "16"]
-    assert main([*words, *fields]) == 0
+    assert main([*words, *fields, "--no-baseline"]) == 0
     assert "classifier.fc5 starts from random weights for 3 classes" in capsys.readouterr().err
     assert from_toml(tmp_path / "run" / "recipe.toml").training.lower_layers == 0.1
     before, after = weights(digits_run), weights(tmp_path / "run")
@@ -113,7 +113,8 @@ def test_fine_tuning_to_other_classes(digits_run: Path, digits_folder: Path, tmp
 
 def test_listeners_hear_every_step_and_epoch(digits_folder: Path, tmp_path: Path) -> None:
     events: list[Event] = []
-    train(digits_folder, model="lenet", epochs=2, out=tmp_path / "run", overrides={"training.batch_size": 60}, listen=events.append)
+    words: dict[str, Any] = {"model": "lenet", "epochs": 2, "baseline": False, "overrides": {"training.batch_size": 60}}
+    train(digits_folder, out=tmp_path / "run", listen=events.append, **words)
     steps = [event for event in events if isinstance(event, StepDone)]
     assert [step.step for step in steps] == list(range(1, 9))
     assert [step.progress for step in steps] == pytest.approx([step / 8 for step in range(1, 9)])
@@ -140,11 +141,11 @@ def test_tensorboard_files(digits_folder: Path, tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_ends_with_a_diagnosis(digits_folder: Path, tmp_path: Path) -> None:
     changes = FAST | {"training.learning_rate": 1e6, "training.schedule": "constant"}
     with pytest.raises(TrainingFailed, match=r"(?s)Training stopped: the loss .*learning-rate"):
-        train(digits_folder, model="lenet", epochs=5, out=tmp_path / "run", overrides=changes)
+        train(digits_folder, model="lenet", epochs=5, out=tmp_path / "run", baseline=False, overrides=changes)
     assert not (tmp_path / "run" / "model").exists()
 
 
-@pytest.mark.parametrize("images", [1, 2, 3, 4])
+@pytest.mark.parametrize("images", [1, 2, pytest.param(3, marks=pytest.mark.slow), 4])
 def test_very_few_images_train_or_are_refused_before_the_work(digits_folder: Path, tmp_path: Path, images: int) -> None:
     folder = some_of(digits_folder, tmp_path / "pictures", {"0": "zero", "1": "one"}, images)
     trained: list[Event] = []
@@ -181,7 +182,8 @@ def test_every_recipe_trains_on_colour_images(digits_folder: Path, tmp_path: Pat
         for number in range(24):
             pixels = (torch.rand(40, 50, 3, generator=chance) * 50 + level).to(torch.uint8)
             Image.fromarray(pixels.numpy()).save(tmp_path / "flowers" / name / f"{number}.jpg")
-    result = train(tmp_path / "flowers", model="alexnet-cifar", recipe=recipe, epochs=2, out=tmp_path / "run", workers=2)
+    words: dict[str, Any] = {"model": "alexnet-cifar", "recipe": recipe, "epochs": 2, "baseline": False}
+    result = train(tmp_path / "flowers", out=tmp_path / "run", workers=2, **words)
     assert result.recipe == recipe
     assert 0 <= result.validation_error <= 1
 

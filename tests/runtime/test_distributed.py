@@ -51,7 +51,7 @@ def gathered(world: Workers, counts: list[int]) -> list[torch.Tensor]:
     ]
 
 
-@pytest.mark.parametrize("workers", [2, 3, 4])
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow), 4])
 def test_gathered_rows_are_all_rows_in_order_on_all_workers(workers: int) -> None:
     counts = list(range(11))  # shares that are unequal, and some that are empty
     for rows in together(gathered, workers, counts):
@@ -223,7 +223,7 @@ def lost(dies: int, own_store: int = 0) -> tuple[str, int]:
         return str(loss), number
 
 
-@pytest.mark.parametrize(("workers", "dies"), [pytest.param(2, 0, marks=pytest.mark.slow), (2, 1), (3, 1)])
+@pytest.mark.parametrize(("workers", "dies"), [*(pytest.param(2, dies, marks=pytest.mark.slow) for dies in (0, 1)), (3, 1)])
 def test_a_worker_that_dies_is_named_with_its_process(workers: int, dies: int) -> None:
     with pytest.raises(WorkerFailed, match=f"worker {dies}: ended without an answer") as failure:
         each(lost, [{}] * workers, dies)

@@ -167,7 +167,12 @@ def test_a_failed_run_is_reported_and_the_others_go_on(letters: Path, tmp_path: 
 
     monkeypatch.setattr(trial, "fit", failing)
     said: list[str] = []
-    report = run(letters, tmp_path / "s", listen=lambda event: said.append(event.text) if isinstance(event, Message) else None)
+    report = run(
+        letters,
+        tmp_path / "s",
+        overrides=FIELDS | {"training.epochs": "1"},
+        listen=lambda event: said.append(event.text) if isinstance(event, Message) else None,
+    )
     arm = report.findings[0].arm("dropout-conv")
     assert list(arm.errors) == [None, None]
     assert arm.failures == ("Training stopped: the loss became nan.",) or list(arm.failures) == ["Training stopped: the loss became nan."]
@@ -231,3 +236,4 @@ def test_ray_that_is_not_installed_is_named_with_its_extra(letters: Path, tmp_pa
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(BadRun, match=r"pip install 'alexnet\[ray\]'"):
         run(letters, tmp_path / "s", on="ray")
+    assert not (tmp_path / "s").exists()

@@ -88,7 +88,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.mark.parametrize(
     "speed",
     [
-        pytest.param(speed, id=name, marks=() if name in ("uneven", "twice as slow from the middle") else pytest.mark.slow)
+        pytest.param(speed, id=name, marks=() if name == "twice as slow from the middle" else pytest.mark.slow)
         for name, speed in SPEEDS.items()
     ],
 )

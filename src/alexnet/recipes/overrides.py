@@ -6,11 +6,11 @@ from dataclasses import is_dataclass, replace
 from difflib import get_close_matches
 from numbers import Real
 from pathlib import PurePath
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 from alexnet.errors import BadRecipe, did_you_mean
 from alexnet.recipes.recipe import Recipe, foreign_sections
-from alexnet.storage.records import LARGEST_NUMBER, shown
+from alexnet.storage.records import LARGEST_NUMBER, field_types, shown
 
 
 def with_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
@@ -39,7 +39,7 @@ def with_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
 def field_names(kind: Any, prefix: str = "") -> list[str]:
     """The dotted names of all leaf fields of a recipe."""
     names: list[str] = []
-    for name, hint in get_type_hints(kind).items():
+    for name, hint in field_types(kind).items():
         names += field_names(hint, f"{prefix}{name}.") if is_dataclass(hint) else [prefix + name]
     return names
 
@@ -83,7 +83,7 @@ ABBREVIATIONS = (_are_initials, _share_a_word, _are_its_letters)  # the surest f
 
 def _replaced(owner: Any, tree: Mapping[str, Any]) -> Any:
     """The dataclass with the tree's leaves, (value, dotted name), replaced: all fields of a section at once, as they are checked."""
-    hints = get_type_hints(type(owner))
+    hints = field_types(owner.__class__)
     values = {
         name: _replaced(getattr(owner, name), inner) if isinstance(inner, dict) else _converted(inner[0], hints[name], inner[1])
         for name, inner in tree.items()

@@ -1,22 +1,25 @@
 """Writing a recipe as TOML and reading it back, and the differences between two recipes."""
 
+import re
 import tomllib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import tomli_w
 
 from alexnet.errors import AlexNetError, BadRecipe
 from alexnet.recipes.overrides import field_names, with_overrides
 from alexnet.recipes.recipe import Recipe, foreign_sections
-from alexnet.storage.records import convert, shown
+from alexnet.storage.records import convert, field_types, shown
 from alexnet.storage.regular_files import open_regular
 
 LARGEST_RECIPE = 1_000_000  # bytes; those that we write have about 2,000
 REQUIRED = ("name", "data", "model")
+DEEPEST_KEY = 100  # words; ours have 2, and the memory that reading a key takes grows with their square: 20 GB for 100,000
+DOTTED = re.compile(r"""[\w"'-]++(?:[ \t]*+\.[ \t]*+[\w"'-]++)*+""")
 
 
 def fields_of(recipe: Recipe) -> dict[str, Any]:
@@ -56,7 +59,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
     if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         raise BadRecipe(f"{path} is not a readable recipe: it is in UTF-16. Save it as UTF-8.")
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        if any(match[0].count(".") >= DEEPEST_KEY for match in DOTTED.finditer(text)):
+            raise RecursionError
+        return tomllib.loads(text)
     except RecursionError:
         raise BadRecipe(f"{path} is not a readable recipe: it is nested too deeply.") from None
     except UnicodeDecodeError as error:
@@ -67,7 +73,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _check_sections(values: Mapping[str, Any]) -> None:
     """Raise BadRecipe unless sections are tables, fields are values, and nothing is nested in a field."""
-    sections = {name for name, hint in get_type_hints(Recipe).items() if is_dataclass(hint)}
+    sections = {name for name, hint in field_types(Recipe).items() if is_dataclass(hint)}
     for name, value in values.items():
         if name in sections and not isinstance(value, Mapping):
             raise BadRecipe(f"{name} is {shown(value)}; it is a section, whose fields go under [{name}].")

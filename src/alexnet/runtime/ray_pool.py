@@ -20,7 +20,7 @@ def on_ray(work: Callable[[Task, Stop], Done], tasks: Sequence[Task], *, process
     Raises BadRun if Ray is not installed or cannot be reached, and Interrupted once `should_stop` returns true: running tasks are
     cancelled, and resume from their checkpoints when the study is rerun.
     """
-    ray = _ray()
+    ray = import_ray()
     started_here = not ray.is_initialized()
     if started_here:
         _start(ray, processes)
@@ -36,7 +36,8 @@ def on_ray(work: Callable[[Task, Stop], Done], tasks: Sequence[Task], *, process
             ray.shutdown()
 
 
-def _ray() -> Any:
+def import_ray() -> Any:
+    """The module `ray`; raises BadRun, with how to install it, where it is missing."""
     try:
         import ray
     except ImportError:

@@ -105,7 +105,7 @@ def _current(kind: Any, value: Any, finite: bool) -> Any:
     kind = _not_none(kind)
     origin, inner, record = get_origin(kind), get_args(kind), is_dataclass(kind)
     if record and isinstance(value, Mapping):
-        found = [(name, hint, _key(name, value)) for name, hint in _types(kind).items()]
+        found = [(name, hint, _key(name, value)) for name, hint in field_types(kind).items()]
         return {name: _current(hint, value[key], finite) for name, hint, key in found if key in value}
     if origin in (dict, Mapping) and isinstance(value, Mapping):
         return {key: _current(inner[1], part, finite) for key, part in value.items()}
@@ -121,8 +121,8 @@ def _current(kind: Any, value: Any, finite: bool) -> Any:
 
 
 @cache
-def _types(kind: Any) -> dict[str, Any]:
-    """The types of a dataclass's fields by name."""
+def field_types(kind: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields by name, which are slow to work out."""
     return get_type_hints(kind)
 
 
@@ -159,7 +159,7 @@ def _inside(kind: Any, value: Any, name: str, field: str, place: str) -> tuple[A
     """One step into a record's field, a list's element, or a mapping, for which msgspec does not report which value it refused."""
     if field:
         key = _key(field, value)
-        return _types(kind)[field], value[key], f"{name}.{key}".lstrip(".")
+        return field_types(kind)[field], value[key], f"{name}.{key}".lstrip(".")
     if get_origin(kind) in (dict, Mapping):
         inner = get_args(kind)[1]
         refused = next(key for key, part in value.items() if not (isinstance(key, str) and _fits(inner, part)))

@@ -22,6 +22,7 @@ from alexnet.runtime.device import choose_device
 from alexnet.runtime.events import Listener, log_messages
 from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.main_guard import refuse_in_import
+from alexnet.runtime.ray_pool import import_ray
 from alexnet.storage.files import free_folder, write_atomically, writing
 from alexnet.storage.ownership import check_vacant, owned
 from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, common_recipe, resolve
@@ -62,6 +63,8 @@ def study(
     check_kinds(claims=claims, seeds=seeds, budget=budget, out=out, on=on, processes=processes, overrides=overrides)
     lang, duration = language_of(lang), as_duration(budget)
     require_one_process("study")
+    if on == "ray":
+        import_ray()
     data, layout = with_labels(data, labels), _layout(out, layout_of_folders)
     dataset = open_dataset(data, layout_of_folders=layout)
     names = claims if claims is None or isinstance(claims, str) else tuple(claims)

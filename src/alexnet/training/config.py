@@ -1,11 +1,11 @@
 """The settings of a network's training; the defaults are the paper's (section 5)."""
 
 from dataclasses import dataclass, fields
-from typing import Literal, get_args, get_type_hints
+from typing import Literal, get_args
 
 from alexnet.errors import BadRecipe
 from alexnet.runtime.device import Precision
-from alexnet.storage.records import shown
+from alexnet.storage.records import field_types, shown
 
 Schedule = Literal["plateau", "one-cycle", "constant"]
 Optimizer = Literal["sgd", "muon"]
@@ -72,7 +72,7 @@ class TrainingConfig:
     checkpoint_seconds: float = 60.0  # between checkpoints: the most work that an interruption can lose
 
     def __post_init__(self) -> None:
-        for name, kind in get_type_hints(TrainingConfig).items():
+        for name, kind in field_types(TrainingConfig).items():
             allowed = get_args(kind)
             if allowed and getattr(self, name) not in allowed:
                 raise BadRecipe(f"training.{name} is {shown(getattr(self, name))}; it can be {', '.join(map(repr, allowed))}.")

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torchvision
 from sklearn.datasets import load_sample_image
 from torch import Tensor, nn
 from torch.nn import functional
@@ -35,10 +34,10 @@ def up_to(network: Network, last: str, images: Tensor) -> Tensor:
     raise AssertionError(last)
 
 
-def test_alexnet_owt_is_torchvisions_in_names_and_scores() -> None:
-    theirs = torchvision.models.alexnet(num_classes=10).eval()
+def test_alexnet_owt_is_torchvisions_in_names_and_scores(torchvision_alexnet: nn.Module) -> None:
+    theirs = torchvision_alexnet
     with torch.device("meta"):
-        ours = Network(ARCHITECTURES["alexnet-owt"], classes=10, channels=3, image_size=224).eval()
+        ours = Network(ARCHITECTURES["alexnet-owt"], classes=3, channels=3, image_size=224).eval()
     assert list(ours.state_dict()) == list(theirs.state_dict())
     ours.load_state_dict(theirs.state_dict(), assign=True)
     images = photograph(224).float() / 60
@@ -48,8 +47,8 @@ def test_alexnet_owt_is_torchvisions_in_names_and_scores() -> None:
         torch.testing.assert_close(ours(smaller), theirs(smaller), rtol=1e-5, atol=1e-6)
 
 
-def test_torchvisions_dropout_comes_before_fc6_and_fc7() -> None:
-    theirs = [type(step).__name__ for step in torchvision.models.alexnet(num_classes=2).classifier]
+def test_torchvisions_dropout_comes_before_fc6_and_fc7(torchvision_alexnet: nn.Module) -> None:
+    theirs = [type(step).__name__ for step in torchvision_alexnet.get_submodule("classifier").children()]
     with torch.device("meta"):
         ours = Network(ARCHITECTURES["alexnet-owt"], classes=2, channels=3, image_size=224)
         published = Network(ARCHITECTURES["alexnet"], classes=2, channels=3, image_size=224)

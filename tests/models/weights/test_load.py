@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-import torchvision
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
 from torch import Tensor, nn
@@ -30,9 +29,8 @@ def last(model: Network) -> str:
     return "classifier.6" if model.architecture.numbered else f"classifier.{list(dict(model.classifier.named_children()))[-1]}"
 
 
-def test_torchvisions_file_goes_in_and_gives_torchvisions_scores(tmp_path: Path) -> None:
-    theirs = torchvision.models.alexnet(num_classes=3).eval()
-    torch.save(theirs.state_dict(), tmp_path / "alexnet.pth")
+def test_torchvisions_file_goes_in_and_gives_torchvisions_scores(torchvision_alexnet: nn.Module, tmp_path: Path) -> None:
+    torch.save(torchvision_alexnet.state_dict(), tmp_path / "alexnet.pth")
     with torch.device("meta"):
         ours = Network(ARCHITECTURES["alexnet-owt"], classes=3, channels=3, image_size=224)
     ours = ours.to_empty(device="cpu").eval()
@@ -40,7 +38,7 @@ def test_torchvisions_file_goes_in_and_gives_torchvisions_scores(tmp_path: Path)
     assert lines == ["16 weight tensors loaded"]
     images = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)[None, :, :224, :224].float() / 255
     with torch.inference_mode():
-        torch.testing.assert_close(ours(images), theirs(images), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(ours(images), torchvision_alexnet(images), rtol=1e-5, atol=1e-6)
 
 
 def save(state: State, path: Path, how: str) -> str:

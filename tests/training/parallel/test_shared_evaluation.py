@@ -23,7 +23,16 @@ def measured(world: Workers, view: Any, count: int, batch_size: int = 4) -> Eval
     return evaluate(new_model(ALEXNET), dataset, store, order, classes, view=view, flip=True, batch_size=batch_size, world=world)
 
 
-@pytest.mark.parametrize(("workers", "view", "count"), [(2, "ten", 23), (3, "ten", 13), (2, "any", 5), (2, "centre", 1), (3, "centre", 4)])
+@pytest.mark.parametrize(
+    ("workers", "view", "count"),
+    [
+        pytest.param(2, "ten", 23, marks=pytest.mark.slow),
+        (3, "ten", 13),
+        (2, "any", 5),
+        (2, "centre", 1),
+        pytest.param(3, "centre", 4, marks=pytest.mark.slow),
+    ],
+)
 def test_workers_measure_what_one_process_does(workers: int, view: str, count: int) -> None:
     one = measured(ALONE, view, count)
     for its in together(measured, workers, view, count):

@@ -28,6 +28,7 @@ R = TypeVar("R")
 SECONDS = 60.0  # for a job, whatever else the machine does
 GRACE_SECONDS = 2.0  # for the others, when one has failed
 PRELOADED = [
+    "hypothesis.extra.numpy",
     "pytest",
     "sklearn.datasets",
     "torch",
@@ -45,6 +46,7 @@ PRELOADED = [
     "alexnet.training.parallel.towers",
     "alexnet.training.loop",
     "alexnet.training.step",
+    "tests.training.parallel.cases",
 ]
 
 if "forkserver" not in multiprocessing.get_all_start_methods():

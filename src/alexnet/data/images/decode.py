@@ -7,7 +7,7 @@ A file that ends early is refused even where a decoder would fill in the missing
 end, an invalid EXIF block) is ignored. Independent of files and archives: functions take bytes, and a name for messages.
 """
 
-import importlib
+import importlib.util
 import io
 import logging
 import re
@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,11 +100,28 @@ def torchvision_jpeg() -> Callable[[Tensor, int, bool], Tensor] | None:
     used: a damaged PNG crashes the whole process.
     """
     try:
-        importlib.import_module("torchvision.io.image")  # loads the operators
+        _load_operators()
         decoder: Callable[[Tensor, int, bool], Tensor] = torch.ops.image.decode_jpeg.default
     except (ImportError, AttributeError, RuntimeError):
         return None
     return decoder
+
+
+def _load_operators() -> None:
+    """Register torchvision's image operators. Their library is enough: importing torchvision takes two seconds, in each process.
+
+    Where the library is not found, or needs more, torchvision itself is imported. Raises ImportError where there is none.
+    """
+    package = importlib.util.find_spec("torchvision")  # does not import it
+    folders = (package.submodule_search_locations or []) if package else []
+    libraries = [file for folder in folders for file in Path(folder).glob("image*") if file.suffix in (".so", ".pyd")]
+    try:
+        for library in libraries:
+            torch.ops.load_library(library)
+    except OSError:
+        libraries = []
+    if not libraries:
+        importlib.import_module("torchvision.io.image")
 
 
 def _decode_scaled(content: bytes, enough: int) -> Tensor:

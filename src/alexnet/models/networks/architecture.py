@@ -6,10 +6,10 @@ fields whose defaults are the 2012 network's. An ablation is another value in a 
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Literal, get_args, get_type_hints
+from typing import Literal, get_args
 
 from alexnet.errors import BadModel
-from alexnet.storage.records import shown
+from alexnet.storage.records import field_types, shown
 
 Activation = Literal["relu", "tanh", "sigmoid"]
 Pooling = Literal["max", "average", "max+average", "strided-convolution"]
@@ -150,7 +150,7 @@ def _check_norm(architecture: Architecture, choices: NetworkChoices) -> None:
 
 
 def _check(choices: NetworkChoices) -> None:
-    for name, kind in get_type_hints(NetworkChoices).items():
+    for name, kind in field_types(NetworkChoices).items():
         value = getattr(choices, name)
         if value is None:
             continue

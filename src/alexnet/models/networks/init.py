@@ -16,11 +16,14 @@ Weighted = nn.Conv2d | nn.Linear | LocalConv2d
 
 @torch.no_grad()
 def initialise(modules: list[tuple[str, nn.Module]], architecture: Architecture) -> None:
-    """Draw every weight and set every bias of the named layers, in their order, from torch's global generator."""
+    """Draw every weight and set every bias of the named layers, in their order, from torch's global generator.
+
+    Layers on the device "meta" have shapes and no numbers, and are left as they are.
+    """
     rows: dict[str, Conv | Full] = {conv.name: conv for conv in architecture.convs}
     rows |= {full.name: full for full in architecture.hidden}
     for name, module in modules:
-        if isinstance(module, Weighted):
+        if isinstance(module, Weighted) and not module.weight.is_meta:
             row = rows.get(name)
             _set(module, architecture, row.std if row else architecture.output_std, row.bias if row else 0.0)
 

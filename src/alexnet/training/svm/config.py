@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args, get_type_hints
+from typing import Literal, get_args
 
 from alexnet.errors import BadRecipe
-from alexnet.storage.records import shown
+from alexnet.storage.records import field_types, shown
 
 KernelChoice = Literal["", "linear", "rbf", "chi2", "intersection"]
 MapChoice = Literal["auto", "exact", "explicit"]
@@ -43,7 +43,7 @@ class SolverConfig:
     components: int = 2_000  # of the explicit map of rbf and intersection
 
     def __post_init__(self) -> None:
-        for name, kind in get_type_hints(SolverConfig).items():
+        for name, kind in field_types(SolverConfig).items():
             allowed = get_args(kind)
             if allowed and getattr(self, name) not in allowed:
                 raise BadRecipe(f"solver.{name} is {shown(getattr(self, name))}; it can be {', '.join(map(repr, allowed))}.")
