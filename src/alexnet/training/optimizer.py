@@ -56,7 +56,7 @@ class Descent:
         group = {"params": [view.shown for view in views], "rate": config.muon_learning_rate / config.learning_rate}
         return Muon(
             [group],
-            in_bf16=choose_precision(config.precision, self.failed.device) == "bf16",
+            in_bf16="bf16" in (config.muon_precision, choose_precision(config.precision, self.failed.device)),
             lr=config.muon_learning_rate,
             weight_decay=config.muon_weight_decay,
             momentum=config.momentum,
