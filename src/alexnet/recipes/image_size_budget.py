@@ -7,6 +7,7 @@ import torch
 from alexnet.data.dataset import Dataset
 from alexnet.data.preprocess import Preprocess
 from alexnet.inference.build import build_model
+from alexnet.models.registry import find_architecture
 from alexnet.recipes.networks import macs_of, resized
 from alexnet.recipes.recipe import Recipe
 from alexnet.runtime.device import choose_precision
@@ -26,7 +27,7 @@ def affordable_size(recipe: Recipe, dataset: Dataset, device: torch.device, *, w
     Without a budget, and for networks made for small images, it is the recipe's own size. The first worker's clock decides for all.
     """
     native = recipe.preprocess.image_size
-    if not recipe.training.budget_seconds or native < SIZES[-1]:
+    if not recipe.training.budget_seconds or min(native, find_architecture(recipe.model).image_size) < SIZES[-1]:
         return native
     sizes, classes = [size for size in SIZES if size <= native], len(dataset.classes)
     images = max(1, sum(1 for item in dataset.items if item.split in (None, "train")))
