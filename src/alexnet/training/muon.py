@@ -1,6 +1,6 @@
 """Muon: momentum whose singular values are made equal before each step (Jordan et al. 2024), in the precision of the training.
 
-PyTorch's own multiplies in bf16 whatever the precision, which takes twenty times as long on a CPU without bf16 units.
+PyTorch's own multiplies in bf16 whatever the precision, which takes a hundred times as long on a CPU without bf16 units.
 """
 
 import math
