@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 MUTATION_ARGS ?=
 DEMO_RUN ?= runs/demo
-DEMO_ARGS ?= compare fashion-mnist --models hog-svm,lenet,alexnet-cifar-fast --fractions 1 --budget 5m
+DEMO_ARGS ?= compare fashion-mnist --models hog-svm,lenet,convnet-small --fractions 1 --budget 5m
 
 NEW_ENOUGH := "import sys; sys.exit(sys.version_info < (3, 11))"
 BIN := .venv/bin

@@ -25,9 +25,10 @@ from alexnet.models.networks.architecture import NetworkChoices, vary
 from alexnet.models.networks.shapes import Layer, trace
 from alexnet.models.registry import ARCHITECTURES, find_architecture
 from alexnet.models.summary import summarise as summarise_networks
-from alexnet.recipes.named import RECIPES, Subject
+from alexnet.recipes.named import RECIPES
 from alexnet.recipes.overrides import field_names, with_overrides
 from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.subject import Subject
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.result import Result
 
@@ -37,6 +38,10 @@ PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
 COLOUR, GRAY = Traits(flip=True, colour=True), Traits(flip=True, colour=False, gray=True)
 RECIPE_TABLES = {
     "alexnet, photos": [(name, "alexnet", COLOUR, 300) for name in ("paper", "lecture", "quick")],
+    "convnet-small, by the side of the images": [
+        ("paper", "convnet-small", COLOUR, 32),
+        *(("quick", "convnet-small", COLOUR, side) for side in (32, 64, 96, 128)),
+    ],
     "small": [
         ("paper", "alexnet-cifar", COLOUR, 32),
         ("quick", "alexnet-cifar", COLOUR, 32),

@@ -22,7 +22,7 @@ from alexnet.models.registry import ARCHITECTURES
 
 
 def test_small_images_get_small_networks() -> None:
-    assert default_models(32) == ("raw-svm", "hog-svm", "fisher-svm", "lenet", "alexnet-cifar-fast", "alexnet-cifar-fast+svm")
+    assert default_models(32) == ("raw-svm", "hog-svm", "fisher-svm", "lenet", "convnet-small", "convnet-small+svm")
     assert default_models(300) == ("raw-svm", "hog-svm", "fisher-svm", "alexnet", "alexnet+svm")
     assert all(network_of(name) in {*SYSTEMS, *ARCHITECTURES} for side in (8, 300) for name in default_models(side))
 

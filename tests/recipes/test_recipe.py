@@ -23,9 +23,11 @@ NUMBERS = {
     "training.label_smoothing": st.floats(0, 0.9),
     "augment.brightness": st.floats(0, 1),
     "augment.crop_padding": st.integers(0, 20),
+    "augment.scale": st.floats(0.01, 1),
+    "training.muon_precision": st.sampled_from(["bf16", "training"]),
     "network.width": st.floats(0.1, 4),
     "network.towers_talk": st.booleans(),
-    "network.activation": st.sampled_from(["relu", "tanh", "sigmoid"]),
+    "network.activation": st.sampled_from(["relu", "tanh", "sigmoid", "gelu"]),
     "preprocess.fit": st.sampled_from(["crop", "squash"]),
     "augment.flip": st.booleans(),
     "seed": st.integers(0, 2**32 - 1),
@@ -173,6 +175,15 @@ def test_a_recipe_without_newer_fields_takes_their_defaults(tmp_path: Path) -> N
 def test_toml_leaves_out_what_the_network_decides() -> None:
     values = tomllib.loads(to_toml(with_overrides(START, {"network.activation": "tanh"})))
     assert values["network"] == {"activation": "tanh"}
+
+
+def test_toml_leaves_out_later_fields_at_their_defaults_so_that_runs_of_earlier_versions_keep_their_identity() -> None:
+    values = tomllib.loads(to_toml(START))
+    assert "scale" not in values["augment"]
+    assert "muon_precision" not in values["training"]
+    changed = tomllib.loads(to_toml(with_overrides(START, {"augment.scale": 0.5, "training.muon_precision": "training"})))
+    assert changed["augment"] == values["augment"] | {"scale": 0.5}
+    assert changed["training"] == values["training"] | {"muon_precision": "training"}
 
 
 def test_differences_name_the_fields() -> None:

@@ -28,19 +28,19 @@ def bias(model: NetworkModel, layer: str) -> torch.Tensor:
     return found.bias.data
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("activation", ["relu", "gelu", "tanh", "sigmoid"])
 @pytest.mark.parametrize(("layer", "units"), [("features.conv1", 8), ("classifier.fc2", 16)])
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_the_share_of_planted_stuck_units_is_found(activation: str, layer: str, units: int, share: float, sign: int) -> None:
     model, images = network(activation), digits(0, 50)[0]
-    if activation == "relu":
+    if activation in ("relu", "gelu"):
         bias(model, "classifier.fc2").fill_(3.0)  # some of so few units are dead from the start
     base = stuck_units(model, images)
     name = next(name for name in base if name.endswith(f"{activation}{layer[-1]}"))
     assert base[name] == 0.0
     bias(model, layer)[: round(share * units)] = sign * 1e4
-    dies = activation != "relu" or sign < 0  # a ReLU that is always on is no loss
+    dies = activation not in ("relu", "gelu") or sign < 0  # a ReLU that is always on is no loss
     assert stuck_units(model, images)[name] == pytest.approx(share if dies else 0.0)
 
 

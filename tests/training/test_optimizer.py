@@ -57,7 +57,7 @@ def test_lower_layers_learn_more_slowly_than_the_last() -> None:
 
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])
 def test_every_trainable_parameter_is_in_one_group(optimizer: Any) -> None:
-    for name in ("alexnet-cifar", "alexnet-cifar-fast"):
+    for name in ("alexnet-cifar", "alexnet-cifar-fast", "convnet-small"):
         network = small(name)
         rates = Descent(network, replace(PAPER, optimizer=optimizer)).rates()
         assert set(rates) == {key for key, parameter in network.named_parameters() if parameter.requires_grad}

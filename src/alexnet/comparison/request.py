@@ -72,7 +72,7 @@ def comparison_request(
 
 def default_models(side: int) -> tuple[str, ...]:
     """Three hand-crafted systems, the networks suited to images of that side, and an SVM on the frozen features of the last network."""
-    networks = ("lenet", "alexnet-cifar-fast") if side < SMALL_IMAGE else (default_model(side)[0],)
+    networks = ("lenet", "convnet-small") if side < SMALL_IMAGE else (default_model(side)[0],)
     return ("raw-svm", "hog-svm", "fisher-svm", *networks, networks[-1] + FROZEN)
 
 

@@ -3,7 +3,7 @@
 from alexnet.errors import BadModel, did_you_mean
 from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.models.kinds import kind_of
-from alexnet.models.networks import alexnet, cifar, lenet, mlp
+from alexnet.models.networks import alexnet, cifar, convnet_small, lenet, mlp
 from alexnet.models.networks.architecture import Architecture
 from alexnet.storage.records import shown
 
@@ -19,6 +19,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         cifar.CIFAR_13,
         cifar.CIFAR_18,
         cifar.CIFAR_26,
+        convnet_small.CONVNET_SMALL,
         lenet.LENET,
         mlp.MLP,
     )

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from alexnet.models.networks.architecture import Architecture
-from alexnet.models.networks.shapes import Layer, trace
+from alexnet.models.networks.shapes import Layer, trace, trains_bias
 from alexnet.models.registry import ARCHITECTURES, find_architecture
 
 BYTES = 4  # per number in fp32
@@ -29,9 +29,10 @@ class Summary:
 
     @property
     def trainable_parameters(self) -> int:
-        """The parameters that training changes: whitening layers are frozen."""
-        frozen = {conv.name for conv in self.architecture.convs if conv.whitens}
-        return sum(layer.parameters for layer in self.layers if layer.name not in frozen)
+        """The parameters that training changes: the filters of whitening layers are frozen."""
+        whitening = {conv.name: conv for conv in self.architecture.convs if conv.whitens}
+        biases = sum(conv.channels for conv in whitening.values() if trains_bias(self.architecture, conv))
+        return sum(layer.parameters for layer in self.layers if layer.name not in whitening) + biases
 
     @property
     def macs(self) -> int:

@@ -17,7 +17,7 @@ from alexnet.runtime.device import choose_precision, free_device_memory
 from alexnet.runtime.machine import available_bytes
 
 COPIES = 3  # of the weights: themselves, gradients, momentum
-OF_SIZE = ("width", "hidden_units", "fully_connected", "convolutions_3x3", "first_padding", "first_stride")  # fields of NetworkChoices
+OF_SIZE = ("width", "hidden_units", "fully_connected", "convolutions_3x3", "first_padding", "first_stride", "first_channels")  # choices
 BYTES = {"fp64": 8, "fp32": 4, "bf16": 2}  # of an output; weights have at least 4
 
 

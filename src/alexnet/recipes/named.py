@@ -1,31 +1,24 @@
 """The named recipes: functions that return a complete recipe. To add one, write a function and add a row to RECIPES."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from alexnet.data.dataset import Traits
 from alexnet.data.pipeline.augment import AugmentConfig
 from alexnet.data.preprocess import PreprocessConfig
 from alexnet.errors import BadRecipe, did_you_mean
-from alexnet.models.networks.architecture import Architecture, NetworkChoices
+from alexnet.models.networks.architecture import NetworkChoices
+from alexnet.models.networks.convnet_small import CONVNET_SMALL
+from alexnet.recipes import convnet_small
 from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.subject import Subject
 from alexnet.training.config import TrainingConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a named recipe depends on: the network, and properties of its images."""
-
-    data: str
-    architecture: Architecture
-    traits: Traits
-    side: int  # px, median short side of the images
-    images: int  # in the whole data set
 
 
 def paper(subject: Subject) -> Recipe:
     """The 2012 recipe (paper section 5; the 2012 program): plateau schedule, 0-255 range, crops, mirrors, PCA colour noise."""
     architecture = subject.architecture
+    if architecture.name == CONVNET_SMALL.name:
+        return convnet_small.paper(subject)
     if architecture.image_size <= SMALL:
         return _paper_small(subject)
     return Recipe(
@@ -89,6 +82,8 @@ def lecture(subject: Subject) -> Recipe:
 
 def quick(subject: Subject) -> Recipe:
     """The default, our own: He initialisation, unit variance, a one-cycle schedule, label smoothing, bf16 where it is fast."""
+    if subject.architecture.name == CONVNET_SMALL.name:
+        return convnet_small.quick(subject)
     return _quick_small(subject) if subject.architecture.image_size <= SMALL else _quick_large(subject)
 
 
@@ -142,7 +137,15 @@ QUICK = TrainingConfig(
 )
 QUICK_SIGMOID = replace(QUICK, epochs=20.0, learning_rate=0.5, weight_decay=0.0, label_smoothing=0.0)
 QUICK_MUON = replace(
-    QUICK, epochs=24.0, batch_size=256, optimizer="muon", learning_rate=0.03, muon_learning_rate=0.005, warmup=0.1, final_learning_rate=0.0
+    QUICK,
+    epochs=24.0,
+    batch_size=256,
+    optimizer="muon",
+    learning_rate=0.03,
+    muon_learning_rate=0.005,
+    muon_precision="training",
+    warmup=0.1,
+    final_learning_rate=0.0,
 )
 
 

@@ -12,9 +12,10 @@ from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.shapes import Layer, trace
 from alexnet.models.registry import find_architecture
 from alexnet.models.weights.load import fitting, read_weights
-from alexnet.recipes.named import Subject, find_recipe
+from alexnet.recipes.named import find_recipe
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.subject import Subject
 from alexnet.runtime.distributed import Workers
 from alexnet.training.parallel.registry import check_layout
 

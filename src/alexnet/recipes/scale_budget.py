@@ -10,6 +10,7 @@ import torch
 from alexnet.data.dataset import Dataset
 from alexnet.data.preprocess import Preprocess
 from alexnet.inference.build import build_model
+from alexnet.models.registry import find_architecture
 from alexnet.recipes.networks import macs_of, resized
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
@@ -60,7 +61,7 @@ def affordable_scale(
     requested: recipe fields that the user has set, and that keep their values. Without a budget, and for networks made for small images, it
     is the recipe unchanged. The first worker's clock decides for all.
     """
-    if not recipe.training.budget_seconds or recipe.preprocess.image_size < LARGE:
+    if not recipe.training.budget_seconds or not _has_scales(recipe):
         return recipe
     images = max(1, round(recipe.fraction * sum(1 for item in dataset.items if item.split in (None, "train"))))
     work = _Work(images, len(dataset.classes), (1 - READING_SHARE) * recipe.training.budget_seconds * world.size)
@@ -70,6 +71,11 @@ def affordable_scale(
     chosen = scales[rung]
     listen(Message(_described(chosen, work, seconds)))
     return chosen
+
+
+def _has_scales(recipe: Recipe) -> bool:
+    """Whether a network is made for large images, and is used for them."""
+    return min(recipe.preprocess.image_size, find_architecture(recipe.model).image_size) >= LARGE
 
 
 def _described(recipe: Recipe, work: _Work, seconds_per_image: float) -> str:
@@ -115,7 +121,7 @@ def _first_that_suffices(scales: list[Recipe], work: _Work, device: torch.device
 
 def estimated_seconds_per_image(recipe: Recipe, images: int, classes: int, device: torch.device) -> float:
     """The time of training per image, from a few steps at the smallest scale and the multiply-accumulates: quick, and rather too long."""
-    if recipe.preprocess.image_size < LARGE:
+    if not _has_scales(recipe):
         return seconds_per_image(recipe, images, classes, device)
     smallest = list(_scales(recipe, ()))[-1]
     measured = seconds_per_image(smallest, images, classes, device)

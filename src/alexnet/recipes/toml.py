@@ -20,6 +20,7 @@ LARGEST_RECIPE = 1_000_000  # bytes; those that we write have about 2,000
 REQUIRED = ("name", "data", "model")
 DEEPEST_KEY = 100  # words; ours have 2, and the memory that reading a key takes grows with their square: 20 GB for 100,000
 DOTTED = re.compile(r"""[\w"'-]++(?:[ \t]*+\.[ \t]*+[\w"'-]++)*+""")
+LATER_FIELDS = ("augment.scale", "training.muon_precision")  # not written at their defaults: runs of earlier versions keep their identity
 
 
 def fields_of(recipe: Recipe) -> dict[str, Any]:
@@ -29,8 +30,13 @@ def fields_of(recipe: Recipe) -> dict[str, Any]:
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The recipe as TOML, without fields that are None (the network's own value)."""
-    return tomli_w.dumps(_without_none(fields_of(recipe)))
+    """The recipe as TOML, without fields that are None (the network's own value) and `LATER_FIELDS` at their defaults."""
+    start = Recipe(name=recipe.name, data=recipe.data, model=recipe.model)
+    values, defaults = fields_of(recipe), fields_of(start)
+    for section, _, name in (field.partition(".") for field in LATER_FIELDS):
+        if section in values and values[section][name] == defaults[section][name]:
+            del values[section][name]
+    return tomli_w.dumps(_without_none(values))
 
 
 def from_toml(path: Path) -> Recipe:

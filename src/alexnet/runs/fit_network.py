@@ -83,7 +83,7 @@ def new_model(resolved: ResolvedRun, context: RunContext, preprocess: Preprocess
         stored = read_stored(recipe.weights)
         for line in [*filter(None, [stored.chosen]), *load_weights(model.network, stored.state, last_layer(model))]:
             context.listen(Message(line))
-    elif model.network.architecture.initialisation == "images":
+    else:
         calibrate(model, centre_crop(sample, recipe.preprocess.image_size))
     return model.to(context.device, torch.float64 if recipe.training.precision == "fp64" else None)
 

@@ -47,8 +47,9 @@ CANDIDATES: tuple[Candidate, ...] = (
         adds="On 3,781 photos of clothes it made 12% mistakes where fisher-svm made 15%",
     ),
     Candidate(model="fisher-svm", fixed_seconds=10.0, image_seconds=0.03),
-    Candidate(model="alexnet-cifar-fast", sides=(1, 63), needs_trial=False),
-    Candidate(model="alexnet", sides=PHOTOS),
+    Candidate(model="convnet-small", sides=(1, 63), needs_trial=False),
+    Candidate(model="convnet-small", sides=PHOTOS),
+    Candidate(model="alexnet", sides=(128, 1 << 20)),
 )
 
 

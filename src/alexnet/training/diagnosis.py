@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from alexnet.training.optimizer import Descent
 
-ACTIVATIONS = (nn.ReLU, nn.Tanh, nn.Sigmoid)
+ACTIVATIONS = (nn.ReLU, nn.GELU, nn.Tanh, nn.Sigmoid)
 SATURATED = 0.98  # of the way to a bound
+SILENT = 0.02  # the largest output of a GELU that counts as 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class LayerHealth:
 
 
 def stuck_units(model: nn.Module, images: Tensor) -> dict[str, float]:
-    """Share of the units after each nonlinearity that are 0 (ReLU) or saturated (tanh, sigmoid) on all `images`."""
+    """Share of the units after each nonlinearity that are 0 (ReLU, GELU) or saturated (tanh, sigmoid) on all `images`."""
     shares: dict[str, float] = {}
     with _watched(model, shares), torch.no_grad():
         model(images)
@@ -50,6 +51,8 @@ def _watched(model: nn.Module, shares: dict[str, float]) -> Iterator[None]:
 def _stuck_share(module: nn.Module, output: Tensor) -> float:
     if isinstance(module, nn.ReLU):
         bound = output <= 0
+    elif isinstance(module, nn.GELU):
+        bound = output.abs() < SILENT
     elif isinstance(module, nn.Tanh):
         bound = output.abs() > SATURATED
     else:

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alexnet.runtime.device import choose_precision
 from alexnet.training.config import TrainingConfig
+from alexnet.training.muon import Muon
 from alexnet.training.parallel.layout import is_part, local
 from alexnet.training.running_statistics import RunningStatistics
 
@@ -52,13 +54,13 @@ class Descent:
         self.views += views
         self.names |= {view.shown: name for view, name in zip(views, matrices, strict=True)}
         group = {"params": [view.shown for view in views], "rate": config.muon_learning_rate / config.learning_rate}
-        return torch.optim.Muon(
+        return Muon(
             [group],
+            in_bf16="bf16" in (config.muon_precision, choose_precision(config.precision, self.failed.device)),
             lr=config.muon_learning_rate,
             weight_decay=config.muon_weight_decay,
             momentum=config.momentum,
             nesterov=config.nesterov,
-            adjust_lr_fn="match_rms_adamw",
         )
 
     def set_learning_rate(self, learning_rate: float) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits, load_sample_image
 from torch import Tensor
+from torchvision.transforms.functional import InterpolationMode, resized_crop
 
 from alexnet.data.pipeline.augment import AugmentConfig, augment, centre_crop
 from alexnet.data.pipeline.colour_statistics import ColourPCA, colour_pca
@@ -73,6 +74,51 @@ def test_padded_crops_are_windows_of_the_mirrored_border() -> None:
     for crop, places in zip(crops.numpy(), windows, strict=True):
         assert (places == crop[:, None, None]).all(axis=(0, 3, 4)).sum() >= 1
     assert not torch.equal(crops, images)
+
+
+def windows_of_scale(scale: float, count: int, height: int, width: int) -> list[tuple[int, int, int]]:
+    """Side, top and left of each window, from the same draws."""
+    draws = torch.cat([uniform(3, 0, torch.arange(count), "scale", 1), uniform(3, 0, torch.arange(count), "crop", 2)], dim=1).double()
+    largest = min(height, width)
+    smallest = round(scale * largest)
+    sides = [smallest + int(one * (largest - smallest + 1)) for one in draws[:, 0].tolist()]
+    return [
+        (side, int(y * (height - side + 1)), int(x * (width - side + 1))) for side, (y, x) in zip(sides, draws[:, 1:].tolist(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("height", "width", "size", "scale"), [(73, 73, 64, 0.5), (40, 52, 32, 0.2), (36, 36, 36, 0.9)])
+def test_scaled_crops_are_those_of_torchvision(height: int, width: int, size: int, scale: float) -> None:
+    """To one gray level, since positions between pixels are rounded to 1/128."""
+    images = photographs(80, 40)[:, :, :height, :width]
+    crops = augmented(images, size, AugmentConfig(flip=False, scale=scale))
+    windows = windows_of_scale(scale, len(images), height, width)
+    assert len(set(windows)) > 20
+    for image, crop, (side, top, left) in zip(images, crops, windows, strict=True):
+        expected = resized_crop(image.double(), top, left, side, side, [size, size], InterpolationMode.BILINEAR, antialias=False)
+        difference = (crop.double() - expected).abs()
+        assert difference.max() <= 0.5 + 1.0
+        assert difference.mean() < 0.27  # rounding alone: 0.25
+
+
+def test_every_side_of_a_scaled_crop_comes_up_alike_often() -> None:
+    crops = augmented(coordinates(12, 1).expand(7000, -1, -1, -1), 12, AugmentConfig(flip=False, scale=0.5))
+    spans = crops[:, 0, -1, 0].long() - crops[:, 0, 0, 0].long()
+    counts = torch.bincount(spans)[5:].double()  # windows of 6 to 12 px span 5 to 11
+    assert len(counts) == 7
+    assert ((counts - 1000) ** 2 / 1000).sum() < 22.5  # chi-squared, 6 degrees of freedom, one in a thousand
+
+
+def test_a_scaled_crop_of_one_colour_has_that_colour() -> None:
+    images = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1).expand(256, 3, 20, 20)
+    crops = augmented(images, 16, AugmentConfig(flip=False, scale=0.3, crop_padding=2))
+    assert torch.equal(crops, images[:, :, :16, :16])
+
+
+def test_a_scale_of_1_changes_no_bit() -> None:
+    images = photographs(64, 20)
+    assert torch.equal(augmented(images, 48, AugmentConfig(scale=1.0)), augmented(images, 48, AugmentConfig()))
+    assert torch.equal(augmented(images, 48, AugmentConfig(crop=False, scale=0.5)), augmented(images, 48, AugmentConfig(crop=False)))
 
 
 @pytest.mark.parametrize("size", [32, 31, 30, 27])
@@ -156,7 +202,7 @@ def test_colours_are_held_between_black_and_white_and_rounded() -> None:
     assert brighter.max() == 255
 
 
-EVERYTHING = AugmentConfig(brightness=0.2, colour_temperature=0.2, pca_noise=0.1, cutout=5, crop_padding=2)
+EVERYTHING = AugmentConfig(scale=0.6, brightness=0.2, colour_temperature=0.2, pca_noise=0.1, cutout=5, crop_padding=2)
 DIGITS = torch.from_numpy(load_digits().images[:60] * 15).to(torch.uint8)[:, None].expand(60, 3, 8, 8)
 
 
@@ -182,7 +228,9 @@ def test_another_epoch_changes_otherwise() -> None:
     assert not torch.equal(augmented(images, 48, AugmentConfig()), augmented(images, 48, AugmentConfig(), epoch=1))
 
 
-@pytest.mark.parametrize("change", [{}, {"brightness": 0.1}, {"cutout": 4}, {"crop_padding": 3}, {"crop": False}, {"flip": False}])
+@pytest.mark.parametrize(
+    "change", [{}, {"brightness": 0.1}, {"cutout": 4}, {"crop_padding": 3}, {"scale": 0.4}, {"crop": False}, {"flip": False}]
+)
 def test_type_shape_and_source_are_kept(change: dict[str, float]) -> None:
     images = photographs(40, 10)
     before = images.clone()
@@ -196,7 +244,7 @@ def test_type_shape_and_source_are_kept(change: dict[str, float]) -> None:
 def test_batches_that_do_not_lie_in_one_piece_are_taken() -> None:
     images = photographs(64, 8)
     strided = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, as loaders may give
-    config = AugmentConfig(brightness=0.2, cutout=4)
+    config = AugmentConfig(scale=0.5, brightness=0.2, cutout=4)
     assert torch.equal(augmented(strided, 48, config), augmented(images, 48, config))
 
 
@@ -250,6 +298,9 @@ def test_pca_noise_without_principal_colours_is_our_mistake() -> None:
         (lambda: AugmentConfig(colour_temperature=2.0), ["augment.colour_temperature", "2.0"]),
         (lambda: AugmentConfig(pca_noise=float("nan")), ["augment.pca_noise", "nan", "0.1 as in the paper"]),
         (lambda: AugmentConfig(crop_padding=-1), ["augment.crop_padding", "-1"]),
+        (lambda: AugmentConfig(scale=0.0), ["augment.scale", "0.0", "from 0.01 to 1 (off)"]),
+        (lambda: AugmentConfig(scale=1.5), ["augment.scale", "1.5"]),
+        (lambda: AugmentConfig(scale=float("nan")), ["augment.scale", "nan"]),
         (lambda: AugmentConfig(cutout=-3), ["augment.cutout", "-3"]),
         (lambda: augmented(DIGITS, 8, AugmentConfig(cutout=9)), ["augment.cutout", "9", "8 px"]),
         (lambda: augmented(DIGITS, 8, AugmentConfig(crop_padding=8)), ["augment.crop_padding", "8", "at most 7"]),
@@ -267,7 +318,7 @@ def test_impossible_settings_are_refused_with_field_value_and_remedy(make: Calla
 def test_an_accelerator_changes_images_alike() -> None:
     images = photographs(64, 30)
     pca = colour_pca(images)
-    geometry = AugmentConfig(cutout=5, crop_padding=2)
+    geometry = AugmentConfig(cutout=5, crop_padding=2, scale=0.7)
     assert torch.equal(augmented(images.cuda(), 48, geometry, pca=pca).cpu(), augmented(images, 48, geometry, pca=pca))
     there, here = augmented(images.cuda(), 48, EVERYTHING, pca=pca).cpu(), augmented(images, 48, EVERYTHING, pca=pca)
     assert (there.int() - here.int()).abs().max() <= 1  # a product and a sum may be rounded once or twice

@@ -51,6 +51,7 @@ def norms(network: Network) -> list[ResponseNorm]:
 CHOICES: list[tuple[dict[str, Any], Check]] = [
     ({"activation": "tanh"}, lambda n: count(nn.Tanh)(n) == 7 and count(nn.ReLU)(n) == 0),
     ({"activation": "sigmoid"}, lambda n: count(nn.Sigmoid)(n) == 7 and "sigmoid6" in names(n)),
+    ({"activation": "gelu"}, lambda n: count(nn.GELU)(n) == 7 and kinds(n)[1:4] == ["GELU", "ResponseNorm", "MaxPool2d"]),
     ({"pooling": "average"}, lambda n: count(nn.AvgPool2d)(n) == 3 and count(nn.MaxPool2d)(n) == 0),
     ({"pooling": "max+average"}, lambda n: count(MaxAndAveragePool2d)(n) == 3 and count(nn.MaxPool2d)(n) == 0),
     ({"pooling": "strided-convolution"}, lambda n: count(nn.Conv2d)(n) == 8 and count(nn.MaxPool2d)(n) == 0),
@@ -86,7 +87,9 @@ CHOICES: list[tuple[dict[str, Any], Check]] = [
     ({"first_kernel": 7}, lambda n: n.features[0].kernel_size == (7, 7)),
     ({"first_stride": 2, "pool_after": "conv1,conv2,conv3,conv5"}, lambda n: n.features[0].stride == (2, 2)),
     ({"first_padding": 2}, lambda n: n.features[0].padding == (2, 2)),
+    ({"first_channels": 32}, lambda n: [c.channels for c in convs(n)] == [32, 256, 384, 384, 256]),
     ({"initialisation": "he"}, lambda n: n.architecture.initialisation == "he"),
+    ({"initialisation": "dirac"}, lambda n: n.architecture.initialisation == "dirac"),
     ({"width": 0.5}, lambda n: [c.channels for c in convs(n)] == [48, 128, 192, 192, 128]),
     ({"width": 1e-9}, lambda n: {c.channels for c in convs(n)} == {4}),  # still shared equally by two towers
 ]
@@ -114,11 +117,12 @@ def test_no_choice_changes_nothing(name: str) -> None:
     assert chosen(name) == ARCHITECTURES[name]
 
 
-@pytest.mark.parametrize("name", ["lenet", "alexnet-cifar", "alexnet-cifar-26", "alexnet-owt", "alexnet-cifar-fast"])
+@pytest.mark.parametrize("name", ["lenet", "alexnet-cifar", "alexnet-cifar-26", "alexnet-owt", "alexnet-cifar-fast", "convnet-small"])
 @pytest.mark.parametrize(
     "choices",
     [
         {"activation": "tanh"},
+        {"activation": "gelu"},
         {"pooling": "average"},
         {"pooling": "strided-convolution"},
         {"norm": "none"},
@@ -127,6 +131,7 @@ def test_no_choice_changes_nothing(name: str) -> None:
         {"fully_connected": 2, "hidden_units": 9},
         {"width": 0.25},
         {"initialisation": "xavier"},
+        {"initialisation": "dirac"},
     ],
     ids=str,
 )
@@ -164,7 +169,7 @@ def test_the_kind_of_pooling_holds_the_map_sizes(pooling: str) -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"activation": "relu6"}, r"network.activation is 'relu6'; it can be 'relu', 'tanh', 'sigmoid'"),
+        ({"activation": "relu6"}, r"network.activation is 'relu6'; it can be 'relu', 'tanh', 'sigmoid', 'gelu'"),
         ({"pooling": "median"}, r"network.pooling is 'median'; it can be 'max', 'average', 'max\+average', 'strided-convolution'"),
         ({"norm": "batch"}, "network.norm is 'batch'"),
         ({"norm_place": "last"}, "network.norm_place is 'last'"),
@@ -177,6 +182,7 @@ def test_the_kind_of_pooling_holds_the_map_sizes(pooling: str) -> None:
         ({"hidden_units": 0}, "network.hidden_units is 0; it must be at least 1"),
         ({"first_kernel": 0}, "network.first_kernel is 0; it must be at least 1"),
         ({"first_stride": 0}, "network.first_stride is 0; it must be at least 1"),
+        ({"first_channels": 0}, "network.first_channels is 0; it must be at least 1"),
         ({"first_padding": -1}, "network.first_padding is -1"),
         ({"fully_connected": -1}, "network.fully_connected is -1"),
         ({"convolutions_3x3": -2}, "network.convolutions_3x3 is -2"),

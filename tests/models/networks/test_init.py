@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from alexnet.models.networks.architecture import Initialisation, NetworkChoices, vary
 from alexnet.models.networks.data_dependent_init import calibrate, whitening_filters
+from alexnet.models.networks.init import GAIN
 from alexnet.models.networks.model import NetworkModel, Normalise
 from alexnet.models.networks.network import Network
 from alexnet.models.registry import ARCHITECTURES
@@ -40,12 +42,19 @@ def test_weights_are_normal_and_some_biases_one_as_in_2012(scheme: Initialisatio
         assert (bias(layer) == (1.0 if name in ("conv2", "conv4", "conv5", "fc6", "fc7") else 0.0)).all(), name
 
 
-@pytest.mark.parametrize(("activation", "gain"), [("relu", math.sqrt(2)), ("tanh", 5 / 3)])
+@pytest.mark.parametrize(("activation", "gain"), [("relu", math.sqrt(2)), ("tanh", 5 / 3), ("gelu", 1.5335)])
 def test_he_keeps_the_variance(activation: str, gain: float) -> None:
     for name, layer in weighted(scheme="he", activation=activation).items():
         inputs = layer.weight[0].numel()
         assert stats.kstest(sample(layer).double().numpy(), stats.norm(0, gain / math.sqrt(inputs)).cdf).pvalue > 1e-3, name
         assert (bias(layer) == 0).all()
+
+
+def test_the_gain_of_gelu_keeps_the_mean_square_of_a_normal_signal() -> None:
+    places, weights = np.polynomial.hermite_e.hermegauss(100)  # nodes for integrals over exp(-x^2 / 2)
+    outputs = torch.nn.functional.gelu(torch.from_numpy(places)).numpy()
+    mean_square = (weights * outputs**2).sum() / weights.sum()
+    assert GAIN["gelu"] ** 2 * mean_square == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("scheme", ["xavier", "pytorch"])
@@ -114,7 +123,7 @@ def test_calibrated_layers_give_a_mean_square_of_one_and_white_patches() -> None
 def test_whitening_filters_answer_digits_without_correlation() -> None:
     channels = torch.from_numpy(load_digits().images[:200]).float()[:, None] - 5
     layer = nn.Conv2d(1, 8, 3)
-    filters = whitening_filters(channels, layer)
+    filters = whitening_filters(channels, layer, 0.05)
     assert torch.equal(filters[:4], -filters[4:])
     answers = torch.nn.functional.conv2d(channels, filters[:4]).transpose(0, 1).flatten(1)
     moments = answers @ answers.T / answers.shape[1]

@@ -10,7 +10,7 @@ from alexnet.models.networks.network import Network, count_parameters
 from alexnet.models.networks.shapes import Layer, feature_side, margins, trace
 from alexnet.models.registry import ARCHITECTURES
 
-ACTIVATIONS = (nn.ReLU, nn.Tanh, nn.Sigmoid)  # may run after a max pooling instead of before it: the same maps
+ACTIVATIONS = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU)  # may run after a max pooling instead of before it: the same maps
 WITHOUT_FC7 = vary(ARCHITECTURES["alexnet"], NetworkChoices(fully_connected=1))
 PUBLISHED = [
     # architecture, channels, image size, classes, parameters, multiply-accumulates, of the convolutions, of the fc layers
@@ -43,6 +43,7 @@ MAPS = {  # side of the maps after each convolution and pooling
     ("alexnet-cifar-13", 32): [32, 16, 16, 8, 8, 8],
     ("alexnet-cifar-18", 32): [32, 16, 16, 8, 8, 4],
     ("alexnet-cifar-26", 32): [32, 16, 16, 8, 8, 4],
+    ("convnet-small", 32): [31, 31, 15, 15, 15, 7, 7, 7, 3, 3],
 }
 
 
@@ -89,7 +90,7 @@ def test_the_lectures_ratios_are_ours_and_not_its_own() -> None:
 @pytest.mark.parametrize(("name", "image_size"), MAPS)
 def test_map_sizes_are_the_published_ones(name: str, image_size: int) -> None:
     layers = trace(ARCHITECTURES[name], classes=10, channels=3, image_size=image_size)
-    sides = [layer.output[1] for layer in layers if layer.kind in ("convolution", "local", "pool") and layer.name != "average"]
+    sides = [layer.output[1] for layer in layers if layer.kind in ("convolution", "local", "pool") and layer.name not in ("average", "max")]
     assert sides == MAPS[name, image_size]
 
 

@@ -29,6 +29,7 @@ CASES = {
     "conv-rate": ALEXNET.training(conv_learning_rate=2.0, fc_weight_decay=1e-3, lower_layers=0.5),
     "no-groups": Case(model="alexnet-one-tower", choices=replace(SMALL, norm="none")),
     "batch-norm": Case(model="alexnet-cifar-fast", choices=NetworkChoices(width=1 / 8)),
+    "whitening-bias": Case(model="convnet-small", choices=NetworkChoices(width=1 / 8)),
     "thin": ALEXNET.network(width=1 / 48, hidden_units=4128),  # one map of conv1 in each tower
 }
 
@@ -55,6 +56,7 @@ SLOW = pytest.mark.slow  # many cases
         *(pytest.param("towers", 2, name, marks=SLOW) for name in ("alexnet", "towers-silent", "convolutions-dropped", "conv-rate")),
         *(pytest.param("towers", 2, name, marks=SLOW) for name in ("no-norm", "no-dropout", "no-hidden", "no-groups", "strided", "thin")),
         ("data", 3, "batch-norm"),
+        pytest.param("data", 2, "whitening-bias", marks=SLOW),
         ("hybrid", 2, "conv-rate"),
         pytest.param("hybrid", 4, "owt-three-hidden", marks=SLOW),
         *(pytest.param("hybrid", 2, name, marks=SLOW) for name in ("alexnet", "owt", "one-hidden", "owt-three-hidden", "before-fc")),

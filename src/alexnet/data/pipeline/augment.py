@@ -1,4 +1,4 @@
-"""Random changes of training images that keep their class: crop, mirror, brightness, colour temperature, PCA colour noise, cutout.
+"""Random changes of training images that keep their class: crop, scale, mirror, brightness, colour temperature, PCA colour noise, cutout.
 
 Whole uint8 batches in, whole uint8 batches out, on the batch's device and without a loop over images. Random numbers are counter-based
 (see `counter_rng`): in an epoch an image gets the same change, whichever batch, worker or machine it is on. Which changes keep a class
@@ -14,12 +14,14 @@ from torch.nn.functional import pad
 
 from alexnet.data.pipeline.colour_statistics import ColourPCA
 from alexnet.data.pipeline.counter_rng import normal, uniform
+from alexnet.data.pipeline.pieces import cache_sized
+from alexnet.data.pipeline.resample import resampled
 from alexnet.data.preprocess import LARGEST_SIDE
 from alexnet.errors import BadRecipe
 
-_PIECE = 1 << 20  # on a CPU, colours are changed in pieces of this many values, so that the float copy stays in the cache
 _GRAY = 128.0
 MOST_NOISE = 1_000  # all pixels are black or white long before
+SMALLEST_SCALE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +30,7 @@ class AugmentConfig:
 
     crop: bool = True  # a random window, all positions equally likely; off: the centre
     crop_padding: int = 0  # px of reflected border added before a random crop, for images already at the model's size
+    scale: float = 1.0  # with crop: smallest side of the window, as a share of the whole image; 1: all windows have the model's size
     flip: bool = True  # half of the images are mirrored, and the other half in the next epoch
     brightness: float = 0.0  # one gain per image, uniform in 1 - b .. 1 + b
     colour_temperature: float = 0.0  # t uniform in -c .. c per image: red x (1 + t), blue x (1 - t)
@@ -36,6 +39,8 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         _check_range("crop_padding", self.crop_padding, LARGEST_SIDE, f"px around the picture, 0 for none, at most {LARGEST_SIDE:,}")
+        if not SMALLEST_SCALE <= self.scale <= 1:
+            raise BadRecipe(f"augment.scale = {self.scale} cannot be used: use a share of the side from {SMALLEST_SCALE} to 1 (off).")
         _check_range("brightness", self.brightness, 1.0, "a fraction from 0 (off) to 1")
         _check_range("colour_temperature", self.colour_temperature, 1.0, "a fraction from 0 (off) to 1")
         _check_range("pca_noise", self.pca_noise, MOST_NOISE, f"0 for none, 0.1 as in the paper, at most {MOST_NOISE:,}")
@@ -52,7 +57,10 @@ def augment(images: Tensor, size: int, config: AugmentConfig, pca: ColourPCA | N
     check_fit(images.shape[-2], images.shape[-1], size, config)
     if not len(images):
         return images.new_empty((0, 3, size, size))
-    if config.crop:
+    if config.crop and config.scale < 1:
+        draws = torch.cat([uniform(seed, epoch, indices, stream, count) for stream, count in (("scale", 1), ("crop", 2))], dim=1)
+        images = _random_scaled_crop(images, size, config, draws)
+    elif config.crop:
         images = _random_crop(images, size, config.crop_padding, uniform(seed, epoch, indices, "crop", 2))
     else:
         images = centre_crop(images, size)
@@ -95,6 +103,24 @@ def _random_crop(images: Tensor, size: int, padding: int, draws: Tensor) -> Tens
     return runs.index_select(0, starts).view(count, channels, size, size)
 
 
+def _random_scaled_crop(images: Tensor, size: int, config: AugmentConfig, draws: Tensor) -> Tensor:
+    """Square windows whose side and position are drawn as (N, 3) in [0, 1), resampled to `size` px. All whole sides are equally likely.
+
+    Bilinear, without smoothing: stored images are hardly larger than the model's, so a window is never reduced by much.
+    """
+    if config.crop_padding:
+        images = pad(images, (config.crop_padding,) * 4, mode="reflect")
+    height, width = images.shape[-2:]
+    largest = min(height, width)
+    smallest = max(1, round(config.scale * largest))
+    draws = draws.cpu()
+    side = smallest + (draws[:, :1] * (largest - smallest + 1)).long()
+    first = (draws[:, 1:] * (torch.tensor([height, width]) - side + 1)).long()  # row, column
+    places = (torch.arange(size) + 0.5).double() * side / size - 0.5  # (N, size), from the window's first pixel
+    steps = places.clamp_(min=0).minimum(side - 1)
+    return resampled(images, first[:, :1] + steps, first[:, 1:] + steps)
+
+
 def _mirror(images: Tensor, mirrored: Tensor) -> Tensor:
     """Mirror the images where `mirrored` (N,) is true; selected as the widest integers that divide an image, up to 8 times faster."""
     count, size = len(images), images[0].numel()
@@ -125,14 +151,12 @@ def _colours(config: AugmentConfig, pca: ColourPCA | None, seed: int, epoch: int
 
 def _recolour(images: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
     """round(pixel * gain + offset), halves up, clamped to 0..255, in one float pass over cache-sized pieces (one piece on a GPU)."""
-    count, values = len(images), images[0].numel()
-    piece = max(1, _PIECE // values) if images.device.type == "cpu" else count
+    parts = cache_sized(images)
     gain = gain.to(images.device)[:, :, None, None]
     offset = (offset + 0.5).to(images.device)[:, :, None, None]  # `copy_` to uint8 truncates; with the half added, it rounds
     recoloured = torch.empty_like(images, memory_format=torch.contiguous_format)
-    work = torch.empty((min(piece, count), *images.shape[1:]), device=images.device)
-    for start in range(0, count, piece):
-        part = slice(start, start + piece)
+    work = torch.empty_like(images[parts[0]], dtype=torch.float32, memory_format=torch.contiguous_format)
+    for part in parts:
         levels = work[: len(images[part])].copy_(images[part])
         recoloured[part] = levels.mul_(gain[part]).add_(offset[part]).clamp_(0, 255.5)
     return recoloured

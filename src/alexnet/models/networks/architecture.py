@@ -11,12 +11,13 @@ from typing import Literal, get_args
 from alexnet.errors import BadModel
 from alexnet.storage.records import field_types, shown
 
-Activation = Literal["relu", "tanh", "sigmoid"]
+Activation = Literal["relu", "tanh", "sigmoid", "gelu"]
+MONOTONIC: tuple[Activation, ...] = ("relu", "tanh", "sigmoid")  # a GELU falls before it rises
 Pooling = Literal["max", "average", "max+average", "strided-convolution"]
 Norm = Literal["none", "within-towers", "across-towers", "same-map"]
 NormPlace = Literal["before-pool", "after-pool", "before-activation"]
 DropoutPlace = Literal["after-fc", "before-fc", "convolutions"]
-Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012", "images"]
+Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012", "images", "dirac"]
 FORMER_INITIALISATIONS: dict[str, Initialisation] = {"pictures": "images"}
 
 AT_MOST = {  # the largest values of fields of NetworkChoices
@@ -29,11 +30,13 @@ AT_MOST = {  # the largest values of fields of NetworkChoices
     "first_kernel": 4_096,
     "first_stride": 4_096,
     "first_padding": 4_096,
+    "first_channels": 1 << 16,
     "width": 1_000,
 }
 SMALLEST_K = 1e-6
-AT_LEAST_ONE = ("pool_kernel", "hidden_units", "towers", "first_kernel", "first_stride")  # fields of NetworkChoices
-OF_CONVOLUTIONS = ("pooling", "pool_after", "convolutions_3x3", "towers", "towers_talk", "first_kernel", "first_stride", "first_padding")
+AT_LEAST_ONE = ("pool_kernel", "hidden_units", "towers", "first_kernel", "first_stride", "first_channels")  # fields of NetworkChoices
+OF_FIRST_LAYER = ("first_kernel", "first_stride", "first_padding", "first_channels")
+OF_CONVOLUTIONS = ("pooling", "pool_after", "convolutions_3x3", "towers", "towers_talk", *OF_FIRST_LAYER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Conv:
     std: float = 0.01  # standard deviation of the initial weights
     shared: bool = True  # False: connected like a convolution, with separate weights at each position ("local")
     whitens: bool = False  # its weights are the principal patches of the training images, and are frozen
+    batch_norm: bool = True  # False: none after this one, in an architecture with batch norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ class Architecture:
     norm_alpha: float = 1e-4  # divided by the number of neighbours, as in the 2012 program
     norm_beta: float = 0.75
     norm_k: float = 2.0
-    batch_norm: bool = False  # after each convolution and its pooling, before the nonlinearity (only alexnet-cifar-fast; from 2015)
+    batch_norm: bool = False  # after each convolution and its pooling, before the nonlinearity (from 2015)
+    whitening_epsilon: float = 0.05  # added to the variance of each direction, so that weak ones are not amplified too much
     towers: int = 1  # groups of maps for the norm "within-towers"
     towers_talk: bool = True  # False: conv3 too sees the maps of its own tower only
     dropout: float = 0.0
@@ -122,6 +127,7 @@ class NetworkChoices:
     first_kernel: int | None = None
     first_stride: int | None = None
     first_padding: int | None = None
+    first_channels: int | None = None
     initialisation: Initialisation | None = None
     width: float | None = None  # multiplies every layer's channels and units
 
@@ -182,7 +188,7 @@ def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Co
     if not convs:
         _refuse_windows(architecture, choices)
         return ()
-    convs[0] = _with_first_window(convs[0], choices)
+    convs[0] = _with_first_layer(convs[0], choices)
     if choices.convolutions_3x3 is not None:
         convs = _with_depth(architecture, convs, choices.convolutions_3x3)
     if choices.towers is not None:
@@ -208,11 +214,12 @@ def _refuse_windows(architecture: Architecture, choices: NetworkChoices) -> None
         raise BadModel(f"{architecture.name} has no convolutions; network.{chosen[0]} does not apply to it.")
 
 
-def _with_first_window(conv: Conv, choices: NetworkChoices) -> Conv:
+def _with_first_layer(conv: Conv, choices: NetworkChoices) -> Conv:
     kernel = conv.kernel if choices.first_kernel is None else choices.first_kernel
     stride = conv.stride if choices.first_stride is None else choices.first_stride
     padding = conv.padding if choices.first_padding is None else choices.first_padding
-    return replace(conv, kernel=kernel, stride=stride, padding=padding)
+    channels = conv.channels if choices.first_channels is None else choices.first_channels
+    return replace(conv, kernel=kernel, stride=stride, padding=padding, channels=channels)
 
 
 def _with_depth(architecture: Architecture, convs: list[Conv], count: int) -> list[Conv]:

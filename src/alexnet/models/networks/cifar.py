@@ -33,7 +33,7 @@ CIFAR_11 = Architecture(
 # Whitening first layer, alternating mirrors and Muon as Keller Jordan uses them for CIFAR-10 (arXiv 2404.00498); see docs/decisions.md.
 CIFAR_FAST = Architecture(
     name="alexnet-cifar-fast",
-    title="Ours for small pictures: AlexNet's parts, a whitening first layer, five convolutions",
+    title="Ours for small pictures, no longer recommended (see convnet-small): AlexNet's parts, a whitening first layer",
     source="this project; see docs/decisions.md",
     image_size=32,
     classes=10,

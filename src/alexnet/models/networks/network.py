@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alexnet.errors import BadModel
-from alexnet.models.networks.architecture import Architecture, Conv
+from alexnet.models.networks.architecture import MONOTONIC, Architecture, Conv
 from alexnet.models.networks.init import initialise
 from alexnet.models.networks.layers import Dropout, LocalConv2d, MaxAndAveragePool2d, ResponseNorm, SameMapNorm
-from alexnet.models.networks.shapes import Layer, feature_side, last_name, margins, steps_after, trace
+from alexnet.models.networks.shapes import Layer, feature_side, last_name, margins, steps_after, trace, trains_bias
 
 
 class Network(nn.Module):
@@ -92,27 +92,33 @@ def _feature_modules(architecture: Architecture, channels: int, layers: tuple[La
     modules: list[tuple[str, nn.Module]] = []
     sides = {layer.name: layer.output[1] for layer in layers if len(layer.output) == 3}
     for conv in architecture.convs:
-        modules.append((conv.name, _convolution(conv, channels, sides[conv.name])))
+        modules.append((conv.name, _convolution(architecture, conv, channels, sides[conv.name])))
         channels = conv.channels
         number = conv.name.removeprefix("conv").removeprefix("local")
-        for step in _executed(steps_after(architecture, conv), conv):
+        for step in _executed(architecture, conv):
             name = architecture.activation if step == "activation" else step
             modules.append((f"{name}{number}", _step(architecture, conv, step)))
     return modules
 
 
-def _executed(steps: list[str], conv: Conv) -> list[str]:
+def _executed(architecture: Architecture, conv: Conv) -> list[str]:
     """The steps in a cheaper order with the same result: a monotonic nonlinearity may follow the maximum instead of preceding it."""
+    steps = steps_after(architecture, conv)
+    if conv.pool != "max" or architecture.activation not in MONOTONIC:
+        return steps
     for place in range(len(steps) - 1):
-        if steps[place : place + 2] == ["activation", "pool"] and conv.pool == "max":
+        if steps[place : place + 2] == ["activation", "pool"]:
             return [*steps[:place], "pool", "activation", *steps[place + 2 :]]
     return steps
 
 
-def _convolution(conv: Conv, channels: int, side: int) -> nn.Module:
+def _convolution(architecture: Architecture, conv: Conv, channels: int, side: int) -> nn.Module:
     if conv.shared:
         layer = nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, conv.padding, groups=conv.towers)
-        return layer.requires_grad_(not conv.whitens)
+        assert layer.bias is not None
+        layer.weight.requires_grad_(not conv.whitens)
+        layer.bias.requires_grad_(trains_bias(architecture, conv))
+        return layer
     return LocalConv2d(channels, conv.channels, conv.kernel, stride=conv.stride, padding=conv.padding, side=side)
 
 
@@ -130,7 +136,7 @@ def _step(architecture: Architecture, conv: Conv, step: str) -> nn.Module:
 
 def activation(architecture: Architecture) -> nn.Module:
     """A new module for the architecture's nonlinearity."""
-    kinds = {"relu": nn.ReLU(inplace=True), "tanh": nn.Tanh(), "sigmoid": nn.Sigmoid()}
+    kinds = {"relu": nn.ReLU(inplace=True), "tanh": nn.Tanh(), "sigmoid": nn.Sigmoid(), "gelu": nn.GELU()}
     return kinds[architecture.activation]
 
 

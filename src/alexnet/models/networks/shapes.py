@@ -66,12 +66,18 @@ def steps_after(architecture: Architecture, conv: Conv) -> list[str]:
     pool = ["pool"] if conv.pool else []
     drop = ["dropout"] if conv.pool and architecture.dropout_place == "convolutions" and architecture.dropout else []
     if architecture.batch_norm:
-        return [*pool, "batchnorm", "activation", *norm, *drop]
+        batch_norm = ["batchnorm"] if conv.batch_norm else []
+        return [*pool, *batch_norm, "activation", *norm, *drop]
     if architecture.norm_place == "before-activation":
         return [*norm, "activation", *pool, *drop]
     if architecture.norm_place == "after-pool":
         return ["activation", *pool, *norm, *drop]
     return ["activation", *norm, *pool, *drop]
+
+
+def trains_bias(architecture: Architecture, conv: Conv) -> bool:
+    """Whether the bias of a convolution is trained. That of a whitening layer is not if batch norm follows, which would remove it."""
+    return not conv.whitens or "batchnorm" not in steps_after(architecture, conv)
 
 
 def _check_counts(architecture: Architecture, classes: int, channels: int, image_size: int) -> None:
