@@ -110,13 +110,14 @@ def report_runs(runs: Sequence[Path], *, out: Path | None = None, lang: Lang = "
     if not runs:
         raise BadRun("No run folder given. Usage: alexnet report RUN...")
     kinds = [_kind_of(path) for path in runs]
-    if len(runs) == 1:
-        page, own = kinds[0].page(runs[0], lang), runs[0] / PAGE
-    else:
-        page, own = page_of([_one_of_several(path, kind) for path, kind in zip(runs, kinds, strict=True)], lang), None
+    own = runs[0] / PAGE if len(runs) == 1 else None
     chosen = out or own or Path(PAGE)
     if chosen != own:
         _check_free(chosen, several=len(runs) > 1 and out is None)
+    if own is None:
+        page = page_of([_one_of_several(path, kind) for path, kind in zip(runs, kinds, strict=True)], lang)
+    else:
+        page = kinds[0].page(runs[0], lang)
     write_page(page, chosen)
     return chosen
 

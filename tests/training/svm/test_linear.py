@@ -70,7 +70,7 @@ def test_the_optimum_is_liblinears(solver: str, strength: float) -> None:
 
 
 def test_centring_is_undone_exactly(solver: str) -> None:
-    x, y = PIXELS[:400], LABELS[:400]
+    x, y = PIXELS[:250], LABELS[:250]
     (fit,), rows = fitted(x, y, [1.0], solver, centre=True)
     centred = (x.astype(np.float64) - rows.mean.numpy()) * rows.scale
     oracle = LinearSVC(C=1.0, tol=1e-8, max_iter=100_000).fit(centred, y)
@@ -102,9 +102,9 @@ def objective(vectors: NDArray[np.float16], labels: NDArray[np.int64], fit: Line
 
 
 def test_the_objective_is_the_formulas(solver: str) -> None:
-    fits, _ = fitted(PIXELS[:300], LABELS[:300], [0.02, 0.1], solver)
+    fits, _ = fitted(PIXELS[:150], LABELS[:150], [0.02, 0.1], solver)
     for fit in fits:
-        assert fit.primal == pytest.approx(objective(PIXELS[:300], LABELS[:300], fit), rel=1e-4)
+        assert fit.primal == pytest.approx(objective(PIXELS[:150], LABELS[:150], fit), rel=1e-4)
         assert (fit.dual <= fit.primal * (1 + 1e-6)).all()
 
 
@@ -138,16 +138,16 @@ def test_all_strengths_at_once_are_each_alone(solver: str) -> None:
 
 
 def test_column_groups_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    (whole,), _ = fitted(PIXELS[:200], LABELS[:200], [0.02], "dual")
-    monkeypatch.setattr(dual, "DUAL_BYTES", 3 * 4 * 200)
+    (whole,), _ = fitted(PIXELS[:100], LABELS[:100], [0.02], "dual")
+    monkeypatch.setattr(dual, "DUAL_BYTES", 3 * 4 * 100)
     monkeypatch.setattr(dual, "DUAL_SHARE", 0.0)
-    (parts,), _ = fitted(PIXELS[:200], LABELS[:200], [0.02], "dual")
+    (parts,), _ = fitted(PIXELS[:100], LABELS[:100], [0.02], "dual")
     assert torch.allclose(whole.weights, parts.weights, atol=1e-4)
 
 
 def test_a_seed_gives_one_machine(solver: str) -> None:
-    (first,), _ = fitted(PIXELS[:200], LABELS[:200], [0.03], solver)
-    (second,), _ = fitted(PIXELS[:200], LABELS[:200], [0.03], solver)
+    (first,), _ = fitted(PIXELS[:100], LABELS[:100], [0.03], solver)
+    (second,), _ = fitted(PIXELS[:100], LABELS[:100], [0.03], solver)
     assert torch.equal(first.weights, second.weights)
     assert torch.equal(first.bias, second.bias)
 
