@@ -12,6 +12,8 @@ import alexnet
 from alexnet.errors import AlexNetError, BadRecipe, BadRun, BudgetTooSmall, Interrupted
 from alexnet.evaluation.evaluate import evaluate as evaluate_images
 from alexnet.recipes.toml import from_toml
+from alexnet.runs.report.record_json import read_report
+from alexnet.runs.report.sections.search import Systems
 from alexnet.runs.tried import Search, Tried, choice_of
 from alexnet.runtime.events import Event, Message
 from alexnet.search import search as searching
@@ -51,6 +53,9 @@ def test_the_best_of_two_becomes_an_ordinary_run(digits_folder: Path, tmp_path: 
     assert alexnet.load(tmp_path / "run").model_card.model == result.model
     assert not (tmp_path / "run" / "candidates").exists()
     assert "The systems that were tried" in (tmp_path / "run" / "report.html").read_text()
+    again = read_report(tmp_path / "run" / "report.json")
+    assert not again.damaged
+    assert [row.model for row in again.part(Systems).search.tried] == ["raw-svm", "hog-svm"]  # type: ignore[union-attr]
     assert alexnet.train(digits_folder, out=tmp_path / "run", resume=True) == result
     assert any("it had the lowest validation error of 2 systems tried" in text for text in texts(heard))
 

@@ -22,6 +22,10 @@ REASONS = (
     "report.reason_requested", "report.reason_file", "report.reason_published", "report.reason_small", "report.reason_large",
     "report.reason_study", "report.reason_search", "report.reason_alone",
 )  # fmt: skip
+VALUES = (
+    "report.method_primal", "report.method_dual", "report.method_descent", "report.fitted_to_all", "report.fitted_to", "report.trial",
+    "report.trial_name_gamma", "report.trial_name", "report.explicit_map",
+)  # fmt: skip
 VIEWS = (
     "report.view_test", "report.view_validation", "report.view_train", "report.view_centre", "report.view_ten", "report.view_any",
     "report.line_training",
@@ -37,7 +41,7 @@ FIELDS = {  # of a Baseline, as report.json has them
 KEYS = (
     "report.key_sentence", "report.key_model", "report.key_kernel", "report.key_seconds", "report.key_primal", "report.key_dual",
     "report.key_gap", "report.key_passes", "report.key_tried", "report.key_device", "report.key_processor", "report.key_precision",
-    "report.key_system",
+    "report.key_system", "report.key_method", "report.key_trained_on", "report.key_gamma",
 )  # fmt: skip
 
 
@@ -68,10 +72,14 @@ class PageWords:
 
     def key(self, name: object) -> str:
         """The name of a value in a run's record, such as "relative duality gap" or n_train, in words."""
-        return self.plain(FIELDS[str(name)]) if name in FIELDS else self.known(str(name), KEYS)
+        return self.plain(FIELDS[str(name)]) if name in FIELDS else self.retold(self.known(str(name), KEYS), VALUES)
 
     def value(self, value: object) -> str:
-        """A value in a run's record; lists look like tuples, since JSON does not distinguish them."""
+        """A value in a run's record: numbers with four digits, known sentences in this language; lists look like tuples."""
+        if isinstance(value, float):
+            return f"{value:.4g}"
+        if isinstance(value, str):
+            return self.retold(value, VALUES)
         return MISSING if value is None else str(tuple(value) if isinstance(value, list) else value)
 
     def view(self, title: str) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.errors import BadDataset, Interrupted
+from alexnet.i18n.phrases import ENGLISH
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
 from alexnet.models.handcrafted.model import PIXELS_AT_ONCE, HandcraftedModel
 from alexnet.models.handcrafted.systems import FeatureConfig
@@ -33,11 +34,6 @@ from alexnet.training.svm.model_selection import Choice, choose
 from alexnet.training.svm.rows import FeatureSet
 
 SAMPLED_IMAGES = 2_000  # at most, for PCA, visual words and Gaussians
-METHODS = {
-    "primal": "Newton-like steps in the primal, to the tolerance",
-    "dual": "coordinate ascent in the dual, to the tolerance or the last pass",
-    "descent": "averaged stochastic gradient descent, stopped early on purpose: a gap remains because further passes would overfit",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +92,7 @@ def solver_summary(choice: Choice, training: int, validation: int) -> dict[str, 
     """The solution of the convex problem, for the report and for JSON, with its optimality gap. training, validation: numbers of images."""
     return {
         "kernel": choice.kernel + ("" if choice.exact else " (explicit map)" if choice.kernel != "linear" else ""),
-        **({"method": METHODS[choice.method]} if choice.method else {}),
+        **({"method": ENGLISH.plain(f"report.method_{choice.method}")} if choice.method else {}),
         "trained on": _trained_on(choice, training, validation),
         "C": choice.strength,
         **({"gamma": choice.gamma} if choice.gamma is not None else {}),
@@ -111,16 +107,20 @@ def solver_summary(choice: Choice, training: int, validation: int) -> dict[str, 
 
 def _trained_on(choice: Choice, training: int, validation: int) -> str:
     if not choice.refitted:
-        return f"{training:,} training pictures"
-    return f"{training:,} training pictures; after choosing C, again on these and the {validation:,} validation pictures"
+        return ENGLISH.plain("report.fitted_to", training=f"{training:,}")
+    return ENGLISH.plain("report.fitted_to_all", training=f"{training:,}", validation=f"{validation:,}")
 
 
 def _name(trial: Trial) -> str:
-    return f"C = {trial.strength:g}" + ("" if trial.gamma is None else f", gamma = {trial.gamma:.3g}")
+    strength = f"{trial.strength:g}"
+    if trial.gamma is None:
+        return ENGLISH.plain("report.trial_name", strength=strength)
+    return ENGLISH.plain("report.trial_name_gamma", strength=strength, gamma=f"{trial.gamma:.3g}")
 
 
 def _trial(trial: Trial) -> str:
-    return f"validation error {trial.validation_error:.2%}, training error {trial.training_error:.2%}, gap {trial.relative_gap:.2%}"
+    shares = {"error": trial.validation_error, "training": trial.training_error, "gap": trial.relative_gap}
+    return ENGLISH.plain("report.trial", **{name: f"{share:.2%}" for name, share in shares.items()})
 
 
 def _dictionaries(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> list[Dictionary]:

@@ -24,7 +24,7 @@ from tests.runs.report.report_values import altered, report_of, value_of
 
 from alexnet.errors import BadRun, CannotWrite
 from alexnet.evaluation.metrics import reliability_bins
-from alexnet.i18n.phrases import REASONS, PageWords, beside
+from alexnet.i18n.phrases import REASONS, VALUES, PageWords, beside
 from alexnet.i18n.translate import Lang, say, table
 from alexnet.runs.report.head import Head
 from alexnet.runs.report.page import page_of, write_report
@@ -441,7 +441,11 @@ def chinese_reports() -> list[RunReport]:
         "in a sentence": "hog-svm has a validation error of 20.0%.", "model": "hog-svm", "kernel": "linear", "n_train": 9, "n_test": 9,
         "validation_error": 0.2, "test_error": None, "test_interval": None, "seconds": 3.0, "relative_duality_gap": 0.1,
     }  # fmt: skip
-    solver = dict.fromkeys(("kernel", "C", "primal objective", "dual objective", "relative duality gap", "passes", "tried"), 0.1)
+    solver: dict[str, Any] = dict.fromkeys(("C", "gamma", "primal objective", "dual objective", "relative duality gap", "passes"), 0.1)
+    figures = {"error": "1%", "training": "2", "gap": "3%", "validation": "4", "strength": "5", "gamma": "6", "kernel": "linear"}
+    solver |= {f"{say('report.trial_name', 'en', strength=i)}": say(name, "en", **figures) for i, name in enumerate(VALUES)}
+    tried = {say(name, "en", **figures): say("report.trial", "en", **figures) for name in ("report.trial_name", "report.trial_name_gamma")}
+    solver |= {"kernel": "linear", "method": say("report.method_dual", "en"), "trained on": "9 training pictures", "tried": tried}
     full = altered(
         full,
         title="lenet on digits",
@@ -502,6 +506,8 @@ def beside_own(report: RunReport, test_error: float) -> RunReport:
 
 COMMA = "\uff0c"  # as Chinese has it
 OF_THE_USER = {
+    "C",
+    "gamma",
     "lenet",
     "digits",
     "quick",

@@ -1,7 +1,8 @@
 """The systems that a search has tried, the best one first, and why others have no result."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from alexnet.i18n.units import MISSING, percent
 from alexnet.runs.report.part import FinishedRun, Part
@@ -60,4 +61,8 @@ def _scale(page: RunPage, one: Tried) -> str:
     return page.words.plain("report.search_scale", size=one.image_size, width=number(one.width), epochs=number(round(one.epochs, 1)))
 
 
-SECTION = Section(name="search", view=view, part=Part(kind=Systems, collect=collect))
+def _values(part: Systems) -> dict[str, Any]:
+    return {"search": asdict(part.search) if part.search is not None else None}
+
+
+SECTION = Section(name="search", view=view, part=Part(kind=Systems, collect=collect, write=_values))
