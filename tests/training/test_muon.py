@@ -18,7 +18,7 @@ def matrix(rows: int, columns: int, dtype: torch.dtype = torch.float64) -> Tenso
 @pytest.mark.parametrize(("rows", "columns"), [(8, 40), (40, 8), (16, 16)])
 def test_the_singular_values_become_equal_and_the_vectors_stay(rows: int, columns: int) -> None:
     start = matrix(rows, columns)
-    result = orthogonalised(start, COEFFICIENTS, STEPS, SMALLEST)
+    (result,) = orthogonalised([start], COEFFICIENTS, STEPS, SMALLEST)
     assert result.shape == start.shape
     left, _, right = torch.linalg.svd(start, full_matrices=False)
     in_its_basis = left.T @ result @ right.T
@@ -30,7 +30,7 @@ def test_the_singular_values_become_equal_and_the_vectors_stay(rows: int, column
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_steps_on_squares_are_the_plain_steps(dtype: torch.dtype) -> None:
     x = matrix(24, 100)
-    result = orthogonalised(x.to(dtype), COEFFICIENTS, STEPS, SMALLEST)
+    (result,) = orthogonalised([x.to(dtype)], COEFFICIENTS, STEPS, SMALLEST)
     a, b, c = COEFFICIENTS
     x = x / x.norm()
     for _ in range(STEPS):
@@ -39,10 +39,18 @@ def test_the_steps_on_squares_are_the_plain_steps(dtype: torch.dtype) -> None:
     torch.testing.assert_close(result.double(), x, rtol=0, atol=1e-5 if dtype == torch.float32 else 1e-12)
 
 
+def test_matrices_of_any_shapes_are_made_equal_each_on_its_own() -> None:
+    matrices = [matrix(8, 40), matrix(40, 8), 1e6 * matrix(16, 16), matrix(8, 8) + 1, torch.zeros(16, 20, dtype=torch.float64)]
+    together = orthogonalised(matrices, COEFFICIENTS, STEPS, SMALLEST)
+    alone = [orthogonalised([one], COEFFICIENTS, STEPS, SMALLEST)[0] for one in matrices]
+    torch.testing.assert_close(together, alone)
+    assert (together[-1] == 0).all()
+
+
 def test_it_is_pytorchs_own_to_the_precision_of_bf16() -> None:
     start = matrix(24, 100, torch.float32)
     other = _zeropower_via_newtonschulz(start, COEFFICIENTS, STEPS, SMALLEST).float()
-    torch.testing.assert_close(orthogonalised(start, COEFFICIENTS, STEPS, SMALLEST), other, rtol=0, atol=0.02)
+    torch.testing.assert_close(orthogonalised([start], COEFFICIENTS, STEPS, SMALLEST)[0], other, rtol=0, atol=0.02)
 
 
 def test_a_gradient_of_zeros_changes_nothing_but_by_decay() -> None:
