@@ -48,7 +48,7 @@ def run_copy(digits_run: Path, tmp_path: Path) -> Path:
         ("--training.epochs inf", ["training.epochs is 'inf'", "a finite number"]),
         ("--training.batch-size 2.5", ["training.batch-size is '2.5'", "a whole number"]),
         ("--augment.flip perhaps", ["augment.flip is 'perhaps'", "true or false"]),
-        ("--network.activation gelu", ["network.activation is 'gelu'", "'relu', 'tanh', 'sigmoid'"]),
+        ("--network.activation swish", ["network.activation is 'swish'", "'relu', 'tanh', 'sigmoid'"]),
         ("--training.schedule never", ["training.schedule is 'never'", "'one-cycle'"]),
         ("--preprocess.fit stretch", ["preprocess.fit is 'stretch'", "'crop', 'squash'"]),
         ("--views centre,side", ["Unknown option", "--views"]),

@@ -15,7 +15,7 @@ from PIL import Image
 from alexnet.cli import main
 
 VERBS = {
-    "train": (["train", "digits"], "alexnet.runs.train.train"),
+    "train": (["train", "digits"], "alexnet.search.train.train"),
     "evaluate": (["evaluate", "run"], "alexnet.runs.evaluate.evaluate_run"),
     "predict": (["predict", "run", "a.png"], "alexnet.inference.classifier.load"),
     "compare": (["compare", "digits"], "alexnet.comparison.compare.compare"),

@@ -160,7 +160,7 @@ def test_very_few_images_train_or_are_refused_before_the_work(digits_folder: Pat
 
 
 def test_a_folder_in_the_way_is_refused_before_anything_is_measured(digits_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alexnet.recipes.resolve.affordable_size", lambda *_, **__: pytest.fail("a step was measured"))
+    monkeypatch.setattr("alexnet.recipes.resolve.affordable_scale", lambda *_, **__: pytest.fail("a step was measured"))
     with pytest.raises(BadRun, match="already holds a run"):
         train("digits", model="alexnet", budget="1m", out=digits_run)
 

@@ -75,6 +75,7 @@ def test_the_test_images_are_used_once(
     assert judged == [30]
 
 
+@pytest.mark.slow
 def test_a_network_that_wins_leaves_the_recipe_that_repeats_it(digits_folder: Path, tmp_path: Path, only: Callable[..., None]) -> None:
     only(LENET)
     result = alexnet.train(digits_folder, out=tmp_path / "run", budget="14s")
