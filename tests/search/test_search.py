@@ -9,7 +9,7 @@ import pytest
 from tests.runs.test_train import some_of
 
 import alexnet
-from alexnet.errors import AlexNetError, BadRecipe, BadRun, BudgetTooSmall, Interrupted
+from alexnet.errors import AlexNetError, BadModel, BadRecipe, BadRun, BudgetTooSmall, Interrupted
 from alexnet.evaluation.evaluate import evaluate as evaluate_images
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.report.record_json import read_report
@@ -99,6 +99,7 @@ def test_a_search_that_is_stopped_keeps_what_it_has_finished(digits_folder: Path
     saved = read_search(run)
     assert saved is not None
     assert [row.model for row in saved.tried] == ["raw-svm"]
+    assert saved.seconds >= saved.tried[0].seconds
     with pytest.raises(BadRun, match="already holds a run"):
         alexnet.train(digits_folder, out=run)
     with pytest.raises(BadRun, match=r"another search \(then / now\):\n  budget_seconds: 60.0 / 120.0"):
@@ -134,6 +135,11 @@ def test_whoever_chooses_anything_gets_that_alone(digits_folder: Path, tmp_path:
     with pytest.raises(Interrupted):
         alexnet.train(digits_folder, out=tmp_path / "run", should_stop=stop, baseline=False, **words)
     assert not (tmp_path / "run" / "search.json").exists()
+
+
+def test_a_misspelt_best_is_told(digits_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match="Did you mean best"):
+        alexnet.train(digits_folder, model="bset", out=tmp_path / "run")
 
 
 def test_too_little_time_says_what_each_would_need(digits_folder: Path, tmp_path: Path, only: Callable[..., None]) -> None:

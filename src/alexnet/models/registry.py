@@ -28,10 +28,11 @@ ARCHITECTURES: dict[str, Architecture] = {
 SMALL_IMAGE = 64  # pixels; `alexnet-cifar` is the default for smaller images
 
 
-def check_known(name: object) -> None:
-    """Raise BadModel, with the nearest name, unless `name` is a network or a hand-crafted system."""
-    if not isinstance(name, str) or (name not in ARCHITECTURES and name not in SYSTEMS):
-        raise BadModel(f"No model is called {shown(name)}. {did_you_mean(name, [*ARCHITECTURES, *SYSTEMS])}")
+def check_known(name: object, *others: str) -> None:
+    """Raise BadModel, with the nearest name, unless `name` is a network or a hand-crafted system, or one of `others`, which are no models."""
+    known = [*others, *ARCHITECTURES, *SYSTEMS]
+    if not isinstance(name, str) or name not in known:
+        raise BadModel(f"No model is called {shown(name)}. {did_you_mean(name, known)}")
 
 
 def find_architecture(name: str) -> Architecture:

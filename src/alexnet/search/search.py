@@ -102,7 +102,6 @@ def _try(state: SearchState, model: str, seconds: float | None, name: str) -> No
         done = attempt(state, model, seconds=seconds, name=name)
     except Interrupted:
         if state.should_stop():
-            state.save()
             raise
         state.add(Tried(model=model, seconds=before - state.left, why_not="interrupted"))
     except (BadDataset, CannotWrite):

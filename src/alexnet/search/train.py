@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import wraps
 from inspect import signature
 from pathlib import Path
@@ -12,6 +13,7 @@ from alexnet.data.labels_file import with_labels
 from alexnet.data.open import open_dataset
 from alexnet.errors import BadRecipe, BadRun, BudgetTooSmall, CannotWrite, Interrupted
 from alexnet.i18n.units import seconds_of
+from alexnet.models.registry import check_known
 from alexnet.recipes.resolve import SHORTEST_BUDGET
 from alexnet.runs.arguments import check_kinds
 from alexnet.runs.environment import start_measuring_memory
@@ -57,6 +59,8 @@ def is_search(arguments: dict[str, Any]) -> bool:
     model, out = arguments.get("model"), arguments.get("out")
     chosen = [name for name in CHOOSES if not _is_unset(arguments.get(name))]
     is_best = isinstance(model, str) and model == BEST
+    if isinstance(model, str) and not is_best:
+        check_known(model, BEST)
     if is_best and chosen:
         raise BadRecipe(
             f"--model best chooses the model and its recipe itself: leave out {chosen[0].replace('_', '-')}, or name a model, such as "
@@ -117,6 +121,8 @@ def _searched(state: SearchState) -> Result:
         search(state)
         return conclude(state)
     except (KeyboardInterrupt, Interrupted, CannotWrite) as stop:
+        with suppress(CannotWrite):
+            state.save()  # the time that was spent
         stop.__notes__ = [f"Resume with: {shlex.join(['alexnet', 'train', '--out', str(state.out), '--resume'])}"]
         raise
 
