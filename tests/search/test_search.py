@@ -138,7 +138,7 @@ def test_whoever_chooses_anything_gets_that_alone(digits_folder: Path, tmp_path:
 
 
 def test_a_misspelt_best_is_told(digits_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadModel, match="Did you mean best"):
+    with pytest.raises(BadModel, match="Did you mean 'best'"):
         alexnet.train(digits_folder, model="bset", out=tmp_path / "run")
 
 

@@ -29,7 +29,7 @@ SMALL_IMAGE = 64  # pixels; `alexnet-cifar` is the default for smaller images
 
 
 def check_known(name: object, *others: str) -> None:
-    """Raise BadModel, with the nearest name, unless `name` is a network or a hand-crafted system, or one of `others`, which are no models."""
+    """Raise BadModel, with the nearest name, unless `name` is a model or one of `others`."""
     known = [*others, *ARCHITECTURES, *SYSTEMS]
     if not isinstance(name, str) or name not in known:
         raise BadModel(f"No model is called {shown(name)}. {did_you_mean(name, known)}")
