@@ -224,6 +224,18 @@ def test_headline_says_the_result_in_plain_words() -> None:
     )
 
 
+def test_where_classes_differ_much_in_size_the_headline_is_that_of_an_average_class() -> None:
+    """90 of one class and 10 of another, half of them wrong: 95% of the images, 75% of an average class."""
+    labels = np.repeat([0, 1], [90, 10])
+    probabilities = np.eye(2)[np.where(np.arange(100) < 95, 0, 1)]
+    values = {**evaluation(probabilities, labels, ["cat", "dog"]), "balanced_accuracy": 0.75}
+    report = altered(digits_report(["cat", "dog"] * 5), model="lenet", evaluations={"test, centre": values})
+    headline = Head(RunPage(report)).headline.striptags()
+    assert headline.startswith("lenet classifies 75.0% of an average class correctly, and 95.0% of 100 unseen pictures")
+    even = {**values, "per_class": [{**row, "n": 50} for row in values["per_class"]]}
+    assert "average class" not in Head(RunPage(altered(report, evaluations={"test, centre": even}))).headline
+
+
 def test_frozen_parameters_are_not_called_trainable(whole: str) -> None:
     trained = Page(whole)
     frozen = Page(page_of([altered(digits_report(), parameters=61_550, **NO_PLOTS)]))
@@ -468,6 +480,7 @@ def chinese_reports() -> list[RunReport]:
     many = evaluation(random.random((80, 40)), np.repeat(np.arange(40), 2), names)
     right = evaluation(np.eye(2)[[0, 1]], np.array([0, 1]), ["甲", "乙"])
     wrong = evaluation(np.eye(2)[[1, 0]], np.array([0, 1]), ["甲", "乙"])
+    uneven = evaluation(np.eye(2)[np.repeat([0, 1], [9, 1])], np.repeat([0, 1], [9, 1]), ["甲", "乙"])
     validated = {"validation, any": value_of(full, "evaluations")["test, centre"]}
     records = [{**row, "epoch": 1, "step": 1} for row in value_of(full, "history")]
     sure = [replace(value_of(full, "mistakes")[0], probability=0.999)]
@@ -484,7 +497,7 @@ def chinese_reports() -> list[RunReport]:
         altered(full, evaluations={}, reliability=(), history=[{"validation_error": 0.5}], counts=counts),
         altered(full, evaluations={}, reliability=(), history=(), parameters=61_550),  # conv1 frozen
         altered(full, evaluations={"test": wrong}, history=steps, baseline=baseline, search=replace(SEARCH, tried=SEARCH.tried[:1])),
-        altered(full, search=replace(SEARCH, validation=1_000_000)),
+        altered(full, search=replace(SEARCH, validation=1_000_000), evaluations={"test": uneven}),
         altered(full, evaluations={"test": wrong}, model="hog-svm", title="hog-svm on digits", baseline=None),
         unreadable(altered(full, history=()), Evaluations, "坏"),
     ]

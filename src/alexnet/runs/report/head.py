@@ -1,8 +1,9 @@
 """The head of a run's page: the result in one sentence, the key figures, caveats."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from markupsafe import Markup
 
@@ -19,6 +20,7 @@ from alexnet.runs.report.sections.recipe import Settings
 from alexnet.runs.report.sections.search import Systems
 from alexnet.runs.tried import choice_of
 
+UNEVEN = 5  # times as many images in the largest class as in the smallest: most of the error is then that of large classes
 IMAGES = {"unseen": "report.pictures_unseen", "validation": "report.pictures_validation", "training": "report.pictures_training"}
 
 
@@ -43,11 +45,19 @@ class Head:
         model, words, judged = readable(self.page.about.model), self.page.words, first_of(self.page)
         if judged:
             images = words.plain(IMAGES[images_role(self.page)], n=count(judged["n"]))
-            sentence = words.say("report.headline", model=model, right=percent(1 - judged["top1_error"]), images=images)
+            sentence = self._sentence(model, images, judged)
             if (interval := interval_of(judged)) is None:
                 return sentence
             return sentence + words.say("report.headline_interval", low=percent(1 - interval[1]), high=percent(1 - interval[0]))
         return self._headline_untested(model, words)
+
+    def _sentence(self, model: str, images: str, judged: Mapping[str, Any]) -> Markup:
+        """The share of images that are right; where classes differ in size by more than UNEVEN, first the mean of the classes' shares."""
+        right, balanced = percent(1 - judged["top1_error"]), finite(judged.get("balanced_accuracy"))
+        sizes = [n for row in judged.get("per_class") or () if (n := finite(row.get("n"))) is not None and n > 0]
+        if balanced is None or not sizes or max(sizes) <= UNEVEN * min(sizes):
+            return self.page.words.say("report.headline", model=model, right=right, images=images)
+        return self.page.words.say("report.headline_uneven", model=model, right=right, images=images, balanced=percent(balanced))
 
     def _headline_untested(self, model: str, words: PageWords) -> Markup:
         if errors := history_of(self.page).column("validation_error")[1]:
