@@ -28,7 +28,7 @@ LONGEST_LIST = 20  # files or pairs shown; --json has all of them
 
 def result_lines(result: "Result") -> str:
     """The errors of a finished run, and how to use it."""
-    test = "no test set" if result.test_error is None else f"test error {result.test_error:.2%}"
+    test = "no test set" if result.test_error is None else f"test error {result.test_error:.2%}{_interval(result)}"
     trained = "" if kind_of(result.model).fixed_features else f"{result.epochs:.1f} epochs and "
     lines = (
         f"{result.model}: validation error {result.validation_error:.2%}, {test}, after {trained}{result.seconds:.0f} s.",
@@ -38,6 +38,13 @@ def result_lines(result: "Result") -> str:
         f"Classify: {shlex.join(['alexnet', 'predict', result.run])} PICTURE...",
     )
     return "\n".join(lines)
+
+
+def _interval(result: "Result") -> str:
+    if result.test_interval is None:
+        return ""
+    low, high = result.test_interval
+    return f" (95%: {low:.1%} to {high:.1%}, n = {result.n_test:,})"
 
 
 def prediction_table(answers: "Iterable[Prediction]") -> Table:
