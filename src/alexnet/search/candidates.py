@@ -8,6 +8,7 @@ from alexnet.models.kinds import PRETRAINED, kind_of
 from alexnet.models.weights.efficientnet_lite import find_weights
 
 ANY_SIDE = (1, 1 << 20)
+SMALL = (1, 63)
 PHOTOS = (64, 1 << 20)
 
 
@@ -16,7 +17,8 @@ class Candidate:
     """A system to try.
 
     sides: the median short sides, in px, of the images that it is for. fixed_seconds, image_seconds: what fitting it takes, and each
-    training image more, on two cores of 2023; a network takes the time it is given. adds: what it would add where it is not installed.
+    training image more, on two cores of 2023 (docs/results.md); gray_share: of that, if the images are gray. A network takes the time it is
+    given. adds: what it would add where it is not installed.
     needs_trial: whether a short training must show first that a network can win on such images.
     """
 
@@ -24,6 +26,7 @@ class Candidate:
     sides: tuple[int, int] = ANY_SIDE
     fixed_seconds: float = 0.0
     image_seconds: float = 0.0
+    gray_share: float = 1.0
     adds: str = ""
     needs_trial: bool = True
 
@@ -32,13 +35,14 @@ class Candidate:
         """Whether it is a network that is trained step by step, for as long as there is time."""
         return not kind_of(self.model).fixed_features
 
-    def seconds(self, images: int) -> float:
+    def seconds(self, images: int, *, gray: bool = False) -> float:
         """How long fitting it to `images` images takes, approximately."""
-        return self.fixed_seconds + images * self.image_seconds
+        return self.fixed_seconds + images * self.image_seconds * (self.gray_share if gray else 1.0)
 
 
 CANDIDATES: tuple[Candidate, ...] = (
-    Candidate(model="hog-svm", fixed_seconds=1.5, image_seconds=0.003),
+    Candidate(model="hog-svm", sides=SMALL, fixed_seconds=1.5, image_seconds=0.0012),
+    Candidate(model="hog-svm", sides=PHOTOS, fixed_seconds=1.5, image_seconds=0.003),
     Candidate(
         model="efficientnet-lite0+svm",
         sides=PHOTOS,
@@ -46,8 +50,9 @@ CANDIDATES: tuple[Candidate, ...] = (
         image_seconds=0.024,
         adds="On 3,781 photos of clothes it made 12% mistakes where fisher-svm made 15%",
     ),
-    Candidate(model="fisher-svm", fixed_seconds=10.0, image_seconds=0.03),
-    Candidate(model="convnet-small", sides=(1, 63), needs_trial=False),
+    Candidate(model="fisher-svm", sides=SMALL, fixed_seconds=5.0, image_seconds=0.014, gray_share=0.16),
+    Candidate(model="fisher-svm", sides=PHOTOS, fixed_seconds=10.0, image_seconds=0.03),
+    Candidate(model="convnet-small", sides=SMALL, needs_trial=False),
     Candidate(model="convnet-small", sides=PHOTOS),
     Candidate(model="alexnet", sides=(128, 1 << 20)),
 )

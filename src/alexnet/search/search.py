@@ -34,7 +34,8 @@ def search(state: SearchState) -> None:
 def _try_fast(state: SearchState, candidate: Candidate) -> None:
     if _was_tried(state, candidate.model):
         return
-    needed = state.pace * candidate.seconds(state.images)
+    usual = candidate.seconds(state.images, gray=state.dataset.traits.gray)
+    needed = state.pace * usual
     if (missing := why_missing(candidate)) is not None:
         state.listen(Message(f"{missing} {candidate.adds}."))
         state.add(Tried(model=candidate.model, why_not="missing", detail=missing))
@@ -42,7 +43,7 @@ def _try_fast(state: SearchState, candidate: Candidate) -> None:
         state.add(Tried(model=candidate.model, why_not="too_long", needed=needed, left=max(0.0, state.left)))
     else:
         _try(state, candidate.model, None, candidate.model)
-        state.pace = max(state.pace, state.tried[-1].seconds / candidate.seconds(state.images))
+        state.pace = max(state.pace, state.tried[-1].seconds / usual)
 
 
 def _try_networks(state: SearchState, networks: Sequence[Candidate]) -> None:
