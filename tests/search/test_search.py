@@ -49,6 +49,7 @@ def test_the_best_of_two_becomes_an_ordinary_run(digits_folder: Path, tmp_path: 
     assert result.model == min(rows, key=lambda name: rows[name] or 0.0)
     assert result.validation_error == rows[result.model]
     assert result.test_error is not None
+    assert [(one["model"], one["validation_error"]) for one in result.candidates] == list(rows.items())
     assert f"{result.model} was the best of 2 systems tried" in result.choice
     assert alexnet.load(tmp_path / "run").model_card.model == result.model
     assert not (tmp_path / "run" / "candidates").exists()

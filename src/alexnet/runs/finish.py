@@ -69,12 +69,20 @@ def _write(
         precision=choose_precision(precision_of(resolved), context.device),
     )
     Classifier(fitted.model, model_card, device=str(context.device)).save(context.folder.model)
-    result = replace(_result(resolved, context, prepared, fitted, first), choice=choice_of(search).striptags() if search else "")
+    result = _chosen(_result(resolved, context, prepared, fitted, first), search)
     write_atomically(context.folder.predictions, predictions_csv(context.dataset, first))
     report = _report(resolved, context, prepared, fitted, evaluations, search)
     write_atomically(context.folder.report_json, report_text(report))
     write_report(report, context.folder.report)
     write_atomically(context.folder.result, json.dumps(asdict(result), ensure_ascii=False))
+
+
+def _chosen(result: Result, search: Search | None) -> Result:
+    """The result with what the search has tried, if there was one."""
+    if search is None:
+        return result
+    tried = tuple({"model": one.model, "validation_error": one.error, "seconds": one.seconds} for one in search.tried)
+    return replace(result, candidates=tried, choice=choice_of(search).striptags())
 
 
 def _evaluations(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult) -> dict[str, Evaluation]:

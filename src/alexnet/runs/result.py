@@ -36,6 +36,7 @@ class Result:
     predict_milliseconds: float = 0.0  # per decoded image, in batches
     peak_memory_bytes: int | None = None  # of the whole run; None if the system does not report it
     baseline: dict[str, Any] | None = None  # the hand-crafted baseline of a network
+    candidates: tuple[dict[str, Any], ...] = ()  # of a search: model, validation_error (None without a result) and seconds of each attempt
     choice: str = ""  # of a search: how many systems were tried, and which came second
     remarks: tuple[str, ...] = ()  # a sentence each: no better than chance, or than the baseline
 
