@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alexnet.data.open import open_dataset
 from alexnet.errors import BadRun
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
@@ -137,3 +138,11 @@ def test_data_without_a_last_part_have_a_name(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "hidden").mkdir()
     monkeypatch.chdir(tmp_path / "hidden")
     assert free_folder(Path("runs"), ".", "lenet") == Path("runs/hidden-lenet")
+
+
+def test_a_split_without_training_images_is_damaged(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    dataset = open_dataset("digits")
+    folder.splits.write_text(json.dumps({"train": [], "validation": [dataset.items[0].name], "test": []}))
+    with pytest.raises(BadRun, match="names no training pictures"):
+        folder.read_splits(dataset)

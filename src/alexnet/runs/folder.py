@@ -150,4 +150,7 @@ class RunFolder:
 
     def read_splits(self, dataset: Dataset) -> Splits:
         """The run's own split of its images; raises BadRun if the file is damaged, BadDataset if images are missing."""
-        return Splits.from_json(dataset, read_split_names(self.splits))
+        splits = Splits.from_json(dataset, read_split_names(self.splits))
+        if not splits.train:
+            raise BadRun(f"{self.splits} is damaged: it names no training pictures. Copy the run again, or start a new one.")
+        return splits

@@ -243,10 +243,3 @@ def test_a_run_is_refused_with_classes_that_it_was_not_started_with(tmp_path: Pa
     )
     with pytest.raises(BadDataset, match=r"^labelled no longer has 'cat', and"):
         check_classes(dataset, started_with(*dataset.classes, "cat"))
-
-
-def test_a_split_without_training_images_is_damaged(tmp_path: Path) -> None:
-    path = tmp_path / "splits.json"
-    path.write_text(json.dumps({"train": [], "validation": ["a.png"], "test": []}))
-    with pytest.raises(BadRun, match="names no training pictures"):
-        read_split_names(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from alexnet.data.dataset import SPLIT_NAMES, Dataset
-from alexnet.errors import BadDataset, BadRun
+from alexnet.errors import BadDataset
 from alexnet.storage.files import read_record
 
 Groups = list[list[int]]  # images that must stay together
@@ -56,8 +56,6 @@ class _SplitNames:
 def read_split_names(path: Path) -> dict[str, tuple[str, ...]]:
     """The names of the images of each split in a run's splits.json; raises BadRun when the file is damaged."""
     names = read_record(path, _SplitNames)
-    if not names.train:
-        raise BadRun(f"{path} is damaged: it names no training pictures. Copy the run again, or start a new one.")
     return {split: getattr(names, split) for split in SPLIT_NAMES}
 
 
