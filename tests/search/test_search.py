@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from tests.runs.test_train import some_of
 
 import alexnet
-from alexnet.errors import AlexNetError, BadModel, BadRecipe, BadRun, BudgetTooSmall, Interrupted
+from alexnet.errors import AlexNetError, BadDataset, BadModel, BadRecipe, BadRun, BudgetTooSmall, Interrupted
 from alexnet.evaluation.evaluate import evaluate as evaluate_images
+from alexnet.i18n.phrases import REASONS, PageWords
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.report.record_json import read_report
 from alexnet.runs.report.sections.search import Systems
@@ -19,7 +21,7 @@ from alexnet.runtime.events import Event, Message
 from alexnet.search import search as searching
 from alexnet.search.attempt import attempt
 from alexnet.search.candidates import Candidate, candidates_for
-from alexnet.search.request import read_search
+from alexnet.search.request import read_search, write_search
 
 LENET = Candidate(model="lenet", needs_trial=False)
 HOG = Candidate(model="hog-svm", fixed_seconds=0.5, image_seconds=0.001)
@@ -59,6 +61,8 @@ def test_the_best_of_two_becomes_an_ordinary_run(digits_folder: Path, tmp_path: 
     assert [row.model for row in again.part(Systems).search.tried] == ["raw-svm", "hog-svm"]  # type: ignore[union-attr]
     assert alexnet.train(digits_folder, out=tmp_path / "run", resume=True) == result
     assert any("it had the lowest validation error of 2 systems tried" in text for text in texts(heard))
+    reason = PageWords("zh").retold(f"This model was chosen because {result.model_reason}.", REASONS)
+    assert "2 个系统" in reason
 
 
 def test_the_test_images_are_used_once(
@@ -149,6 +153,64 @@ def test_too_little_time_says_what_each_would_need(digits_folder: Path, tmp_path
         alexnet.train(digits_folder, out=tmp_path / "run", budget="6s")
     with pytest.raises(BudgetTooSmall, match=r"0\.5 s is too short"):
         alexnet.train(digits_folder, out=tmp_path / "other", budget="0.5s")
+
+
+def test_what_an_earlier_start_fitted_is_fitted_again_though_no_time_is_left(
+    digits_folder: Path, tmp_path: Path, only: Callable[..., None]
+) -> None:
+    """Killed between the last attempt and the test: the next start has the rows, no model, and no seconds."""
+    only(RAW, HOG)
+    run = tmp_path / "run"
+
+    def stopped(event: Event) -> None:
+        if isinstance(event, Message) and event.text.startswith("Testing"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        alexnet.train(digits_folder, out=run, budget="1m", listen=stopped)
+    saved = read_search(run)
+    assert saved is not None
+    write_search(run, replace(saved, seconds=1_000.0))
+    result = alexnet.train(digits_folder, out=run, resume=True)
+    assert result.model == min(saved.tried, key=lambda row: row.rank).model
+    assert len(result.candidates) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), [({"seed": -1}, "seed is -1"), ({"max_unreadable": 5.0}, "max_unreadable is 5"), ({"device": "abacus"}, "abacus")]
+)
+def test_mistakes_are_found_before_anything_is_made(digits_folder: Path, tmp_path: Path, words: dict[str, Any], message: str) -> None:
+    with pytest.raises(AlexNetError, match=message):
+        alexnet.train(digits_folder, out=tmp_path / "run", **words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_of_equal_errors_the_faster_wins_and_is_not_fitted_twice(
+    digits_folder: Path, tmp_path: Path, only: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(RAW, HOG)
+    fitted: list[str] = []
+
+    def equal(state: Any, model: str, **named: Any) -> Any:
+        fitted.append(model)
+        done = attempt(state, model, **named)
+        return replace(done, tried=replace(done.tried, error=0.1, seconds={"raw-svm": 9.0, "hog-svm": 1.0}[model]))
+
+    monkeypatch.setattr(searching, "attempt", equal)
+    monkeypatch.setattr("alexnet.search.conclude.attempt", equal)
+    assert alexnet.train(digits_folder, out=tmp_path / "run", budget="1m").model == "hog-svm"
+    assert fitted == ["raw-svm", "hog-svm"]
+
+
+def test_the_first_candidates_images_that_cannot_be_used_end_the_search(
+    digits_folder: Path, tmp_path: Path, only: Callable[..., None]
+) -> None:
+    only(RAW, HOG)
+    folder = some_of(digits_folder, tmp_path / "pictures", {"0": "zero", "1": "one"}, 20)
+    for path in sorted(folder.rglob("*.*"))[:10]:
+        path.write_bytes(b"no picture")
+    with pytest.raises(BadDataset, match="max-unreadable"):
+        alexnet.train(folder, out=tmp_path / "run", budget="1m")
 
 
 def test_a_candidate_without_a_result_does_not_end_the_search(

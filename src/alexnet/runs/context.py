@@ -9,6 +9,7 @@ import torch
 
 from alexnet.data.dataset import Dataset
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.tried import Search
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener, silent
 from alexnet.runtime.machine import available_cpus
@@ -20,7 +21,7 @@ class RunContext:
 
     splits: a splits.json that several runs share, used instead of the run's own split; the recipe's fraction is taken of it.
     decoders: threads that decode, or processes if the images do not fit into memory. keep_checkpoints: after the training too.
-    started: time on the monotonic clock, in seconds.
+    started: time on the monotonic clock, in seconds. search: that has chosen the model.
     """
 
     folder: RunFolder
@@ -34,3 +35,4 @@ class RunContext:
     with_baseline: bool = False
     keep_checkpoints: bool = False
     started: float = field(default_factory=time.monotonic)
+    search: Search | None = None

@@ -32,14 +32,11 @@ from alexnet.storage.files import write_atomically
 TIMED_IMAGES = 64  # images in the batch that measures the prediction time
 
 
-def finish(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, search: Search | None = None) -> Result:
-    """Test, save and report. Several workers share the test; the first one writes, and all return the same result.
-
-    search: that has chosen the model.
-    """
+def finish(resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult) -> Result:
+    """Test, save and report. Several workers share the test; the first one writes, and all return the same result."""
     evaluations = _evaluations(resolved, context, prepared, fitted)
     if context.world.first:
-        _write(resolved, context, prepared, fitted, evaluations, search)
+        _write(resolved, context, prepared, fitted, evaluations)
     context.world.wait()
     return read_result(context.folder.result)
 
@@ -50,7 +47,6 @@ def _write(
     prepared: Prepared,
     fitted: FitResult,
     evaluations: dict[str, Evaluation],
-    search: Search | None,
 ) -> None:
     """Write the model, its predictions, the report, and finally the result, which marks the run as finished."""
     first = next(iter(evaluations.values()))
@@ -69,9 +65,9 @@ def _write(
         precision=choose_precision(precision_of(resolved), context.device),
     )
     Classifier(fitted.model, model_card, device=str(context.device)).save(context.folder.model)
-    result = _chosen(_result(resolved, context, prepared, fitted, first), search)
+    result = _chosen(_result(resolved, context, prepared, fitted, first), context.search)
     write_atomically(context.folder.predictions, predictions_csv(context.dataset, first))
-    report = _report(resolved, context, prepared, fitted, evaluations, search)
+    report = _report(resolved, context, prepared, fitted, evaluations)
     write_atomically(context.folder.report_json, report_text(report))
     write_report(report, context.folder.report)
     write_atomically(context.folder.result, json.dumps(asdict(result), ensure_ascii=False))
@@ -175,7 +171,6 @@ def _report(
     prepared: Prepared,
     fitted: FitResult,
     evaluations: dict[str, Evaluation],
-    search: Search | None,
 ) -> RunReport:
     folder, recipe, world = context.folder, resolved.recipe, context.world
     again = ["alexnet", "train", recipe.data, "--recipe", str(folder.recipe), "--out", f"{folder.path}-again"]
@@ -190,7 +185,7 @@ def _report(
             fitted=fitted,
             evaluations=evaluations,
             baseline=prepared.baseline,
-            search=search,
+            search=context.search,
             command=shlex.join(again),
             environment=environment(context.device, precision_of(resolved)) | workers,
         )

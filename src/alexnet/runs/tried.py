@@ -18,7 +18,8 @@ class Tried:
     """A system and its error on the validation images.
 
     seconds: that it took. error: None without a result, whose reason is `why_not`; `needed` and `left` are seconds, `detail` is the text of
-    an error. image_size (px), width and epochs: of a network. folder: its name among the candidates' while the search runs.
+    an error. image_size (px), width and epochs: of a network. folder: its name among the candidates' while the search runs,
+    which tells the attempts of one system apart.
     """
 
     model: str
@@ -33,6 +34,11 @@ class Tried:
     epochs: float | None = None
     folder: str = ""
 
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The order of attempts: the lowest error first, of equal ones the faster, those without a result last."""
+        return (1.0 if self.error is None else self.error), self.seconds
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
@@ -46,13 +52,9 @@ class Search:
     def ranked(self) -> Sequence[Tried]:
         """The systems with a result, each once with its best attempt; the lowest error first, of equal ones the faster."""
         first: dict[str, Tried] = {}
-        for one in sorted((one for one in self.tried if one.error is not None), key=_rank):
+        for one in sorted((one for one in self.tried if one.error is not None), key=lambda one: one.rank):
             first.setdefault(one.model, one)
         return list(first.values())
-
-
-def _rank(one: Tried) -> tuple[float, float]:
-    return (one.error if one.error is not None else 1.0), one.seconds
 
 
 def choice_of(search: Search, words: PageWords = ENGLISH) -> Markup:

@@ -1,11 +1,11 @@
 """Fitting one candidate of a search, in a folder of its own that is resumed like any run's. Nothing is tested here."""
 
 import time
-from typing import Any
+from dataclasses import replace
 
 from alexnet.data.curation.splits import Splits
 from alexnet.models.kinds import kind_of
-from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, resolve
+from alexnet.recipes.resolve import ResolvedRun, resolve
 from alexnet.runs.context import RunContext
 from alexnet.runs.fit import fit
 from alexnet.runs.folder import RunFolder
@@ -17,22 +17,20 @@ from alexnet.runtime.events import Message
 from alexnet.search.state import Attempt, SearchState
 
 
-def attempt(state: SearchState, model: str, *, seconds: float | None, name: str) -> Attempt:
-    """Fit one system: a network for that many seconds, any other to its end or to the end of the search's time.
+def attempt(state: SearchState, model: str, *, seconds: float | None, name: str, ends: float | None = None) -> Attempt:
+    """Fit one system: a network for that many seconds, any other to its end, or until `ends` on the monotonic clock.
 
     Its folder is `name` under the candidates'; if an earlier start of the search was interrupted in it, it is resumed there. Raises
     AlexNetError as a run of that model would, and Interrupted when the user stops it or the time is over.
     """
     started, folder = time.monotonic(), RunFolder(state.candidates / name)
     resolved = _resolved(state, model, seconds, folder)
-    context = _context(state, folder, ends=None if seconds is not None else started + max(0.0, state.left))
+    context = _context(state, folder, ends)
     with start_together(resolved, context, resume=True):
         _share_split(state, folder)
         prepared = prepare(resolved, context)
+        _share_split(state, folder)
         fitted = fit(resolved, context, prepared)
-        shared = RunFolder(state.out)
-        if not shared.splits.exists():
-            shared.write(shared.splits, folder.splits.read_text(encoding="utf-8"))
     row = _row(resolved, fitted, time.monotonic() - started, name)
     _tell(state, row, prepared.splits)
     return Attempt(resolved=resolved, prepared=prepared, fitted=fitted, tried=row)
@@ -40,22 +38,14 @@ def attempt(state: SearchState, model: str, *, seconds: float | None, name: str)
 
 def _resolved(state: SearchState, model: str, seconds: float | None, folder: RunFolder) -> ResolvedRun:
     begun = folder.started()
-    overrides: dict[str, Any] = {}
+    request = state.request.of(model)
     if seconds is not None:
-        overrides["training.budget_seconds"] = begun.training.budget_seconds if begun is not None else round(seconds, 1)
-    if state.request.max_unreadable is not None:
-        overrides["max_unreadable"] = state.request.max_unreadable
-    request = TrainingRequest(
-        data=state.request.data,
-        model=model,
-        seed=state.request.seed,
-        overrides=overrides,
-        layout_of_folders=state.request.layout_of_folders,
-    )
+        budget = begun.training.budget_seconds if begun is not None else round(seconds, 1)
+        request = replace(request, overrides={**request.overrides, "training.budget_seconds": budget})
     return resolve(request, state.dataset, device=state.device, started=begun, listen=state.listen)
 
 
-def _context(state: SearchState, folder: RunFolder, *, ends: float | None) -> RunContext:
+def _context(state: SearchState, folder: RunFolder, ends: float | None) -> RunContext:
     def should_stop() -> bool:
         return state.should_stop() or (ends is not None and time.monotonic() > ends)
 
@@ -70,10 +60,11 @@ def _context(state: SearchState, folder: RunFolder, *, ends: float | None) -> Ru
 
 
 def _share_split(state: SearchState, folder: RunFolder) -> None:
-    """Give a candidate the split that the first one has made."""
-    shared = RunFolder(state.out).splits
-    if shared.exists() and not folder.splits.exists():
-        folder.write(folder.splits, shared.read_text(encoding="utf-8"))
+    """Give the search the split of its first candidate, and the split of the search to every other."""
+    shared = RunFolder(state.out)
+    for here, there in ((shared, folder), (folder, shared)):
+        if here.splits.exists() and not there.splits.exists():
+            there.write(there.splits, here.splits.read_text(encoding="utf-8"))
 
 
 def _row(resolved: ResolvedRun, fitted: FitResult, seconds: float, folder: str) -> Tried:

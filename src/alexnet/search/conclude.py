@@ -3,7 +3,6 @@
 import shutil
 from dataclasses import replace
 
-from alexnet.errors import BadRun
 from alexnet.models.kinds import kind_of
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import to_toml
@@ -11,7 +10,7 @@ from alexnet.runs.context import RunContext
 from alexnet.runs.finish import finish
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.result import FitResult, Result
-from alexnet.runs.tried import Search, Tried
+from alexnet.runs.tried import Search
 from alexnet.runtime.events import Message
 from alexnet.search.attempt import attempt
 from alexnet.search.state import Attempt, SearchState
@@ -37,9 +36,10 @@ def conclude(state: SearchState) -> Result:
         should_stop=state.should_stop,
         decoders=state.decoders,
         started=state.started - state.spent_before,
+        search=_search(state, best),
     )
     state.listen(Message(f"Testing {resolved.recipe.model}: {reason}."))
-    result = finish(resolved, context, best.prepared, best.fitted, _search(state, best))
+    result = finish(resolved, context, best.prepared, best.fitted)
     if not state.keeps:
         shutil.rmtree(state.candidates, ignore_errors=True)
     return result
@@ -57,15 +57,9 @@ def _search(state: SearchState, best: Attempt) -> Search:
 
 
 def _best(state: SearchState) -> Attempt:
-    """The attempt with the lowest error; one that an earlier start has fitted is fitted again (a network: read from its checkpoint)."""
-    lowest = min((one for one in state.tried if one.error is not None), key=lambda one: (one.error, one.seconds))
-    if state.best is not None and state.best.tried == lowest:
+    """The best attempt; one of an earlier start is fitted again (a network: read from its checkpoint), whatever time is left."""
+    leader = state.leader
+    assert leader is not None, "a search without a result has been refused"
+    if state.best is not None and state.best.tried == leader:
         return state.best
-    again = attempt(state, lowest.model, seconds=_seconds_of(lowest), name=lowest.folder)
-    if again.tried.error is None:
-        raise BadRun(f"{state.candidates} has changed since the search began. Start it again with another --out.")
-    return again
-
-
-def _seconds_of(row: Tried) -> float | None:
-    return row.seconds if row.epochs is not None else None
+    return attempt(state, leader.model, seconds=leader.seconds if leader.epochs is not None else None, name=leader.folder)

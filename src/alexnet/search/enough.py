@@ -1,6 +1,6 @@
 """How long a network is worth training: on few images, more passes than this improve nothing."""
 
-from alexnet.recipes.resolve import TrainingRequest, recipe_of
+from alexnet.recipes.resolve import recipe_of
 from alexnet.recipes.scale_budget import estimated_seconds_per_image
 from alexnet.search.state import SearchState
 
@@ -11,6 +11,6 @@ AROUND_SHARE = 0.15
 
 def enough_seconds(state: SearchState, model: str) -> float:
     """The time for MOST_EPOCHS passes over the training images at the network's own size, measured on a few steps at its smallest scale."""
-    recipe, _ = recipe_of(TrainingRequest(data=state.request.data, model=model), state.dataset)
+    recipe, _ = recipe_of(state.request.of(model), state.dataset)
     per_image = estimated_seconds_per_image(recipe, state.images, len(state.dataset.classes), state.device)
     return AROUND_SECONDS + (1 + AROUND_SHARE) * MOST_EPOCHS * state.images * per_image

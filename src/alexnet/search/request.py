@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from alexnet.errors import BadRun
-from alexnet.recipes.resolve import SHORTEST_BUDGET
+from alexnet.recipes.resolve import SHORTEST_BUDGET, TrainingRequest
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.tried import Tried
 from alexnet.storage.files import read_record, write_atomically
@@ -22,6 +22,11 @@ class SearchRequest:
     seed: int = 0
     layout_of_folders: str | None = None
     max_unreadable: float | None = None
+
+    def of(self, model: str) -> TrainingRequest:
+        """The request for one of the systems, without a budget."""
+        allowed = {} if self.max_unreadable is None else {"max_unreadable": self.max_unreadable}
+        return TrainingRequest(data=self.data, model=model, seed=self.seed, overrides=allowed, layout_of_folders=self.layout_of_folders)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,9 +1,11 @@
 """The search: fast systems first, then the networks that can still win, each for a trial, and the best of them for the rest of the time."""
 
+import time
 from collections.abc import Sequence
 
 from alexnet.errors import AlexNetError, BadDataset, BudgetTooSmall, CannotWrite, Interrupted
 from alexnet.i18n.units import duration
+from alexnet.runs.folder import RunFolder
 from alexnet.runs.tried import Tried, WhyNot, reason_of
 from alexnet.runtime.events import Message
 from alexnet.search.attempt import attempt
@@ -14,7 +16,7 @@ from alexnet.search.state import SearchState
 TRIAL_SHARE = 1 / 6  # of the time that is left, for the trials of all networks together
 SHORTEST_TRIAL = 20.0  # seconds in which a network shows what it could learn
 SHORTEST_TRAINING = 8.0  # seconds, where nothing else has a result
-STILL_LEARNS = 2.0  # a training several times as long has been seen to halve a network's error, and not more (docs/results.md)
+STILL_LEARNS = 2.0  # times the lowest error: a guess of how much a training several times as long can still gain
 
 
 def search(state: SearchState) -> None:
@@ -32,15 +34,16 @@ def search(state: SearchState) -> None:
 
 
 def _try_fast(state: SearchState, candidate: Candidate) -> None:
-    if _was_tried(state, candidate.model):
+    if state.was_tried(candidate.model):
         return
     usual = candidate.seconds(state.images, gray=state.dataset.traits.gray)
     needed = state.pace * usual
     if (missing := why_missing(candidate)) is not None:
         state.listen(Message(f"{missing} {candidate.adds}."))
-        state.add(Tried(model=candidate.model, why_not="missing", detail=missing))
+        state.add(Tried(model=candidate.model, folder=candidate.model, why_not="missing", detail=missing))
     elif needed > state.left:
-        state.add(Tried(model=candidate.model, why_not="too_long", needed=needed, left=max(0.0, state.left)))
+        row = Tried(model=candidate.model, folder=candidate.model, why_not="too_long", needed=needed, left=max(0.0, state.left))
+        state.add(row)
     else:
         _try(state, candidate.model, None, candidate.model)
         state.pace = max(state.pace, state.tried[-1].seconds / usual)
@@ -57,17 +60,17 @@ def _try_networks(state: SearchState, networks: Sequence[Candidate]) -> None:
         _try_briefly(state, network, len(trials))
     chosen = _most_promising(state, networks)
     least = SHORTEST_TRAINING if best is None else SHORTEST_TRIAL
-    if chosen is None or _was_tried(state, chosen.model, longest=True):
+    if chosen is None or state.was_tried(_longest(chosen)):
         return
     if state.left < least:
         _leave_out(state, networks, "too_short")
         return
     seconds = min(state.left, max(least, enough_seconds(state, chosen.model)))
-    _try(state, chosen.model, seconds, f"{chosen.model}-longest")
+    _try(state, chosen.model, seconds, _longest(chosen))
 
 
 def _try_briefly(state: SearchState, network: Candidate, trials: int) -> None:
-    if _was_tried(state, network.model):
+    if state.was_tried(network.model):
         return
     seconds = TRIAL_SHARE * state.left / trials
     if seconds < SHORTEST_TRIAL:
@@ -82,7 +85,7 @@ def _most_promising(state: SearchState, networks: Sequence[Candidate]) -> Candid
     best = state.lowest_error
     errors = {one.model: one.error for one in state.tried if one.error is not None and one.epochs is not None}
     for network in networks:
-        if best is None or (not network.needs_trial and not _was_tried(state, network.model)):
+        if best is None or not network.needs_trial:
             return network
     tested = [one for one in networks if one.model in errors]
     if not tested or best is None:
@@ -98,18 +101,21 @@ def _try(state: SearchState, model: str, seconds: float | None, name: str) -> No
     """Fit a candidate and add its row; a candidate without a result does not end the search."""
     limit = f" for {duration(seconds)}" if seconds is not None else ""
     state.listen(Message(f"Trying {model}{limit}; {duration(max(0.0, state.left))} are left."))
-    before = state.left
+    started = time.monotonic()
+    ends = started + max(0.0, state.left) if seconds is None else None
     try:
-        done = attempt(state, model, seconds=seconds, name=name)
+        done = attempt(state, model, seconds=seconds, name=name, ends=ends)
+    except CannotWrite:
+        raise
     except Interrupted:
         if state.should_stop():
             raise
-        state.add(Tried(model=model, seconds=before - state.left, why_not="interrupted"))
-    except (BadDataset, CannotWrite):
-        raise
+        state.add(Tried(model=model, folder=name, seconds=time.monotonic() - started, why_not="interrupted"))
     except AlexNetError as problem:
+        if isinstance(problem, BadDataset) and not RunFolder(state.out).splits.exists():
+            raise  # the images are at fault, not the system
         state.listen(Message(f"{model}: no result. {problem}"))
-        state.add(Tried(model=model, seconds=before - state.left, why_not="failed", detail=str(problem)))
+        state.add(Tried(model=model, folder=name, seconds=time.monotonic() - started, why_not="failed", detail=str(problem)))
     else:
         state.keep_best(done)
         state.add(done.tried)
@@ -118,13 +124,13 @@ def _try(state: SearchState, model: str, seconds: float | None, name: str) -> No
 def _leave_out(state: SearchState, networks: Sequence[Candidate], why_not: WhyNot) -> None:
     """Add a row without a result for those that were not tried."""
     for network in networks:
-        if not _was_tried(state, network.model):
-            state.add(Tried(model=network.model, why_not=why_not, left=max(0.0, state.left)))
+        if not any(one.model == network.model for one in state.tried):
+            state.add(Tried(model=network.model, folder=network.model, why_not=why_not, left=max(0.0, state.left)))
 
 
-def _was_tried(state: SearchState, model: str, *, longest: bool = False) -> bool:
-    """Whether an attempt of this model has ended, or (longest) its second one, in this start or an earlier one."""
-    return sum(one.model == model for one in state.tried) > int(longest)
+def _longest(network: Candidate) -> str:
+    """The name of a network's second attempt, for the rest of the time."""
+    return f"{network.model}-longest"
 
 
 def _nothing(state: SearchState) -> str:

@@ -76,9 +76,18 @@ class SearchState:
         return own or round(0.8 * len(self.dataset.items))
 
     @property
+    def leader(self) -> Tried | None:
+        """The best attempt so far, of all starts; None while there is no result."""
+        return min((one for one in self.tried if one.error is not None), key=lambda one: one.rank, default=None)
+
+    @property
     def lowest_error(self) -> float | None:
         """The lowest validation error so far, of all starts."""
-        return min((one.error for one in self.tried if one.error is not None), default=None)
+        return self.leader.error if self.leader is not None else None
+
+    def was_tried(self, folder: str) -> bool:
+        """Whether the attempt of that name has ended, in this start or an earlier one."""
+        return any(one.folder == folder for one in self.tried)
 
     def add(self, tried: Tried) -> None:
         """Add an attempt that has ended, and save the state."""
@@ -91,6 +100,5 @@ class SearchState:
 
     def keep_best(self, attempt: Attempt) -> None:
         """Keep an attempt, with its model and its images, in memory if it is the best of this process so far."""
-        before = self.best.tried.error if self.best is not None else None
-        if before is None or (attempt.tried.error is not None and attempt.tried.error < before):
+        if self.best is None or attempt.tried.rank < self.best.tried.rank:
             self.best = attempt

@@ -14,7 +14,7 @@ from alexnet.data.open import open_dataset
 from alexnet.errors import BadRecipe, BadRun, BudgetTooSmall, CannotWrite, Interrupted
 from alexnet.i18n.units import seconds_of
 from alexnet.models.registry import check_known
-from alexnet.recipes.resolve import SHORTEST_BUDGET
+from alexnet.recipes.resolve import SHORTEST_BUDGET, recipe_of
 from alexnet.runs.arguments import check_kinds
 from alexnet.runs.environment import start_measuring_memory
 from alexnet.runs.folder import RunFolder
@@ -26,6 +26,7 @@ from alexnet.runtime.distributed import is_launched
 from alexnet.runtime.events import Message
 from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.main_guard import refuse_in_import
+from alexnet.search.candidates import FASTEST
 from alexnet.search.conclude import conclude
 from alexnet.search.request import DEFAULT_SECONDS, SearchRecord, SearchRequest, differences, read_search
 from alexnet.search.search import search
@@ -35,6 +36,8 @@ from alexnet.storage.ownership import check_vacant, owned
 
 BEST = "best"
 CHOOSES = ("recipe", "epochs", "weights", "layout", "overrides", "image_size", "splits")  # arguments that leave a search nothing to choose
+
+SETS = {"budget": "budget_seconds", "seed": "seed", "layout_of_folders": "layout_of_folders", "max_unreadable": "max_unreadable"}
 
 P = ParamSpec("P")
 
@@ -80,7 +83,7 @@ def _is_unset(value: object) -> bool:
 
 def is_unfinished(out: str | Path | None) -> bool:
     """Whether the folder holds a search that has not ended."""
-    return out is not None and read_search(Path(out)) is not None and not RunFolder(Path(out)).result.exists()
+    return out is not None and not RunFolder(Path(out)).result.exists() and read_search(Path(out)) is not None
 
 
 def data_of_search(out: str | Path | None) -> str | None:
@@ -105,6 +108,7 @@ def _find_best(arguments: dict[str, Any]) -> Result:
     out = out if out is not None else free_folder(Path("runs"), dataset.name, BEST)
     if record is None:
         check_vacant(out, "an alexnet run")
+    recipe_of(request.of(FASTEST), dataset)  # finds the user's mistakes before anything is made
     state = _state(arguments, out, record or SearchRecord(request=request), dataset)
     with owned(out):
         return _searched(state)
@@ -153,8 +157,7 @@ def _request(data: str, arguments: dict[str, Any]) -> SearchRequest:
 
 def _check_same(saved: SearchRequest, given: SearchRequest, arguments: dict[str, Any], out: Path | None) -> None:
     """Raise BadRun if arguments that are given differ from those of the search to resume."""
-    named = {"budget": "budget_seconds", "seed": "seed", "layout_of_folders": "layout_of_folders", "max_unreadable": "max_unreadable"}
-    asked = {field for name, field in named.items() if arguments[name] is not None} | {"data"}
+    asked = {"data", *(SETS[name] for name in SETS if arguments[name] is not None)}
     different = [line for line in differences(saved, given) if line.split(":")[0] in asked]
     if different:
         lines = "\n  ".join(different)
