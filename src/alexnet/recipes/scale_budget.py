@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,10 +21,14 @@ from alexnet.training.optimizer import Descent
 from alexnet.training.step import training_step
 
 LADDER = ((224, 1.0), (192, 1.0), (160, 1.0), (128, 1.0), (128, 0.5), (96, 0.5), (64, 0.5), (64, 0.25))  # px and width, best first
-LARGE = 128  # px; networks made for less keep their scale
+WIDTHS = (1.0, 0.5, 0.25, 0.125)  # of networks made for small images, which keep their size
+CHEAP_MACS = 10_000_000  # multiply-accumulates per image: a network with fewer gains nothing by being narrower
+LARGE = 128  # px; networks made for less are those for small images
 WANTED_EPOCHS = 15  # a larger scale pays off only if the budget still allows about this many epochs,
+WANTED_EPOCHS_SMALL = 3  # or this many with small images, which are many (docs/results.md),
 WANTED_STEPS = 600  # and this many steps: few images need more epochs
-SMALL_BATCH = 32  # images, where batches of the recipe's size would be too few
+SMALL_BATCH = 32  # images, where batches of the recipe's size would be too few;
+SMALL_BATCH_SMALL = 128  # with small images
 READING_SHARE = 0.1  # of the budget: reading, testing, the report
 STEPS = 3
 
@@ -44,7 +48,8 @@ class _Work:
         return self.epochs(seconds_per_image) * math.ceil(self.images / recipe.training.batch_size)
 
     def suffice(self, recipe: Recipe, seconds_per_image: float) -> bool:
-        return self.epochs(seconds_per_image) >= WANTED_EPOCHS and self.steps(recipe, seconds_per_image) >= WANTED_STEPS
+        wanted = WANTED_EPOCHS if _is_large(recipe) else WANTED_EPOCHS_SMALL
+        return self.epochs(seconds_per_image) >= wanted and self.steps(recipe, seconds_per_image) >= WANTED_STEPS
 
 
 def affordable_scale(
@@ -58,14 +63,16 @@ def affordable_scale(
 ) -> Recipe:
     """The recipe at the largest scale that allows about 15 epochs and 600 steps within its budget, or else at the smallest.
 
-    requested: recipe fields that the user has set, and that keep their values. Without a budget, and for networks made for small images, it
-    is the recipe unchanged. The first worker's clock decides for all.
+    Networks for small images become narrower, for 3 epochs and as many steps. requested: recipe fields that the user has set, and that keep
+    their values. Without a budget, it is the recipe unchanged. The first worker's clock decides for all.
     """
-    if not recipe.training.budget_seconds or not _has_scales(recipe):
+    if not recipe.training.budget_seconds:
         return recipe
     images = max(1, round(recipe.fraction * sum(1 for item in dataset.items if item.split in (None, "train"))))
     work = _Work(images, len(dataset.classes), (1 - READING_SHARE) * recipe.training.budget_seconds * world.size)
     scales = list(_scales(recipe, requested))
+    if len(scales) == 1:
+        return scales[0]
     rung, seconds = _first_that_suffices(scales, work, device)
     rung = int(world.from_first(rung)[0])
     chosen = scales[rung]
@@ -73,7 +80,7 @@ def affordable_scale(
     return chosen
 
 
-def _has_scales(recipe: Recipe) -> bool:
+def _is_large(recipe: Recipe) -> bool:
     """Whether a network is made for large images, and is used for them."""
     return min(recipe.preprocess.image_size, find_architecture(recipe.model).image_size) >= LARGE
 
@@ -89,13 +96,14 @@ def _scales(recipe: Recipe, requested: Collection[str]) -> Iterator[Recipe]:
     """The recipe at every scale of the ladder that the user's own choices leave, largest first; smaller batches before a smaller scale."""
     native, keeps_size = recipe.preprocess.image_size, any(name.startswith("preprocess.") for name in requested)
     keeps_width, keeps_batch = "network.width" in requested, "training.batch_size" in requested
+    smaller_batch = min(recipe.training.batch_size, SMALL_BATCH if _is_large(recipe) else SMALL_BATCH_SMALL)
     seen: list[Recipe] = []
-    for size, width in ((native, 1.0), *LADDER):
+    for size, width in ((native, 1.0), *_rungs(recipe)):
         if size > native:
             continue
         scaled = recipe if keeps_size else resized(recipe, size)
         scaled = scaled if keeps_width or width == 1 else with_overrides(scaled, {"network.width": width * (recipe.network.width or 1.0)})
-        batches = {recipe.training.batch_size, recipe.training.batch_size if keeps_batch else min(SMALL_BATCH, recipe.training.batch_size)}
+        batches = {recipe.training.batch_size, recipe.training.batch_size if keeps_batch else smaller_batch}
         for batch in sorted(batches, reverse=True):
             one = replace(scaled, training=replace(scaled.training, batch_size=batch))
             if one not in seen:
@@ -103,15 +111,22 @@ def _scales(recipe: Recipe, requested: Collection[str]) -> Iterator[Recipe]:
                 yield one
 
 
+def _rungs(recipe: Recipe) -> Sequence[tuple[int, float]]:
+    """(px, width) of the scales below the recipe's own."""
+    if _is_large(recipe):
+        return LADDER
+    return [(recipe.preprocess.image_size, width) for width in WIDTHS] if macs_of(recipe, classes=2) >= CHEAP_MACS else ()
+
+
 def _first_that_suffices(scales: list[Recipe], work: _Work, device: torch.device) -> tuple[int, float]:
     """The first scale whose measured speed allows enough epochs and steps, else the last one; and its seconds per image.
 
-    Scales that the arithmetic of the smallest one rules out are not timed: a larger one is faster per multiply-accumulate, but not twice.
+    Scales that the arithmetic of the smallest one rules out are not timed: a larger one is faster per multiply-accumulate, but not three times.
     """
     least = seconds_per_image(scales[-1], work.images, work.classes, device)
     per_mac = least / macs_of(scales[-1], work.classes)
     for rung, scale in enumerate(scales[:-1]):
-        if not work.suffice(scale, per_mac * macs_of(scale, work.classes) / 2):
+        if not work.suffice(scale, per_mac * macs_of(scale, work.classes) / 3):
             continue
         seconds = seconds_per_image(scale, work.images, work.classes, device)
         if work.suffice(scale, seconds):
@@ -121,8 +136,6 @@ def _first_that_suffices(scales: list[Recipe], work: _Work, device: torch.device
 
 def estimated_seconds_per_image(recipe: Recipe, images: int, classes: int, device: torch.device) -> float:
     """The time of training per image, from a few steps at the smallest scale and the multiply-accumulates: quick, and rather too long."""
-    if not _has_scales(recipe):
-        return seconds_per_image(recipe, images, classes, device)
     smallest = list(_scales(recipe, ()))[-1]
     measured = seconds_per_image(smallest, images, classes, device)
     return measured * macs_of(recipe, classes) / macs_of(smallest, classes)

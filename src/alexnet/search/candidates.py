@@ -18,6 +18,7 @@ class Candidate:
     sides: the median short sides, in px, of the images that it is for. fixed_seconds, image_seconds: what fitting it takes, and each
     training image more, roughly, on two quiet cores (docs/results.md); gray_share: of that, if the images are gray. A network takes the
     time it is given. adds: what it would add where it is not installed.
+    patience: the share of the time left that fitting it may take; where networks are better than it, they need the rest.
     needs_trial: whether a short training must show first that a network can win on such images.
     """
 
@@ -27,6 +28,7 @@ class Candidate:
     image_seconds: float = 0.0
     gray_share: float = 1.0
     adds: str = ""
+    patience: float = 1.0
     needs_trial: bool = True
 
     @property
@@ -41,7 +43,7 @@ class Candidate:
 
 FASTEST = "hog-svm"
 CANDIDATES: tuple[Candidate, ...] = (
-    Candidate(model=FASTEST, sides=SMALL, fixed_seconds=1.5, image_seconds=0.0012),
+    Candidate(model=FASTEST, sides=SMALL, fixed_seconds=1.5, image_seconds=0.0012, patience=0.25),
     Candidate(model=FASTEST, sides=PHOTOS, fixed_seconds=1.5, image_seconds=0.003),
     Candidate(
         model="efficientnet-lite0+svm",
@@ -50,7 +52,7 @@ CANDIDATES: tuple[Candidate, ...] = (
         image_seconds=0.024,
         adds="On 3,781 photos of clothes it made 12% mistakes where fisher-svm made 15%",
     ),
-    Candidate(model="fisher-svm", sides=SMALL, fixed_seconds=5.0, image_seconds=0.014, gray_share=0.16),
+    Candidate(model="fisher-svm", sides=SMALL, fixed_seconds=5.0, image_seconds=0.014, gray_share=0.16, patience=0.5),
     Candidate(model="fisher-svm", sides=PHOTOS, fixed_seconds=10.0, image_seconds=0.03),
     Candidate(model="convnet-small", sides=SMALL, needs_trial=False),
     Candidate(model="convnet-small", sides=PHOTOS),

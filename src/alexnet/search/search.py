@@ -37,13 +37,12 @@ def _try_fast(state: SearchState, candidate: Candidate) -> None:
     if state.was_tried(candidate.model):
         return
     usual = candidate.seconds(state.images, gray=state.dataset.traits.gray)
-    needed = state.pace * usual
+    needed, left = state.pace * usual, max(0.0, candidate.patience * state.left)
     if (missing := why_missing(candidate)) is not None:
         state.listen(Message(f"{missing} {candidate.adds}."))
         state.add(Tried(model=candidate.model, folder=candidate.model, why_not="missing", detail=missing))
-    elif needed > state.left:
-        row = Tried(model=candidate.model, folder=candidate.model, why_not="too_long", needed=needed, left=max(0.0, state.left))
-        state.add(row)
+    elif needed > left:
+        state.add(Tried(model=candidate.model, folder=candidate.model, why_not="too_long", needed=needed, left=left))
     else:
         _try(state, candidate.model, None, candidate.model)
         state.pace = max(state.pace, state.tried[-1].seconds / usual)

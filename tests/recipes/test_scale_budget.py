@@ -1,0 +1,75 @@
+"""The scale of networks for small images: as wide as the budget allows, and never narrower than it must be."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from alexnet.data.dataset import Dataset
+from alexnet.data.open import open_dataset
+from alexnet.recipes import scale_budget
+from alexnet.recipes.networks import macs_of
+from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.resolve import TrainingRequest, recipe_of
+from alexnet.recipes.scale_budget import affordable_scale
+from alexnet.runtime.events import Message
+
+CPU = torch.device("cpu")
+RATE = 1e9  # multiply-accumulates of training in a second, of the machine that is made up
+
+
+@pytest.fixture
+def digits(digits_folder: Path) -> Dataset:
+    return open_dataset(digits_folder)
+
+
+@pytest.fixture(autouse=True)
+def _a_machine_of_a_known_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale_budget, "seconds_per_image", lambda recipe, _images, classes, _device: macs_of(recipe, classes) / RATE)
+
+
+def recipe(digits: Dataset, model: str, seconds: float) -> Recipe:
+    chosen, _ = recipe_of(TrainingRequest(data=digits.name, model=model), digits)
+    return replace(chosen, training=replace(chosen.training, budget_seconds=seconds))
+
+
+def seconds_at(one: Recipe, digits: Dataset, *, width: float) -> float:
+    """The time for 600 steps at a width."""
+    narrow = replace(one, network=replace(one.network, width=width))
+    return 600 * one.training.batch_size * macs_of(narrow, len(digits.classes)) / RATE
+
+
+def test_a_network_for_small_images_is_as_wide_as_the_time_allows(digits: Dataset) -> None:
+    one = recipe(digits, "convnet-small", 1.0)
+    for width in (1.0, 0.5, 0.25):
+        enough = 1.2 * seconds_at(one, digits, width=width)
+        chosen = affordable_scale(replace(one, training=replace(one.training, budget_seconds=enough)), digits, CPU)
+        assert (chosen.network.width or 1.0) == width
+        assert chosen.preprocess == one.preprocess
+    least = affordable_scale(replace(one, training=replace(one.training, budget_seconds=5.0)), digits, CPU)
+    assert least.network.width == 0.125
+
+
+def test_what_the_user_has_set_stays(digits: Dataset) -> None:
+    one = recipe(digits, "convnet-small", 5.0)
+    chosen = affordable_scale(one, digits, CPU, ["network.width", "training.batch_size"])
+    assert chosen == one
+
+
+def test_a_cheap_network_keeps_its_width(digits: Dataset) -> None:
+    one = recipe(digits, "lenet", 5.0)
+    assert affordable_scale(one, digits, CPU).network.width is None
+
+
+def test_without_a_budget_nothing_changes(digits: Dataset) -> None:
+    one = recipe(digits, "convnet-small", 0.0)
+    told: list[object] = []
+    assert affordable_scale(one, digits, CPU, listen=told.append) == one
+    assert told == []
+
+
+def test_the_scale_is_told(digits: Dataset) -> None:
+    told: list[object] = []
+    affordable_scale(recipe(digits, "convnet-small", 5.0), digits, CPU, listen=told.append)
+    assert [one.text for one in told if isinstance(one, Message)][0].startswith("Pictures of 32 px and 0.125 of the width: ")
