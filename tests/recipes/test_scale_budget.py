@@ -72,4 +72,4 @@ def test_without_a_budget_nothing_changes(digits: Dataset) -> None:
 def test_the_scale_is_told(digits: Dataset) -> None:
     told: list[object] = []
     affordable_scale(recipe(digits, "convnet-small", 5.0), digits, CPU, listen=told.append)
-    assert [one.text for one in told if isinstance(one, Message)][0].startswith("Pictures of 32 px and 0.125 of the width: ")
+    assert next(one.text for one in told if isinstance(one, Message)).startswith("Pictures of 32 px and 0.125 of the width: ")

@@ -121,7 +121,8 @@ def _rungs(recipe: Recipe) -> Sequence[tuple[int, float]]:
 def _first_that_suffices(scales: list[Recipe], work: _Work, device: torch.device) -> tuple[int, float]:
     """The first scale whose measured speed allows enough epochs and steps, else the last one; and its seconds per image.
 
-    Scales that the arithmetic of the smallest one rules out are not timed: a larger one is faster per multiply-accumulate, but not three times.
+    Scales that the arithmetic of the smallest one rules out are not timed: a larger one is faster per multiply-accumulate, but not three
+    times.
     """
     least = seconds_per_image(scales[-1], work.images, work.classes, device)
     per_mac = least / macs_of(scales[-1], work.classes)
