@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from alexnet.runtime.machine import device_name
+from alexnet.runtime.device import device_name
 from bench.handcrafted import encodings
 from bench.loading import loading
 from bench.measure import Row

@@ -20,7 +20,7 @@ from alexnet.data.dataset import Traits
 from alexnet.data.open import open_dataset
 from alexnet.data.packs.writer import PackSummary
 from alexnet.evaluation.evaluate import summarise
-from alexnet.inference.classifier import Prediction
+from alexnet.inference.prediction import Prediction
 from alexnet.models.networks.architecture import NetworkChoices, vary
 from alexnet.models.networks.shapes import Layer, trace
 from alexnet.models.registry import ARCHITECTURES, find_architecture

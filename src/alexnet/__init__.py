@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     )
     from alexnet.evaluation.evaluate import Evaluation
     from alexnet.export.export import Export, export
-    from alexnet.inference.classifier import Classifier, Prediction, load
+    from alexnet.inference.classifier import Classifier, load
+    from alexnet.inference.onnx_classifier import OnnxClassifier
+    from alexnet.inference.prediction import Prediction
     from alexnet.lecture.summary import SummaryReport, summary
     from alexnet.models.weights.convert import Conversion
     from alexnet.models.weights.convert import convert_file as convert
@@ -74,6 +76,7 @@ __all__ = [
     "ImageSizeTooSmall",
     "Inspection",
     "Interrupted",
+    "OnnxClassifier",
     "PackSummary",
     "Prediction",
     "Result",
@@ -106,8 +109,9 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "Evaluation": ("alexnet.evaluation.evaluate", "Evaluation"),
     "Export": ("alexnet.export.export", "Export"),
     "Inspection": ("alexnet.data.curation.inspection", "Inspection"),
+    "OnnxClassifier": ("alexnet.inference.onnx_classifier", "OnnxClassifier"),
     "PackSummary": ("alexnet.data.packs.writer", "PackSummary"),
-    "Prediction": ("alexnet.inference.classifier", "Prediction"),
+    "Prediction": ("alexnet.inference.prediction", "Prediction"),
     "Result": ("alexnet.runs.result", "Result"),
     "StudyReport": ("alexnet.studies.findings", "StudyReport"),
     "SummaryReport": ("alexnet.lecture.summary", "SummaryReport"),

@@ -4,10 +4,10 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -18,8 +18,10 @@ from alexnet.errors import AlexNetError, BadModel, BadRun, UnreadableImage
 from alexnet.evaluation.batches import batches_by_shape
 from alexnet.evaluation.views import VIEWS, View, view_probabilities
 from alexnet.inference.build import build_model
-from alexnet.inference.inputs import ImageInput, PendingImage, decoded, each_image, pending_image
+from alexnet.inference.decoding import decoded
+from alexnet.inference.inputs import ImageInput, PendingImage, each_image, pending_image
 from alexnet.inference.model_card import FORMAT, ModelCard, damaged_card, model_folder, read_card
+from alexnet.inference.prediction import Prediction
 from alexnet.models.handcrafted.model import rebuild
 from alexnet.models.handcrafted.svm import machine_from
 from alexnet.models.image_model import ImageModel
@@ -35,20 +37,6 @@ from alexnet.storage.tensors import read_tensors, write_tensors
 
 BATCH = 64  # images that go through the model at once
 ROUNDING: dict[Precision, float] = {"fp64": 1e-12, "fp32": 1e-4, "bf16": 0.05}  # of a probability, between one batch and another
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The most likely classes of one image, best first; `error` is the reason if there are none."""
-
-    file: str
-    top: tuple[tuple[str, float], ...]  # (class, probability)
-    error: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object with the keys of `alexnet predict --json`."""
-        top = [{"class": name, "probability": probability} for name, probability in self.top]
-        return {"file": self.file, "top": top, "error": self.error}
 
 
 class Classifier:
