@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         WorkerLost,
     )
     from alexnet.evaluation.evaluate import Evaluation
-    from alexnet.export.export import Export, export
+    from alexnet.exports.export import Export, export
     from alexnet.inference.classifier import Classifier, load
     from alexnet.inference.onnx_classifier import OnnxClassifier
     from alexnet.inference.prediction import Prediction
@@ -107,7 +107,7 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "Conversion": ("alexnet.models.weights.convert", "Conversion"),
     "Dataset": ("alexnet.data.dataset", "Dataset"),
     "Evaluation": ("alexnet.evaluation.evaluate", "Evaluation"),
-    "Export": ("alexnet.export.export", "Export"),
+    "Export": ("alexnet.exports.export", "Export"),
     "Inspection": ("alexnet.data.curation.inspection", "Inspection"),
     "OnnxClassifier": ("alexnet.inference.onnx_classifier", "OnnxClassifier"),
     "PackSummary": ("alexnet.data.packs.writer", "PackSummary"),
@@ -118,7 +118,7 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "compare": ("alexnet.comparison.compare", "compare"),
     "convert": ("alexnet.models.weights.convert", "convert_file"),
     "evaluate": ("alexnet.runs.evaluate", "evaluate_run"),
-    "export": ("alexnet.export.export", "export"),
+    "export": ("alexnet.exports.export", "export"),
     "inspect": ("alexnet.data.verbs", "inspect"),
     "load": ("alexnet.inference.classifier", "load"),
     "open_dataset": ("alexnet.data.open", "open_dataset"),

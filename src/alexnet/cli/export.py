@@ -6,7 +6,7 @@ from alexnet.cli.options import Flag, Json
 from alexnet.cli.output import show
 
 if TYPE_CHECKING:
-    from alexnet.export.export import Export
+    from alexnet.exports.export import Export
 
 
 def export(
@@ -26,7 +26,8 @@ def export(
     run
         A run folder.
     to
-        onnx: one file for ONNX Runtime, OpenVINO and OpenCV, which `alexnet predict` takes too.
+        onnx: one file for ONNX Runtime, OpenVINO and OpenCV, which `alexnet predict` takes too; torch: a state dict (torchvision's
+        for alexnet-owt); hf: a folder for a model hub; triton: a model repository.
     int8
         Whole numbers of 8 bits: a quarter of the size, and faster. Calibrated on training images, measured on validation images.
     max_loss
@@ -37,7 +38,7 @@ def export(
         Print one JSON object and nothing else.
     """
     from alexnet.cli.progress import Screen
-    from alexnet.export.export import export as export_run
+    from alexnet.exports.export import export as export_run
 
     with Screen() as screen:
         done = export_run(run, to=to, int8=int8, max_loss=max_loss, out=out, listen=screen)

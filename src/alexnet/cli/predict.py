@@ -24,6 +24,7 @@ def predict(
     *images: ImageArgument,
     top: int = 3,
     views: View = "centre",
+    out: str | None = None,
     sort_into: str | None = None,
     least: float | None = None,
     undo_sort: str | None = None,
@@ -45,6 +46,8 @@ def predict(
         How many classes to print per image.
     views
         centre, ten or any.
+    out
+        A file for the answers of any number of images: .csv, .jsonl or .parquet. Rerun the same command to resume after an interruption.
     sort_into
         A folder: the images are copied into folders of their classes in it, and listed in its sorted.csv. Nothing is moved or overwritten.
     least
@@ -58,23 +61,27 @@ def predict(
     json
         Print one JSON object and nothing else.
     """
-    from dataclasses import asdict, replace
+    from dataclasses import replace
 
     from alexnet.inference.inputs import find_images
 
     if undo_sort is not None:
-        from alexnet.cli.tables import undone_lines
-        from alexnet.inference.sorting import undo_sort as undo
-
-        undone = undo(undo_sort)
-        show(json, asdict(undone), lambda: undone_lines(undone))
+        _undo(undo_sort, json=json)
         return
     if run is None:
         raise AlexNetError("Pass a run folder and pictures: alexnet predict RUN PICTURE...")
     if least is not None and sort_into is None:
         raise AlexNetError("--least is the least probability of --sort-into: add --sort-into FOLDER.")
+    if out is not None:
+        from alexnet.inference.answers import check_out
+
+        if sort_into is not None:
+            raise AlexNetError("--out and --sort-into do not go together: sort in a second run.")
+        check_out(out)
+        _write(_classifier(run, device, runtime, quick=False), run, images, out, top=top, views=views, json=json)
+        return
+    classifier = _classifier(run, device, runtime, quick=_are_few(images))
     named = find_images(images, sys.stdin.buffer)
-    classifier = _classifier(run, device, runtime, quick=len(named) < MANY)
     answers = classifier.predict((image for _, image in named), top=top, views=views)
     answers = [replace(answer, file=name) for answer, (name, _) in zip(answers, named, strict=True)]
     done: dict[str, Any] = {"predictions": [answer.to_json() for answer in answers]}
@@ -88,6 +95,42 @@ def predict(
     show(json, done, lambda: _tables(answers, copies))
     if all(answer.error is not None for answer in answers):
         raise AlexNetError("None of these pictures can be read." if len(answers) > 1 else "The picture cannot be read.")
+
+
+def _undo(listed: str, *, json: bool) -> None:
+    """Remove the copies of an earlier --sort-into."""
+    from dataclasses import asdict
+
+    from alexnet.cli.tables import undone_lines
+    from alexnet.inference.sorting import undo_sort
+
+    undone = undo_sort(listed)
+    show(json, asdict(undone), lambda: undone_lines(undone))
+
+
+def _are_few(images: tuple[str, ...]) -> bool:
+    """Whether the arguments are few files, as far as can be told before they are looked up."""
+    return len(images) < MANY and not any(image == "-" or "*" in image or Path(image).is_dir() for image in images)
+
+
+def _write(
+    classifier: "Classifier | OnnxClassifier", run: str, images: tuple[str, ...], out: str, *, top: int, views: View, json: bool
+) -> None:
+    """Classify any number of images into a file."""
+    from dataclasses import asdict
+
+    from alexnet.cli.progress import Screen
+    from alexnet.inference.answers import write_answers
+    from alexnet.inference.inputs import find_images
+
+    named = find_images(images, sys.stdin.buffer)
+    with Screen() as screen:
+        done = write_answers(classifier, run, named, out, top=top, views=views, listen=screen)
+    resumed = f", of which an earlier start had done {done.resumed:,}" if done.resumed else ""
+    unreadable = f" {done.unreadable:,} cannot be read; their reasons are in the column error." if done.unreadable else ""
+    show(json, {"predictions": [], **asdict(done)}, lambda: f"{done.out}: {done.n:,} pictures{resumed}.{unreadable}")
+    if done.unreadable == done.n:
+        raise AlexNetError("None of these pictures can be read.")
 
 
 def _tables(answers: "list[Prediction]", copies: "Sorted | None") -> list[Any]:

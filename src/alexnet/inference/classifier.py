@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from alexnet.data.images.resize import fit_square, fit_whole
 from alexnet.data.pipeline.augment import centre_crop
@@ -49,6 +49,14 @@ class Classifier:
         self.model = model.to(self.device).eval()
         self.model_card = model_card
         self.classes = model_card.classes
+
+    @property
+    def network(self) -> nn.Module:
+        """The trained module without its normalisation, plain layers for PyTorch; raises BadModel for what is no network."""
+        found = getattr(self.model, "network", None)
+        if not isinstance(found, nn.Module):
+            raise BadModel(f"{self.model_card.model} is no network; its module is `model`.")
+        return found
 
     def predict(self, images: ImageInput | Iterable[ImageInput], *, top: int = 5, views: View = "centre") -> list[Prediction]:
         """The `top` classes of each image, in order.

@@ -21,7 +21,7 @@ LONGEST_RECORD = 64_000_000  # characters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ExportedCard:
+class ExportRecord:
     """The record in an exported file.
 
     image_size: px per side of the model's input; stored_size: of the square from which it is the centre; fit: how a photo becomes that
@@ -44,19 +44,19 @@ class ExportedCard:
     quantised: dict[str, Any] | None = None
 
 
-def card_to_metadata(card: ExportedCard) -> dict[str, str]:
+def to_metadata(record: ExportRecord) -> dict[str, str]:
     """The metadata of a file: text by key."""
     return {
-        RECORD: json.dumps(asdict(card), ensure_ascii=False),
-        CLASSES: "\n".join(name.replace("\n", " ") for name in card.classes),
-        INPUT: input_sentence(card),
+        RECORD: json.dumps(asdict(record), ensure_ascii=False),
+        CLASSES: "\n".join(name.replace("\n", " ") for name in record.classes),
+        INPUT: input_sentence(record),
     }
 
 
-def input_sentence(card: ExportedCard) -> str:
+def input_sentence(record: ExportRecord) -> str:
     """How a photo becomes the input, for people who write their own program."""
-    squares = {"crop": "cut to its centre square and resized to", "squash": "resized, whatever its shape, to"}[card.fit]
-    size, stored = card.image_size, card.stored_size
+    squares = {"crop": "cut to its centre square and resized to", "squash": "resized, whatever its shape, to"}[record.fit]
+    size, stored = record.image_size, record.stored_size
     centre = "" if size == stored else f", of which the central {size} x {size} are the input"
     return (
         f"uint8 (N, 3, {size}, {size}), RGB, 0 to 255. The upright photo is {squares} {stored} x {stored} px (bilinear, antialiased)"
@@ -64,7 +64,7 @@ def input_sentence(card: ExportedCard) -> str:
     )
 
 
-def card_from_metadata(metadata: Mapping[str, str], name: str) -> ExportedCard:
+def from_metadata(metadata: Mapping[str, str], name: str) -> ExportRecord:
     """The record of a file called `name`; raises BadModel for a file that has none, or a damaged one."""
     text = metadata.get(RECORD)
     if text is None:
@@ -78,14 +78,14 @@ def card_from_metadata(metadata: Mapping[str, str], name: str) -> ExportedCard:
         values = json.loads(text)
         if convert(int, values.get("format") if isinstance(values, dict) else None, "format") != FORMAT:
             raise BadModel(f"{name} was exported by another version of alexnet. Export it again, or use that version.")
-        return _checked(convert(ExportedCard, values))
+        return _checked(convert(ExportRecord, values))
     except (ValueError, RecursionError) as problem:
         raise BadModel(f"The record in {name} is damaged ({problem}). Copy the file again, or export it again.") from None
 
 
-def _checked(card: ExportedCard) -> ExportedCard:
-    if not 1 <= card.image_size <= card.stored_size <= LARGEST_SIDE:
-        raise ValueError(f"images of {card.image_size} px in squares of {card.stored_size} px are impossible")
-    if not 1 <= len(card.classes) <= MOST_CLASSES:
-        raise ValueError("it has no classes" if not card.classes else f"{len(card.classes):,} classes are impossible")
-    return card
+def _checked(record: ExportRecord) -> ExportRecord:
+    if not 1 <= record.image_size <= record.stored_size <= LARGEST_SIDE:
+        raise ValueError(f"images of {record.image_size} px in squares of {record.stored_size} px are impossible")
+    if not 1 <= len(record.classes) <= MOST_CLASSES:
+        raise ValueError("it has no classes" if not record.classes else f"{len(record.classes):,} classes are impossible")
+    return record

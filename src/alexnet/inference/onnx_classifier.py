@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from alexnet.data.images.pillow import decode_pixels
 from alexnet.data.images.resize_pixels import fit_square_pixels
 from alexnet.errors import AlexNetError, BadModel, UnreadableImage
-from alexnet.inference.exported import card_from_metadata
+from alexnet.inference.exported import from_metadata
 from alexnet.inference.inputs import ImageInput, PendingImage, content_of, each_image, pending_image
 from alexnet.inference.onnx_file import read_onnx
 from alexnet.inference.onnx_runtimes import Runtime, opened
@@ -34,7 +34,7 @@ Fitted = tuple[str, Pixels | UnreadableImage]
 
 
 class OnnxClassifier:
-    """A file that `alexnet export` wrote, with its classes and its preprocessing. card: what the file says about itself."""
+    """A file that `alexnet export` wrote, with its classes and its preprocessing. record: what the file says about itself."""
 
     def __init__(self, file: str | Path, *, runtime: Runtime = "onnxruntime", quick: bool = False) -> None:
         """Open a file. quick: for few images, the first answer sooner and each a little later.
@@ -43,9 +43,9 @@ class OnnxClassifier:
         """
         path = path_from(file, "The ONNX file", BadModel)
         found = read_onnx(path)
-        self.card = card_from_metadata(found.metadata, str(path))
-        self.classes = self.card.classes
-        self._run = opened(found.content, self.card, str(path), runtime, quick=quick)
+        self.record = from_metadata(found.metadata, str(path))
+        self.classes = self.record.classes
+        self._run = opened(found.content, self.record, str(path), runtime, quick=quick)
 
     def predict(self, images: ImageInput | Iterable[ImageInput], *, top: int = 5, views: str = "centre") -> list[Prediction]:
         """The `top` classes of each image, in order: images and errors as for `Classifier.predict`, views centre or ten."""
@@ -67,22 +67,22 @@ class OnnxClassifier:
 
     def fitted(self, pixels: Pixels) -> Pixels:
         """One image (H, W, 3) as the square that views are taken from, (3, stored_size, stored_size)."""
-        return np.ascontiguousarray(fit_square_pixels(pixels, self.card.stored_size, self.card.fit).transpose(2, 0, 1))
+        return np.ascontiguousarray(fit_square_pixels(pixels, self.record.stored_size, self.record.fit).transpose(2, 0, 1))
 
     def _view(self, views: object) -> SquareView:
         if views == "any":
-            size = self.card.image_size
+            size = self.record.image_size
             raise AlexNetError(f"An exported model takes {size} x {size} pictures only; use --views centre or ten, or the run folder.")
         return one_of(views, "view", VIEWS)
 
     def _crops(self, images: Pixels, view: SquareView) -> Iterator[Pixels]:
         """The parts of the squares that the model sees; see evaluation.views.ten_views."""
-        size, margin = self.card.image_size, self.card.stored_size - self.card.image_size
+        size, margin = self.record.image_size, self.record.stored_size - self.record.image_size
         corners = [(top, left) for top in (0, margin) for left in (0, margin)] if margin and view == "ten" else []
         for top, left in [*corners, (margin // 2, margin // 2)]:
             crop = images[..., top : top + size, left : left + size]
             yield crop
-            if view == "ten" and self.card.flip:
+            if view == "ten" and self.record.flip:
                 yield crop[..., ::-1]
 
     def _fitted(self, images: ImageInput | Iterable[ImageInput]) -> Generator[Fitted]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.errors import AlexNetError, BadRun
-from alexnet.export.run_images import Squares, generated, squares_of_run
+from alexnet.exports.run_images import Squares, generated, squares_of_run
 from alexnet.inference.classifier import Classifier
-from alexnet.inference.exported import ExportedCard
+from alexnet.inference.exported import ExportRecord
 from alexnet.inference.model_card import model_folder
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
@@ -44,20 +44,20 @@ class Job:
         """Up to `most` images of a split of the run's own data set; raises AlexNetError, at the first, if they cannot be read."""
         return squares_of_run(RunFolder(self.path, writes=False), self.classifier, split, most)
 
-    def card(self) -> ExportedCard:
+    def record(self) -> ExportRecord:
         """The record for an exported file."""
-        card, sizes = self.classifier.model_card, self.classifier.model_card.preprocess
-        return ExportedCard(
-            model=card.model,
-            classes=card.classes,
+        trained, sizes = self.classifier.model_card, self.classifier.model_card.preprocess
+        return ExportRecord(
+            model=trained.model,
+            classes=trained.classes,
             image_size=sizes.image_size,
             stored_size=sizes.stored_size,
             fit=sizes.fit,
-            channels=card.channels,
-            flip=card.flip,
+            channels=trained.channels,
+            flip=trained.flip,
             provenance=self._provenance(),
-            scores=card.scores,
-            versions=card.versions,
+            scores=trained.scores,
+            versions=trained.versions,
         )
 
     def _provenance(self) -> dict[str, object]:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from alexnet.export.check import Check, check
-from alexnet.export.int8 import check_int8, quantised, require_own_images
-from alexnet.export.onnx_model import onnx_model
-from alexnet.export.request import CHECKED, Job
-from alexnet.export.serialised import runner, with_card
+from alexnet.exports.check import Check, check
+from alexnet.exports.int8 import check_int8, quantised, require_own_images
+from alexnet.exports.onnx_model import onnx_model
+from alexnet.exports.request import CHECKED, Job
+from alexnet.exports.serialised import runner, with_record
 from alexnet.storage.files import write_atomically
 
 
@@ -23,6 +23,6 @@ def onnx_content(job: Job) -> tuple[bytes, Check]:
         check_int8(job)
         require_own_images(job)
     model, exact = onnx_model(job.classifier.model)
-    content = with_card(model, job.card())
+    content = with_record(model, job.record())
     checked = check(job.classifier, runner(content), job.images("validation", CHECKED))
-    return quantised(job, model, exact, job.card()) if job.int8 else (content, checked)
+    return quantised(job, model, exact, job.record()) if job.int8 else (content, checked)

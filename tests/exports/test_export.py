@@ -2,17 +2,22 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from alexnet.cli import main
 from alexnet.errors import AlexNetError, BadModel, BadRun, CannotWrite
-from alexnet.export.check import check
-from alexnet.export.export import export
-from alexnet.export.run_images import generated
+from alexnet.exports.check import check
+from alexnet.exports.export import export
+from alexnet.exports.onnx_target import write_onnx
+from alexnet.exports.request import Job
+from alexnet.exports.run_images import Squares, generated
 from alexnet.inference.classifier import load
 from alexnet.inference.onnx_classifier import OnnxClassifier
 from alexnet.runtime.events import Event, Message
@@ -54,7 +59,7 @@ def test_a_model_that_answers_otherwise_is_not_kept(digits_run: Path) -> None:
     classifier = load(digits_run, device="cpu")
     squares = generated(28, 40)
 
-    def shifted(images: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def shifted(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         right = np.asarray(classifier.probabilities(torch.from_numpy(images)).numpy())
         return np.roll(right, 1, axis=1)
 
@@ -70,21 +75,26 @@ def test_int8(digits_run: Path, digits_folder: Path, digits_onnx: Path, tmp_path
     done = export(digits_run, int8=True, max_loss=10, out=tmp_path / "small.onnx")
     assert done.bytes < 0.4 * digits_onnx.stat().st_size  # LeNet is small: the record and the nodes count
     file = OnnxClassifier(done.file)
-    assert file.card.precision == "int8"
-    assert file.card.quantised is not None
-    assert file.card.quantised["accuracy_after"] == done.accuracy_after
+    assert file.record.precision == "int8"
+    assert file.record.quantised is not None
+    assert file.record.quantised["accuracy_after"] == done.accuracy_after
     images = sorted(digits_folder.rglob("*.png"))[::3]
     answers = [[answer.top[0][0] for answer in one.predict(images, top=1)] for one in (file, OnnxClassifier(digits_onnx))]
     assert np.mean([a == b for a, b in zip(*answers, strict=True)]) > 0.9
 
 
-def test_int8_is_refused_if_it_loses_too_much(digits_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ranges from images that are nearly black, which cut off everything else."""
-    import alexnet.export.int8 as module
+class Dark(Job):
+    """Its training images are black, so that the ranges cut off everything else."""
 
-    monkeypatch.setattr(module, "_calibration", lambda job: [np.ones((4, 3, 28, 28), np.uint8)])
-    with pytest.raises(BadModel, match=r"loses .* points \(95%: .* allowed by --max-loss. It is not kept"):
-        export(digits_run, int8=True, out=tmp_path / "bad.onnx")
+    def own_images(self, split: str, most: int) -> Iterator[Squares]:
+        for part in super().own_images(split, most):
+            yield part if split == "validation" else replace(part, images=part.images // 255)
+
+
+def test_int8_is_refused_if_it_loses_too_much(digits_run: Path, tmp_path: Path) -> None:
+    job = Dark(path=digits_run, classifier=load(digits_run, device="cpu"), int8=True)
+    with pytest.raises(BadModel, match=r"loses .* points \(95%: .* allowed by --max-loss\. It is not kept"):
+        write_onnx(job, tmp_path / "bad.onnx")
     assert not list(tmp_path.iterdir())
 
 

@@ -5,16 +5,16 @@ import onnx
 from numpy.typing import NDArray
 
 from alexnet.errors import AlexNetError
-from alexnet.export.check import Probabilities
-from alexnet.export.onnx_model import IMAGES
-from alexnet.inference.exported import ExportedCard, card_to_metadata
+from alexnet.exports.check import Probabilities
+from alexnet.exports.onnx_model import IMAGES
+from alexnet.inference.exported import ExportRecord, to_metadata
 
 LARGEST = 2_000_000_000  # bytes: a protobuf's own limit is 2 GiB
 
 
-def with_card(model: onnx.ModelProto, card: ExportedCard) -> bytes:
+def with_record(model: onnx.ModelProto, record: ExportRecord) -> bytes:
     """The file, with the record in its metadata."""
-    onnx.helper.set_model_props(model, card_to_metadata(card))
+    onnx.helper.set_model_props(model, to_metadata(record))
     if model.ByteSize() > LARGEST:
         raise AlexNetError(f"The model has {model.ByteSize():,} bytes; one ONNX file holds at most {LARGEST:,}.")
     return bytes(model.SerializeToString(deterministic=True))

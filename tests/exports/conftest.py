@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import made_once
 
-from alexnet.export.export import export
+from alexnet.exports.export import export
 
 
 @pytest.fixture(scope="session")

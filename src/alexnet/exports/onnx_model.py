@@ -4,10 +4,10 @@ import onnx
 from onnx import TensorProto, helper
 
 from alexnet.errors import BadModel
-from alexnet.export.features import features_of
-from alexnet.export.graph import IR_VERSION, OPSET, Graph, Value
-from alexnet.export.machines import scores_of_machine
-from alexnet.export.networks import hidden_layer, scores_of_network
+from alexnet.exports.features import features_of
+from alexnet.exports.graph import IR_VERSION, OPSET, Graph, Value
+from alexnet.exports.machines import scores_of_machine
+from alexnet.exports.networks import hidden_layer, scores_of_network
 from alexnet.models.handcrafted.model import HandcraftedModel
 from alexnet.models.image_model import ImageModel
 from alexnet.models.linear_probe import LinearProbe

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from alexnet.data.preprocess import Preprocess
 from alexnet.errors import BadModel
-from alexnet.export.check import TOLERANCE
-from alexnet.export.onnx_model import IMAGES, onnx_model
-from alexnet.export.run_images import generated
-from alexnet.export.serialised import runner
+from alexnet.exports.check import TOLERANCE
+from alexnet.exports.onnx_model import IMAGES, onnx_model
+from alexnet.exports.run_images import generated
+from alexnet.exports.serialised import runner
 from alexnet.inference.build import build_model
 from alexnet.models.handcrafted.features import build_features, descriptions_of
 from alexnet.models.handcrafted.kernel_maps import Chi2Map, NystroemMap

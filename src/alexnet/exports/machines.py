@@ -7,8 +7,8 @@ import torch
 from onnx import NodeProto, TensorProto, helper
 from torch import Tensor, nn
 
-from alexnet.export.graph import Graph, Value
-from alexnet.export.layers import affine
+from alexnet.exports.graph import Graph, Value
+from alexnet.exports.layers import affine
 from alexnet.models.handcrafted.kernel_maps import CHI2_INTERVAL, Chi2Map, NystroemMap
 from alexnet.models.handcrafted.svm import AHEAD, UNSEEN, KernelMachine, LinearMachine
 

@@ -22,7 +22,8 @@ from alexnet.data.open import open_dataset
 from alexnet.data.preprocess import Fit
 from alexnet.errors import AlexNetError, BadModel, UnreadableImage
 from alexnet.inference.classifier import load
-from alexnet.inference.exported import ExportedCard, card_from_metadata, card_to_metadata
+from alexnet.inference.exported import ExportRecord, from_metadata, to_metadata
+from alexnet.inference.inputs import ImageInput
 from alexnet.inference.onnx_classifier import OnnxClassifier
 from alexnet.inference.onnx_file import read_onnx
 
@@ -39,11 +40,11 @@ def test_the_answers_are_the_runs(digits_run: Path, digits_folder: Path, digits_
 
 
 def test_ten_views_are_those_of_evaluation(digits_run: Path, digits_folder: Path, digits_onnx: Path) -> None:
-    """A card with other sizes, so that there are corners, and mirror images."""
+    """A record with other sizes, so that there are corners, and mirror images."""
     run, file = load(digits_run), OnnxClassifier(digits_onnx)
     stored = run.model.image_size + 3
-    object.__setattr__(file.card, "stored_size", stored)
-    object.__setattr__(file.card, "flip", True)
+    object.__setattr__(file.record, "stored_size", stored)
+    object.__setattr__(file.record, "flip", True)
     squares = np.random.default_rng(0).integers(0, 256, (4, 3, stored, stored), dtype=np.uint8)
     from alexnet.evaluation.views import view_probabilities
 
@@ -57,7 +58,15 @@ def test_every_kind_of_input(digits_folder: Path, digits_onnx: Path, tmp_path: P
     pixels = np.asarray(Image.open(path).convert("RGB"))
     broken = tmp_path / "broken.png"
     broken.write_bytes(path.read_bytes()[:60])
-    forms = [path, str(path), path.read_bytes(), Image.open(path), pixels, pixels.transpose(2, 0, 1), torch.from_numpy(pixels.copy())]
+    forms: list[ImageInput] = [
+        path,
+        str(path),
+        path.read_bytes(),
+        Image.open(path),
+        pixels,
+        pixels.transpose(2, 0, 1),
+        torch.from_numpy(pixels.copy()),
+    ]
     answers = file.predict([*forms, broken, tmp_path / "none.png"])
     assert len({answer.top for answer in answers[: len(forms)]}) == 1
     assert [bool(answer.error) for answer in answers[len(forms) :]] == [True, True]
@@ -101,14 +110,14 @@ def test_openvino_answers_the_same(digits_folder: Path, digits_onnx: Path) -> No
 
 def test_the_file_says_how_a_photo_is_fitted(digits_run: Path, digits_onnx: Path) -> None:
     metadata = read_onnx(digits_onnx).metadata
-    card = load(digits_run).model_card
-    assert metadata["classes"].split("\n") == list(card.classes)
+    record = load(digits_run).model_card
+    assert metadata["classes"].split("\n") == list(record.classes)
     assert "uint8 (N, 3, 28, 28), RGB" in metadata["input"]
-    found = card_from_metadata(metadata, "x")
+    found = from_metadata(metadata, "x")
     assert (found.fit, found.stored_size, found.scores, found.model) == (
-        card.preprocess.fit,
-        card.preprocess.stored_size,
-        card.scores,
+        record.preprocess.fit,
+        record.preprocess.stored_size,
+        record.scores,
         "lenet",
     )
     assert found.provenance["run"] == digits_run.name
@@ -134,7 +143,7 @@ def small(*, domain: str = "", external: bool = False, subgraph: bool = False, s
     returns = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 3])
     graph = helper.make_graph(nodes, "g", [takes], [returns], [] if subgraph else [weight])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    card = ExportedCard(
+    record = ExportRecord(
         model="x",
         classes=("a", "b", "c"),
         image_size=4,
@@ -147,11 +156,11 @@ def small(*, domain: str = "", external: bool = False, subgraph: bool = False, s
         versions={},
     )
     if metadata:
-        helper.set_model_props(model, card_to_metadata(card))
+        helper.set_model_props(model, to_metadata(record))
     return bytes(model.SerializeToString())
 
 
-def record(change: Callable[[dict[str, object]], object]) -> bytes:
+def with_changes(change: Callable[[dict[str, object]], object]) -> bytes:
     model = onnx.load_from_string(small())
     values = json.loads(next(one.value for one in model.metadata_props if one.key == "alexnet"))
     change(values)
@@ -170,11 +179,11 @@ HOSTILE = {
     "custom operator": (small(domain="evil.ops"), r"uses the operator evil\.ops\.Mine, which is not one of ONNX's own"),
     "not ours": (small(metadata=False), "not one that `alexnet export` wrote"),
     "another shape": (small(side=5), r"takes images, tensor\(uint8\) .*; its record says images, uint8 \(N, 3, 4, 4\)"),
-    "no classes": (record(lambda card: card.update(classes=[])), "it has no classes"),
-    "other classes": (record(lambda card: card.update(classes=["a"])), "its record names 1 classes"),
-    "a size that cannot be": (record(lambda card: card.update(stored_size=1 << 40)), "are impossible"),
-    "a damaged record": (record(lambda card: card.update(fit="melt")), "fit is 'melt', and must be crop or squash"),
-    "a later version": (record(lambda card: card.update(format=99)), "another version of alexnet"),
+    "no classes": (with_changes(lambda values: values.update(classes=[])), "it has no classes"),
+    "other classes": (with_changes(lambda values: values.update(classes=["a"])), "its record names 1 classes"),
+    "a size that cannot be": (with_changes(lambda values: values.update(stored_size=1 << 40)), "are impossible"),
+    "a damaged record": (with_changes(lambda values: values.update(fit="melt")), "fit is 'melt', and must be crop or squash"),
+    "a later version": (with_changes(lambda values: values.update(format=99)), "another version of alexnet"),
 }
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from alexnet.export.graph import Graph, Value
-from alexnet.export.networks import as_floats
+from alexnet.exports.graph import Graph, Value
+from alexnet.exports.networks import as_floats
 from alexnet.models.handcrafted.bag_of_words import DenseWords
 from alexnet.models.handcrafted.colour import CHANNELS, FLAT, LocalColour
 from alexnet.models.handcrafted.features import DenseFeatures, Description

@@ -2,8 +2,8 @@
 
 import torch
 
-from alexnet.export.graph import Graph, Value
-from alexnet.export.layers import flattened, layer
+from alexnet.exports.graph import Graph, Value
+from alexnet.exports.layers import flattened, layer
 from alexnet.models.networks.efficientnet_lite import MEAN, STD, EfficientNetLite
 from alexnet.models.networks.model import NetworkModel, Normalise
 from alexnet.models.networks.network import Network

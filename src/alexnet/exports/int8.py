@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import AlexNetError, BadModel
-from alexnet.export.check import Check, check
-from alexnet.export.onnx_model import IMAGES
-from alexnet.export.request import CALIBRATION, MEASURED, Job
-from alexnet.export.serialised import runner, with_card
-from alexnet.inference.exported import ExportedCard
+from alexnet.exports.check import Check, check
+from alexnet.exports.onnx_model import IMAGES
+from alexnet.exports.request import CALIBRATION, MEASURED, Job
+from alexnet.exports.serialised import runner, with_record
+from alexnet.inference.exported import ExportRecord
 from alexnet.models.kinds import HANDCRAFTED, kind_of
 
 ANY = 1.0  # a probability may differ by this much: accuracy decides
@@ -36,12 +36,12 @@ def check_int8(job: Job) -> None:
         raise BadModel(f"{model} is computed in full precision: 8 bits blur its distances and margins. Export without --int8.")
 
 
-def quantised(job: Job, model: onnx.ModelProto, exact: frozenset[str], card: ExportedCard) -> tuple[bytes, Check]:
+def quantised(job: Job, model: onnx.ModelProto, exact: frozenset[str], record: ExportRecord) -> tuple[bytes, Check]:
     """The bytes of the model in 8 bits, and what its measurement has found.
 
     Raises AlexNetError if the run's images are not there, BadModel if more than `max_loss` points of accuracy are lost.
     """
-    small = _quantised(model, exact, _calibration(job))
+    small = in_whole_numbers(model, exact, _calibration(job))
     found = check(job.classifier, runner(small.SerializeToString()), job.own_images("validation", MEASURED), tolerance=ANY)
     assert found.accuracies is not None
     assert found.interval is not None
@@ -53,8 +53,8 @@ def quantised(job: Job, model: onnx.ModelProto, exact: frozenset[str], card: Exp
             f"In whole numbers the model loses {lost}, more than the {job.max_loss:g} allowed by --max-loss. It is not kept. "
             "Export without --int8, or allow more."
         )
-    record = {"accuracy_before": before, "accuracy_after": after, "interval_of_loss": list(found.interval), "n": found.images}
-    return with_card(small, replace(card, precision="int8", quantised=record)), found
+    measured = {"accuracy_before": before, "accuracy_after": after, "interval_of_loss": list(found.interval), "n": found.images}
+    return with_record(small, replace(record, precision="int8", quantised=measured)), found
 
 
 def _calibration(job: Job) -> list[NDArray[np.uint8]]:
@@ -63,7 +63,8 @@ def _calibration(job: Job) -> list[NDArray[np.uint8]]:
     return [np.ascontiguousarray(centre_crop(part.images, size).numpy()) for part in job.own_images("train", CALIBRATION)]
 
 
-def _quantised(model: onnx.ModelProto, exact: frozenset[str], batches: list[NDArray[np.uint8]]) -> onnx.ModelProto:
+def in_whole_numbers(model: onnx.ModelProto, exact: frozenset[str], batches: list[NDArray[np.uint8]]) -> onnx.ModelProto:
+    """The model in 8 bits; batches: uint8 (N, 3, S, S), images by which ranges are found. Nodes in `exact` stay as they are."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Batches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.errors import AlexNetError, BadRun, CannotWrite
-from alexnet.export.request import Job, check_run
-from alexnet.export.target import Target
+from alexnet.exports.request import Job, check_run
+from alexnet.exports.target import Target
 from alexnet.inference.classifier import load
 from alexnet.runtime.arguments import path_from
 from alexnet.runtime.events import Listener, log_messages
@@ -56,12 +56,13 @@ def export(
 ) -> Export:
     """Export the trained model in `run`, and check on images that it answers as the classifier does.
 
-    to: onnx, one file with everything inside. int8: whole numbers of 8 bits, for which validation accuracy may fall by `max_loss` points.
+    to: onnx, one file with everything inside; torch, a state dict; hf, a folder for a model hub; triton, a model repository.
+    int8: whole numbers of 8 bits, for which validation accuracy may fall by `max_loss` points.
     out: the file or folder to write; by default beside the run, with its name.
     Raises BadRun for a folder without a trained model, BadModel for a model that cannot be exported, CannotWrite if `out` is there.
     """
     _require_packages()
-    from alexnet.export.targets import find_target  # imports onnx
+    from alexnet.exports.targets import find_target  # imports onnx
 
     target = find_target(to)
     _check_options(target, int8=int8, max_loss=max_loss)

@@ -11,7 +11,7 @@ from torch import Tensor
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import BadModel
 from alexnet.evaluation.paired_test import paired_test
-from alexnet.export.run_images import Squares
+from alexnet.exports.run_images import Squares
 from alexnet.inference.classifier import Classifier
 
 TOLERANCE = 1e-4  # of a probability, to the same weights in full precision

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from alexnet.export.check import Check
-from alexnet.export.request import Job
+from alexnet.exports.check import Check
+from alexnet.exports.request import Job
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

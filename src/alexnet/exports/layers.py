@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from alexnet.errors import BadModel
-from alexnet.export.graph import Graph, Value
+from alexnet.exports.graph import Graph, Value
 from alexnet.models.networks.efficientnet_lite import ConvNorm, MBConv, SameConv
 from alexnet.models.networks.layers import LocalConv2d, MaxAndAveragePool2d, ResponseNorm, SameMapNorm
 

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from alexnet.errors import BadModel
-from alexnet.export.dense_features import dense_features
-from alexnet.export.graph import Graph, Value
-from alexnet.export.networks import as_floats, pretrained_features
+from alexnet.exports.dense_features import dense_features
+from alexnet.exports.graph import Graph, Value
+from alexnet.exports.networks import as_floats, pretrained_features
 from alexnet.models.handcrafted.features import DenseFeatures, ScatteredFeatures
 from alexnet.models.handcrafted.hog import CLIP, FAINT, HOG, LARGEST
 from alexnet.models.handcrafted.pretrained import PretrainedFeatures
