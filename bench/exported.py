@@ -1,6 +1,6 @@
 """An exported alexnet-owt in 8 bits against eager PyTorch in fp32, and where each stands to what the machine can do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -40,7 +40,11 @@ def _rows(
     model: NetworkModel, full: Probabilities, small: Probabilities, images: NDArray[np.uint8], rounds: int
 ) -> Iterator[tuple[str, Row]]:
     batch = len(images)
-    variants = {"int8": partial(small, images), "fp32": partial(full, images), "torch": partial(_eager, model, torch.from_numpy(images))}
+    variants: dict[str, Callable[[], object]] = {
+        "int8": partial(small, images),
+        "fp32": partial(full, images),
+        "torch": partial(_eager, model, torch.from_numpy(images)),
+    }
     seconds = interleaved(variants | {"memory": _copy(), "product": _product()}, rounds=rounds)
     rate = {name: batch / seconds[name] for name in variants}
     must, goal = BATCHES[batch]

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torchvision.models import alexnet as torchvision_alexnet
 
 from alexnet.data.preprocess import Preprocess
-from alexnet.errors import AlexNetError, BadModel
+from alexnet.errors import AlexNetError
 from alexnet.exports.export import export
 from alexnet.exports.run_images import generated
 from alexnet.inference.build import build_model
@@ -88,12 +88,3 @@ def test_what_a_target_does_not_take(digits_run: Path, tmp_path: Path) -> None:
         with pytest.raises(AlexNetError, match=rf"--to {name} writes the weights as they are"):
             export(digits_run, to=name, int8=True, out=tmp_path / "x.pth")
     assert not list(tmp_path.iterdir())
-    with pytest.raises(BadModel, match="is no network"):
-        _ = _without_network().network
-
-
-def _without_network() -> Classifier:
-    classifier = Classifier.__new__(Classifier)
-    classifier.model = torch.nn.Linear(1, 1)
-    classifier.model_card = type("Described", (), {"model": "raw-svm"})()  # type: ignore[assignment]
-    return classifier
