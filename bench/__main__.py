@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from alexnet.runtime.machine import device_name
+from alexnet.runtime.device import device_name
+from bench.exported import exported
 from bench.handcrafted import encodings
 from bench.loading import loading
 from bench.measure import Row
@@ -23,7 +24,7 @@ def main(out: Path) -> int:
     """Run all benchmarks; returns exit status 1 if a required ratio is missed."""
     torch.manual_seed(0)
     print(f"{device_name(torch.device('cpu'))}, torch {torch.__version__}", file=sys.stderr)
-    rows = training_steps() | small_network_steps() | loading(SHARED) | packed(SHARED) | encodings(SHARED)
+    rows = training_steps() | small_network_steps() | loading(SHARED) | packed(SHARED) | encodings(SHARED) | exported()
     for name, row in rows.items():
         print(_line(name, row))
     partial = out.with_suffix(".partial")

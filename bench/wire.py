@@ -21,7 +21,7 @@ from typing import IO, Any
 
 import torch
 
-from alexnet.runtime.machine import device_name
+from alexnet.runtime.device import device_name
 from bench.namespaces import WIRE, NoNetwork, address, check_possible, limit, network, only_one, start
 
 PORT, TRANSFER_SECONDS, MB = 29_500, 2.0, 1e6

@@ -20,7 +20,8 @@ from alexnet.data.dataset import Traits
 from alexnet.data.open import open_dataset
 from alexnet.data.packs.writer import PackSummary
 from alexnet.evaluation.evaluate import summarise
-from alexnet.inference.classifier import Prediction
+from alexnet.exports.export import Export
+from alexnet.inference.prediction import Prediction
 from alexnet.models.networks.architecture import NetworkChoices, vary
 from alexnet.models.networks.shapes import Layer, trace
 from alexnet.models.registry import ARCHITECTURES, find_architecture
@@ -133,6 +134,7 @@ def json_objects(digits_folder: Path) -> dict[str, set[str]]:
         "train": {field.name for field in fields(Result)},
         "compare": set(comparison.to_json()),
         "evaluate": set(evaluation),
+        "export": {field.name for field in fields(Export)},
         "predict": {"predictions", *Prediction("x.png", ()).to_json()},
         "study": set(invented_study().to_json()),
         "summary": {"models", "lecture", "variants", *network},

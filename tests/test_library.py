@@ -31,9 +31,11 @@ PUBLIC = [
     "Conversion",
     "Dataset",
     "Evaluation",
+    "Export",
     "ImageSizeTooSmall",
     "Inspection",
     "Interrupted",
+    "OnnxClassifier",
     "PackSummary",
     "Prediction",
     "Result",
@@ -47,6 +49,7 @@ PUBLIC = [
     "compare",
     "convert",
     "evaluate",
+    "export",
     "inspect",
     "load",
     "open_dataset",
@@ -109,8 +112,13 @@ def test_train_takes_the_words_of_the_command_line() -> None:
     assert library - command == {"baseline", "listen", "notice", "should_stop", "splits"}
     command, library = (set(inspect.signature(call).parameters) for call in (cli.compare, alexnet.compare))
     assert command - library == {"json"}
-    more = {"inspect": {"workers", "on_progress"}, "pack": {"on_progress", "should_stop"}, "study": {"listen", "should_stop"}}
-    for verb in ("evaluate", "inspect", "pack", "convert", "summary", "report", "study"):
+    more = {
+        "inspect": {"workers", "on_progress"},
+        "pack": {"on_progress", "should_stop"},
+        "study": {"listen", "should_stop"},
+        "export": {"listen"},
+    }
+    for verb in ("evaluate", "inspect", "pack", "convert", "summary", "report", "study", "export"):
         command, library = (set(inspect.signature(getattr(module, verb)).parameters) for module in (cli, alexnet))
         assert command - library <= {"json"}, verb
         assert library - command == more.get(verb, set()), verb

@@ -44,7 +44,10 @@ if TYPE_CHECKING:
         WorkerLost,
     )
     from alexnet.evaluation.evaluate import Evaluation
-    from alexnet.inference.classifier import Classifier, Prediction, load
+    from alexnet.exports.export import Export, export
+    from alexnet.inference.classifier import Classifier, load
+    from alexnet.inference.onnx_classifier import OnnxClassifier
+    from alexnet.inference.prediction import Prediction
     from alexnet.lecture.summary import SummaryReport, summary
     from alexnet.models.weights.convert import Conversion
     from alexnet.models.weights.convert import convert_file as convert
@@ -69,9 +72,11 @@ __all__ = [
     "Conversion",
     "Dataset",
     "Evaluation",
+    "Export",
     "ImageSizeTooSmall",
     "Inspection",
     "Interrupted",
+    "OnnxClassifier",
     "PackSummary",
     "Prediction",
     "Result",
@@ -85,6 +90,7 @@ __all__ = [
     "compare",
     "convert",
     "evaluate",
+    "export",
     "inspect",
     "load",
     "open_dataset",
@@ -101,15 +107,18 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "Conversion": ("alexnet.models.weights.convert", "Conversion"),
     "Dataset": ("alexnet.data.dataset", "Dataset"),
     "Evaluation": ("alexnet.evaluation.evaluate", "Evaluation"),
+    "Export": ("alexnet.exports.export", "Export"),
     "Inspection": ("alexnet.data.curation.inspection", "Inspection"),
+    "OnnxClassifier": ("alexnet.inference.onnx_classifier", "OnnxClassifier"),
     "PackSummary": ("alexnet.data.packs.writer", "PackSummary"),
-    "Prediction": ("alexnet.inference.classifier", "Prediction"),
+    "Prediction": ("alexnet.inference.prediction", "Prediction"),
     "Result": ("alexnet.runs.result", "Result"),
     "StudyReport": ("alexnet.studies.findings", "StudyReport"),
     "SummaryReport": ("alexnet.lecture.summary", "SummaryReport"),
     "compare": ("alexnet.comparison.compare", "compare"),
     "convert": ("alexnet.models.weights.convert", "convert_file"),
     "evaluate": ("alexnet.runs.evaluate", "evaluate_run"),
+    "export": ("alexnet.exports.export", "export"),
     "inspect": ("alexnet.data.verbs", "inspect"),
     "load": ("alexnet.inference.classifier", "load"),
     "open_dataset": ("alexnet.data.open", "open_dataset"),

@@ -13,7 +13,7 @@ from rich.table import Table
 from alexnet.cli.tables import evaluation_table, inspection_tables, prediction_table, summary_tables
 from alexnet.data.curation.inspection import inspect
 from alexnet.data.open import open_dataset
-from alexnet.inference.classifier import Prediction
+from alexnet.inference.prediction import Prediction
 from alexnet.models.registry import ARCHITECTURES
 from alexnet.models.summary import comparison, summarise
 from alexnet.runs.evaluate import evaluate_run

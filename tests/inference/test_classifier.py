@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from alexnet.errors import AlexNetError, BadModel, BadRun
-from alexnet.inference.classifier import BATCH, ROUNDING, Classifier, Prediction, load
+from alexnet.inference.classifier import BATCH, ROUNDING, Classifier, load
 from alexnet.inference.inputs import ImageInput
+from alexnet.inference.prediction import Prediction
 from alexnet.runtime.device import Precision, choose_precision
 from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.thread_pool import AHEAD

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from alexnet.errors import AlexNetError
-from alexnet.inference.classifier import Prediction
+from alexnet.inference.prediction import Prediction
 from alexnet.inference.sorting import Sorted, folder_name, sort_images, undo_sort
 
 CLASSES = ("cat", "dog")

@@ -15,7 +15,8 @@ from alexnet.cli import main
 from alexnet.data.open import open_dataset
 from alexnet.errors import AlexNetError, BadRecipe, BadRun, BadWeights, UnreadableImage
 from alexnet.inference.classifier import load
-from alexnet.inference.inputs import decoded, find_images, pending_image
+from alexnet.inference.decoding import decoded
+from alexnet.inference.inputs import find_images, pending_image
 from alexnet.models.weights.load import read_weights
 from alexnet.recipes.toml import from_toml
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from alexnet.runtime.events import EpochDone, Event, Extracting, Message, Planned, Reading, RunsDone, StepDone
+from alexnet.runtime.events import EpochDone, Event, Extracting, Message, Planned, Predicting, Reading, RunsDone, StepDone
 from alexnet.runtime.terminal import visible
 
 
@@ -42,6 +42,9 @@ class Screen:
             case Extracting():
                 left = f"{event.done:,} of {event.total:,}  {_clock(event.seconds_left)} left"
                 self._show("features", event.done / max(1, event.total), left)
+            case Predicting():
+                left = f"{event.done:,} of {event.total:,}  {_clock(event.seconds_left)} left"
+                self._show("predicting", event.done / max(1, event.total), left)
             case RunsDone():
                 left = "" if event.seconds_left is None else f"  {_clock(event.seconds_left)} left"
                 self._show("runs", event.done / max(1, event.total), f"{event.done:,} of {event.total:,}{left}")

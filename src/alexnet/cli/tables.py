@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alexnet.data.curation.inspection import Inspection
     from alexnet.evaluation.evaluate import Evaluation
     from alexnet.i18n.translate import Lang
-    from alexnet.inference.classifier import Prediction
+    from alexnet.inference.prediction import Prediction
     from alexnet.inference.sorting import Sorted, Undone
     from alexnet.lecture.slides import SlideCheck
     from alexnet.lecture.variants import ComparedVariants

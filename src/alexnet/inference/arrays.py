@@ -1,6 +1,6 @@
 """Arrays and tensors of pixels as images: one or several, gray, RGB or RGBA, channels first or last.
 
-A shape is interpreted by the first rule that applies:
+Independent of PyTorch, though its tensors are accepted. A shape is interpreted by the first rule that applies:
     2 axes: one gray image (H, W).
     3 axes, of which the first or last is the channels: one image, (C, H, W) or (H, W, C). RGB (3) is tried before gray (1) and RGBA (4),
     and for each, channels first before channels last: (3, H, 3) is (C, H, W), (4, H, 3) is (H, W, C).
@@ -9,19 +9,25 @@ A shape is interpreted by the first rule that applies:
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard, Union
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from alexnet.errors import UnreadableImage
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CHANNELS = (3, 1, 4)  # RGB, gray, RGBA: tried in this order
 SHAPES = "a picture is (H, W), (H, W, C) or (C, H, W), C = 1, 3 or 4"
 
-Pixels = NDArray[Any] | Tensor
+Pixels = Union[NDArray[Any], "Tensor"]
+
+
+def is_tensor(value: object) -> TypeGuard["Tensor"]:
+    """Whether a value is PyTorch's tensor, without importing PyTorch."""
+    return any(kind.__name__ == "Tensor" and kind.__module__ == "torch" for kind in type(value).__mro__)
 
 
 def each_of(pixels: Pixels) -> Iterator[Pixels]:
@@ -30,7 +36,7 @@ def each_of(pixels: Pixels) -> Iterator[Pixels]:
     yield from pixels if several else (pixels,)
 
 
-def rgb_pixels(pixels: Pixels, name: str) -> Tensor:
+def rgb_pixels(pixels: Pixels, name: str) -> NDArray[np.uint8]:
     """A copy of one image as uint8 (3, H, W), transparency on white; raises UnreadableImage with `name` for an unsuitable array."""
     kind = str(pixels.dtype).removeprefix("torch.")
     if kind != "uint8":
@@ -38,9 +44,9 @@ def rgb_pixels(pixels: Pixels, name: str) -> Tensor:
     axis = 0 if pixels.ndim == 2 else _channel_axis(pixels.shape) if pixels.ndim == 3 else None
     if axis is None or 0 in pixels.shape:
         raise UnreadableImage(name, f"has shape {tuple(pixels.shape)}; {SHAPES}")
-    image = torch.from_numpy(np.array(pixels)) if isinstance(pixels, np.ndarray) else pixels.detach().cpu().clone()
-    image = image[None] if image.dim() == 2 else image.movedim(axis, 0)
-    return _on_white(image).expand(3, -1, -1).contiguous()
+    array = pixels.detach().cpu().numpy() if is_tensor(pixels) else np.asarray(pixels)
+    image = _on_white(array[None] if array.ndim == 2 else np.moveaxis(array, axis, 0))
+    return np.array(np.broadcast_to(image, (3, *image.shape[1:])), order="C")
 
 
 def _channel_axis(shape: Sequence[int]) -> int | None:
@@ -48,9 +54,9 @@ def _channel_axis(shape: Sequence[int]) -> int | None:
     return next((axis for channels in CHANNELS for axis in (0, 2) if shape[axis] == channels), None)
 
 
-def _on_white(image: Tensor) -> Tensor:
+def _on_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """RGBA (4, H, W) composited on white, rounded to nearest; an image without alpha unchanged."""
     if image.shape[0] != 4:
         return image
-    colours, alpha = image[:3].int(), image[3:].int()
-    return ((colours * alpha + 255 * (255 - alpha) + 127) // 255).to(torch.uint8)
+    colours, alpha = image[:3].astype(np.int32), image[3:].astype(np.int32)
+    return ((colours * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

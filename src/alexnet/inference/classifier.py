@@ -4,13 +4,13 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from alexnet.data.images.resize import fit_square, fit_whole
 from alexnet.data.pipeline.augment import centre_crop
@@ -18,8 +18,10 @@ from alexnet.errors import AlexNetError, BadModel, BadRun, UnreadableImage
 from alexnet.evaluation.batches import batches_by_shape
 from alexnet.evaluation.views import VIEWS, View, view_probabilities
 from alexnet.inference.build import build_model
-from alexnet.inference.inputs import ImageInput, PendingImage, decoded, each_image, pending_image
+from alexnet.inference.decoding import decoded
+from alexnet.inference.inputs import ImageInput, PendingImage, each_image, pending_image
 from alexnet.inference.model_card import FORMAT, ModelCard, damaged_card, model_folder, read_card
+from alexnet.inference.prediction import Prediction
 from alexnet.models.handcrafted.model import rebuild
 from alexnet.models.handcrafted.svm import machine_from
 from alexnet.models.image_model import ImageModel
@@ -37,20 +39,6 @@ BATCH = 64  # images that go through the model at once
 ROUNDING: dict[Precision, float] = {"fp64": 1e-12, "fp32": 1e-4, "bf16": 0.05}  # of a probability, between one batch and another
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The most likely classes of one image, best first; `error` is the reason if there are none."""
-
-    file: str
-    top: tuple[tuple[str, float], ...]  # (class, probability)
-    error: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object with the keys of `alexnet predict --json`."""
-        top = [{"class": name, "probability": probability} for name, probability in self.top]
-        return {"file": self.file, "top": top, "error": self.error}
-
-
 class Classifier:
     """A model behind the seam with its classes and its preprocessing; `load` makes one from a run folder."""
 
@@ -61,6 +49,14 @@ class Classifier:
         self.model = model.to(self.device).eval()
         self.model_card = model_card
         self.classes = model_card.classes
+
+    @property
+    def network(self) -> nn.Module:
+        """The trained module without its normalisation, plain layers for PyTorch; raises BadModel for what is no network."""
+        found = getattr(self.model, "network", None)
+        if not isinstance(found, nn.Module):
+            raise BadModel(f"{self.model_card.model} is no network; its module is `model`.")
+        return found
 
     def predict(self, images: ImageInput | Iterable[ImageInput], *, top: int = 5, views: View = "centre") -> list[Prediction]:
         """The `top` classes of each image, in order.

@@ -1,4 +1,4 @@
-"""The images that a user passes: names of files, folders, patterns and standard input, or pixels and encoded bytes."""
+"""The images that a user passes: names of files, folders, patterns and standard input; pixels; encoded bytes. Independent of PyTorch."""
 
 import os
 import reprlib
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import BinaryIO, TypeGuard, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
-from alexnet.data.images.decode import decode, from_pillow
+from alexnet.data.images.pillow import from_pillow
 from alexnet.data.sources.source import MAX_FILE_BYTES, is_image, read_image_file
 from alexnet.errors import AlexNetError, UnreadableImage
-from alexnet.inference.arrays import Pixels, each_of, rgb_pixels
+from alexnet.inference.arrays import Pixels, each_of, is_tensor, rgb_pixels
 from alexnet.runtime.arguments import shown_path
 
 ImageInput = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | Pixels | UnreadableImage
@@ -135,15 +135,15 @@ def each_image(images: ImageInput | Iterable[ImageInput]) -> Iterator[ImageInput
 
 def _is_one(images: object) -> TypeGuard[ImageInput]:
     """Whether this is a single object that holds pixels; an array may hold several images."""
-    kinds = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, np.ndarray, Tensor, UnreadableImage)
-    return isinstance(images, kinds) or hasattr(images, "read")
+    kinds = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, np.ndarray, UnreadableImage)
+    return isinstance(images, kinds) or is_tensor(images) or hasattr(images, "read")
 
 
 def _each_in(image: ImageInput) -> Iterator[ImageInput]:
     if isinstance(image, np.ndarray) and image.dtype.kind in "OU":  # paths, or images of several sizes
         objects: list[ImageInput] = image.ravel().tolist()
         yield from each_image(objects)
-    elif isinstance(image, (np.ndarray, Tensor)):
+    elif isinstance(image, np.ndarray) or is_tensor(image):
         yield from each_of(image)
     else:
         yield image
@@ -154,7 +154,7 @@ class PendingImage:
     """An image to be decoded later, in another thread, independent of what the caller does with its object meanwhile."""
 
     name: str  # for messages
-    source: Path | bytes | Tensor | UnreadableImage
+    source: Path | bytes | NDArray[np.uint8] | UnreadableImage  # pixels are (3, H, W)
 
 
 def pending_image(image: ImageInput, number: int) -> PendingImage:
@@ -170,13 +170,13 @@ def pending_image(image: ImageInput, number: int) -> PendingImage:
         return PendingImage(name, problem)
 
 
-def _source(image: ImageInput, name: str) -> Path | bytes | Tensor:
+def _source(image: ImageInput, name: str) -> Path | bytes | NDArray[np.uint8]:
     if isinstance(image, UnreadableImage):
         raise image
-    if isinstance(image, (np.ndarray, Tensor)):
+    if isinstance(image, np.ndarray) or is_tensor(image):
         return rgb_pixels(image, name)
     if isinstance(image, Image.Image):
-        return from_pillow(image, name)
+        return np.ascontiguousarray(from_pillow(image, name).transpose(2, 0, 1))
     if isinstance(image, (bytes, bytearray, memoryview)):
         return bytes(image)
     if isinstance(image, (str, os.PathLike)):
@@ -200,8 +200,8 @@ def _content(file: object, name: str) -> bytes:
     return content
 
 
-def decoded(image: PendingImage) -> Tensor:
-    """The upright RGB pixels, uint8 (3, H, W); raises UnreadableImage."""
+def content_of(image: PendingImage) -> bytes | NDArray[np.uint8]:
+    """The encoded image, or its upright RGB pixels, uint8 (3, H, W); raises UnreadableImage."""
     source = image.source
     if isinstance(source, UnreadableImage):
         raise source
@@ -212,4 +212,4 @@ def decoded(image: PendingImage) -> Tensor:
             raise UnreadableImage(image.name, f"cannot be opened: {error.strerror or error}") from None
         except ValueError as error:  # a name that no file can have
             raise UnreadableImage(image.name, f"cannot be opened: {error}") from None
-    return decode(source, image.name) if isinstance(source, bytes) else source
+    return source

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from alexnet.errors import AlexNetError
-from alexnet.inference.classifier import Prediction
+from alexnet.inference.prediction import Prediction
 from alexnet.runtime.arguments import path_from
 from alexnet.storage.files import writing
 from alexnet.storage.spreadsheets import csv_text, rows_of

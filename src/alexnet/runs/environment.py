@@ -5,8 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from alexnet.runtime.device import Precision, choose_precision, peak_device_memory, reset_peak_device_memory
-from alexnet.runtime.machine import device_name, forget_peak_memory, peak_memory
+from alexnet.runtime.device import Precision, choose_precision, device_name, peak_device_memory, reset_peak_device_memory
+from alexnet.runtime.machine import forget_peak_memory, peak_memory
 
 PACKAGES = ("alexnet", "torch", "torchvision", "numpy", "scikit-learn", "pillow")
 

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from alexnet.errors import AlexNetError
+from alexnet.runtime.machine import cpu_model
 
 Precision = Literal["auto", "bf16", "fp32", "fp64"]
 
@@ -84,3 +85,10 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def device_name(device: torch.device) -> str:
+    """The model of the GPU or CPU, as reports show it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{cpu_model()}, {torch.get_num_threads()} threads"

@@ -69,7 +69,16 @@ class RunsDone:
     seconds_left: float | None
 
 
-Event = StepDone | EpochDone | Planned | Message | Reading | Extracting | RunsDone
+@dataclass(frozen=True, slots=True)
+class Predicting:
+    """Images that have been classified so far."""
+
+    done: int
+    total: int
+    seconds_left: float
+
+
+Event = StepDone | EpochDone | Planned | Message | Reading | Extracting | RunsDone | Predicting
 Listener = Callable[[Event], None]
 
 LOG = logging.getLogger("alexnet")  # the library's only logger; the program that uses the library configures its handlers

@@ -6,8 +6,6 @@ import platform
 from contextlib import suppress
 from pathlib import Path
 
-import torch
-
 from alexnet.runtime import control_groups
 
 
@@ -63,14 +61,8 @@ def peak_memory() -> int | None:
     return None
 
 
-def device_name(device: torch.device) -> str:
-    """The model of the GPU or CPU, as reports show it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{_cpu_model()}, {torch.get_num_threads()} threads"
-
-
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """The model of this machine's CPU."""
     with suppress(OSError), Path("/proc/cpuinfo").open() as lines:
         for line in lines:
             if line.startswith("model name"):

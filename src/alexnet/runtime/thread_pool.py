@@ -1,11 +1,10 @@
 """Work on several threads with results in order: for decoding, which releases Python's global interpreter lock."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
-
-import torch
 
 AHEAD = 4  # items per thread that are begun before the caller needs them
 
@@ -17,15 +16,16 @@ def map_in_order(work: Callable[[Item], Found], items: Iterable[Item], *, thread
     """Yield `work(item)` for each item, in the order of the items; the calling thread reads the items a few at a time.
 
     With 0 threads, all work runs in the calling thread. Otherwise at most AHEAD items per thread are waiting, running or done and not yet
-    yielded, so memory does not grow with the number of items. Closing the generator drops what has not begun. In the pool's threads torch
-    computes on one thread: its own threads would spend longer waiting for each other than working.
+    yielded, so memory does not grow with the number of items. Closing the generator drops what has not begun. In the pool's threads torch,
+    if it is loaded, computes on one thread: its own threads would spend longer waiting for each other than working.
     """
     if threads < 1:
         yield from map(work, items)
         return
     waiting: deque[Future[Found]] = deque()
-    own_threads = torch.get_num_threads()
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    torch = sys.modules.get("torch")
+    own_threads = torch.get_num_threads() if torch else 0
+    with ThreadPoolExecutor(threads, **({"initializer": torch.set_num_threads, "initargs": (1,)} if torch else {})) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
@@ -35,4 +35,5 @@ def map_in_order(work: Callable[[Item], Found], items: Iterable[Item], *, thread
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-            torch.set_num_threads(own_threads)  # otherwise threads that start later would inherit the pool's setting
+            if torch:
+                torch.set_num_threads(own_threads)  # otherwise threads that start later would inherit the pool's setting

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from torch import Tensor
 
-from alexnet.data.images.decode import MAX_PIXELS, decode, decode_fitted, read_header, reads_heic
+from alexnet.data.images.decode import decode, decode_fitted, read_header
 from alexnet.data.images.headers import Header, exif_orientation, plain_header
+from alexnet.data.images.pillow import MAX_PIXELS, reads_heic
 from alexnet.data.images.resize import fit_short_side, fit_square
 from alexnet.data.preprocess import Fit
 from alexnet.errors import UnreadableImage

@@ -11,7 +11,8 @@ from PIL import Image
 
 from alexnet.data.dataset import Dataset
 from alexnet.data.fingerprints import Skipped
-from alexnet.data.images.decode import HEIC_REASON, decode
+from alexnet.data.images.decode import decode
+from alexnet.data.images.pillow import HEIC_REASON
 from alexnet.data.images.resize import fit_square
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.image_store import check_readable, heic_remark, open_images

@@ -9,36 +9,22 @@ end, an invalid EXIF block) is ignored. Independent of files and archives: funct
 
 import importlib.util
 import io
-import logging
-import re
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
-from alexnet.data.images.headers import Header, is_heic, plain_header
+from alexnet.data.images.headers import Header, plain_header
+from alexnet.data.images.pillow import MAX_PIXELS, check_pixels, decode_pixels, open_image, pillow_header, quiet_pillow, reasons
 from alexnet.data.images.resize import fit_square
 from alexnet.data.preprocess import Fit
-from alexnet.errors import UnreadableImage
 
-MAX_PIXELS = 89_000_000  # just under Pillow's own limit (89.5 million); any file then takes less than 2 GB of memory
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")  # never EPS: it would start Ghostscript
 RGB = 3  # torchvision's ImageReadMode.RGB
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says of a damaged image is in our reason; it is not for the screen
-HEIC_REASON = (
-    "is a HEIC photo; convert to JPEG (on an iPhone: Settings > Camera > Formats > Most Compatible), "
-    "or read such photos with pip install 'alexnet[heic]'"
-)
 
 
 def decode(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Tensor:
@@ -64,20 +50,21 @@ def read_header(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> H
     """Format, size, mode and orientation without decoding; raises UnreadableImage as `decode` does."""
     header = plain_header(content)
     if header is None:
-        with _quiet_pillow(), _reasons(name):
-            header = _pillow_header(_open(content, name))
-    _check_pixels(header, name, max_pixels)
+        with quiet_pillow(), reasons(name):
+            header = pillow_header(open_image(content, name))
+    check_pixels(header, name, max_pixels)
     return header
 
 
 def _decode(content: bytes, name: str, max_pixels: int, enough: int | None) -> tuple[Tensor, Header]:
     header = plain_header(content)
     if header is not None:
-        _check_pixels(header, name, max_pixels)
+        check_pixels(header, name, max_pixels)
         image = _decode_plain(content, header, enough)
         if image is not None:
             return _upright(image, header.orientation), header
-    return _decode_with_pillow(content, name, max_pixels)
+    pixels, header = decode_pixels(content, name, max_pixels=max_pixels)
+    return _tensor(pixels), header
 
 
 def _decode_plain(content: bytes, header: Header, enough: int | None) -> Tensor | None:
@@ -126,92 +113,14 @@ def _load_operators() -> None:
 
 def _decode_scaled(content: bytes, enough: int) -> Tensor:
     """A JPEG at the smallest of 1/2, 1/4, 1/8 whose sides are both at least `enough` pixels (scaled in the DCT domain)."""
-    with _quiet_pillow(), JpegImageFile(io.BytesIO(content)) as image:
+    with quiet_pillow(), JpegImageFile(io.BytesIO(content)) as image:
         image.draft("RGB", (enough, enough))
-        return _pixels(image.convert("RGB"))
+        return _tensor(np.array(image.convert("RGB")))
 
 
-def _decode_with_pillow(content: bytes, name: str, max_pixels: int) -> tuple[Tensor, Header]:
-    with _quiet_pillow(), _reasons(name), _open(content, name) as image:
-        header = _pillow_header(image)
-        _check_pixels(header, name, max_pixels)
-        image.load()
-        return _upright(_pixels(_to_rgb(image)), header.orientation), header
-
-
-def _open(content: bytes, name: str) -> Image.Image:
-    if not content:
-        raise UnreadableImage(name, "is empty")
-    if is_heic(content):
-        if not reads_heic():
-            raise UnreadableImage(name, HEIC_REASON)
-        return Image.open(io.BytesIO(content), formats=("HEIF",))
-    return Image.open(io.BytesIO(content), formats=FORMATS)
-
-
-@cache
-def reads_heic() -> bool:
-    """Whether HEIC photos can be decoded: by pi-heif, the extra `heic`, which is registered with Pillow at the first of them."""
-    try:
-        importlib.import_module("pi_heif").register_heif_opener()
-    except (ImportError, AttributeError, OSError):
-        return False
-    return True
-
-
-def _pillow_header(image: Image.Image) -> Header:
-    try:
-        orientation = int(image.getexif().get(0x0112, 1))
-    except Exception:  # broken EXIF raises errors of any class, and costs only the orientation
-        orientation = 1
-    orientation = orientation if 1 <= orientation <= 8 else 1
-    width, height = image.size[::-1] if orientation >= 5 else image.size
-    return Header(image.format or "", width, height, image.mode, orientation)
-
-
-def from_pillow(image: Image.Image, name: str) -> Tensor:
-    """The upright RGB pixels, uint8 (3, H, W), of an image that Pillow has opened, as from `decode`; raises UnreadableImage."""
-    with _quiet_pillow(), _reasons(name):
-        image.load()
-        return _upright(_pixels(_to_rgb(image)), _pillow_header(image).orientation).contiguous()
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_eight_bits(image)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        if image.mode == "La":
-            image = image.convert("LA")
-        layer = image.convert("RGBA")
-        white = Image.new("RGB", layer.size, "white")
-        white.paste(layer, mask=layer.getchannel("A"))
-        return white
-    return image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
-    """Pixels of 12, 16 or 32 bits or floats, scaled to 0-255 from the range of their format, or from their own range if they exceed it."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float32), copy=False, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    white = _white_level(image, high)
-    if low < 0 or high > white:
-        values -= low
-        white = high - low
-    values *= 255 / white
-    return values.round().astype(np.uint8)
-
-
-def _white_level(image: Image.Image, brightest: float) -> float:
-    if image.mode == "F":
-        return 1.0 if brightest <= 1 else 255.0
-    tags: Any = getattr(image, "tag_v2", {})
-    bits = tags.get(258, 16)  # BitsPerSample: a 12-bit TIFF comes as I;16 with values up to 4095
-    bits = bits[0] if isinstance(bits, tuple) else bits
-    return float(2 ** min(max(int(bits), 8), 16) - 1)
-
-
-def _pixels(rgb: Image.Image) -> Tensor:
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
+def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """(H, W, 3) as a tensor (3, H, W), which may be a view."""
+    return torch.from_numpy(np.ascontiguousarray(pixels) if min(pixels.strides) < 0 else pixels).permute(2, 0, 1)
 
 
 def _upright(image: Tensor, orientation: int) -> Tensor:
@@ -220,66 +129,3 @@ def _upright(image: Tensor, orientation: int) -> Tensor:
         image = image.transpose(-1, -2)
     axes = {2: (-1,), 3: (-1, -2), 4: (-2,), 6: (-1,), 7: (-1, -2), 8: (-2,)}.get(orientation)
     return image.flip(axes) if axes else image
-
-
-def _check_pixels(header: Header, name: str, max_pixels: int) -> None:
-    pixels = header.width * header.height
-    if pixels > max_pixels:
-        raise UnreadableImage(name, f"has {pixels:,} pixels ({header.width:,} x {header.height:,}); the limit is {max_pixels:,}")
-    if pixels < 1:
-        raise UnreadableImage(name, "has no pixels")
-
-
-@contextmanager
-def _reasons(name: str) -> Iterator[None]:
-    """Convert whatever a decoder raises to an UnreadableImage with a reason that a photographer understands."""
-    try:
-        yield
-    except UnreadableImage:
-        raise
-    except Exception as problem:  # Pillow raises errors of nearly every class for broken files
-        raise UnreadableImage(name, _reason(problem)) from None
-
-
-def _reason(problem: Exception) -> str:
-    text = " ".join(str(problem).split())
-    if isinstance(problem, Image.DecompressionBombError):
-        pixels = re.search(r"\d+", text)
-        return f"has {int(pixels.group()):,} pixels; the limit is {MAX_PIXELS:,}" if pixels else "has too many pixels"
-    if isinstance(problem, UnidentifiedImageError):
-        return "is not a picture in a known format, or its header is damaged"
-    if isinstance(problem, MemoryError):
-        return "does not fit into memory"
-    if isinstance(problem, EOFError) or "truncated" in text.lower() or "Truncated" in type(problem).__name__:
-        return "is cut short"
-    return f"is damaged ({text[:80] or type(problem).__name__})"
-
-
-class _Quiet:
-    """Suppress Pillow's warnings in several threads: the first to enter turns them off, the last to leave restores them."""
-
-    def __init__(self) -> None:
-        self.lock, self.inside, self.saved = threading.Lock(), 0, warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        with self.lock:
-            if self.inside == 0:
-                self.saved = warnings.catch_warnings()
-                self.saved.__enter__()
-                warnings.simplefilter("ignore")
-            self.inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.inside -= 1
-            if self.inside == 0:
-                self.saved.__exit__(None, None, None)
-
-
-_quiet = _Quiet()
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    with _quiet:
-        yield

@@ -1,0 +1,150 @@
+"""An ONNX file read without trusting it, and without the onnx package: its metadata, and what a file from a stranger must not contain.
+
+Only the fields that matter are read, straight from the wire format (protobuf.dev/programming-guides/encoding; onnx.proto for the numbers
+of the fields); runtimes then parse the same bytes in full. Refused: tensors that are stored in other files, whose paths a stranger could
+choose, and operators that are not ONNX's own, for which a runtime would need a stranger's library.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet.errors import BadModel
+
+LARGEST = 2_147_483_647  # bytes of one protobuf message
+DEEPEST = 16  # graphs inside graphs
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
+GRAPH, OPSETS, METADATA, FUNCTIONS = 7, 8, 14, 25  # of ModelProto
+NODES, INITIALIZERS, SPARSE = 1, 5, 15  # of GraphProto
+OPERATOR, NODE_DOMAIN, ATTRIBUTES = 4, 7, 5  # of NodeProto
+TENSOR, SUBGRAPH, TENSORS, SUBGRAPHS = 5, 6, 10, 11  # of AttributeProto
+EXTERNAL_DATA, DATA_LOCATION = 13, 14  # of TensorProto
+OWN_DOMAINS = (b"", b"ai.onnx", b"ai.onnx.ml")
+RUNTIMES_DOMAINS = (b"com.microsoft",)  # of onnxruntime itself: fused and quantised operators, no library is loaded
+
+Field = tuple[int, int | memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxFile:
+    """A file that contains nothing foreign: its bytes and its metadata."""
+
+    content: bytes
+    metadata: dict[str, str]
+
+
+def read_onnx(path: Path) -> OnnxFile:
+    """Read and inspect a file; raises BadModel, with the reason, for one that is no ONNX model, cut short, or not self-contained."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise BadModel(f"{path} has {path.stat().st_size:,} bytes; an ONNX file has at most {LARGEST:,}.")
+        content = path.read_bytes()
+    except OSError as problem:
+        raise BadModel(f"{path} cannot be opened ({problem.strerror or problem}).") from None
+    try:
+        return OnnxFile(content, _inspected(memoryview(content), str(path)))
+    except (ValueError, UnicodeDecodeError, RecursionError) as problem:
+        raise BadModel(f"{path} is no ONNX model, or is damaged or cut short ({problem}). Copy it again, or export it again.") from None
+
+
+def _inspected(model: memoryview, name: str) -> dict[str, str]:
+    """The metadata of a model; raises BadModel for foreign parts, ValueError for what is no model."""
+    metadata, graphs = {}, 0
+    for number, value in _fields(model):
+        if number == GRAPH:
+            _inspect_graph(_message(value), name, 0)
+            graphs += 1
+        elif number == METADATA:
+            pair = dict(_fields(_message(value)))
+            metadata[_text(pair.get(1))] = _text(pair.get(2))
+        elif number == FUNCTIONS:
+            raise BadModel(f"{name} defines operators of its own, which are not read. Export it with ONNX's operators only.")
+    if graphs != 1:
+        raise ValueError("it holds no graph" if not graphs else "it holds several graphs")
+    return metadata
+
+
+def _inspect_graph(graph: memoryview, name: str, depth: int) -> None:
+    if depth > DEEPEST:
+        raise ValueError(f"its graphs are nested more than {DEEPEST} deep")
+    for number, value in _fields(graph):
+        if number == NODES:
+            _inspect_node(_message(value), name, depth)
+        elif number == INITIALIZERS:
+            _inspect_tensor(_message(value), name)
+        elif number == SPARSE:
+            for part in (1, 2):  # values and indices, tensors both
+                for inner, tensor in _fields(_message(value)):
+                    if inner == part:
+                        _inspect_tensor(_message(tensor), name)
+
+
+def _inspect_node(node: memoryview, name: str, depth: int) -> None:
+    domain, operator = b"", b""
+    for number, value in _fields(node):
+        if number == NODE_DOMAIN:
+            domain = bytes(_message(value))
+        elif number == OPERATOR:
+            operator = bytes(_message(value))
+        elif number == ATTRIBUTES:
+            _inspect_attribute(_message(value), name, depth)
+    if domain not in (*OWN_DOMAINS, *RUNTIMES_DOMAINS):
+        shown = f"{domain.decode('utf-8', 'backslashreplace')}.{operator.decode('utf-8', 'backslashreplace')}"
+        raise BadModel(f"{name} uses the operator {shown[:80]}, which is not one of ONNX's own and would need a foreign library.")
+
+
+def _inspect_attribute(attribute: memoryview, name: str, depth: int) -> None:
+    for number, value in _fields(attribute):
+        if number in (TENSOR, TENSORS):
+            _inspect_tensor(_message(value), name)
+        elif number in (SUBGRAPH, SUBGRAPHS):
+            _inspect_graph(_message(value), name, depth + 1)
+
+
+def _inspect_tensor(tensor: memoryview, name: str) -> None:
+    for number, value in _fields(tensor):
+        if number == EXTERNAL_DATA or (number == DATA_LOCATION and value != 0):
+            raise BadModel(f"{name} keeps its numbers in other files, whose paths are not followed. Save it as one file.")
+
+
+def _message(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise ValueError("a field has the wrong type")
+    return value
+
+
+def _text(value: int | memoryview | None) -> str:
+    return "" if value is None else bytes(_message(value)).decode("utf-8")
+
+
+def _fields(message: memoryview) -> Iterator[Field]:
+    """(number, value) of each field of a message: bytes for messages and text, an int otherwise. Raises ValueError where it is cut."""
+    place = 0
+    while place < len(message):
+        key, place = _varint(message, place)
+        number, kind = key >> 3, key & 7
+        if kind == VARINT:
+            value, place = _varint(message, place)
+            yield number, value
+            continue
+        length, place = _varint(message, place) if kind == BYTES else ({FIXED64: 8, FIXED32: 4}.get(kind, -1), place)
+        if length < 0 or number == 0:
+            raise ValueError("its bytes are not those of a model")
+        if place + length > len(message):
+            raise ValueError(f"it ends {place + length - len(message):,} bytes early")
+        yield number, message[place : place + length] if kind == BYTES else 0
+        place += length
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    """A whole number of seven bits a byte, and the place after it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if place >= len(message):
+            raise ValueError("it ends in the middle of a number")
+        byte = message[place]
+        place += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, place
+    raise ValueError("its bytes are not those of a model")
