@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         WorkerLost,
     )
     from alexnet.evaluation.evaluate import Evaluation
+    from alexnet.explain.explain import Explanation, explain
     from alexnet.inference.classifier import Classifier, Prediction, load
     from alexnet.lecture.summary import SummaryReport, summary
     from alexnet.models.weights.convert import Conversion
@@ -69,6 +70,7 @@ __all__ = [
     "Conversion",
     "Dataset",
     "Evaluation",
+    "Explanation",
     "ImageSizeTooSmall",
     "Inspection",
     "Interrupted",
@@ -85,6 +87,7 @@ __all__ = [
     "compare",
     "convert",
     "evaluate",
+    "explain",
     "inspect",
     "load",
     "open_dataset",
@@ -101,6 +104,7 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "Conversion": ("alexnet.models.weights.convert", "Conversion"),
     "Dataset": ("alexnet.data.dataset", "Dataset"),
     "Evaluation": ("alexnet.evaluation.evaluate", "Evaluation"),
+    "Explanation": ("alexnet.explain.explain", "Explanation"),
     "Inspection": ("alexnet.data.curation.inspection", "Inspection"),
     "PackSummary": ("alexnet.data.packs.writer", "PackSummary"),
     "Prediction": ("alexnet.inference.classifier", "Prediction"),
@@ -110,6 +114,7 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "compare": ("alexnet.comparison.compare", "compare"),
     "convert": ("alexnet.models.weights.convert", "convert_file"),
     "evaluate": ("alexnet.runs.evaluate", "evaluate_run"),
+    "explain": ("alexnet.explain.explain", "explain"),
     "inspect": ("alexnet.data.verbs", "inspect"),
     "load": ("alexnet.inference.classifier", "load"),
     "open_dataset": ("alexnet.data.open", "open_dataset"),

@@ -15,6 +15,7 @@ from alexnet.cli.compare import compare
 from alexnet.cli.convert import convert
 from alexnet.cli.dotted_options import named_fields, with_field_hint
 from alexnet.cli.evaluate import evaluate
+from alexnet.cli.explain import explain
 from alexnet.cli.inspect import inspect
 from alexnet.cli.output import end_at_once, fail, leave_the_pipe, mistake_of, show_defect
 from alexnet.cli.pack import pack
@@ -28,7 +29,7 @@ from alexnet.runtime.interrupts import stop_on_signals
 from alexnet.runtime.terminal import silence_c_libraries
 
 # Besides `app` and `main`, the verbs that are library functions too; a test checks that their arguments agree.
-__all__ = ["VERBS", "app", "compare", "convert", "evaluate", "inspect", "main", "pack", "report", "study", "summary", "train"]
+__all__ = ["VERBS", "app", "compare", "convert", "evaluate", "explain", "inspect", "main", "pack", "report", "study", "summary", "train"]
 
 USER_MISTAKE, DEFECT, CTRL_C = 2, 1, 130
 
@@ -43,6 +44,7 @@ VERBS = (
     study,
     report,
     convert,
+    explain,
 )
 
 app = App(

@@ -1,8 +1,9 @@
 """How far an image is from the training images in a model's last hidden layer, and when that is too far.
 
 The distance is that to the fifth nearest of up to 2,000 training images, between hidden layers of unit length (Sun et al. 2022,
-Out-of-Distribution Detection with Deep Nearest Neighbors). Training images are stored by their 64 principal components, and what an image has outside of these counts in full: unlike
-images often differ exactly there. The threshold is a conformal one: of images like the validation images, 5% are said to be unlike.
+Out-of-Distribution Detection with Deep Nearest Neighbors). Training images are stored by their 64 principal components, and what an image
+has outside of these counts in full: unlike images often differ exactly there. The threshold is a conformal one: of images like the
+validation images, 5% are said to be unlike.
 Independent of the kind of model.
 """
 
