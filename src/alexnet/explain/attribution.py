@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alexnet.errors import BadModel
+from alexnet.explain.stages import ReceptiveField, learns, receptive_field
 from alexnet.inference.classifier import Classifier
 from alexnet.inference.occlusion import occlusion_map
 from alexnet.models.image_model import ImageModel
@@ -54,11 +55,12 @@ def path_gradients(classifier: Classifier, image: Tensor, class_index: int) -> t
 
 def grad_cam(classifier: Classifier, image: Tensor, class_index: int) -> Tensor:
     """Selvaraju et al. 2017: the channels of the last convolution, weighted by their mean gradients; negative sums are cut off."""
-    return enlarged(cam_cells(classifier, image, class_index), image.shape[-1])
+    cells, field = cam_cells(classifier, image, class_index)
+    return enlarged(cells, image.shape[-1], field)
 
 
-def cam_cells(classifier: Classifier, image: Tensor, class_index: int) -> Tensor:
-    """The map at the resolution of the last convolution: (h, w)."""
+def cam_cells(classifier: Classifier, image: Tensor, class_index: int) -> tuple[Tensor, ReceptiveField]:
+    """The map at the resolution of the last convolution, (h, w), and what part of the image each of its positions sees."""
     try:
         from captum.attr import LayerGradCam
     except ImportError:
@@ -68,7 +70,7 @@ def cam_cells(classifier: Classifier, image: Tensor, class_index: int) -> Tensor
         method = LayerGradCam(lambda batch: log_odds(tapped(batch), class_index), tapped.tap)
         pixels = image.to(classifier.device).float()[None].requires_grad_(True)  # frozen weights have no gradients of their own
         found: Tensor = method.attribute(pixels, relu_attributions=True)
-    return found[0, 0].float().cpu().detach()
+    return found[0, 0].float().cpu().detach(), tapped.field
 
 
 METHODS = (
@@ -97,9 +99,16 @@ def smoothed(pixels: Tensor) -> Tensor:
     return functional.avg_pool2d(pixels[None], side, 1, side // 2, count_include_pad=False)[0] if side > 1 else pixels
 
 
-def enlarged(cells: Tensor, size: int) -> Tensor:
-    """A map (h, w) at the image's size."""
-    return functional.interpolate(cells[None, None], (size, size), mode="bilinear", align_corners=False)[0, 0]
+def enlarged(cells: Tensor, size: int, field: ReceptiveField) -> Tensor:
+    """A map (h, w) at the image's pixels, (size, size): linear between the middles of what its positions see, constant outside of them.
+
+    Without padding, the positions of a layer cover less than the image; stretched over all of it, the map would be out of place.
+    """
+    pixels = torch.arange(size, dtype=torch.float32)
+    places = ((pixels - field.centre) / field.step).clamp(0, cells.shape[-1] - 1)
+    scaled = places / max(1, cells.shape[-1] - 1) * 2 - 1  # as grid_sample counts
+    grid = torch.stack(torch.meshgrid(scaled, scaled, indexing="xy"), dim=-1)
+    return functional.grid_sample(cells[None, None], grid[None], align_corners=True)[0, 0]
 
 
 class Tapped(nn.Module):
@@ -122,13 +131,16 @@ class Tapped(nn.Module):
             raise BadModel(f"Grad-CAM needs a last convolution with the same weights everywhere; {architecture.name} has local layers.")
         self.early = architecture.activation == "relu" and not architecture.batch_norm and architecture.convs[-1].pool == "max"
 
+        features = network_model.network.features
+        self.last = max(place for place, module in enumerate(features) if learns(module))
+        self.field = receptive_field(network_model.network, self.last + 1 if self.early else len(features))
+
     def forward(self, images: Tensor) -> Tensor:
         """The model's scores."""
         network, values = self.inner.network, self.inner.prepared(images)
-        last = max(place for place, module in enumerate(network.features) if isinstance(module, nn.Conv2d))
         for place, module in enumerate(network.features):
             values = module(values)
-            if place == last and self.early:
+            if place == self.last and self.early:
                 values = self.tap(values.relu())
         if not self.early:
             values = self.tap(values)

@@ -34,7 +34,7 @@ def stages(model: NetworkModel, images: Tensor) -> Iterator[tuple[str, Tensor]]:
     names = iter(stage_names(network))
     values, name = model.prepared(images), None
     for module in network.features:
-        if _learns(module):
+        if learns(module):
             if name is not None:
                 yield name, values
             name = next(names)
@@ -43,7 +43,7 @@ def stages(model: NetworkModel, images: Tensor) -> Iterator[tuple[str, Tensor]]:
         yield name, values
     values, name = network.avgpool(values).flatten(1), None
     for module in network.classifier[:-1]:
-        if _learns(module):
+        if learns(module):
             if name is not None:
                 yield name, values
             name = next(names)
@@ -52,7 +52,7 @@ def stages(model: NetworkModel, images: Tensor) -> Iterator[tuple[str, Tensor]]:
         yield name, values
 
 
-def _learns(module: nn.Module) -> bool:
+def learns(module: nn.Module) -> bool:
     """Whether a stage begins with the module. A pooling may be a convolution as well; it has as many channels as groups or towers."""
     return isinstance(module, nn.Linear | LocalConv2d) or (isinstance(module, nn.Conv2d) and not _pools(module))
 
@@ -69,6 +69,11 @@ class ReceptiveField:
     step: int
     start: int
 
+    @property
+    def centre(self) -> float:
+        """The pixel in the middle of what position 0 sees, counted from 0."""
+        return self.start + (self.side - 1) / 2
+
     def box(self, row: int, column: int, size: int) -> tuple[int, int, int, int]:
         """Top, left, bottom and right of the square, cut off at the borders of an image of `size` px."""
         top, left = self.start + row * self.step, self.start + column * self.step
@@ -77,21 +82,22 @@ class ReceptiveField:
 
 
 def receptive_fields(network: Network) -> dict[str, ReceptiveField]:
-    """The receptive field of each stage with positions, from the windows of its modules."""
+    """The receptive field of each stage with positions, after all of its modules."""
+    begins = [place for place, module in enumerate(network.features) if learns(module)]
+    ends = [*begins[1:], len(network.features)]
+    return {name: receptive_field(network, end) for name, end in zip(stage_names(network), ends, strict=False)}
+
+
+def receptive_field(network: Network, modules: int) -> ReceptiveField:
+    """What one position sees after this many modules of `features`, from their windows."""
     left, _ = margins(network.architecture, network.image_size)
     side, step, start = 1, 1, -left
-    found: dict[str, ReceptiveField] = {}
-    names, name = iter(stage_names(network)), None
-    for module in network.features:
-        if _learns(module):
-            name = next(names)
+    for module in list(network.features)[:modules]:
         window = _window(module)
         if window is not None:
             kernel, stride, padding = window
             side, start, step = side + (kernel - 1) * step, start - padding * step, step * stride
-        if name is not None:
-            found[name] = ReceptiveField(side, step, start)
-    return found
+    return ReceptiveField(side, step, start)
 
 
 def _window(module: nn.Module) -> Window | None:

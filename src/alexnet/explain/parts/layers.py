@@ -32,7 +32,7 @@ ON_THE_MAP = 250  # images
 
 @dataclass
 class Pass:
-    """What one pass over some images collects, per stage: features (n, d), each channel's maximum and its place (n, C), positions a side."""
+    """What one pass over images collects, per stage: features (n, d), each channel's maximum and its place (n, C), positions a side."""
 
     features: dict[str, list[Tensor]] = field(default_factory=dict)
     largest: dict[str, list[Tensor]] = field(default_factory=dict)
