@@ -23,7 +23,7 @@ IMAGES = 3  # of each group
 EXAMINED = 3  # classes whose reasons are looked for, those with the most mistakes
 MAPS = 6  # training images of each, whose occlusion maps are averaged
 COMPARED = 60  # images on each side, whose places are compared
-WINDOW = 2 / 7  # of the side: the place that holds most of what speaks for the class
+WINDOW = 2 / 7  # of the side: the place that holds most of what speaks for the class; covered at once, or half a mark would still decide
 FOCUSED = 0.35  # share of the map in the window, which has 8% of the area
 DIFFERENT = 0.9  # area under the ROC curve between training and mistaken images, by the appearance of the place
 
@@ -116,7 +116,7 @@ def _reason(subject: Subject, judged: Described, training: Described, number: in
     images = _seen(subject, [training.indices[row] for row in _spread(own, COMPARED)])
     mistaken = _seen(subject, [judged.indices[row] for row in missed[:COMPARED]])
     chosen = images[:: max(1, len(images) // MAPS)][:MAPS]
-    evidence = torch.stack([occlusion_map(subject.classifier, image, number) for image in chosen]).clamp(min=0).mean(0)
+    evidence = torch.stack([occlusion_map(subject.classifier, image, number, patch=WINDOW) for image in chosen]).clamp(min=0).mean(0)
     place = decisive_place(evidence, images, mistaken)
     middle = (place.top + place.side / 2, place.left + place.side / 2)
     return {
