@@ -91,7 +91,7 @@ def test_the_mark_is_found_and_forgotten(classifier: Classifier, tmp_path: Path)
         own, without = [], []
         for image, number, corner in known:
             own.append(share(method.attribute(classifier, image, number), corner, wide))
-            without.append(share(method.attribute(control, image, number), corner, wide))
+            without.append(share(method.control(control, image, number), corner, wide))
         means[method.name] = sum(own) / len(own), sum(without) / len(without)
     print(means)
     for method in METHODS:

@@ -7,6 +7,7 @@ A map is float32 (S, S) over what the model sees, S its image size; positive whe
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -20,25 +21,31 @@ from alexnet.models.image_model import ImageModel
 from alexnet.models.linear_probe import LinearProbe
 from alexnet.models.networks.model import NetworkModel
 
-STEPS = 32  # of the path from the plain image: Gauss-Legendre, so that few suffice
+STEPS = 20  # of the path from the plain image: Gauss-Legendre, so that few suffice
+CONTROL_STEPS = 8  # of a control, whose map is only compared
+STRIDE, CONTROL_STRIDE = 1 / 10, 1 / 7  # of the occlusion map, as shares of the side: 100 and 49 patches
 SMOOTHING = 28  # integrated gradients are averaged over a square of this part of the side: single pixels are noise to the eye
 MISSING_CAPTUM = "Integrated gradients and Grad-CAM need captum: pip install 'alexnet[explain]'"
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to attribute: its name and the function (classifier, image uint8 (3, S, S), class) -> map. BadModel where it is unfit."""
+    """A way to attribute: its name, and functions (classifier, image uint8 (3, S, S), class) -> map that raise BadModel where it is unfit.
+
+    control: the same, coarser and faster, for a model that has learned nothing.
+    """
 
     name: str
     attribute: Callable[[Classifier, Tensor, int], Tensor]
+    control: Callable[[Classifier, Tensor, int], Tensor]
 
 
-def integrated_gradients(classifier: Classifier, image: Tensor, class_index: int) -> Tensor:
+def integrated_gradients(classifier: Classifier, image: Tensor, class_index: int, *, steps: int = STEPS) -> Tensor:
     """Sundararajan, Taly, Yan 2017: the gradient along the path from the image's mean colour, times the way; summed over the colours."""
-    return smoothed(path_gradients(classifier, image, class_index)[0])
+    return smoothed(path_gradients(classifier, image, class_index, steps=steps)[0])
 
 
-def path_gradients(classifier: Classifier, image: Tensor, class_index: int) -> tuple[Tensor, float]:
+def path_gradients(classifier: Classifier, image: Tensor, class_index: int, *, steps: int = STEPS) -> tuple[Tensor, float]:
     """The unsmoothed map, and the completeness error: how far its sum is from the change of the log odds along the path."""
     try:
         from captum.attr import IntegratedGradients
@@ -48,7 +55,7 @@ def path_gradients(classifier: Classifier, image: Tensor, class_index: int) -> t
     baseline = pixels.mean(dim=(2, 3), keepdim=True).expand_as(pixels)
     method = IntegratedGradients(lambda batch: log_odds(model(batch), class_index))
     found, error = method.attribute(
-        pixels, baselines=baseline, n_steps=STEPS, internal_batch_size=STEPS, return_convergence_delta=True, method="gausslegendre"
+        pixels, baselines=baseline, n_steps=steps, internal_batch_size=steps, return_convergence_delta=True, method="gausslegendre"
     )
     return found[0].sum(0).float().cpu().detach(), float(error.abs().max())
 
@@ -74,9 +81,9 @@ def cam_cells(classifier: Classifier, image: Tensor, class_index: int) -> tuple[
 
 
 METHODS = (
-    Method("occlusion", occlusion_map),
-    Method("gradients", integrated_gradients),
-    Method("cam", grad_cam),
+    Method("occlusion", partial(occlusion_map, stride=STRIDE), partial(occlusion_map, stride=CONTROL_STRIDE)),
+    Method("gradients", integrated_gradients, partial(integrated_gradients, steps=CONTROL_STEPS)),
+    Method("cam", grad_cam, grad_cam),
 )
 
 

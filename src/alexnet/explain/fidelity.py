@@ -15,7 +15,7 @@ from alexnet.models.image_model import ImageModel
 from alexnet.models.linear_probe import LinearProbe
 from alexnet.models.networks.model import NetworkModel
 
-STEPS = 14  # of deletion and insertion, each with the same number of pixels
+STEPS = 10  # of deletion and insertion, each with the same number of pixels
 RANDOM_MAPS = 2
 CELLS = 14  # a side, of a random map: as coarse as an occlusion map
 

@@ -118,10 +118,10 @@ def untrained(model: NetworkModel, model_card: ModelCard, images: Tensor, seed: 
     images: uint8 (N, 3, S, S), training images for those initialisations, and the batch norms' statistics, that depend on them.
     """
     device = next(model.parameters()).device
-    card, name = model_card, model_card.model.removesuffix(FROZEN)
+    made_from, name = model_card, model_card.model.removesuffix(FROZEN)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        fresh = build_model(name, card.network, model.classes, card.channels, card.preprocess)
+        fresh = build_model(name, made_from.network, model.classes, made_from.channels, made_from.preprocess)
         calibrate(fresh, images.cpu())
     fresh = fresh.to(device).eval()
     norms = [module for module in fresh.modules() if isinstance(module, nn.BatchNorm2d)]

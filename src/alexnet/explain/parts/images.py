@@ -64,7 +64,7 @@ def explained(classifier: Classifier, control: Classifier, image: NamedImage) ->
     for method in METHODS:
         try:
             found = method.attribute(classifier, seen, chosen)
-            unlearned_map = method.attribute(control, seen, chosen)
+            unlearned_map = method.control(control, seen, chosen)
         except AlexNetError as problem:
             maps.append({"method": method.name, "error": str(problem)})
             continue
