@@ -142,9 +142,7 @@ def test_the_page_in_a_browser(run: Path, width: int, scheme: str) -> None:
         assert problems == []
         if AXE:
             page.add_script_tag(path=str(AXE[0]))
-            violations = page.evaluate(
-                found=page.evaluate("axe.run().then(found => found.violations.map(one => one.id + ': ' + one.nodes[0].target))")
-            )
+            found = page.evaluate("axe.run().then(found => found.violations.map(one => one.id + ': ' + one.nodes[0].target))")
             assert found == []
         browser.close()
 
