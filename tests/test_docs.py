@@ -20,6 +20,7 @@ from alexnet.data.dataset import Traits
 from alexnet.data.open import open_dataset
 from alexnet.data.packs.writer import PackSummary
 from alexnet.evaluation.evaluate import summarise
+from alexnet.explanations.explain import Explanation
 from alexnet.exports.export import Export
 from alexnet.inference.prediction import Prediction
 from alexnet.models.networks.architecture import NetworkChoices, vary
@@ -136,6 +137,7 @@ def json_objects(digits_folder: Path) -> dict[str, set[str]]:
         "evaluate": set(evaluation),
         "export": {field.name for field in fields(Export)},
         "predict": {"predictions", *Prediction("x.png", ()).to_json()},
+        "explain": set(Explanation(page="report.html", parts=()).to_json()),
         "study": set(invented_study().to_json()),
         "summary": {"models", "lecture", "variants", *network},
         "inspect": set(inspect(open_dataset(digits_folder)).to_json()),

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         WorkerLost,
     )
     from alexnet.evaluation.evaluate import Evaluation
+    from alexnet.explanations.explain import Explanation, explain
     from alexnet.exports.export import Export, export
     from alexnet.inference.classifier import Classifier, load
     from alexnet.inference.onnx_classifier import OnnxClassifier
@@ -72,6 +73,7 @@ __all__ = [
     "Conversion",
     "Dataset",
     "Evaluation",
+    "Explanation",
     "Export",
     "ImageSizeTooSmall",
     "Inspection",
@@ -90,6 +92,7 @@ __all__ = [
     "compare",
     "convert",
     "evaluate",
+    "explain",
     "export",
     "inspect",
     "load",
@@ -108,6 +111,7 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "Dataset": ("alexnet.data.dataset", "Dataset"),
     "Evaluation": ("alexnet.evaluation.evaluate", "Evaluation"),
     "Export": ("alexnet.exports.export", "Export"),
+    "Explanation": ("alexnet.explanations.explain", "Explanation"),
     "Inspection": ("alexnet.data.curation.inspection", "Inspection"),
     "OnnxClassifier": ("alexnet.inference.onnx_classifier", "OnnxClassifier"),
     "PackSummary": ("alexnet.data.packs.writer", "PackSummary"),
@@ -119,6 +123,7 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "convert": ("alexnet.models.weights.convert", "convert_file"),
     "evaluate": ("alexnet.runs.evaluate", "evaluate_run"),
     "export": ("alexnet.exports.export", "export"),
+    "explain": ("alexnet.explanations.explain", "explain"),
     "inspect": ("alexnet.data.verbs", "inspect"),
     "load": ("alexnet.inference.classifier", "load"),
     "open_dataset": ("alexnet.data.open", "open_dataset"),

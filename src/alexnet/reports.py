@@ -10,6 +10,9 @@ from alexnet.comparison.request import load_comparison_request
 from alexnet.comparison.results import Comparison, relocated
 from alexnet.comparison.run_cells import ComparisonFolder
 from alexnet.errors import BadRun
+from alexnet.explanations.page import explanation_page
+from alexnet.explanations.record import FOLDER, RECORD, read_explanation
+from alexnet.explanations.record import PAGE as EXPLANATION_PAGE
 from alexnet.i18n.translate import Lang, language_of
 from alexnet.pages.html import write_page
 from alexnet.runs.folder import RunFolder
@@ -88,8 +91,14 @@ def read_study(path: Path) -> StudyReport:
 KINDS = (  # to add a kind of folder, add a row
     FolderKind("comparison", "comparison.json", lambda path, lang: comparison_page(read_comparison(path), lang)),
     FolderKind("study", "study.json", lambda path, lang: study_page(read_study(path), lang)),
-    FolderKind("run", "recipe.toml", lambda path, lang: page_of([run_report(path)], lang)),
+    FolderKind("run", "recipe.toml", lambda path, lang: page_of([run_report(path)], lang, explanation=_explanation_of(path))),
+    FolderKind("explanation", RECORD, lambda path, lang: explanation_page(read_explanation(path), lang)),
 )
+
+
+def _explanation_of(path: Path) -> str | None:
+    """The address of a run's explanation, as seen from its folder."""
+    return f"{FOLDER}/{EXPLANATION_PAGE}" if (path / FOLDER / EXPLANATION_PAGE).is_file() else None
 
 
 def report(*runs: str | Path, out: str | Path | None = None, lang: Lang = "en") -> Path:

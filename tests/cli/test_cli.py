@@ -76,6 +76,7 @@ def test_a_run_folder_holds_what_the_design_says(digits_run: Path, digits_folder
             "checkpoints/best.safetensors",
             "checkpoints/kept",
             "model/model.safetensors",
+            "model/familiarity.safetensors",
             "model/model.json",
         ),
     }

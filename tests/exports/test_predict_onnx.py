@@ -97,7 +97,7 @@ def test_torch_is_never_imported(digits_folder: Path, digits_onnx: Path) -> None
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     found = json.loads(done.stdout)["predictions"]
-    assert set(found[0]) == {"file", "top", "error"}
+    assert set(found[0]) == {"file", "top", "error", "unlike"}
     assert set(found[0]["top"][0]) == {"class", "probability"}
 
 

@@ -58,7 +58,13 @@ def test_other_networks_are_plain_modules(digits_run: Path, tmp_path: Path) -> N
 def test_a_folder_for_a_hub(digits_run: Path, tmp_path: Path) -> None:
     place = tmp_path / "digits"
     done = export(digits_run, to="hf", out=place)
-    assert {file.name for file in place.iterdir()} == {"README.md", "config.json", "model.json", "model.safetensors"}
+    assert {file.name for file in place.iterdir()} == {
+        "README.md",
+        "config.json",
+        "familiarity.safetensors",
+        "model.json",
+        "model.safetensors",
+    }
     assert done.bytes == sum(file.stat().st_size for file in place.iterdir())
     assert load_file(place / "model.safetensors").keys() == load(digits_run).model.learned().keys()
     config = json.loads((place / "config.json").read_text())

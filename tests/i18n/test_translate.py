@@ -8,6 +8,9 @@ import pytest
 
 from alexnet.comparison.report import sections as comparison
 from alexnet.errors import AlexNetError
+from alexnet.explanations.attribution import METHODS
+from alexnet.explanations.parts import PARTS
+from alexnet.explanations.parts.concepts import CONCEPTS
 from alexnet.i18n.phrases import REASONS, PageWords
 from alexnet.i18n.translate import LANGUAGES, fields_of, language_of, say, table, values_in
 from alexnet.models.registry import default_model
@@ -38,6 +41,10 @@ def test_every_message_is_said_somewhere() -> None:
     parts = {name: name.partition(".")[2] for name in table() if not name.startswith("claims.")}
     named = [("report", section.name) for section in run.SECTIONS]
     named += [(section.messages, section.name) for section in comparison.SECTIONS]
+    named += [("explain", part.name) for part in PARTS] + [("explain", "left_out")]
+    code += " ".join(f"explain.concept_{name.replace('-', '_')}" for name in CONCEPTS)
+    code += " ".join(f"explain.{name}" for name in ("unlike_shuffled", "unlike_digits", "filters_orientation", "filters_colour"))
+    code += " ".join(f"explain.method_{method.name}" for method in METHODS)
     code += " ".join(f"report.why_{name}" for name in get_args(WhyNot))
     code += " ".join(f"{file}.{part}_{name}" for file, name in named for part in ("title", "contents"))
     assert not [name for name, part in parts.items() if name not in code and part not in code]

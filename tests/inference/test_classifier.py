@@ -19,6 +19,7 @@ from alexnet.errors import AlexNetError, BadModel, BadRun
 from alexnet.inference.classifier import BATCH, ROUNDING, Classifier, load
 from alexnet.inference.inputs import ImageInput
 from alexnet.inference.prediction import Prediction
+from alexnet.models.networks.model import NetworkModel
 from alexnet.runtime.device import Precision, choose_precision
 from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.thread_pool import AHEAD
@@ -144,7 +145,8 @@ def test_memory_does_not_grow_with_the_number_of_images(classifier: Classifier, 
         scored += len(inputs[0])
 
     watched = deepcopy(classifier)
-    watched.model.register_forward_pre_hook(count)
+    assert isinstance(watched.model, NetworkModel)
+    watched.model.network.features.register_forward_pre_hook(count)
     assert len(watched.predict(images(), top=1)) == scored == 12 * BATCH
     assert most <= BATCH + 1 + AHEAD * available_cpus()
 
@@ -212,7 +214,7 @@ def test_what_cannot_be_read_gets_a_reason_and_ends_nothing(classifier: Classifi
     assert broken.error is not None
     assert reason in broken.error
     assert fine.error is None
-    assert broken.to_json() == {"file": broken.file, "top": [], "error": broken.error}
+    assert broken.to_json() == {"file": broken.file, "top": [], "error": broken.error, "unlike": None}
 
 
 @pytest.mark.parametrize("views", ["centre", "ten", "any"])
@@ -260,7 +262,7 @@ def test_saving_and_loading_keeps_the_answers(classifier: Classifier, path: Path
     assert again.model_card == classifier.model_card
     assert again.predict(path) == classifier.predict(path)
     assert load(tmp_path / "model").predict(path) == classifier.predict(path)
-    assert sorted(file.name for file in (tmp_path / "model").iterdir()) == ["model.json", "model.safetensors"]
+    assert sorted(file.name for file in (tmp_path / "model").iterdir()) == ["familiarity.safetensors", "model.json", "model.safetensors"]
 
 
 def test_a_run_of_another_version_is_refused(digits_run: Path, tmp_path: Path) -> None:
@@ -308,4 +310,4 @@ def test_nothing_that_could_run_code_is_in_a_run(digits_run: Path) -> None:
 
 def test_predictions_as_json() -> None:
     answer = Prediction("a.png", (("cat", 0.5),))
-    assert answer.to_json() == {"file": "a.png", "top": [{"class": "cat", "probability": 0.5}], "error": None}
+    assert answer.to_json() == {"file": "a.png", "top": [{"class": "cat", "probability": 0.5}], "error": None, "unlike": None}

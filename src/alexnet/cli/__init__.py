@@ -15,6 +15,7 @@ from alexnet.cli.compare import compare
 from alexnet.cli.convert import convert
 from alexnet.cli.dotted_options import named_fields, with_field_hint
 from alexnet.cli.evaluate import evaluate
+from alexnet.cli.explain import explain
 from alexnet.cli.export import export
 from alexnet.cli.inspect import inspect
 from alexnet.cli.output import end_at_once, fail, leave_the_pipe, mistake_of, show_defect
@@ -29,7 +30,22 @@ from alexnet.runtime.interrupts import stop_on_signals
 from alexnet.runtime.terminal import silence_c_libraries
 
 # Besides `app` and `main`, the verbs that are library functions too; a test checks that their arguments agree.
-__all__ = ["VERBS", "app", "compare", "convert", "evaluate", "export", "inspect", "main", "pack", "report", "study", "summary", "train"]
+__all__ = [
+    "VERBS",
+    "app",
+    "compare",
+    "convert",
+    "evaluate",
+    "explain",
+    "export",
+    "inspect",
+    "main",
+    "pack",
+    "report",
+    "study",
+    "summary",
+    "train",
+]
 
 USER_MISTAKE, DEFECT, CTRL_C = 2, 1, 130
 
@@ -45,6 +61,7 @@ VERBS = (
     report,
     convert,
     export,
+    explain,
 )
 
 app = App(

@@ -55,7 +55,7 @@ def prediction_table(answers: "Iterable[Prediction]") -> Table:
             table.add_row(_text(answer.file), "", "", _text(answer.error))
             continue
         (best, probability), *others = answer.top
-        rest = ", ".join(f"{name} {p:.1%}" for name, p in others)
+        rest = ", ".join([f"{name} {p:.1%}" for name, p in others] + ["unlike the training pictures"] * bool(answer.unlike))
         table.add_row(_text(answer.file), _text(best), f"{probability:.1%}", _text(rest))
     return table
 

@@ -169,7 +169,9 @@ def _read(partial: Path) -> Iterator[Prediction]:
     with partial.open(encoding="utf-8") as lines:
         for line in lines:
             values = json.loads(line)
-            yield Prediction(values["file"], tuple((one["class"], one["probability"]) for one in values["top"]), values["error"])
+            yield Prediction(
+                values["file"], tuple((one["class"], one["probability"]) for one in values["top"]), values["error"], values.get("unlike")
+            )
 
 
 def _most(partial: Path) -> int:

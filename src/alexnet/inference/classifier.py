@@ -16,9 +16,10 @@ from alexnet.data.images.resize import fit_square, fit_whole
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import AlexNetError, BadModel, BadRun, UnreadableImage
 from alexnet.evaluation.batches import batches_by_shape
-from alexnet.evaluation.views import VIEWS, View, view_probabilities
+from alexnet.evaluation.views import VIEWS, View, softmax, view_probabilities
 from alexnet.inference.build import build_model
 from alexnet.inference.decoding import decoded
+from alexnet.inference.familiarity import Familiarity, read_familiarity
 from alexnet.inference.inputs import ImageInput, PendingImage, each_image, pending_image
 from alexnet.inference.model_card import FORMAT, ModelCard, damaged_card, model_folder, read_card
 from alexnet.inference.prediction import Prediction
@@ -42,13 +43,14 @@ ROUNDING: dict[Precision, float] = {"fp64": 1e-12, "fp32": 1e-4, "bf16": 0.05}  
 class Classifier:
     """A model behind the seam with its classes and its preprocessing; `load` makes one from a run folder."""
 
-    def __init__(self, model: ImageModel, model_card: ModelCard, *, device: str = "auto") -> None:
+    def __init__(self, model: ImageModel, model_card: ModelCard, *, device: str = "auto", familiarity: Familiarity | None = None) -> None:
         self.process = os.getpid()
         self.device = choose_device(device)
         self.precision = precision_here(model_card.precision, self.device)
         self.model = model.to(self.device).eval()
         self.model_card = model_card
         self.classes = model_card.classes
+        self.familiarity = familiarity
 
     @property
     def network(self) -> nn.Module:
@@ -86,10 +88,10 @@ class Classifier:
 
         with closing(batches_by_shape(readable(), BATCH)) as batches:
             for rows, batch in batches:
-                probabilities = self.probabilities(batch, view=views)
+                probabilities, unlike = self._judged(batch, views)
                 _check_finite(probabilities, [answers[row].file for row in rows])
-                for row, best in zip(rows, self._best(probabilities, count), strict=True):
-                    answers[row] = replace(answers[row], top=best)
+                for row, best, far in zip(rows, self._best(probabilities, count), unlike, strict=True):
+                    answers[row] = replace(answers[row], top=best, unlike=far)
         return answers
 
     def _best(self, probabilities: Tensor, count: int) -> Iterator[tuple[tuple[str, float], ...]]:
@@ -115,6 +117,23 @@ class Classifier:
         self._check_process()
         with torch.inference_mode(), autocast(self.precision, self.device):
             return view_probabilities(self.model, images.to(self.device), view, flip=self.model_card.flip).float().cpu()
+
+    def _judged(self, images: Tensor, view: View) -> tuple[Tensor, Sequence[bool | None]]:
+        """Probabilities, and whether each image is unlike the training images, judged by its centre; None for whole images of any size."""
+        if self.familiarity is None or view == "any":
+            return self.probabilities(images, view=view), [None] * len(images)
+        hidden = self.hidden(images)
+        unlike = self.familiarity.unlike(hidden)
+        if view == "centre":
+            with torch.inference_mode(), autocast(self.precision, self.device):
+                return softmax(self.model.scores_of(hidden)).float().cpu(), unlike
+        return self.probabilities(images, view=view), unlike
+
+    def hidden(self, images: Tensor) -> Tensor:
+        """The last hidden layer of the centres, on the model's device: uint8 (N, 3, H, W) -> (N, units); BadModel if there is none."""
+        self._check_process()
+        with torch.inference_mode(), autocast(self.precision, self.device):
+            return self.model.hidden(centre_crop(images.to(self.device), self.model.image_size))
 
     def scores(self, images: Tensor) -> Tensor:
         """The seam itself: uint8 (N, 3, H, W) of at least the model's size -> float32 scores of the centres (N, classes)."""
@@ -146,6 +165,8 @@ class Classifier:
         model_card = {"format": FORMAT, **{name: value for name, value in asdict(self.model_card).items() if value is not None}}
         model_card["network"] = {name: value for name, value in model_card["network"].items() if value is not None}
         write_atomically(folder / "model.json", json.dumps(model_card, indent=1, ensure_ascii=False))
+        if self.familiarity is not None:
+            self.familiarity.save(folder)
 
 
 def _check_finite(probabilities: Tensor, names: Sequence[str]) -> None:
@@ -176,7 +197,7 @@ def load(run: str | Path, *, device: str = "auto") -> Classifier:
         model = _built(model_card, tensors)
     except (TypeError, ValueError, AttributeError, KeyError, RuntimeError, MemoryError, OverflowError) as error:
         raise damaged_card(folder / "model.json", error) from None
-    return Classifier(model, model_card, device=device)
+    return Classifier(model, model_card, device=device, familiarity=read_familiarity(folder))
 
 
 def _built(model_card: ModelCard, tensors: Mapping[str, Tensor]) -> ImageModel:

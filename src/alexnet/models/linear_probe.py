@@ -16,8 +16,13 @@ class LinearProbe(ImageModel):
         self.image_size, self.classes = model.image_size, model.classes
 
     def forward(self, images: Tensor) -> Tensor:
-        hidden = self.model.hidden(images)
-        with torch.autocast(images.device.type, enabled=False):
+        return self.scores_of(self.hidden(images))
+
+    def hidden(self, images: Tensor) -> Tensor:
+        return self.model.hidden(images)
+
+    def scores_of(self, hidden: Tensor) -> Tensor:
+        with torch.autocast(hidden.device.type, enabled=False):
             scores: Tensor = self.machine(hidden.float())
         return scores
 

@@ -18,6 +18,7 @@ from alexnet.recipes.recipe import views_of
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
 from alexnet.runs.environment import environment, memory_used, versions
+from alexnet.runs.familiarity import measure_familiarity
 from alexnet.runs.predictions import predictions_csv
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.remarks import Measured, remarks_on
@@ -64,8 +65,13 @@ def _write(
         versions=versions(),
         precision=choose_precision(precision_of(resolved), context.device),
     )
-    Classifier(fitted.model, model_card, device=str(context.device)).save(context.folder.model)
+    classifier = Classifier(fitted.model, model_card, device=str(context.device))
+    classifier.save(context.folder.model)
     result = _chosen(_result(resolved, context, prepared, fitted, first), context.search)
+    if context.splits is None:  # the cells of comparisons and studies are measured, not used
+        familiarity = measure_familiarity(classifier, prepared.images, prepared.splits, seed=resolved.recipe.seed)
+        if familiarity is not None:
+            familiarity.save(context.folder.model)  # after the result, whose bytes are those that prediction needs
     write_atomically(context.folder.predictions, predictions_csv(context.dataset, first))
     report = _report(resolved, context, prepared, fitted, evaluations)
     write_atomically(context.folder.report_json, report_text(report))

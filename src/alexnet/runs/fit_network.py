@@ -18,6 +18,7 @@ from alexnet.models.networks.network import count_parameters
 from alexnet.models.weights.load import load_weights, read_stored
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
+from alexnet.runs.familiarity import images_measured
 from alexnet.runs.prepare import some_images
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import REPORT_SECONDS, FitResult, crops_per_image
@@ -130,7 +131,7 @@ def _budget(resolved: ResolvedRun, context: RunContext, splits: Splits) -> Budge
         reserve_seconds=REPORT_SECONDS,
         batch_size=training.batch_size,
         validation_images=len(splits.validation),
-        final_images=len(splits.test) * crops_per_image(resolved.recipe),
+        final_images=len(splits.test) * crops_per_image(resolved.recipe) + images_measured(splits),
     )
 
 

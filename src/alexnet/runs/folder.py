@@ -45,6 +45,7 @@ class RunFolder:
         self.plan = path / "plan.json"  # of earlier versions: the image size that a time budget led to
         self.result = path / "result.json"
         self.report = path / "report.html"
+        self.explanation = path / "explanation"  # of `alexnet explain`
         self.report_json = path / "report.json"  # everything that the report shows
 
     def start(self, recipe: Recipe, *, resume: bool) -> None:

@@ -1,6 +1,6 @@
 """A hand-crafted system as an ImageModel: features and a machine, and the tensors that are saved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,20 +30,22 @@ class HandcraftedModel(ImageModel):
         self.image_size, self.classes = image_size, classes
 
     def forward(self, images: Tensor) -> Tensor:
+        return self._in_parts(images, lambda part: self.scores_of(self.features(part)))
+
+    def hidden(self, images: Tensor) -> Tensor:
+        """The features, which the machine classifies."""
+        return self._in_parts(images, self.features)
+
+    def scores_of(self, hidden: Tensor) -> Tensor:
+        scores: Tensor = self.machine(hidden)
+        return scores
+
+    def _in_parts(self, images: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
         count = max(1, PIXELS_AT_ONCE // self.image_size**2)
         parts = images.split(count)
         threads = torch.get_num_threads() if images.device.type == "cpu" and len(parts) > 1 else 1
-        work = partial(self._scores, inference=torch.is_inference_mode_enabled())
+        work = partial(_computed, compute, inference=torch.is_inference_mode_enabled())
         return torch.cat(list(map_in_order(work, parts, threads=threads if threads > 1 else 0)))
-
-    def _scores(self, images: Tensor, *, inference: bool) -> Tensor:
-        """The scores of a part of a batch, on one of several threads: faster on a CPU than several threads on one part.
-
-        inference: whether the caller is in inference mode, which a thread does not inherit.
-        """
-        with torch.inference_mode(inference), torch.autocast(images.device.type, enabled=False):
-            scores: Tensor = self.machine(self.features(images))
-        return scores
 
     def learned(self) -> dict[str, Tensor]:
         """All fitted tensors, with the names that `rebuild` expects."""
@@ -59,6 +61,15 @@ class HandcraftedModel(ImageModel):
     def macs(self) -> int:
         """Multiply-accumulates per image: pooling, encoding, machine."""
         return int(getattr(self.features, "macs", 0)) + operations(self.machine)
+
+
+def _computed(compute: Callable[[Tensor], Tensor], images: Tensor, *, inference: bool) -> Tensor:
+    """A part of a batch, on one of several threads: faster on a CPU than several threads on one part.
+
+    inference: whether the caller is in inference mode, which a thread does not inherit.
+    """
+    with torch.inference_mode(inference), torch.autocast(images.device.type, enabled=False):
+        return compute(images)
 
 
 def rebuild(

@@ -55,6 +55,10 @@ class NetworkModel(ImageModel):
         """The last hidden layer of uint8 images: (N, units)."""
         return self.network.hidden(self._pixels(images))
 
+    def scores_of(self, hidden: Tensor) -> Tensor:
+        scores: Tensor = self.network.classifier[-1](hidden)
+        return scores if scores.dtype == torch.float64 else scores.float()
+
     def dense_scores(self, images: Tensor) -> Tensor:
         scores = self.network.dense(self._pixels(images))
         return scores if scores.dtype == torch.float64 else scores.float()

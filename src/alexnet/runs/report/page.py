@@ -11,9 +11,11 @@ from pathlib import Path
 from alexnet.i18n.phrases import PageWords
 from alexnet.i18n.translate import Lang
 from alexnet.pages.article import ShownSection
-from alexnet.pages.html import rendered, write_page
+from alexnet.pages.html import HTML_LANGUAGES, rendered, write_page
+from alexnet.runs.folder import RunFolder
 from alexnet.runs.report.head import Head
 from alexnet.runs.report.part import FinishedRun, RunReport
+from alexnet.runs.report.record_json import read_report
 from alexnet.runs.report.section import RunPage
 from alexnet.runs.report.sections import PARTS, SECTIONS
 
@@ -25,6 +27,7 @@ class RunArticle:
     prefix: str
     head: Head
     sections: Sequence[ShownSection]
+    explanation: str | None = None
 
 
 def collect_report(finished: FinishedRun) -> RunReport:
@@ -38,11 +41,23 @@ def write_report(report: RunReport, out: Path) -> None:
     write_page(page_of([report]), out)
 
 
-def page_of(reports: Sequence[RunReport], lang: Lang = "en") -> str:
-    """The whole page as HTML; several runs follow each other, with anchors prefixed run1-, run2-."""
+def link_explanation(folder: RunFolder, explanation: str) -> None:
+    """Rebuild the page of a finished run, in its language, with a link to its explanation; what has no page stays without one."""
+    if not (folder.report_json.exists() and folder.report.exists()):
+        return
+    start = folder.report.read_text(encoding="utf-8", errors="replace")[:200]
+    lang: Lang = next((lang for lang, code in HTML_LANGUAGES.items() if f'lang="{code}"' in start), "en")
+    write_page(page_of([read_report(folder.report_json)], lang, explanation=explanation), folder.report)
+
+
+def page_of(reports: Sequence[RunReport], lang: Lang = "en", *, explanation: str | None = None) -> str:
+    """The whole page as HTML; several runs follow each other, with anchors prefixed run1-, run2-.
+
+    explanation: the relative address of the page that explains the run, to link to.
+    """
     words = PageWords(lang)
     pages = [RunPage(report, f"run{i}-" if len(reports) > 1 else "", words) for i, report in enumerate(reports, 1)]
-    return rendered("run.html.j2", lang, runs=[RunArticle(page.prefix, Head(page), list(_shown(page))) for page in pages])
+    return rendered("run.html.j2", lang, runs=[RunArticle(page.prefix, Head(page), list(_shown(page)), explanation) for page in pages])
 
 
 def _shown(page: RunPage) -> Iterator[ShownSection]:

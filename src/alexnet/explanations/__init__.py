@@ -1,0 +1,1 @@
+"""What a trained model has learned: its filters, its layers, its reasons, and its mistakes."""
