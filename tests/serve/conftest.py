@@ -15,7 +15,7 @@ from alexnet.serve.limits import Limits
 from alexnet.serve.server import server_of
 from alexnet.serve.verb import OpenServer, open_server
 
-TOKEN = "0123456789abcdef-token"  # noqa: S105
+TOKEN = "0123456789abcdef-token"
 CHROMIUM = Path("/usr/bin/chromium")
 
 

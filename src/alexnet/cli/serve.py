@@ -27,7 +27,7 @@ def serve(
     port
         0 lets the system choose.
     token
-        What clients must send (Authorization: Bearer TOKEN), at least 16 characters. Also read from ALEXNET_TOKEN, where ps does not show it.
+        What clients must send (Authorization: Bearer TOKEN), at least 16 characters. Also read from ALEXNET_TOKEN, which ps does not show.
     device
         auto, cpu, cuda or cuda:1.
     """

@@ -12,8 +12,11 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from alexnet._version import __version__
 from alexnet.errors import AlexNetError
+from alexnet.serve.explain import explanation_routes
 from alexnet.serve.guard import Guard
 from alexnet.serve.health import health_routes
+from alexnet.serve.open_inference import inference_routes
+from alexnet.serve.page import page_routes
 from alexnet.serve.predict import prediction_routes
 from alexnet.serve.service import Service
 
@@ -35,8 +38,8 @@ def create_app(service: Service, *, token: str | None = None, local: bool = True
             await asyncio.to_thread(service.close)
 
     app = FastAPI(title="alexnet", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
-    for routes in (prediction_routes(service), health_routes(service)):
-        app.include_router(routes)
+    for routes in (prediction_routes, explanation_routes, inference_routes, health_routes, page_routes):
+        app.include_router(routes(service))
     answer_errors_as_json(app)
     _measure(app, service)
     app.add_middleware(Guard, token=token, local=local, cookie=cookie, closing=lambda: service.state.closing)

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -37,7 +38,7 @@ class Batcher:
         self._worker: asyncio.Task[None] | None = None
 
     async def rows(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """The row of scores of each image (3, S, S), in order. A caller that is cancelled leaves no work behind, but for a run under way."""
+        """The row of scores of each image (3, S, S), in order. The images of a cancelled caller are dropped, unless they are being run."""
         loop = asyncio.get_running_loop()
         waiting = [_Waiting(image, loop.create_future()) for image in images]
         self._waiting.extend(waiting)
@@ -57,10 +58,8 @@ class Batcher:
     async def _gathered(self, seconds: float) -> None:
         self._enough.clear()
         if seconds > 0 and len(self._waiting) < self.most:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._enough.wait(), seconds)
-            except TimeoutError:
-                pass
 
     def _taken(self) -> list[_Waiting]:
         """The next batch, without the images whose callers have left."""

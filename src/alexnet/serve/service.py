@@ -26,6 +26,14 @@ log = logging.getLogger(__name__)
 NOT_FINITE = "cannot be classified: the model's scores for it are not finite"
 
 
+@dataclass(slots=True)
+class State:
+    """closing: the service is ending; it answers what it accepted, and asks for connections to be closed."""
+
+    closing: bool = False
+    explanations: int = 0  # accepted and not answered
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
     """One service. Images are decoded in several threads; models run in one, which has all cores to itself in each run."""
@@ -36,8 +44,8 @@ class Service:
     metrics: Metrics
     decoding: Executor
     running: Executor
-    explaining: asyncio.Semaphore
-    state: "State" = field(default_factory=lambda: State())
+    explaining: Executor
+    state: State = field(default_factory=State)
 
     @asynccontextmanager
     async def time_limit(self, seconds: float) -> AsyncIterator[None]:
@@ -78,13 +86,7 @@ class Service:
         """End the threads, after what they are doing."""
         self.decoding.shutdown(wait=True, cancel_futures=True)
         self.running.shutdown(wait=True, cancel_futures=True)
-
-
-@dataclass(slots=True)
-class State:
-    """Whether the service is ending: it answers what it accepted, and asks for connections to be closed."""
-
-    closing: bool = False
+        self.explaining.shutdown(wait=True, cancel_futures=True)
 
 
 def _fitted(loaded: LoadedModel, upload: Upload, pixels: int) -> Tensor | UnreadableImage:
@@ -132,7 +134,7 @@ def open_service(
         metrics=metrics,
         decoding=ThreadPoolExecutor(available_cpus(), thread_name_prefix="decode"),
         running=running,
-        explaining=asyncio.Semaphore(1),
+        explaining=ThreadPoolExecutor(1, thread_name_prefix="explain"),
     )
 
 
