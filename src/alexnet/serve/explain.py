@@ -1,4 +1,4 @@
-"""`POST /v1/explain`: which parts of an image the answer depends on, as numbers and as a picture over the image."""
+"""`POST /v1/explain`: which parts of an image the answer depends on, as numbers and as colour over the image."""
 
 import asyncio
 import base64

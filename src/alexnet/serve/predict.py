@@ -75,7 +75,7 @@ def prediction_routes(service: Service) -> APIRouter:
         """All models; the first is the one that requests without a name mean."""
         return JSONResponse({"models": [described(served) for served in service.models.by_name.values()]})
 
-    @routes.get("/models/{name}", responses={404: {"model": Error}}, summary="One model and its card")
+    @routes.get("/models/{name}", responses={404: {"model": Error}}, summary="One model, with its scores")
     async def one_model(name: str) -> JSONResponse:
         """The description of one model."""
         if name not in service.models.by_name:

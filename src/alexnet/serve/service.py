@@ -79,7 +79,7 @@ class Service:
                 try:
                     if await asyncio.to_thread(model.refresh):
                         self.metrics.reloads.labels(model.name).inc()
-                except Exception:  # the service goes on with the model that it has
+                except Exception:  # the service keeps the model that it has
                     log.exception("A defect while looking for changes of %s", model.name)
 
     def close(self) -> None:
