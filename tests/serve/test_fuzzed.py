@@ -5,11 +5,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from tests.serve.conftest import client_of
 
 schemathesis = pytest.importorskip("schemathesis")
-ROUTES = 14  # operations of the description, at least
 
 
 def fuzzed(client: httpx.Client, examples: int) -> int:
@@ -21,7 +20,7 @@ def fuzzed(client: httpx.Client, examples: int) -> int:
         operation = found.ok()
 
         @settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-        @__import__("hypothesis").given(case=operation.as_strategy())
+        @given(case=operation.as_strategy())
         def one(case: object) -> None:
             nonlocal sent
             response = case.call(base_url=address)  # type: ignore[attr-defined]

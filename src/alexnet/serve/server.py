@@ -58,13 +58,21 @@ def listen(host: str, port: int) -> socket.socket:
         raise AlexNetError(f"--port is {port}; it must be from 0 to 65535, where 0 lets the system choose.")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
+        return _bound(family, host, port)
     except (OSError, UnicodeError) as error:
         raise AlexNetError(
             f"Cannot listen on {host}:{port} ({getattr(error, 'strerror', None) or error}). Choose another --port."
         ) from None
+
+
+def _bound(family: int, host: str, port: int) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except BaseException:
+        bound.close()
+        raise
     return bound
 
 
