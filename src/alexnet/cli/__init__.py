@@ -22,6 +22,7 @@ from alexnet.cli.output import end_at_once, fail, leave_the_pipe, mistake_of, sh
 from alexnet.cli.pack import pack
 from alexnet.cli.predict import predict
 from alexnet.cli.report import report
+from alexnet.cli.serve import serve
 from alexnet.cli.study import study
 from alexnet.cli.summary import summary
 from alexnet.cli.train import train
@@ -62,6 +63,7 @@ VERBS = (
     convert,
     export,
     explain,
+    serve,
 )
 
 app = App(

@@ -1,0 +1,77 @@
+"""The service as one ASGI application: its routes, its errors as JSON, its threads ended when it ends."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from alexnet._version import __version__
+from alexnet.errors import AlexNetError
+from alexnet.serve.explain import explanation_routes
+from alexnet.serve.guard import Guard
+from alexnet.serve.health import health_routes
+from alexnet.serve.open_inference import inference_routes
+from alexnet.serve.page import page_routes
+from alexnet.serve.predict import prediction_routes
+from alexnet.serve.service import Service
+
+OTHER = "other"  # the route of requests that have none, in the metrics
+
+
+def create_app(service: Service, *, token: str | None = None, local: bool = True, cookie: str = "alexnet") -> FastAPI:
+    """The application; `local`: it answers only requests that name this machine. Documentation pages of third parties are left out."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(service.watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+            await asyncio.to_thread(service.close)
+
+    app = FastAPI(title="alexnet", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    for routes in (prediction_routes, explanation_routes, inference_routes, health_routes, page_routes):
+        app.include_router(routes(service))
+    answer_errors_as_json(app)
+    _measure(app, service)
+    app.add_middleware(Guard, token=token, local=local, cookie=cookie, closing=lambda: service.state.closing)
+    return app
+
+
+def answer_errors_as_json(app: FastAPI) -> None:
+    """Every refusal as {"error": reason}: the service's own, wrong values, and the user's mistakes."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AnyHTTPException)
+        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+    async def wrong_value(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        reasons = (f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
+        return JSONResponse({"error": "; ".join(reasons)}, 422)
+
+    async def mistake(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": str(error)}, 422)
+
+    app.add_exception_handler(AnyHTTPException, refused)
+    app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(RequestValidationError, wrong_value)
+    app.add_exception_handler(AlexNetError, mistake)
+
+
+def _measure(app: FastAPI, service: Service) -> None:
+    @app.middleware("http")
+    async def measured(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        started = time.monotonic()
+        response = await answer(request)
+        route = getattr(request.scope.get("route"), "path", OTHER)
+        service.metrics.request(route, response.status_code, time.monotonic() - started)
+        return response

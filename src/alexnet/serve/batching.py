@@ -1,0 +1,86 @@
+"""Images of concurrent requests, answered together: one run of the model serves up to `most` of them.
+
+A run of eight images takes far less than eight runs of one. While a run is going on, the next batch gathers; only the first image after
+a pause waits, and never longer than `wait` seconds. Independent of HTTP and of models.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+Run = Callable[[Tensor], Tensor]  # uint8 (n, 3, S, S) -> float32 (n, classes)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    image: Tensor
+    row: asyncio.Future[Tensor]
+    since: float = field(default_factory=time.monotonic)
+
+
+class Batcher:
+    """Gathers images and runs them through `run` in the executor's thread. Belongs to one event loop."""
+
+    def __init__(
+        self, run: Run, executor: Executor, *, most: int, wait: float, on_batch: Callable[[int, float], None] = lambda images, seconds: None
+    ) -> None:
+        """`on_batch` hears how many images each run had, and its seconds."""
+        self.run, self.executor, self.most, self.wait, self.on_batch = run, executor, most, wait, on_batch
+        self._waiting: deque[_Waiting] = deque()
+        self._enough = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+
+    async def rows(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """The row of scores of each image (3, S, S), in order. The images of a cancelled caller are dropped, unless they are being run."""
+        loop = asyncio.get_running_loop()
+        waiting = [_Waiting(image, loop.create_future()) for image in images]
+        self._waiting.extend(waiting)
+        if len(self._waiting) >= self.most:
+            self._enough.set()
+        if self._worker is None or self._worker.done():
+            self._worker = loop.create_task(self._work())
+        return await asyncio.gather(*(one.row for one in waiting))
+
+    async def _work(self) -> None:
+        """Run batches until no image waits."""
+        while self._waiting:
+            await self._gathered(self.wait - (time.monotonic() - self._waiting[0].since))
+            if batch := self._taken():
+                await self._answer(batch)
+
+    async def _gathered(self, seconds: float) -> None:
+        self._enough.clear()
+        if seconds > 0 and len(self._waiting) < self.most:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), seconds)
+
+    def _taken(self) -> list[_Waiting]:
+        """The next batch, without the images whose callers have left."""
+        batch: list[_Waiting] = []
+        while self._waiting and len(batch) < self.most:
+            one = self._waiting.popleft()
+            if not one.row.done():
+                batch.append(one)
+        return batch
+
+    async def _answer(self, batch: list[_Waiting]) -> None:
+        started = time.monotonic()
+        images = torch.stack([one.image for one in batch])
+        try:
+            rows = await asyncio.get_running_loop().run_in_executor(self.executor, self.run, images)
+        except Exception as error:  # every caller hears of it; the next batch is tried again
+            for one in batch:
+                if not one.row.done():
+                    one.row.set_exception(error)
+            return
+        self.on_batch(len(batch), time.monotonic() - started)
+        for one, row in zip(batch, rows, strict=True):
+            if not one.row.done():
+                one.row.set_result(row)

@@ -1,0 +1,113 @@
+"""The models of a service by name, each loaded again when its files change, without a request noticing.
+
+A request keeps the loaded model that it began with: its image is resized for that model and answered by it, whatever is loaded meanwhile.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import HTTPException
+
+from alexnet.errors import AlexNetError, BadRun, did_you_mean
+from alexnet.inference.classifier import Classifier, load
+from alexnet.inference.model_card import model_folder
+from alexnet.serve.batching import Batcher, Run
+
+log = logging.getLogger(__name__)
+Signature = tuple[tuple[int, int, int], ...]  # of each file: inode, bytes, nanoseconds of its last change
+MakeBatcher = Callable[[Run], Batcher]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory, and the batches that its images share."""
+
+    name: str
+    classifier: Classifier
+    batcher: Batcher
+    signature: Signature
+    version: int  # counts the loads, from 1
+
+
+class ServedModel:
+    """One model under its name. `current` is replaced when the files at `path` have changed and can be loaded."""
+
+    def __init__(self, name: str, path: Path, make_batcher: MakeBatcher, device: str) -> None:
+        self.name, self.path, self.device, self._make_batcher = name, path, device, make_batcher
+        self.reload_error: str | None = None
+        self._seen = self.signature()
+        self.current = self._load(1)
+
+    def signature(self) -> Signature:
+        """What changes when the model's files do; raises BadRun if there are none."""
+        folder = model_folder(self.path)
+        try:
+            stats = [(folder / name).stat() for name in ("model.json", "model.safetensors")]
+        except OSError as error:  # between two files of a copy
+            raise BadRun(f"{folder} cannot be read: {error.strerror or error}.") from None
+        return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+
+    def _load(self, version: int) -> LoadedModel:
+        signature = self.signature()
+        classifier = load(self.path, device=self.device)
+        return LoadedModel(self.name, classifier, self._make_batcher(classifier.probabilities), signature, version)
+
+    def refresh(self) -> bool:
+        """Load changed files; returns whether a new model is in place. A model that cannot be loaded leaves the former one in place.
+
+        Files are loaded when two looks in a row find them the same: the second file of a copy may still be on its way at the first.
+        """
+        try:
+            signature = self.signature()
+            seen, self._seen = self._seen, signature
+            if signature == self.current.signature or signature != seen:
+                return False
+            self.current = self._load(self.current.version + 1)
+        except AlexNetError as error:
+            if str(error) != self.reload_error:
+                log.warning("%s keeps its former model: %s", self.name, error)
+            self.reload_error = str(error)
+            return False
+        self.reload_error = None
+        log.info("%s was loaded again (version %d)", self.name, self.current.version)
+        return True
+
+
+class ServedModels:
+    """All models of a service; the first is the one that requests without a name mean."""
+
+    def __init__(self, models: Sequence[ServedModel]) -> None:
+        self.by_name = {model.name: model for model in models}
+        self.first = models[0].name
+
+    def find(self, name: str | None) -> LoadedModel:
+        """The model called `name`; raises HTTPException 404 for an unknown name."""
+        served = self.by_name.get(self.first if name is None else name)
+        if served is None:
+            raise HTTPException(404, f"There is no model '{name}'. {did_you_mean(name, self.by_name)}")
+        return served.current
+
+
+def open_models(
+    paths: Sequence[Path], make_batcher: MakeBatcher, *, device: str = "auto", names: Sequence[str] | None = None
+) -> ServedModels:
+    """Load every model; raises AlexNetError for one that cannot be loaded."""
+    named = zip(names or model_names(paths), paths, strict=True)
+    return ServedModels([ServedModel(name, path, make_batcher, device) for name, path in named])
+
+
+def model_names(paths: Sequence[Path]) -> list[str]:
+    """The name of each model: its run folder's, and a number behind it where two are called alike."""
+    names: list[str] = []
+    for path in paths:
+        place = path.resolve()
+        place = place.parent if place.name == "model" else place
+        name = (place.stem if place.suffix == ".onnx" else place.name) or "model"
+        names.append(next(one for one in _numbered(name, len(paths)) if one not in names))
+    return names
+
+
+def _numbered(name: str, most: int) -> list[str]:
+    return [name, *(f"{name}-{number}" for number in range(2, most + 2))]

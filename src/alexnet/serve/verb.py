@@ -1,0 +1,78 @@
+"""A service from the arguments of `alexnet serve`: checked, loaded, bound, and then run. Imports nothing heavy before it is asked to."""
+
+import importlib.util
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alexnet.errors import AlexNetError, BadRun
+from alexnet.runtime.arguments import path_from
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from alexnet.serve.limits import Limits
+    from alexnet.serve.service import Service
+
+PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenServer:
+    """A service that is ready to answer: models loaded, address bound."""
+
+    service: "Service"
+    app: "FastAPI"
+    bound: socket.socket
+    address: str
+    token: str | None
+
+    def lines(self) -> list[str]:
+        """What the user should see: the address to open, and the names of the models."""
+        link = f"{self.address}?token={self.token}" if self.token else self.address
+        names = ", ".join(self.service.models.by_name)
+        return [f"Serving {names} at {link}", "Press Ctrl-C to end; requests under way are answered first."]
+
+    def run(self) -> None:
+        """Serve until SIGINT or SIGTERM, which is raised again once everything accepted has been answered."""
+        from alexnet.serve.server import server_of
+
+        server_of(self.app, self.service.state).run(sockets=[self.bound])
+
+
+def open_server(
+    models: Sequence[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    device: str = "auto",
+    limits: "Limits | None" = None,
+) -> OpenServer:
+    """Check the arguments, bind the address, load the models; raises AlexNetError for what the user can fix, the quick checks first."""
+    require_packages("serve")
+    from alexnet.serve.app import create_app
+    from alexnet.serve.guard import is_loopback
+    from alexnet.serve.server import address, check_token, listen
+    from alexnet.serve.service import open_service
+
+    if not models:
+        raise AlexNetError("Pass one or more run folders: alexnet serve RUN...")
+    paths = [path_from(model, "The run folder", BadRun) for model in models]
+    check_token(host, token)
+    bound = listen(host, port)
+    try:
+        service = open_service(paths, device=device, limits=limits)
+    except BaseException:
+        bound.close()
+        raise
+    app = create_app(service, token=token, local=is_loopback(host), cookie=f"alexnet-{bound.getsockname()[1]}")
+    return OpenServer(service=service, app=app, bound=bound, address=address(bound), token=token)
+
+
+def require_packages(verb: str) -> None:
+    """Raise AlexNetError naming the extra if a package that HTTP needs is missing."""
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise AlexNetError(f"alexnet {verb} needs {', '.join(missing)}, which is not installed. Run pip install 'alexnet[serve]'.")

@@ -1,0 +1,61 @@
+"""The page, driven in Debian's Chromium with real images and a really trained model."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        found = started.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def opened(browser: Any, client: httpx.Client, **options: Any) -> Any:
+    page = browser.new_context(**options).new_page()
+    problems: list[str] = []
+    page.problems = problems
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on(
+        "request",
+        lambda request: (
+            None if str(client.base_url) in request.url or request.url[:4] in ("data", "blob") else problems.append(request.url)
+        ),
+    )
+    page.goto(str(client.base_url))
+    return page
+
+
+def test_one_image_its_bars_and_why(browser: Any, client: httpx.Client, digits_folder: Path) -> None:
+    page = opened(browser, client, viewport={"width": 390, "height": 800})
+    page.set_input_files("#files", str(sorted((digits_folder / "0").iterdir())[0]))
+    page.wait_for_selector("#one .bars tr")
+    assert page.locator("#one .bars tr").count() == 5
+    assert page.locator("#one .bars th").first.inner_text() == "0"
+    page.click("#why")
+    page.wait_for_selector("#one img[src^='data:image/png']")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is cut off on a phone"
+    assert page.problems == []
+
+
+def test_many_images_as_a_table_and_csv(browser: Any, client: httpx.Client, digits_folder: Path, tmp_path: Path) -> None:
+    page = opened(browser, client, locale="zh-CN", color_scheme="dark")
+    assert page.locator("h1").inner_text() == "图片分类"
+    broken = tmp_path / "=broken.png"
+    broken.write_bytes(b"no image")
+    chosen = [*sorted(digits_folder.rglob("*.png"))[::30], broken]
+    page.set_input_files("#files", [str(path) for path in chosen])
+    page.wait_for_selector(f"#many tbody tr:nth-child({len(chosen)})")
+    with page.expect_download() as download:
+        page.click("#csv")
+    lines = Path(download.value.path()).read_text("utf-8-sig").splitlines()
+    assert len(lines) == len(chosen) + 1
+    assert lines[-1].startswith('"\'=broken.png"')
+    assert page.problems == []

@@ -1,0 +1,109 @@
+"""The process: an end that answers what was accepted, models loaded again under load, refusals before the start."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.serve.conftest import behind_a_socket, until
+
+from alexnet import AlexNetError
+from alexnet.serve.limits import Limits
+from alexnet.serve.models import model_names
+from alexnet.serve.verb import open_server
+
+
+def hammer(address: str, content: bytes, ended: threading.Event, statuses: list[int], lost: list[str]) -> None:
+    """Send one request after another on open connections, until told to end or until the service takes no connection."""
+    with httpx.Client(base_url=address, timeout=30) as client:
+        while not ended.is_set():
+            try:
+                statuses.append(client.post("/v1/predict", content=content, headers={"content-type": "image/png"}).status_code)
+            except httpx.ConnectError:
+                return
+            except httpx.HTTPError as error:
+                lost.append(repr(error))
+
+
+def clients(address: str, content: bytes, ended: threading.Event, count: int) -> tuple[list[threading.Thread], list[int], list[str]]:
+    statuses: list[int] = []
+    lost: list[str] = []
+    threads = [threading.Thread(target=hammer, args=(address, content, ended, statuses, lost)) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(statuses) > 2 * count)
+    return threads, statuses, lost
+
+
+def image_in(folder: Path) -> bytes:
+    return sorted(folder.rglob("*.png"))[0].read_bytes()
+
+
+def test_sigterm_under_load_loses_no_accepted_request(digits_run: Path, digits_folder: Path) -> None:
+    command = [sys.executable, "-m", "alexnet", "serve", str(digits_run), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        address = first.split(" at ")[-1].strip().rstrip("/")
+        until(lambda: accepts(address))
+        threads, statuses, lost = clients(address, image_in(digits_folder), threading.Event(), 8)
+        process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(60)
+        status = process.wait(60)
+        errors = "" if process.stderr is None else process.stderr.read()
+    assert (lost, set(statuses)) == ([], {200})
+    assert (status, "Traceback" in errors) == (130, False)
+
+
+def accepts(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_a_changed_model_is_loaded_without_a_lost_request(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(digits_run / "model", run / "model")
+    server = open_server([str(run)], port=0, limits=Limits(reload_seconds=0.05))
+    ended = threading.Event()
+    with behind_a_socket(server) as address:
+        threads, statuses, lost = clients(address, image_in(digits_folder), ended, 4)
+        for name in ("model.safetensors", "model.json"):
+            os.utime(run / "model" / name, (1, 1))
+        until(lambda: server.service.models.find(None).version == 2)
+        (run / "model" / "model.json").write_text("{")
+        until(lambda: server.service.models.by_name["run"].reload_error is not None)
+        ended.set()
+        for thread in threads:
+            thread.join(60)
+    assert (lost, set(statuses)) == ([], {200}), "a damaged model leaves the former one in place"
+
+
+def test_refused_before_the_start(digits_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(AlexNetError, match="pass --token"):
+        open_server([str(digits_run)], host="0.0.0.0")
+    with pytest.raises(AlexNetError, match="at least 16"):
+        open_server([str(digits_run)], host="0.0.0.0", token="short")
+    with pytest.raises(AlexNetError, match="Pass one or more run folders"):
+        open_server([])
+    with pytest.raises(AlexNetError, match="holds no trained model"):
+        open_server([str(tmp_path)], port=0)
+    with pytest.raises(AlexNetError, match="must be from 0 to 65535"):
+        open_server([str(digits_run)], port=70_000)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(AlexNetError, match="Cannot listen on"):
+            open_server([str(digits_run)], port=other.getsockname()[1])
+
+
+def test_names_of_models(tmp_path: Path) -> None:
+    assert model_names([tmp_path / "a" / "v1.2", tmp_path / "b" / "v1.2", tmp_path / "c" / "model"]) == ["v1.2", "v1.2-2", "c"]
