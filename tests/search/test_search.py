@@ -155,6 +155,24 @@ def test_too_little_time_says_what_each_would_need(digits_folder: Path, tmp_path
         alexnet.train(digits_folder, out=tmp_path / "other", budget="0.5s")
 
 
+def test_without_time_for_all_images_a_share_of_the_same_split_is_used(
+    digits_folder: Path, tmp_path: Path, only: Callable[..., None]
+) -> None:
+    only(RAW, Candidate(model="hog-svm", image_seconds=1.0))
+    heard: list[Event] = []
+    alexnet.train(digits_folder, out=tmp_path / "run", budget="2m", listen=heard.append)
+    rows = {row.model: row for row in read_search(tmp_path / "run").tried}  # type: ignore[union-attr]
+    share = rows["hog-svm"].fraction
+    assert 0.2 <= share < 0.8
+    assert rows["raw-svm"].fraction == 1.0
+    assert f"Trying hog-svm on {share:.0%} of the training pictures" in "\n".join(texts(heard))
+    splits = json.loads((tmp_path / "run" / "splits.json").read_text())
+    sizes = {text for text in texts(heard) if text.startswith("Pictures: ")}
+    assert len(sizes) == 2
+    assert f"Pictures: {len(splits['train'])} training, {len(splits['validation'])} validation, {len(splits['test'])} test." in sizes
+    assert f"{100 * share:.1f}% of the training pictures" in (tmp_path / "run" / "report.html").read_text()
+
+
 def test_what_an_earlier_start_fitted_is_fitted_again_though_no_time_is_left(
     digits_folder: Path, tmp_path: Path, only: Callable[..., None]
 ) -> None:

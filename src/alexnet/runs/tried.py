@@ -18,8 +18,8 @@ class Tried:
     """A system and its error on the validation images.
 
     seconds: that it took. error: None without a result, whose reason is `why_not`; `needed` and `left` are seconds, `detail` is the text of
-    an error. image_size (px), width and epochs: of a network. folder: its name among the candidates' while the search runs,
-    which tells the attempts of one system apart.
+    an error. image_size (px), width and epochs: of a network. fraction: of the training images, where all would have taken too long.
+    folder: its name among the candidates' while the search runs, which tells the attempts of one system apart.
     """
 
     model: str
@@ -32,6 +32,7 @@ class Tried:
     image_size: int | None = None
     width: float | None = None
     epochs: float | None = None
+    fraction: float = 1.0
     folder: str = ""
 
     @property

@@ -17,31 +17,40 @@ from alexnet.runtime.events import Message
 from alexnet.search.state import Attempt, SearchState
 
 
-def attempt(state: SearchState, model: str, *, seconds: float | None, name: str, ends: float | None = None) -> Attempt:
+def attempt(
+    state: SearchState, model: str, *, seconds: float | None, name: str, ends: float | None = None, fraction: float = 1.0
+) -> Attempt:
     """Fit one system: a network for that many seconds, any other to its end, or until `ends` on the monotonic clock.
 
-    Its folder is `name` under the candidates'; if an earlier start of the search was interrupted in it, it is resumed there. Raises
-    AlexNetError as a run of that model would, and Interrupted when the user stops it or the time is over.
+    fraction: of the training images of the search's split, which must have been made if it is below 1. The folder is `name` under the
+    candidates'; if an earlier start of the search was interrupted in it, it is resumed there. Raises AlexNetError as a run of that model
+    would, and Interrupted when the user stops it or the time is over.
     """
     started, folder = time.monotonic(), RunFolder(state.candidates / name)
-    resolved = _resolved(state, model, seconds, folder)
+    resolved = _resolved(state, model, seconds, folder, fraction)
     context = _context(state, folder, ends)
     with start_together(resolved, context, resume=True):
-        _share_split(state, folder)
+        if fraction < 1:
+            context = replace(context, splits=RunFolder(state.out).splits)
+        else:
+            _share_split(state, folder)
         prepared = prepare(resolved, context)
-        _share_split(state, folder)
+        if fraction == 1:
+            _share_split(state, folder)
         fitted = fit(resolved, context, prepared)
     row = _row(resolved, fitted, time.monotonic() - started, name)
     _tell(state, row, prepared.splits)
     return Attempt(resolved=resolved, prepared=prepared, fitted=fitted, tried=row)
 
 
-def _resolved(state: SearchState, model: str, seconds: float | None, folder: RunFolder) -> ResolvedRun:
+def _resolved(state: SearchState, model: str, seconds: float | None, folder: RunFolder, fraction: float) -> ResolvedRun:
     begun = folder.started()
     request = state.request.of(model)
     if seconds is not None:
         budget = begun.training.budget_seconds if begun is not None else round(seconds, 1)
         request = replace(request, overrides={**request.overrides, "training.budget_seconds": budget})
+    if fraction < 1:
+        request = replace(request, overrides={**request.overrides, "fraction": fraction})
     return resolve(request, state.dataset, device=state.device, started=begun, listen=state.listen)
 
 
@@ -70,7 +79,7 @@ def _share_split(state: SearchState, folder: RunFolder) -> None:
 def _row(resolved: ResolvedRun, fitted: FitResult, seconds: float, folder: str) -> Tried:
     recipe = resolved.recipe
     if kind_of(recipe.model).fixed_features:
-        return Tried(model=recipe.model, seconds=seconds, error=fitted.validation_error, folder=folder)
+        return Tried(model=recipe.model, seconds=seconds, error=fitted.validation_error, fraction=recipe.fraction, folder=folder)
     size, width = recipe.preprocess.image_size, recipe.network.width
     return Tried(
         model=recipe.model,

@@ -62,4 +62,5 @@ def _best(state: SearchState) -> Attempt:
     assert leader is not None, "a search without a result has been refused"
     if state.best is not None and state.best.tried == leader:
         return state.best
-    return attempt(state, leader.model, seconds=leader.seconds if leader.epochs is not None else None, name=leader.folder)
+    seconds = leader.seconds if leader.epochs is not None else None
+    return attempt(state, leader.model, seconds=seconds, name=leader.folder, fraction=leader.fraction)

@@ -1,5 +1,6 @@
 """The search: fast systems first, then the networks that can still win, each for a trial, and the best of them for the rest of the time."""
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -16,6 +17,8 @@ from alexnet.search.state import SearchState
 TRIAL_SHARE = 1 / 6  # of the time that is left, for the trials of all networks together
 SHORTEST_TRIAL = 20.0  # seconds in which a network shows what it could learn
 SHORTEST_TRAINING = 8.0  # seconds, where nothing else has a result
+LEAST_SHARE = 0.2  # of the training images, for a system that has no time for all of them
+CAUTION = 0.8  # of the time left is planned for them
 STILL_LEARNS = 2.0  # times the lowest error: a guess of how much a training several times as long can still gain
 
 
@@ -41,11 +44,21 @@ def _try_fast(state: SearchState, candidate: Candidate) -> None:
     if (missing := why_missing(candidate)) is not None:
         state.listen(Message(f"{missing} {candidate.adds}."))
         state.add(Tried(model=candidate.model, folder=candidate.model, why_not="missing", detail=missing))
+    elif needed > left and (share := _affordable_share(state, candidate, left)) >= LEAST_SHARE:
+        _try(state, candidate.model, None, candidate.model, fraction=share)
     elif needed > left:
         state.add(Tried(model=candidate.model, folder=candidate.model, why_not="too_long", needed=needed, left=left))
     else:
         _try(state, candidate.model, None, candidate.model)
         state.pace = max(state.pace, state.tried[-1].seconds / usual)
+
+
+def _affordable_share(state: SearchState, candidate: Candidate, left: float) -> float:
+    """The share of the training images for which the time suffices, in hundredths; 0 while there is no split to take a share of."""
+    if not RunFolder(state.out).splits.exists():
+        return 0.0
+    fixed, whole = candidate.seconds(0), candidate.seconds(state.images, gray=state.dataset.traits.gray)
+    return math.floor(100 * (CAUTION * left / state.pace - fixed) / max(whole - fixed, 1e-9)) / 100
 
 
 def _try_networks(state: SearchState, networks: Sequence[Candidate]) -> None:
@@ -96,14 +109,14 @@ def _most_promising(state: SearchState, networks: Sequence[Candidate]) -> Candid
     return None
 
 
-def _try(state: SearchState, model: str, seconds: float | None, name: str) -> None:
+def _try(state: SearchState, model: str, seconds: float | None, name: str, *, fraction: float = 1.0) -> None:
     """Fit a candidate and add its row; a candidate without a result does not end the search."""
-    limit = f" for {duration(seconds)}" if seconds is not None else ""
+    limit = f" for {duration(seconds)}" if seconds is not None else f" on {fraction:.0%} of the training pictures" if fraction < 1 else ""
     state.listen(Message(f"Trying {model}{limit}; {duration(max(0.0, state.left))} are left."))
     started = time.monotonic()
     ends = started + max(0.0, state.left) if seconds is None else None
     try:
-        done = attempt(state, model, seconds=seconds, name=name, ends=ends)
+        done = attempt(state, model, seconds=seconds, name=name, ends=ends, fraction=fraction)
     except CannotWrite:
         raise
     except Interrupted:

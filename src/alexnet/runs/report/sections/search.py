@@ -56,7 +56,7 @@ def _row(page: RunPage, one: Tried) -> Row:
 
 def _scale(page: RunPage, one: Tried) -> str:
     if one.epochs is None:
-        return ""
+        return page.words.plain("report.search_share", share=percent(one.fraction)) if one.fraction < 1 else ""
     number = page.words.number
     return page.words.plain("report.search_scale", size=one.image_size, width=number(one.width), epochs=number(round(one.epochs, 1)))
 
