@@ -116,7 +116,7 @@ def test_other_kinds_of_models(model: str, digits_folder: Path, tmp_path: Path) 
 AXE = [*Path.home().glob(".npm/**/axe.min.js"), *Path("node_modules").glob("**/axe.min.js")]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [pytest.param(1200, "light", marks=pytest.mark.slow), (390, "dark")])
 def test_the_page_in_a_browser(run: Path, width: int, scheme: str) -> None:
     sync_api = pytest.importorskip("playwright.sync_api")
     if not Path("/usr/bin/chromium").exists():

@@ -219,7 +219,7 @@ SYSTEMS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(SYSTEMS))
+@pytest.mark.parametrize("name", [name if name == "hog-svm" else pytest.param(name, marks=pytest.mark.slow) for name in sorted(SYSTEMS)])
 def test_the_parts_of_a_linear_machine_sum_to_its_score(name: str, digits_folder: Path, tmp_path: Path) -> None:
     train(digits_folder, model=name, out=tmp_path / "run", image_size=32, overrides=SYSTEMS[name])
     model = load(tmp_path / "run", device="cpu").model

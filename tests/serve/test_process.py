@@ -45,6 +45,7 @@ def image_in(folder: Path) -> bytes:
     return sorted(folder.rglob("*.png"))[0].read_bytes()
 
 
+@pytest.mark.slow
 def test_sigterm_under_load_loses_no_accepted_request(digits_run: Path, digits_folder: Path) -> None:
     command = [sys.executable, "-m", "alexnet", "serve", str(digits_run), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
