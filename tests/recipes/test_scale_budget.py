@@ -73,3 +73,11 @@ def test_the_scale_is_told(digits: Dataset) -> None:
     told: list[object] = []
     affordable_scale(recipe(digits, "convnet-small", 5.0), digits, CPU, listen=told.append)
     assert next(one.text for one in told if isinstance(one, Message)).startswith("Pictures of 32 px and 0.125 of the width: ")
+
+
+def test_ten_views_are_left_out_where_testing_them_would_take_the_time(digits: Dataset) -> None:
+    one = replace(recipe(digits, "convnet-small", 1.0), views="centre,ten")
+    assert affordable_scale(one, digits, CPU).views == "centre"
+    assert affordable_scale(one, digits, CPU, ["views"]).views == "centre,ten"
+    plenty = replace(one, training=replace(one.training, budget_seconds=100_000.0))
+    assert affordable_scale(plenty, digits, CPU).views == "centre,ten"

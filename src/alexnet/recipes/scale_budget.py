@@ -17,6 +17,7 @@ from alexnet.recipes.recipe import Recipe
 from alexnet.runtime.device import choose_precision
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener, Message, silent
+from alexnet.training.budget import TEST_SHARE
 from alexnet.training.optimizer import Descent
 from alexnet.training.step import training_step
 
@@ -30,6 +31,8 @@ WANTED_STEPS = 600  # and this many steps: few images need more epochs
 SMALL_BATCH = 32  # images, where batches of the recipe's size would be too few;
 SMALL_BATCH_SMALL = 128  # with small images
 READING_SHARE = 0.1  # of the budget: reading, testing, the report
+TEN_VIEWS_SHARE = 0.1  # of the budget, at most, for ten views of the test images; otherwise they are tested at the centre alone
+TEST_PART = 0.1  # of the images, where the program makes the split
 STEPS = 3
 
 
@@ -71,13 +74,19 @@ def affordable_scale(
     images = max(1, round(recipe.fraction * sum(1 for item in dataset.items if item.split in (None, "train"))))
     work = _Work(images, len(dataset.classes), (1 - READING_SHARE) * recipe.training.budget_seconds * world.size)
     scales = list(_scales(recipe, requested))
-    if len(scales) == 1:
-        return scales[0]
     rung, seconds = _first_that_suffices(scales, work, device)
-    rung = int(world.from_first(rung)[0])
+    rung, few_views = (int(value) for value in world.from_first(rung, _ten_views_take_long(recipe, dataset, seconds)))
     chosen = scales[rung]
-    listen(Message(_described(chosen, work, seconds)))
-    return chosen
+    if len(scales) > 1:
+        listen(Message(_described(chosen, work, seconds)))
+    return replace(chosen, views="centre") if few_views and "views" not in requested else chosen
+
+
+def _ten_views_take_long(recipe: Recipe, dataset: Dataset, seconds_per_image: float) -> bool:
+    """Whether testing all images in ten views would take time that training needs more."""
+    own = sum(item.split == "test" for item in dataset.items)
+    tested = 10 * (own or round(TEST_PART * len(dataset.items)))
+    return "ten" in recipe.views and tested * TEST_SHARE * seconds_per_image > TEN_VIEWS_SHARE * recipe.training.budget_seconds
 
 
 def _is_large(recipe: Recipe) -> bool:
