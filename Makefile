@@ -38,7 +38,7 @@ $(DEMO_RUN)/report.html: | $(READY)
 	@$(FASHION_MNIST) || true
 	$(BIN)/alexnet $(DEMO_ARGS) --out $(DEMO_RUN)
 
-test: $(TEST_READY)  ## the fast tests, under 5 minutes on 2 cores
+test: $(TEST_READY)  ## the fast tests, about 6 minutes on 2 cores
 	@$(FASHION_MNIST) || true
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 

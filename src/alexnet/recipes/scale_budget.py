@@ -74,6 +74,8 @@ def affordable_scale(
     images = max(1, round(recipe.fraction * sum(1 for item in dataset.items if item.split in (None, "train"))))
     work = _Work(images, len(dataset.classes), (1 - READING_SHARE) * recipe.training.budget_seconds * world.size)
     scales = list(_scales(recipe, requested))
+    if len(scales) == 1 and ("ten" not in recipe.views or "views" in requested):
+        return scales[0]
     rung, seconds = _first_that_suffices(scales, work, device)
     rung, few_views = (int(value) for value in world.from_first(rung, _ten_views_take_long(recipe, dataset, seconds)))
     chosen = scales[rung]
