@@ -64,6 +64,22 @@ def _attacks(request: pytest.FixtureRequest) -> Iterator[None]:
             file.writelines(json.dumps({"what": what, "n": n, "test": request.node.nodeid}) + "\n" for what, n in attacks.MADE.items())
 
 
+@pytest.fixture(autouse=True)
+def _threads_stay() -> Iterator[None]:
+    """A test leaves the number of torch's threads as it was: the weights of later trainings depend on it."""
+    before = _torch_threads()
+    yield
+    after = _torch_threads()
+    if before is not None and after != before:
+        sys.modules["torch"].set_num_threads(before)
+        pytest.fail(f"torch had {before} threads before this test, and has {after} after it", pytrace=False)
+
+
+def _torch_threads() -> int | None:
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch is not None else None
+
+
 @pytest.fixture
 def chance(request: pytest.FixtureRequest) -> random.Random:
     """Seeded by the test's name: the same in every session."""

@@ -160,7 +160,7 @@ def test_without_time_for_all_images_a_share_of_the_same_split_is_used(
 ) -> None:
     only(RAW, Candidate(model="hog-svm", image_seconds=1.0))
     heard: list[Event] = []
-    alexnet.train(digits_folder, out=tmp_path / "run", budget="2m", listen=heard.append)
+    alexnet.train(digits_folder, out=tmp_path / "run", budget="2m", keep_checkpoints=True, listen=heard.append)
     rows = {row.model: row for row in read_search(tmp_path / "run").tried}  # type: ignore[union-attr]
     share = rows["hog-svm"].fraction
     assert 0.2 <= share < 0.8
@@ -168,8 +168,12 @@ def test_without_time_for_all_images_a_share_of_the_same_split_is_used(
     assert f"Trying hog-svm on {share:.0%} of the training pictures" in "\n".join(texts(heard))
     splits = json.loads((tmp_path / "run" / "splits.json").read_text())
     sizes = {text for text in texts(heard) if text.startswith("Pictures: ")}
-    assert len(sizes) == 2
-    assert f"Pictures: {len(splits['train'])} training, {len(splits['validation'])} validation, {len(splits['test'])} test." in sizes
+    assert sizes == {f"Pictures: {len(splits['train'])} training, {len(splits['validation'])} validation, {len(splits['test'])} test."}
+    everything = json.loads((tmp_path / "run" / "candidates" / "raw-svm" / "splits.json").read_text())
+    share_split = json.loads((tmp_path / "run" / "candidates" / "hog-svm" / "splits.json").read_text())
+    assert (share_split["validation"], share_split["test"]) == (everything["validation"], everything["test"])
+    assert set(share_split["train"]) < set(everything["train"])
+    assert len(share_split["train"]) == pytest.approx(share * len(everything["train"]), abs=10)
     assert f"{100 * share:.1f}% of the training pictures" in (tmp_path / "run" / "report.html").read_text()
 
 

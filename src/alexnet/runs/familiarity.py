@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.inference.classifier import BATCH, Classifier
-from alexnet.inference.familiarity import Familiarity, fit_familiarity
+from alexnet.inference.familiarity import FEWEST, Familiarity, fit_familiarity
 
 REFERENCES = 2_000  # training images that an image is compared with
 CALIBRATION = 1_000  # validation images that determine the threshold: the rate of false alarms is then 5% with a standard deviation of 0.7%
@@ -16,8 +18,18 @@ CALIBRATION = 1_000  # validation images that determine the threshold: the rate 
 
 def measure_familiarity(classifier: Classifier, store: ImageStore, splits: Splits, *, seed: int) -> Familiarity | None:
     """The distance to a sample of the training images; None with too few validation images for a threshold."""
+    if len(splits.validation) < FEWEST:
+        return None
     training, validation = _sample(splits.train, REFERENCES, seed), _sample(splits.validation, CALIBRATION, seed)
     return fit_familiarity(hidden_layers(classifier, store, training), hidden_layers(classifier, store, validation))
+
+
+def familiarity_of(hidden: NDArray[np.float16], training: int, *, seed: int) -> Familiarity | None:
+    """The same, of hidden layers that have been computed: (n, D), of `training` training images and then of those of validation."""
+    if len(hidden) - training < FEWEST:
+        return None
+    places = _sample(range(training), REFERENCES, seed), _sample(range(training, len(hidden)), CALIBRATION, seed)
+    return fit_familiarity(*([torch.from_numpy(hidden[list(part)]).float()] for part in places))
 
 
 def images_measured(splits: Splits) -> int:

@@ -69,7 +69,7 @@ def _write(
     classifier.save(context.folder.model)
     result = _chosen(_result(resolved, context, prepared, fitted, first), context.search)
     if context.splits is None:  # the cells of comparisons and studies are measured, not used
-        familiarity = measure_familiarity(classifier, prepared.images, prepared.splits, seed=resolved.recipe.seed)
+        familiarity = fitted.familiarity or measure_familiarity(classifier, prepared.images, prepared.splits, seed=resolved.recipe.seed)
         if familiarity is not None:
             familiarity.save(context.folder.model)  # after the result, whose bytes are those that prediction needs
     write_atomically(context.folder.predictions, predictions_csv(context.dataset, first))

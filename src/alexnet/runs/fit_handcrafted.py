@@ -22,6 +22,7 @@ from alexnet.models.handcrafted.systems import FeatureConfig
 from alexnet.models.weights.efficientnet_lite import read_features
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
+from alexnet.runs.familiarity import familiarity_of
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runtime.device import one_torch_thread
@@ -67,6 +68,7 @@ def fit_handcrafted(resolved: ResolvedRun, context: RunContext, prepared: Prepar
     )
     size, classes = recipe.preprocess.image_size, len(context.dataset.classes)
     model = HandcraftedModel(recipe.features, dictionaries, choice.machine, image_size=size, classes=classes).to(context.device)
+    familiarity = familiarity_of(rows, train, seed=recipe.seed) if context.splits is None else None
     del rows
     delete_features(context.folder.features)
     return FitResult(
@@ -79,6 +81,7 @@ def fit_handcrafted(resolved: ResolvedRun, context: RunContext, prepared: Prepar
         macs=model.macs,
         machine=choice.machine.spec(),
         solver=solver_summary(choice, train, len(splits.validation)),
+        familiarity=familiarity,
     )
 
 

@@ -21,6 +21,7 @@ from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.context import RunContext
+from alexnet.runs.familiarity import familiarity_of
 from alexnet.runs.finish import finish
 from alexnet.runs.fit_handcrafted import solver_summary
 from alexnet.runs.folder import RunFolder
@@ -81,9 +82,9 @@ def _resolved(source: RunFolder, network: str) -> ResolvedRun:
 def _fitted(resolved: ResolvedRun, context: RunContext, prepared: Prepared, network: NetworkModel) -> FitResult:
     splits, store, started = prepared.splits, prepared.images, time.monotonic()
     context.listen(Message(f"Computing the last hidden layer of {len(splits.train) + len(splits.validation):,} pictures ..."))
-    sets = [
-        FeatureSet(_hidden(resolved, context, network, store, part), store.labels_of(part)) for part in (splits.train, splits.validation)
-    ]
+    parts = (splits.train, splits.validation)
+    hidden = [_hidden(resolved, context, network, store, part) for part in parts]
+    sets = [FeatureSet(rows, store.labels_of(part)) for rows, part in zip(hidden, parts, strict=True)]
     rate = (len(splits.train) + len(splits.validation)) / (time.monotonic() - started)
     choice = choose(
         *sets,
@@ -106,6 +107,7 @@ def _fitted(resolved: ResolvedRun, context: RunContext, prepared: Prepared, netw
         macs=sum(layer.macs for layer in layers[:-1]) + operations(choice.machine),
         machine=choice.machine.spec(),
         solver=solver_summary(choice, len(splits.train), len(splits.validation)),
+        familiarity=familiarity_of(np.concatenate(hidden), len(splits.train), seed=resolved.recipe.seed),
     )
 
 

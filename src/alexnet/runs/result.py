@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from alexnet.inference.familiarity import Familiarity
 from alexnet.models.image_model import ImageModel
 from alexnet.recipes.recipe import Recipe, views_of
 from alexnet.storage.files import read_record
@@ -55,6 +56,7 @@ class FitResult:
 
     seconds: of fitting alone. images_per_second: training images per second of training or feature extraction. history: one row per epoch,
     empty for a hand-crafted system. machine: the spec of the SVM on frozen or hand-crafted features. solver: the solution of its problem.
+    familiarity: where the hidden layers of all images were at hand.
     """
 
     model: ImageModel
@@ -69,6 +71,7 @@ class FitResult:
     filters: Tensor | None = None
     machine: Mapping[str, Any] | None = None
     solver: Mapping[str, Any] = field(default_factory=dict)
+    familiarity: Familiarity | None = None
 
 
 def crops_per_image(recipe: Recipe) -> int:

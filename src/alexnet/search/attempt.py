@@ -1,9 +1,10 @@
 """Fitting one candidate of a search, in a folder of its own that is resumed like any run's. Nothing is tested here."""
 
+import json
 import time
 from dataclasses import replace
 
-from alexnet.data.curation.splits import Splits
+from alexnet.data.curation.splits import Splits, take_fraction
 from alexnet.models.kinds import kind_of
 from alexnet.recipes.resolve import ResolvedRun, resolve
 from alexnet.runs.context import RunContext
@@ -30,13 +31,9 @@ def attempt(
     resolved = _resolved(state, model, seconds, folder, fraction)
     context = _context(state, folder, ends)
     with start_together(resolved, context, resume=True):
-        if fraction < 1:
-            context = replace(context, splits=RunFolder(state.out).splits)
-        else:
-            _share_split(state, folder)
+        _share_split(state, folder, fraction)
         prepared = prepare(resolved, context)
-        if fraction == 1:
-            _share_split(state, folder)
+        _share_split(state, folder, fraction)
         fitted = fit(resolved, context, prepared)
     row = _row(resolved, fitted, time.monotonic() - started, name)
     _tell(state, row, prepared.splits)
@@ -49,8 +46,9 @@ def _resolved(state: SearchState, model: str, seconds: float | None, folder: Run
     if seconds is not None:
         budget = begun.training.budget_seconds if begun is not None else round(seconds, 1)
         request = replace(request, overrides={**request.overrides, "training.budget_seconds": budget})
-    if fraction < 1:
-        request = replace(request, overrides={**request.overrides, "fraction": fraction})
+    share = begun.fraction if begun is not None else fraction
+    if share < 1:
+        request = replace(request, overrides={**request.overrides, "fraction": share})
     return resolve(request, state.dataset, device=state.device, started=begun, listen=state.listen)
 
 
@@ -68,9 +66,12 @@ def _context(state: SearchState, folder: RunFolder, ends: float | None) -> RunCo
     )
 
 
-def _share_split(state: SearchState, folder: RunFolder) -> None:
-    """Give the search the split of its first candidate, and the split of the search to every other."""
+def _share_split(state: SearchState, folder: RunFolder, fraction: float) -> None:
+    """Give the search the split of its first candidate, and the split of the search, or the fraction of it, to every other."""
     shared = RunFolder(state.out)
+    if fraction < 1 and not folder.splits.exists():
+        part = take_fraction(state.dataset, shared.read_splits(state.dataset), fraction, seed=state.request.seed)
+        folder.write(folder.splits, json.dumps(part.to_json(state.dataset), ensure_ascii=False))
     for here, there in ((shared, folder), (folder, shared)):
         if here.splits.exists() and not there.splits.exists():
             there.write(there.splits, here.splits.read_text(encoding="utf-8"))

@@ -1,5 +1,6 @@
 """The end of a search: the best model becomes an ordinary run, tested once."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ def conclude(state: SearchState) -> Result:
     reason = f"it had the lowest validation error of {len(names)} systems tried" if len(names) > 1 else "no other system had a result"
     resolved = replace(best.resolved, recipe=repeatable(best.resolved.recipe, best.fitted), model_reason=reason)
     folder.write(folder.recipe, to_toml(resolved.recipe))
+    folder.write(folder.splits, json.dumps(best.prepared.splits.to_json(state.dataset), ensure_ascii=False))  # of a share: the share
     folder.write_history(best.fitted.history)
     folder.write_skipped((skip.name, skip.class_name, skip.reason) for skip in best.prepared.images.skipped)
     context = RunContext(
