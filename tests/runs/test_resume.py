@@ -62,8 +62,19 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 def same(one: Path, other: Path) -> bool:
+    return differing(one, other) == {}
+
+
+def differing(one: Path, other: Path) -> dict[str, float | None]:
+    """The largest difference of each tensor that is not equal to the bit; None where one run lacks it or its shape differs."""
     left, right = weights(one), weights(other)
-    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+    found: dict[str, float | None] = dict.fromkeys(left.keys() ^ right.keys())
+    for name in left.keys() & right.keys():
+        if left[name].shape != right[name].shape:
+            found[name] = None
+        elif not torch.equal(left[name], right[name]):
+            found[name] = float((left[name].double() - right[name].double()).abs().max())
+    return found
 
 
 def history(run: Path) -> list[tuple[float, float, float]]:
@@ -115,7 +126,7 @@ def uninterrupted(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 
 def test_same_seed_same_weights(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
     fresh(digits_folder, tmp_path / "again")
-    assert same(uninterrupted, tmp_path / "again")
+    assert differing(uninterrupted, tmp_path / "again") == {}
     assert not (tmp_path / "again" / "checkpoints").exists()
     assert history(uninterrupted) == history(tmp_path / "again")
 
@@ -135,7 +146,7 @@ def test_stopped_at_a_step(uninterrupted: Path, digits_folder: Path, tmp_path: P
     assert stopped.value.__notes__ == [f"Resume with: alexnet train --out {run} --resume"]
     assert not (run / "model").exists()
     train(digits_folder, out=run, resume=True)
-    assert same(uninterrupted, run)
+    assert differing(uninterrupted, run) == {}
     assert history(uninterrupted) == history(run)
 
 
@@ -146,7 +157,7 @@ def test_stopped_again_and_again(uninterrupted: Path, digits_folder: Path, tmp_p
         with pytest.raises(AlexNetError, match="Stopped after step"):
             fresh(digits_folder, run, stop_after=5, resume=True)
     fresh(digits_folder, run, resume=True)
-    assert same(uninterrupted, run)
+    assert differing(uninterrupted, run) == {}
     assert history(uninterrupted) == history(run)
 
 
@@ -164,7 +175,7 @@ def test_stopped_while_it_validates(uninterrupted: Path, digits_folder: Path, tm
         train(digits_folder, out=tmp_path / "run", should_stop=lambda: epochs == epoch, **words)  # type: ignore[arg-type]  # of several types
     assert not (tmp_path / "run" / "model").exists()
     train(digits_folder, out=tmp_path / "run", resume=True)
-    assert same(uninterrupted, tmp_path / "run")
+    assert differing(uninterrupted, tmp_path / "run") == {}
     assert history(uninterrupted) == history(tmp_path / "run")
 
 
@@ -194,7 +205,7 @@ def test_broken_off_anywhere(uninterrupted: Path, digits_folder: Path, tmp_path:
 
 def test_a_checkpoint_at_each_step_changes_nothing(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -> None:
     fresh(digits_folder, tmp_path / "run", checkpoint_seconds=1e-9)
-    assert same(uninterrupted, tmp_path / "run")
+    assert differing(uninterrupted, tmp_path / "run") == {}
 
 
 @pytest.mark.parametrize("lost", [pytest.param(["result.json"], marks=pytest.mark.slow), ["result.json", "report.html", "model"]])
@@ -204,7 +215,7 @@ def test_killed_while_it_concluded(uninterrupted: Path, tmp_path: Path, lost: li
         shutil.rmtree(run / name) if (run / name).is_dir() else (run / name).unlink()
     (run / "checkpoints" / "last.partial").write_bytes(b"half a file")
     assert main(["train", "--out", str(run), "--resume"]) == 0
-    assert same(uninterrupted, run)
+    assert differing(uninterrupted, run) == {}
     assert (run / "report.html").exists()
 
 
@@ -284,7 +295,7 @@ def test_signals_end_the_run(
     assert lines[-2].startswith(first_word)
     assert lines[-1] == f"Resume with: {shlex.join(['alexnet', 'train', '--out', str(run), '--resume'])}"
     assert main(shlex.split(lines[-1].partition(": ")[2])[1:]) == 0
-    assert same(uninterrupted, run)
+    assert differing(uninterrupted, run) == {}
 
 
 @pytest.mark.slow
@@ -310,7 +321,7 @@ def test_momentum_comes_back_where_it_belongs(digits_folder: Path, tmp_path: Pat
     with pytest.raises(AlexNetError, match="Stopped after step 6"):
         train(digits_folder, out=tmp_path / "halves", listen=steps.append, should_stop=lambda: _steps(steps) == 6, **words)  # type: ignore[arg-type]
     train(digits_folder, out=tmp_path / "halves", workers=0, resume=True)
-    assert same(tmp_path / "whole", tmp_path / "halves")
+    assert differing(tmp_path / "whole", tmp_path / "halves") == {}
 
 
 def kill_at(run: Path, digits_folder: Path, seconds: float) -> None:
@@ -330,7 +341,7 @@ def test_killed_once(uninterrupted: Path, digits_folder: Path, tmp_path: Path) -
         process.kill()
     assert not (run / "model").exists()
     assert main(["train", "--out", str(run), "--resume"]) == 0
-    assert same(uninterrupted, run)
+    assert differing(uninterrupted, run) == {}
     assert history(uninterrupted) == history(run)
 
 
@@ -341,7 +352,7 @@ def test_killed_at_random_moments(uninterrupted: Path, digits_folder: Path, tmp_
     for _ in range(4):
         kill_at(run, digits_folder, chance.uniform(0, 1.5))
     assert main(["train", "--out", str(run), "--resume"]) == 0
-    assert same(uninterrupted, run)
+    assert differing(uninterrupted, run) == {}
     assert history(uninterrupted) == history(run)
 
 
@@ -356,5 +367,5 @@ def test_the_number_of_workers_does_not_change_the_weights(
     train(digits_folder, out=tmp_path / "in memory", **words)  # type: ignore[arg-type]  # of several types
     monkeypatch.setattr("alexnet.data.pipeline.image_store.available_bytes", lambda: 0)
     train(digits_folder, out=tmp_path / "streamed", **words)  # type: ignore[arg-type]
-    assert same(uninterrupted, tmp_path / "in memory")
-    assert same(uninterrupted, tmp_path / "streamed")
+    assert differing(uninterrupted, tmp_path / "in memory") == {}
+    assert differing(uninterrupted, tmp_path / "streamed") == {}

@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alexnet.errors import BadModel
+from alexnet.explanations.network import network_of
 from alexnet.explanations.stages import ReceptiveField, learns, receptive_field
 from alexnet.inference.classifier import Classifier
 from alexnet.inference.occlusion import occlusion_map
 from alexnet.models.image_model import ImageModel
-from alexnet.models.linear_probe import LinearProbe
-from alexnet.models.networks.model import NetworkModel
 
 STEPS = 20  # of the path from the plain image: Gauss-Legendre, so that few suffice
 CONTROL_STEPS = 8  # of a control, whose map is only compared
@@ -95,7 +94,7 @@ def log_odds(scores: Tensor, class_index: int) -> Tensor:
 
 def differentiable(model: ImageModel) -> ImageModel:
     """The model, if its scores have gradients; raises BadModel for a hand-crafted system and for a file of another program."""
-    if not isinstance(model, NetworkModel | LinearProbe):
+    if network_of(model) is None:
         raise BadModel("Gradients need a network; of other systems, the occlusion map is shown.")
     return model
 
@@ -128,8 +127,8 @@ class Tapped(nn.Module):
     def __init__(self, model: ImageModel) -> None:
         super().__init__()
         self.model, self.tap = differentiable(model), nn.Identity()
-        network_model = model.model if isinstance(model, LinearProbe) else model
-        assert isinstance(network_model, NetworkModel)
+        network_model = network_of(model)
+        assert network_model is not None
         self.inner = network_model
         architecture = network_model.network.architecture
         if not architecture.convs:

@@ -1,4 +1,4 @@
-"""Small images for the page: maps over images, channels side by side, parts of images. All uint8 (3, H, W)."""
+"""Small images for the page: channels side by side, parts of images. All uint8 (3, H, W)."""
 
 import math
 from collections.abc import Sequence
@@ -8,18 +8,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from alexnet.pages.plots import data_uri
-
-FOR, AGAINST = (214.0, 69.0, 29.0), (31.0, 111.0, 196.0)  # RGB of what speaks for the class, and against it
-LARGEST = 0.85  # of the colour; the image stays visible below
-
-
-def overlay(image: Tensor, found: Tensor) -> Tensor:
-    """The image in gray with the map (S, S) over it: red speaks for the class, blue against it, by the map's largest magnitude."""
-    gray = image.float().mean(0, keepdim=True).expand(3, -1, -1)
-    strength = (found / found.abs().max().clamp(min=1e-12)).clamp(-1, 1)
-    colours = torch.where(strength > 0, torch.tensor(FOR).view(3, 1, 1), torch.tensor(AGAINST).view(3, 1, 1))
-    alpha = LARGEST * strength.abs().sqrt()
-    return (gray * (1 - alpha) + colours * alpha).round().clamp(0, 255).to(torch.uint8)
 
 
 def enlarged(image: Tensor, least: int) -> Tensor:

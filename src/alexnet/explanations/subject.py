@@ -16,13 +16,13 @@ from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.image_store import ImageStore, open_images
 from alexnet.errors import BadDataset, BadModel, BadRun
 from alexnet.evaluation.views import softmax
+from alexnet.explanations.network import network_of
 from alexnet.inference.classifier import BATCH, Classifier, load
 from alexnet.inference.familiarity import Familiarity
-from alexnet.models.linear_probe import LinearProbe
 from alexnet.models.networks.model import NetworkModel
-from alexnet.recipes.toml import from_toml
 from alexnet.runs.familiarity import measure_familiarity
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.own_data import layout_of, open_own_data
 from alexnet.runtime.device import autocast
 from alexnet.runtime.machine import available_cpus
 
@@ -86,25 +86,20 @@ class Subject:
     @cached_property
     def network(self) -> NetworkModel:
         """The network of a network or of a linear probe; raises BadModel for a model that is none."""
-        model = self.classifier.model
-        model = model.model if isinstance(model, LinearProbe) else model
-        if not isinstance(model, NetworkModel):
+        network = network_of(self.classifier.model)
+        if network is None:
             raise BadModel(f"{self.classifier.model_card.model} is not a network: it has no layers of learned filters.")
-        return model
+        return network
 
     @cached_property
     def dataset(self) -> Dataset:
         """The run's own data set; raises BadRun or BadDataset, with the next step, if it cannot be opened or is another one."""
-        if not self.folder.recipe.exists() or not self.folder.splits.exists():
-            raise BadRun(f"{self.run} lacks recipe.toml or splits.json, which name its pictures: copy the whole run folder.")
-        recipe = from_toml(self.folder.recipe)
-        try:
-            dataset = open_dataset(recipe.data if self.data is None else self.data, layout_of_folders=recipe.layout_of_folders)
-        except BadDataset as problem:
-            raise BadDataset(
-                f"The pictures of this run were at '{recipe.data}'. If they are elsewhere now: alexnet explain {self.run} --data DATA. "
-                f"Here: {problem}"
-            ) from None
+        if not self.folder.splits.exists():
+            raise BadRun(f"{self.run} lacks splits.json, which names its pictures: copy the whole run folder.")
+        if self.data is None:
+            dataset = open_own_data(self.folder, f"alexnet explain {self.run} --data DATA")
+        else:
+            dataset = open_dataset(self.data, layout_of_folders=layout_of(self.folder))
         if dataset.classes != self.classes:
             raise BadDataset(f"{dataset.name} has other classes than the run. Pass the pictures that the run was trained on as --data.")
         return dataset

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from alexnet.data.open import open_dataset
 from alexnet.errors import AlexNetError, UnreadableImage
 from alexnet.inference.classifier import Classifier
-from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.own_data import open_own_data
 
 GENERATED = "generated"  # squares of no data set
 COARSEST, SEED = 4, 0  # px a side of the noise that generated squares are enlarged from
@@ -34,8 +33,7 @@ def squares_of_run(folder: RunFolder, classifier: Classifier, split: str, most: 
     """
     if not (folder.recipe.exists() and folder.splits.exists()):
         raise AlexNetError("The folder holds a model, but not the run's recipe.toml and splits.json.")
-    recipe, sizes = from_toml(folder.recipe), classifier.model_card.preprocess
-    dataset = open_dataset(recipe.data, layout_of_folders=recipe.layout_of_folders)
+    sizes, dataset = classifier.model_card.preprocess, open_own_data(folder, "put it back, or link it there")
     if dataset.classes != classifier.classes:
         raise AlexNetError(f"The data set {dataset.name} has other classes than the model.")
     indices = getattr(folder.read_splits(dataset), split)

@@ -185,28 +185,30 @@ def _to_jsonl(partial: Path, out: Path, top: int) -> None:
 
 
 def _to_csv(partial: Path, out: Path, top: int) -> None:
-    """file, then class and probability of the best, of the second, ..., then the reason if there is no answer."""
+    """file, class and probability of the best, of the second, ..., whether it is unlike the training images, why it has no answer."""
     header = [word for place in range(1, top + 1) for word in (f"class_{place}", f"probability_{place}")]
     with out.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.write(csv_text([("file", *header, "error")]))
+        file.write(csv_text([("file", *header, "unlike", "error")]))
         for answer in _read(partial):
             values = [value for name, probability in answer.top for value in (name, f"{probability:.6f}")]
-            file.write(csv_text([(answer.file, *values, *[""] * (len(header) - len(values)), answer.error or "")]))
+            unlike = {True: "yes", False: "no", None: ""}[answer.unlike]
+            file.write(csv_text([(answer.file, *values, *[""] * (len(header) - len(values)), unlike, answer.error or "")]))
 
 
 def _to_parquet(partial: Path, out: Path, top: int) -> None:
-    """Columns file, classes and probabilities (lists, best first), error; a row group for each few thousand images."""
+    """Columns file, classes and probabilities (lists, best first), unlike, error; a row group for each few thousand images."""
     import pyarrow
     from pyarrow import parquet
 
-    kinds = (pyarrow.string(), pyarrow.list_(pyarrow.string()), pyarrow.list_(pyarrow.float32()), pyarrow.string())
-    schema = pyarrow.schema(zip(("file", "classes", "probabilities", "error"), kinds, strict=True))
+    kinds = (pyarrow.string(), pyarrow.list_(pyarrow.string()), pyarrow.list_(pyarrow.float32()), pyarrow.bool_(), pyarrow.string())
+    schema = pyarrow.schema(zip(("file", "classes", "probabilities", "unlike", "error"), kinds, strict=True))
     with parquet.ParquetWriter(out, schema) as writer:
         for group in _groups(_read(partial), 8 * CHUNK):
             columns = (
                 [answer.file.encode("utf-8", "backslashreplace").decode() for answer in group],
                 [[name for name, _ in answer.top] for answer in group],
                 [[probability for _, probability in answer.top] for answer in group],
+                [answer.unlike for answer in group],
                 [answer.error for answer in group],
             )
             writer.write_table(pyarrow.table(dict(zip(schema.names, columns, strict=True)), schema=schema))

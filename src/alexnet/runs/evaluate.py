@@ -11,8 +11,8 @@ from alexnet.errors import BadDataset, BadRun
 from alexnet.evaluation.evaluate import Evaluation, evaluate
 from alexnet.evaluation.views import VIEWS, View
 from alexnet.inference.classifier import Classifier, load
-from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.own_data import layout_of, open_own_data, recorded, recorded_data
 from alexnet.runs.workers import device_of, own_cpus
 from alexnet.runtime.arguments import one_of, path_from, whole_number
 from alexnet.runtime.device import autocast
@@ -48,7 +48,7 @@ def evaluate_run(
         data = None if data is None else with_labels(data, labels)
         dataset = _opened(folder, data, layout_of_folders)
         indices = (
-            _own_split(folder, dataset, split, recorded=data is None)
+            _own_split(folder, dataset, split, is_recorded=data is None)
             if data is None or _is_own(folder, dataset)
             else _split_of(dataset, split)
         )
@@ -67,38 +67,23 @@ def _measured(classifier: Classifier, dataset: Dataset, indices: list[int], view
 
 def _opened(folder: RunFolder, data: str | Path | Dataset | None, layout: str | None) -> Dataset:
     """The data set to measure on, its folders read as those of the run unless `layout` says otherwise."""
-    recorded = from_toml(folder.recipe) if folder.recipe.exists() else None
-    layout = layout if layout is not None or recorded is None else recorded.layout_of_folders
-    if data is not None:
-        return open_dataset(data, layout_of_folders=layout)
-    own = _own_data(folder)
-    try:
-        return open_dataset(own, layout_of_folders=layout)
-    except BadDataset as problem:
-        raise BadDataset(f"{_recorded(folder, own)} {problem}") from None
+    if data is None:
+        return open_own_data(folder, _elsewhere(folder), layout=layout)
+    return open_dataset(data, layout_of_folders=layout_of(folder) if layout is None else layout)
 
 
-def _recorded(folder: RunFolder, own: str) -> str:
-    """Where the run's data was, and what to do if it is elsewhere now."""
-    here = "" if Path(own).is_absolute() else ", as seen from the folder where it was trained"
-    return f"This run's data was recorded as '{own}'{here}. If it is elsewhere: alexnet evaluate {folder.path} DATA. Here:"
+def _elsewhere(folder: RunFolder) -> str:
+    return f"alexnet evaluate {folder.path} DATA"
 
 
-def _own_data(folder: RunFolder) -> str:
-    if not folder.recipe.exists():
-        raise BadRun(
-            f"{folder.path} has no recipe.toml, which records its data set. Pass the pictures: alexnet evaluate {folder.path} DATA"
-        )
-    return from_toml(folder.recipe).data
-
-
-def _own_split(folder: RunFolder, dataset: Dataset, split: str, *, recorded: bool) -> list[int]:
+def _own_split(folder: RunFolder, dataset: Dataset, split: str, *, is_recorded: bool) -> list[int]:
     if not folder.splits.exists():
-        raise BadRun(f"{folder.path} has no splits.json. Pass the pictures: alexnet evaluate {folder.path} DATA")
+        raise BadRun(f"{folder.path} has no splits.json. Pass the pictures: {_elsewhere(folder)}")
     try:
         splits = folder.read_splits(dataset)
     except BadDataset as problem:
-        raise BadDataset(f"{_recorded(folder, _own_data(folder))} {problem}" if recorded else str(problem)) from None
+        where = f"{recorded(recorded_data(folder, _elsewhere(folder)), _elsewhere(folder))} " if is_recorded else ""
+        raise BadDataset(f"{where}{problem}") from None
     indices = list(getattr(splits, split))
     if not indices:
         raise BadDataset(

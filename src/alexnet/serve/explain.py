@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import torch
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 from torch import Tensor
@@ -15,15 +14,14 @@ from torch.nn import functional
 from alexnet.data.images.encode import png_bytes
 from alexnet.errors import UnreadableImage, did_you_mean
 from alexnet.inference.occlusion import occlusion_map
+from alexnet.pages.overlay import overlay
 from alexnet.serve.answers import Explanation
 from alexnet.serve.models import LoadedModel
 from alexnet.serve.predict import IMAGES_BODY, REFUSALS, ModelName
 from alexnet.serve.service import Service, unreadable
 from alexnet.serve.uploads import uploads_of
 
-RED = torch.tensor([220.0, 40.0, 20.0]).view(3, 1, 1)  # of the place on which the answer depends most
 MAP_SIDE = 28  # numbers per side of the map: two for each patch, which covers a seventh of the image
-STRONGEST = 0.75  # of the red over the image
 
 
 def explanation_routes(service: Service) -> APIRouter:
@@ -83,12 +81,5 @@ def _explained(loaded: LoadedModel, square: Tensor, index: int | None) -> dict[s
         "height": coarse.shape[0],
         "width": coarse.shape[1],
         "map": [[round(value, 5) for value in line] for line in coarse.tolist()],
-        "overlay": base64.b64encode(png_bytes(overlaid(square, losses))).decode(),
+        "overlay": base64.b64encode(png_bytes(overlay(square, losses))).decode(),
     }
-
-
-def overlaid(image: Tensor, losses: Tensor) -> Tensor:
-    """The image, uint8 (3, S, S), redder where more is lost, float32 (S, S); without any loss, the image itself."""
-    strength = losses.clamp(min=0)
-    strength = STRONGEST * strength / strength.max().clamp(min=1e-6)
-    return (image * (1 - strength) + RED * strength).round().to(torch.uint8)

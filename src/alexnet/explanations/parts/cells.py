@@ -8,7 +8,7 @@ from torch import Tensor
 from alexnet.data.images.encode import png_bytes
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import BadModel
-from alexnet.explanations.drawing import overlay, shown
+from alexnet.explanations.drawing import shown
 from alexnet.explanations.part import Content
 from alexnet.explanations.parts.images import example_images
 from alexnet.explanations.subject import Subject
@@ -20,6 +20,7 @@ from alexnet.models.handcrafted.kernel_maps import Chi2Map
 from alexnet.models.handcrafted.model import HandcraftedModel
 from alexnet.models.handcrafted.raw_pixels import Pixels
 from alexnet.models.handcrafted.svm import LinearMachine
+from alexnet.pages.overlay import overlay
 
 STRONGEST = 8  # words or Gaussians that are listed
 

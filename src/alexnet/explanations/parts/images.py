@@ -11,13 +11,14 @@ from alexnet.data.images.encode import png_bytes
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import AlexNetError
 from alexnet.explanations.attribution import METHODS
-from alexnet.explanations.drawing import grid, overlay, shown
+from alexnet.explanations.drawing import grid, shown
 from alexnet.explanations.fidelity import correlation, random_scores, scores_of_map, unlearned
 from alexnet.explanations.network import network_of
 from alexnet.explanations.part import Content
 from alexnet.explanations.stages import stages
 from alexnet.explanations.subject import SEED, NamedImage, Subject
 from alexnet.inference.classifier import Classifier
+from alexnet.pages.overlay import overlay
 from alexnet.runtime.device import autocast
 
 TOP = 5  # as in figure 4 of the paper

@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from alexnet.data.pipeline.augment import centre_crop
-from alexnet.explanations.drawing import cut, overlay, shown
+from alexnet.explanations.drawing import cut, shown
 from alexnet.explanations.neighbourhood import NearestRows
 from alexnet.explanations.part import Content
 from alexnet.explanations.subject import Described, Subject
 from alexnet.inference.occlusion import occlusion_map
+from alexnet.pages.overlay import overlay
 from alexnet.storage.spreadsheets import csv_text
 
 GROUPS = 8  # pairs of classes, those with the most mistakes

@@ -7,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from alexnet.data.curation.duplicates import exact_pairs, near_pairs
+from alexnet.data.curation.overlaps import MOST_COMPARED
 from alexnet.data.dataset import SPLIT_NAMES
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.explanations.drawing import shown, thumbnail
 from alexnet.explanations.neighbourhood import NearestRows, others
 from alexnet.explanations.part import Content
-from alexnet.explanations.subject import Subject, batches
+from alexnet.explanations.subject import Subject
 from alexnet.explanations.suspects import NEIGHBOURS, Suspicion, suspicion
 from alexnet.storage.spreadsheets import csv_text
 
 NEAREST = 6  # training images shown beside an image
 QUERIES = 4  # images shown, if the user passes none
 SHOWN = 24
-DUPLICATE = 0.99  # correlation of two images at 32 x 32 pixels
-SIDE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,10 @@ def make(subject: Subject) -> Content:
     index = NearestRows(every.rows)
     found = [others(*index.nearest(every.rows[part], NEIGHBOURS + 1), np.arange(len(every.rows))[part]) for part in _parts(len(every.rows))]
     numbers = np.concatenate([each[1] for each in found])
-    similarities = np.concatenate([each[0] for each in found])
     doubt = suspicion(every.rows, every.labels, numbers, len(subject.classes))
     ranked = np.argsort(-doubt.score, kind="stable")
     suspects = [row for row in ranked if doubt.suspect[row]]
-    pairs = duplicates(subject, every, similarities, numbers)
+    pairs = duplicates(subject, every)
     table = _suspect_table(subject, every, doubt, ranked)
     values = {
         "count": len(every.rows),
@@ -54,7 +53,7 @@ def make(subject: Subject) -> Content:
         "pairs": len(pairs),
     }
     keys = [_as_key(subject, every, doubt, row) for row in suspects]
-    files = {"suspects.csv": table, "near-duplicates.csv": csv_text([("file", "split", "other", "other split", "correlation"), *pairs])}
+    files = {"suspects.csv": table, "near-duplicates.csv": csv_text([("file", "split", "other", "other split"), *pairs])}
     return Content(values=values, files=files, keys={"suspects": keys})
 
 
@@ -112,35 +111,18 @@ def _suspect_table(subject: Subject, every: AllImages, doubt: Suspicion, ranked:
     return csv_text([head, *rows])
 
 
-def duplicates(
-    subject: Subject, every: AllImages, similarities: NDArray[np.float32], numbers: NDArray[np.int64]
-) -> list[tuple[str, str, str, str, str]]:
-    """Pairs of neighbours in two splits whose pixels agree: file, split, file, split, correlation; the most alike first."""
-    pairs = {
-        (min(row, int(other)), max(row, int(other)))
-        for row, other in zip(np.repeat(np.arange(len(numbers)), numbers.shape[1]).tolist(), numbers.ravel(), strict=True)
-        if every.splits[row] != every.splits[other]
-    }
-    if not pairs:
-        return []
-    small = _small(subject, every)
-    first, second = np.array(sorted(pairs)).T
-    alike = np.concatenate([np.einsum("nd,nd->n", small[first[part]], small[second[part]]) for part in _parts(len(first))])
-    order = [place for place in np.argsort(-alike, kind="stable") if alike[place] >= DUPLICATE]
-    return [(*_place(subject, every, first[place]), *_place(subject, every, second[place]), f"{alike[place]:.4f}") for place in order]
+def duplicates(subject: Subject, every: AllImages) -> list[tuple[str, str, str, str]]:
+    """Pairs of the same image, exactly or nearly, in two splits: file, split, file, split."""
+    fingerprints = subject.store.fingerprints
+    near = near_pairs(fingerprints) if len(every.indices) <= MOST_COMPARED else np.zeros((0, 2), np.int64)
+    row_of = {int(index): row for row, index in enumerate(every.indices)}
+    pairs = [(row_of[first], row_of[second]) for first, second in np.concatenate([exact_pairs(fingerprints), near]).tolist()]
+    across = [pair for pair in pairs if every.splits[pair[0]] != every.splits[pair[1]]]
+    return [(*_place(subject, every, first), *_place(subject, every, second)) for first, second in across]
 
 
 def _place(subject: Subject, every: AllImages, row: int) -> tuple[str, str]:
     return subject.name_of(int(every.indices[row])), SPLIT_NAMES[every.splits[row]]
-
-
-def _small(subject: Subject, every: AllImages) -> NDArray[np.float32]:
-    """All images at 32 x 32 pixels, their mean removed, of unit length: float32 (n, 3072)."""
-    found = []
-    for images in subject.store.stream(batches(every.indices.tolist(), 256)):
-        pixels = functional.interpolate(images.float(), (SIDE, SIDE), mode="area").flatten(1)
-        found.append(functional.normalize(pixels - pixels.mean(1, keepdim=True), dim=1).numpy())
-    return np.concatenate(found)
 
 
 def _queries(subject: Subject, every: AllImages) -> list[dict[str, Any]]:
