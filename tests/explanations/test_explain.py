@@ -49,14 +49,18 @@ def test_the_page_is_rebuilt_in_both_languages(run: Path, tmp_path: Path) -> Non
 
 
 def test_as_json(run: Path, digits_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["explain", str(run), str(digits_folder / "3" / "0003.png"), "--out", str(tmp_path / "out"), "--json"]
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    words = ["explain", str(run), str(digits_folder / "3" / "0003.png"), str(broken), "--out", str(tmp_path / "out"), "--json"]
     assert cli.main(words) == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {"page", "parts", "probes", "suspects"}
     assert [one["layer"] for one in found["probes"]] == ["conv1", "conv2", "fc3", "fc4"]
     assert all(one["interval"][0] <= one["accuracy"] <= one["interval"][1] for one in found["probes"])
     record = json.loads((tmp_path / "out" / "explanation.json").read_text())
-    (image,) = record["parts"][0]["values"]["images"]
+    (image,), (unreadable,) = record["parts"][0]["values"]["images"], record["parts"][0]["values"]["unreadable"]
+    assert unreadable["name"] == str(broken)
+    assert "is not a picture" in unreadable["reason"]
     assert image["name"].endswith("0003.png")
     assert [one["method"] for one in image["maps"]] == ["occlusion", "gradients", "cam"]
 
@@ -77,7 +81,8 @@ def test_a_run_without_its_images(run: Path, digits_folder: Path, tmp_path: Path
     assert part(again, "mistakes") is None
 
 
-def test_an_image_that_cannot_be_read(run: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_no_image_that_can_be_read(run: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no image")
     made = explain(run, tmp_path / "broken.png", out=tmp_path / "out")
     assert "is not a picture" in (part(made, "images") or "")

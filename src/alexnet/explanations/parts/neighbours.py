@@ -18,7 +18,7 @@ from alexnet.explanations.subject import Subject
 from alexnet.explanations.suspects import NEIGHBOURS, Suspicion, suspicion
 from alexnet.storage.spreadsheets import csv_text
 
-NEAREST = 6  # training images shown beside an image
+NEAREST = 5  # training images shown beside an image
 QUERIES = 4  # images shown, if the user passes none
 SHOWN = 24
 

@@ -31,6 +31,7 @@ function reveal(table) {
 export function showOne(file, answer, model) {
   reveal(false);
   const image = element("img", "", { alt: answer.file, src: URL.createObjectURL(file) });
+  image.addEventListener("load", () => image.classList.toggle("small", image.naturalWidth < 100));
   const figure = document.createElement("figure");
   const bars = element("table", "", { class: "bars" });
   bars.append(element("caption", answer.file, { class: "hidden" }));
@@ -79,12 +80,23 @@ export function showMany(answers) {
   };
 }
 
+// "12.8% (8.7% to 18.5%, n = 179)", the error in the first views that the run was tested in; undefined without a test.
+function testError(scores) {
+  const test = Object.values(scores).find((value) => value && typeof value.top1_error === "number");
+  if (!test) return undefined;
+  const [error, low, high] = [test.top1_error, ...test.interval].map((share) => `${(100 * share).toFixed(1)}%`);
+  return `${error} (${low} – ${high}, n = ${test.n.toLocaleString()})`;
+}
+
 export function showAbout(model) {
+  const { validation_error: validation } = model.scores;
+  const tested = testError(model.scores);
   const pairs = [
     [text("kind"), model.model],
     [text("classes"), model.classes.join(", ")],
     [text("size"), `${model.image_size} px`],
-    ...Object.entries(model.scores).filter(([, value]) => typeof value === "number").map(([name, value]) => [name, value.toFixed(4)]),
+    ...(tested ? [[text("test_error"), tested]] : []),
+    ...(typeof validation === "number" ? [[text("validation_error"), `${(100 * validation).toFixed(1)}%`]] : []),
   ];
   document.getElementById("about").replaceChildren(...pairs.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
 }
