@@ -117,7 +117,8 @@ def _reason(subject: Subject, judged: Described, training: Described, number: in
     images = _seen(subject, [training.indices[row] for row in _spread(own, COMPARED)])
     mistaken = _seen(subject, [judged.indices[row] for row in missed[:COMPARED]])
     chosen = images[:: max(1, len(images) // MAPS)][:MAPS]
-    evidence = torch.stack([occlusion_map(subject.classifier, image, number, patch=WINDOW, stride=WINDOW / 2) for image in chosen]).clamp(min=0).mean(0)
+    maps = [occlusion_map(subject.classifier, image, number, patch=WINDOW, stride=WINDOW / 2) for image in chosen]
+    evidence = torch.stack(maps).clamp(min=0).mean(0)
     place = decisive_place(evidence, images, mistaken)
     middle = (place.top + place.side / 2, place.left + place.side / 2)
     return {
