@@ -4,7 +4,7 @@ A stage is a convolution or a hidden fully connected layer with all that follows
 normalisation. Independent of data sets.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -30,10 +30,15 @@ def stage_names(network: Network) -> list[str]:
 
 def stages(model: NetworkModel, images: Tensor) -> Iterator[tuple[str, Tensor]]:
     """(name, output) of each stage for images (N, 3, S, S): (N, C, h, w), or (N, units) of a fully connected one."""
-    network = model.network
-    names = iter(stage_names(network))
-    values, name = model.prepared(images), None
-    for module in network.features:
+    network, names = model.network, iter(stage_names(model.network))
+    values = yield from _outputs(network.features, names, model.prepared(images))
+    yield from _outputs(network.classifier[:-1], names, network.avgpool(values).flatten(1))
+
+
+def _outputs(modules: Iterable[nn.Module], names: Iterator[str], values: Tensor) -> Generator[tuple[str, Tensor], None, Tensor]:
+    """(name, output) of each stage among these modules; returns what the last module computes."""
+    name = None
+    for module in modules:
         if learns(module):
             if name is not None:
                 yield name, values
@@ -41,15 +46,7 @@ def stages(model: NetworkModel, images: Tensor) -> Iterator[tuple[str, Tensor]]:
         values = module(values)
     if name is not None:
         yield name, values
-    values, name = network.avgpool(values).flatten(1), None
-    for module in network.classifier[:-1]:
-        if learns(module):
-            if name is not None:
-                yield name, values
-            name = next(names)
-        values = module(values)
-    if name is not None:
-        yield name, values
+    return values
 
 
 def learns(module: nn.Module) -> bool:
