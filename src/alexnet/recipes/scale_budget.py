@@ -26,7 +26,7 @@ WIDTHS = (1.0, 0.5, 0.25, 0.125)  # of networks made for small images, which kee
 CHEAP_MACS = 10_000_000  # multiply-accumulates per image: a network with fewer gains nothing by being narrower
 LARGE = 128  # px; networks made for less are those for small images
 WANTED_EPOCHS = 15  # a larger scale pays off only if the budget still allows about this many epochs,
-WANTED_EPOCHS_SMALL = 3  # or this many with small images, which are many (docs/results.md),
+WANTED_EPOCHS_SMALL = 1.5  # or this many with small images, which are many (docs/results.md),
 WANTED_STEPS = 600  # and this many steps: few images need more epochs
 SMALL_BATCH = 32  # images, where batches of the recipe's size would be too few;
 SMALL_BATCH_SMALL = 128  # with small images
@@ -66,7 +66,7 @@ def affordable_scale(
 ) -> Recipe:
     """The recipe at the largest scale that allows about 15 epochs and 600 steps within its budget, or else at the smallest.
 
-    Networks for small images become narrower, for 3 epochs and as many steps. requested: recipe fields that the user has set, and that keep
+    Networks for small images become narrower, for 1.5 epochs and as many steps. requested: recipe fields that the user has set, and that keep
     their values. Without a budget, it is the recipe unchanged. The first worker's clock decides for all.
     """
     if not recipe.training.budget_seconds:
