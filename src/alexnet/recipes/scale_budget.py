@@ -66,8 +66,8 @@ def affordable_scale(
 ) -> Recipe:
     """The recipe at the largest scale that allows about 15 epochs and 600 steps within its budget, or else at the smallest.
 
-    Networks for small images become narrower, for 1.5 epochs and as many steps. requested: recipe fields that the user has set, and that keep
-    their values. Without a budget, it is the recipe unchanged. The first worker's clock decides for all.
+    Networks for small images become narrower, for 1.5 epochs and as many steps. requested: recipe fields that the user has set, and that
+    keep their values. Without a budget, it is the recipe unchanged. The first worker's clock decides for all.
     """
     if not recipe.training.budget_seconds:
         return recipe
