@@ -11,7 +11,10 @@ from alexnet import cli, reports
 from alexnet.errors import BadRun
 from alexnet.explanations.explain import Explanation, explain
 from alexnet.explanations.parts import PARTS
+from alexnet.explanations.record import RECORD
+from alexnet.reports import report
 from alexnet.runs.train import train
+from alexnet.storage.ownership import owned
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,15 @@ def test_no_image_that_can_be_read(run: Path, tmp_path: Path) -> None:
 def test_a_folder_of_something_else(run: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(BadRun, match="something other than an explanation"):
+        explain(run, out=tmp_path)
+
+
+def test_an_explanation_that_was_killed(run: Path, tmp_path: Path) -> None:
+    (tmp_path / RECORD).write_text(json.dumps({"run": str(run), "model": "lenet", "dataset": "digits", "finished": False}))
+    (tmp_path / "filters.png").touch()
+    with pytest.raises(BadRun, match=r"was not finished\. To finish it: alexnet explain .* --out"):
+        report(tmp_path)
+    with owned(tmp_path), pytest.raises(BadRun, match="in use by process"):
         explain(run, out=tmp_path)
 
 

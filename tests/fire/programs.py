@@ -19,6 +19,8 @@ PRELOADED = [
     "alexnet.cli",
     "alexnet.comparison.compare",
     "alexnet.data.verbs",
+    "alexnet.explanations.explain",
+    "alexnet.exports.export",
     "alexnet.inference.classifier",
     "alexnet.runs.evaluate",
     "alexnet.runs.tensorboard",

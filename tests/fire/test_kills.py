@@ -40,8 +40,16 @@ def tensors(out: Path) -> dict[str, str]:
     return found
 
 
-def packed(out: Path) -> dict[str, str]:
-    return {"pack": digest(out)}
+def one_file(out: Path) -> dict[str, str]:
+    """What is written in one file: an exported model, a list of answers."""
+    return {"file": digest(out)}
+
+
+def explained(out: Path) -> dict[str, str]:
+    """The files of an explanation, apart from the page that joins them and the numbers that a clock says."""
+    found = {str(path.relative_to(out)): digest(path) for path in out.rglob("*") if path.suffix in (".csv", ".png", ".safetensors")}
+    assert found
+    return found
 
 
 def outcomes(out: Path) -> dict[str, str]:
@@ -60,7 +68,7 @@ def _timeless(value: Any) -> Any:
     return [_timeless(part) for part in value] if isinstance(value, list) else value
 
 
-def commands(data: str, squares: str) -> dict[str, Command]:
+def commands(data: str, squares: str, run: str) -> dict[str, Command]:
     network = ("train", data, "--model", "lenet", "--epochs", "4", "--seed", "3", "--no-baseline", *OFTEN)
     handcrafted = ("train", data, "--model", "hog-svm", "--seed", "3")
     search = ("train", data, "--budget", "15s", "--seed", "3")  # hog-svm wins: the others would take longer than that
@@ -79,17 +87,24 @@ def commands(data: str, squares: str) -> dict[str, Command]:
         "--set",
         "network.width=0.125",
     )
+    prediction = ("predict", run, data)
+    exporting = ("export", run)
+    explanation = ("explain", run)
     return {
         "train a network": Command(network, ("train", "--resume"), tensors),
         "train a hand-crafted system": Command(handcrafted, ("train", "--resume"), tensors),
         "search for the best": Command(search, ("train", "--resume"), tensors),
-        "pack": Command(("pack", data), ("pack", data), packed),
+        "pack": Command(("pack", data), ("pack", data), one_file),
         "compare with a network": Command(comparison, comparison, tensors),
         "study": Command(study, study, outcomes),
+        "predict into a file": Command(prediction, prediction, one_file),
+        "export": Command(exporting, exporting, one_file),
+        "explain": Command(explanation, explanation, explained),
     }
 
 
-NAMES = tuple(commands("", ""))
+NAMES = tuple(commands("", "", ""))
+INTO_A_FILE = {"pack": "made.zip", "predict": "made.jsonl", "export": "made.onnx"}  # a file that exists is never written again
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +131,9 @@ class Undisturbed:
 
 @pytest.fixture(scope="module", params=NAMES)
 def undisturbed(
-    request: pytest.FixtureRequest, digits_folder: Path, squares: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, digits_folder: Path, squares: Path, digits_run: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Undisturbed:
-    command = commands(str(digits_folder), str(squares))[request.param]
+    command = commands(str(digits_folder), str(squares), str(digits_run))[request.param]
     folder = tmp_path_factory.mktemp("undisturbed")
     out = _out(folder, command)
     ended = run(_words(command, out), folder / "log")
@@ -127,23 +142,30 @@ def undisturbed(
 
 
 def _out(folder: Path, command: Command) -> Path:
-    return folder / ("made.zip" if command.first[0] == "pack" else "made")
+    return folder / INTO_A_FILE.get(command.first[0], "made")
+
+
+def _ended(command: Command, out: Path) -> bool:
+    """Whether the command has already written its one file."""
+    return command.first[0] in INTO_A_FILE and out.exists()
 
 
 def _words(command: Command, out: Path) -> list[str | Path]:
     """The words that begin the command, or resume what was begun."""
     if command.first[0] == "pack":
         return [*command.first, out]
-    begun = command.first[0] != "train" or (out / "recipe.toml").exists() or (out / "search.json").exists()
+    if command.first[0] != "train":
+        return [*command.first, "--out", out]
+    begun = (out / "recipe.toml").exists() or (out / "search.json").exists()
     return [*(command.again if begun else command.first), "--out", out]
 
 
 def _finish(undisturbed: Undisturbed, folder: Path) -> None:
     command = undisturbed.command
     out = _out(folder, command)
-    if not (command.first[0] == "pack" and out.exists()):  # killed after its last rename
-        ended = run(_words(command, out), folder / "log")
-        assert ended.status == 0, ended.said
+    statuses = (0, 2) if _ended(command, out) else (0,)  # 2: the file was complete when its writer was killed
+    ended = run(_words(command, out), folder / "log")
+    assert ended.status in statuses, ended.said
     assert command.made(out) == undisturbed.made
     assert not [path for path in folder.rglob("*") if path.name.endswith(".partial")]
 
@@ -157,7 +179,7 @@ def test_killed_at_random_moments(undisturbed: Undisturbed, tmp_path: Path, chan
         attempt += 1
         out = _out(folder, undisturbed.command)
         for _ in range(chance.randint(1, 3)):
-            if not (undisturbed.command.first[0] == "pack" and out.exists()):
+            if not _ended(undisturbed.command, out):
                 ended = run(_words(undisturbed.command, out), folder / "log", kill_after=chance.uniform(0.02, longest))
                 assert ended.status in (0, -signal.SIGKILL), ended.said
                 kills += ended.status != 0

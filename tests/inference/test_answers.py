@@ -76,6 +76,23 @@ def test_resumed_it_is_the_same_file(
     assert out.read_bytes() == whole.read_bytes()
 
 
+def test_killed_after_the_last_rename(classifier: Classifier, digits_run: Path, named: Sequence[tuple[str, Path]], tmp_path: Path) -> None:
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
+    write_answers(classifier, digits_run, named, whole, chunk=16)
+    with pytest.raises(KeyboardInterrupt):
+        write_answers(Stopping(classifier, 3), digits_run, named, out, chunk=16)
+    (tmp_path / "killed.jsonl.partial").write_bytes(whole.read_bytes())
+    out.write_bytes(whole.read_bytes())
+    done = write_answers(classifier, digits_run, named, out, chunk=16)
+    assert (done.n, done.unreadable) == (51, 1)
+    assert out.read_bytes() == whole.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"whole.jsonl", "killed.jsonl"}
+    (tmp_path / "killed.jsonl.partial.json").write_text("{}")
+    with pytest.raises(CannotWrite, match="exists already"):
+        write_answers(classifier, digits_run, named, out)
+    assert {path.name for path in tmp_path.iterdir()} == {"whole.jsonl", "killed.jsonl"}
+
+
 def test_another_request_does_not_resume(
     classifier: Classifier, digits_run: Path, named: Sequence[tuple[str, Path]], tmp_path: Path
 ) -> None:

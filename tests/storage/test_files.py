@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from safetensors import SafetensorError
 
 from alexnet.errors import CannotWrite
 from alexnet.storage import tensors as safetensors_files
-from alexnet.storage.files import locked, replaced, write_atomically, writing
+from alexnet.storage.files import locked, remove_abandoned, replaced, write_atomically, writing
 from alexnet.storage.tensors import write_tensors
 
 WRITERS: list[Callable[[Path], None]] = [
@@ -158,3 +159,18 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite, match=r"the name is too long\. Choose"), writing(tmp_path):
         (tmp_path / ("x" * 256)).write_text("")
+
+
+def test_only_the_files_of_processes_that_have_ended_are_abandoned(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    host, alive = socket.gethostname(), os.getpid()
+    names = (f"{ended.pid}-1", f"{ended.pid}-2", f"{10**30}-1")
+    gone = [tmp_path / f".{host}-{name}.partial" for name in names]
+    kept = [tmp_path / f".{host}-{alive}-1.partial", tmp_path / f".elsewhere-{ended.pid}-1.partial", tmp_path / "a.partial"]
+    gone[0].mkdir()
+    (gone[0] / "half").touch()
+    for path in [*gone[1:], *kept]:
+        path.touch()
+    remove_abandoned(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from alexnet.errors import AlexNetError, BadRun, UnreadableImage
 from alexnet.explanations.page import explanation_page
 from alexnet.explanations.part import Content, MadePart, Part
 from alexnet.explanations.parts import PARTS
-from alexnet.explanations.record import FOLDER, PAGE, RECORD, Explained, read_explanation
+from alexnet.explanations.record import FOLDER, PAGE, RECORD, REMEDY, Explained
 from alexnet.explanations.subject import NamedImage, Subject
 from alexnet.i18n.translate import Lang, language_of
 from alexnet.inference.decoding import decoded
@@ -20,7 +20,8 @@ from alexnet.recipes.toml import from_toml
 from alexnet.runs.report.page import link_explanation
 from alexnet.runtime.arguments import path_from
 from alexnet.runtime.events import Listener, Message, log_messages
-from alexnet.storage.files import write_atomically, writing
+from alexnet.storage.files import read_record, write_atomically
+from alexnet.storage.ownership import is_vacant, owned
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,26 +60,33 @@ def explain(
     subject = Subject(path, data=data, device=device)
     subject.images, unreadable = _readable(subject, images)
     made, keys = [], dict[str, Any]()
-    for part in PARTS:
-        listen(Message(f"Explaining: {part.name} ..."))
-        done, content = _made(part, subject, folder, unreadable)
-        made.append(done)
-        keys |= content.keys if content else {}
-    record = Explained(run=str(path), model=subject.classifier.model_card.model, dataset=_data_of(subject), parts=tuple(made))
-    write_atomically(folder / RECORD, json.dumps(asdict(record), ensure_ascii=False))
-    write_page(explanation_page(record, chosen), folder / PAGE)
+    record = Explained(run=str(path), model=subject.classifier.model_card.model, dataset=_data_of(subject))
+    with owned(folder):
+        if not (folder / RECORD).exists():
+            _write_record(replace(record, finished=False), folder)  # first: the folder is an explanation from here on
+        for part in PARTS:
+            listen(Message(f"Explaining: {part.name} ..."))
+            done, content = _made(part, subject, folder, unreadable)
+            made.append(done)
+            keys |= content.keys if content else {}
+        record = replace(record, parts=tuple(made))
+        _write_record(record, folder)
+        write_page(explanation_page(record, chosen), folder / PAGE)
     if out is None:
         link_explanation(subject.folder, f"{FOLDER}/{PAGE}")
     return Explanation(page=str(folder / PAGE), parts=tuple(made), **keys)
 
 
 def _check_free(folder: Path) -> None:
-    """Raise BadRun rather than write among other files."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RECORD).exists():
+    """Raise BadRun rather than write among other files, or over a damaged record."""
+    if (folder / RECORD).exists():
+        read_record(folder / RECORD, Explained, REMEDY)
+    elif not is_vacant(folder):
         raise BadRun(f"{folder} holds something other than an explanation; choose another --out.")
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    read_explanation(folder) if (folder / RECORD).exists() else None
+
+
+def _write_record(record: Explained, folder: Path) -> None:
+    write_atomically(folder / RECORD, json.dumps(asdict(record), ensure_ascii=False))
 
 
 def _readable(subject: Subject, images: Sequence[ImageInput]) -> tuple[tuple[NamedImage, ...], list[UnreadableImage]]:

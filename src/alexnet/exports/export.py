@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.errors import AlexNetError, BadRun, CannotWrite
+from alexnet.exports.check import Check
 from alexnet.exports.request import Job, check_run
 from alexnet.exports.target import Target
 from alexnet.inference.classifier import load
 from alexnet.runtime.arguments import path_from
 from alexnet.runtime.events import Listener, log_messages
-from alexnet.storage.files import writing
+from alexnet.storage.files import remove_abandoned, rename, temporary_beside, writing
 
 NEEDED = ("onnx", "onnxruntime")
 
@@ -70,12 +71,7 @@ def export(
     check_run(path)
     place = place_for(path, target, out, int8=int8)
     job = Job(path=path, classifier=load(path, device="cpu"), int8=int8, max_loss=max_loss, listen=listen)
-    try:
-        found = target.write(job, place)
-    except BaseException:
-        if not target.suffix:  # of a folder, no part is left; a file is written in one step
-            shutil.rmtree(place, ignore_errors=True)
-        raise
+    found = target.write(job, place) if target.suffix else _folder(target, job, place)
     before, after = found.accuracies or (None, None)
     return Export(
         file=str(place),
@@ -89,6 +85,18 @@ def export(
         accuracy_after=after,
         interval=found.interval,
     )
+
+
+def _folder(target: Target, job: Job, place: Path) -> Check:
+    """Write a target's folder under another name, which it loses when it is complete: no part of it is ever left under its own."""
+    partial = temporary_beside(place)
+    try:
+        found = target.write(job, partial)
+        with writing(place):
+            rename(partial, place)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return found
 
 
 def _require_packages() -> None:
@@ -112,6 +120,7 @@ def place_for(run: Path, target: Target, out: str | Path | None, *, int8: bool) 
     place = path_from(out, "out") if out is not None else run.resolve().with_name(f"{run.resolve().name}{kind}{ending}")
     if target.suffix and place.suffix != target.suffix:
         raise CannotWrite(f"--out is {place}, but the file is written as {target.suffix}: pass a name that ends in {target.suffix}.")
+    remove_abandoned(place.parent)
     if os.path.lexists(place):
         raise CannotWrite(f"{place} exists already. Remove it, or choose another --out.")
     with writing(place):

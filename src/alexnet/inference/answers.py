@@ -21,7 +21,7 @@ from alexnet.inference.inputs import ImageInput
 from alexnet.inference.prediction import Prediction
 from alexnet.runtime.arguments import path_from
 from alexnet.runtime.events import Listener, Predicting, silent
-from alexnet.storage.files import read_record, replaced, writing
+from alexnet.storage.files import read_record, remove_abandoned, replaced, writing
 from alexnet.storage.spreadsheets import csv_text
 
 CHUNK = 512  # images between two flushes, eight batches of a model
@@ -81,6 +81,8 @@ def write_answers(
     partial, record = place.with_name(f"{place.name}.partial"), place.with_name(f"{place.name}.partial.json")
     with writing(place):
         _check_same(record, started, partial)
+        if place.exists():  # killed after its last rename
+            return _cleared(place, partial, record, started.n)
         with partial.open("r+b" if partial.exists() else "w+b") as lines:
             done = _whole_chunks(lines, chunk)
             _predict_rest(classifier, images, lines, done, started, listen)
@@ -92,12 +94,21 @@ def write_answers(
     return Answers(out=str(place), n=len(images), unreadable=unreadable, resumed=done)
 
 
+def _cleared(place: Path, partial: Path, record: Path, n: int) -> Answers:
+    """The answers in a complete file; what led to it is removed."""
+    unreadable = sum(answer.error is not None for answer in _read(partial))
+    partial.unlink()
+    record.unlink()
+    return Answers(out=str(place), n=n, unreadable=unreadable, resumed=n)
+
+
 def check_out(out: str | Path) -> Path:
     """The path of a new file of answers; raises CannotWrite if it is taken, AlexNetError for a suffix or a package that is missing."""
     place = path_from(out, "--out")
     if place.suffix not in SUFFIXES:
         raise AlexNetError(f"--out is {place}; its name must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}.")
-    if os.path.lexists(place):
+    remove_abandoned(place.parent)
+    if os.path.lexists(place) and not _was_killed_at_its_end(place):
         raise CannotWrite(f"{place} exists already. Remove it, or choose another --out.")
     if place.suffix == ".parquet":
         try:
@@ -107,6 +118,15 @@ def check_out(out: str | Path) -> Path:
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
     return place
+
+
+def _was_killed_at_its_end(place: Path) -> bool:
+    """Whether a complete file still has the lines that led to it; of those, a record without them is removed."""
+    partial, record = place.with_name(f"{place.name}.partial"), place.with_name(f"{place.name}.partial.json")
+    if record.exists() and not partial.exists():
+        with writing(place):
+            record.unlink()
+    return record.exists()
 
 
 def _digest_of(run: Path) -> str:

@@ -2,6 +2,9 @@
 
 import errno
 import os
+import re
+import shutil
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -62,7 +65,7 @@ def replaced(path: Path) -> Iterator[Path]:
 
     A reader never sees half a file, not even after a power failure. Raises CannotWrite, which leaves `path` as it was.
     """
-    partial = path.with_name(f".{os.getpid()}-{threading.get_ident()}{PARTIAL}")  # of this thread alone
+    partial = temporary_beside(path)
     with writing(path):
         try:
             partial.touch()
@@ -74,6 +77,34 @@ def replaced(path: Path) -> Iterator[Path]:
         finally:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name next to `path` that only this thread uses, for what is renamed to `path` when it is complete."""
+    return path.with_name(f".{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}{PARTIAL}")
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what `temporary_beside` names in a folder if its process ran on this host and has ended. Other processes may write there."""
+    own = re.compile(rf"\.{re.escape(socket.gethostname())}-(\d+)-\d+{re.escape(PARTIAL)}")
+    for partial in folder.glob(f".*{PARTIAL}"):
+        writer = own.fullmatch(partial.name)
+        if writer and not _is_alive(int(writer[1])):
+            with suppress(OSError):
+                shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process of this host exists; true where that cannot be asked."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def rename(path: Path, new: Path) -> None:

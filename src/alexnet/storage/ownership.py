@@ -43,12 +43,14 @@ def owned(folder: Path, *, patience_seconds: float = 0.0) -> Iterator[None]:
 
 def check_vacant(folder: Path, kind: str) -> None:
     """Raise BadRun if something else is where a new folder of this kind ("a study") is to be made. Creates nothing."""
-    if folder.exists() and not (folder.is_dir() and _is_vacant(folder)):
+    if folder.exists() and not is_vacant(folder):
         raise BadRun(f"{folder} exists and is not {kind}. Choose another --out.")
 
 
-def _is_vacant(folder: Path) -> bool:
-    """Whether a folder holds nothing, apart from what an owner leaves that was killed before it had written a file."""
+def is_vacant(folder: Path) -> bool:
+    """Whether a folder is missing or holds nothing, apart from what an owner leaves that was killed before it had written a file."""
+    if not folder.is_dir():
+        return not folder.exists()
     return all(entry.name == LOCK or entry.name.endswith(PARTIAL) for entry in folder.iterdir())
 
 
