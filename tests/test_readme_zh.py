@@ -99,7 +99,7 @@ def test_links_lead_somewhere() -> None:
     assert "](README.zh.md)" in README
 
 
-@pytest.mark.parametrize("verdict", ["holds", "unshown", "reversed"])
+@pytest.mark.parametrize("verdict", ["holds", "reversed", "same", "too_few", "unjudged"])
 def test_verdicts_are_in_the_words_of_the_pages(verdict: str) -> None:
     assert f"*{say(f'study.{verdict}', 'zh')}*" in CHINESE
     assert f"*{say(f'study.{verdict}', 'en')}*" in " ".join(README.split())

@@ -297,5 +297,5 @@ def test_remarks_say_what_one_seed_hides_and_what_many_tests_bring(comparison: C
     assert comparison.remarks[0].startswith("Errors are means over 2 seeds.")
     assert comparison.remarks[1].startswith("30 paired tests were made. If no two systems differed at all, about 2 of them")
     alone = compared(tmp_path / "out", models="hog-svm,lenet", fractions="1", seeds=1, budget="30s")
-    assert alone.remarks[0].startswith("Each system was trained once.")
+    assert alone.remarks[0].startswith("Each system was trained once, so the paired tests compare these trained models and not the recipes")
     assert any("as long as the budget of 30s let them" in remark for remark in alone.remarks)

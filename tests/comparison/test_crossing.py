@@ -1,7 +1,9 @@
 """Where two learning curves cross, and the sentence that says how sure that is."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,3 +125,38 @@ def test_no_crossing(rows: list[tuple[float, float, float, bool]], sentence: str
 
 def test_an_amount_as_one_says_it() -> None:
     assert [about(n) for n in (3.21, 11.7, 117, 1234, 98_765)] == ["3.2", "12", "120", "1,200", "99,000"]
+
+
+def measured(error: float) -> list[Amount]:
+    """Curves that cross at 29 images per class; each difference is known to that standard error."""
+    rows = [(n, 0.02 * math.log(n / 29)) for n in (3.0, 10.0, 30.0, 100.0, 300.0)]
+    return [Amount(images_per_class=n, first_error=0.3 + d, second_error=0.3, shown=True, standard_error=error) for n, d in rows]
+
+
+@pytest.mark.parametrize("error", [0.002, 0.01])
+def test_the_interval_holds_the_true_crossing_in_95_of_100(error: float) -> None:
+    """Noise on each difference; the crossing that is found lies elsewhere each time."""
+    rng, held, count = np.random.default_rng(29), 0, 400
+    for _ in range(count):
+        noisy = [replace(amount, first_error=amount.first_error + rng.normal(0, error)) for amount in measured(error)]
+        low, high = find_crossing("hog-svm", "lenet", noisy).interval or (math.inf, math.inf)
+        held += (low or 0) <= 29 <= (high or math.inf)
+    assert held / count >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / count)
+
+
+def test_the_interval_is_in_the_sentence_and_open_where_nothing_was_measured() -> None:
+    sure, unsure = find_crossing("hog-svm", "lenet", measured(0.004)), find_crossing("hog-svm", "lenet", measured(0.1))
+    assert sure.interval is not None
+    assert sure.interval[0] == pytest.approx(21, rel=0.1)
+    assert sure.interval[1] == pytest.approx(40, rel=0.1)
+    assert "The crossing lies between 22 and 40 pictures per class (95% interval)." in sure.sentence
+    assert unsure.interval == (None, None)
+    assert unsure.sentence.endswith("Its 95% interval contains all amounts that were measured.")
+    rising = [replace(amount, standard_error=0.001 if amount.images_per_class < 30 else 0.2) for amount in measured(0.1)]
+    assert "The crossing lies above 11 pictures per class" in find_crossing("hog-svm", "lenet", rising).sentence
+    falling = [replace(amount, standard_error=0.001 if amount.images_per_class > 30 else 0.2) for amount in measured(0.1)]
+    assert "The crossing lies below " in find_crossing("hog-svm", "lenet", falling).sentence
+
+
+def test_without_standard_errors_there_is_no_interval() -> None:
+    assert find_crossing("hog-svm", "lenet", amounts((5, 0.3, 0.5, True), (500, 0.15, 0.05, True))).interval is None

@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from alexnet.errors import BadRun
 from alexnet.evaluation.metrics import error_interval
 from alexnet.evaluation.paired_test import Paired, agresti_min_interval, paired_test, pooled_error
-from alexnet.evaluation.seed_statistics import error_effect
+from alexnet.evaluation.seed_statistics import Judging, error_effect
 from alexnet.runs.predictions import read_predictions
 
 Answers = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
@@ -79,7 +79,7 @@ def test_one_interval_serves_comparisons_and_studies(differences: list[int], see
     assert agresti_min_interval(values, np.ones(len(values))) == agresti_min_interval(values)
     first, second = [value == 1 for value in differences], [value == -1 for value in differences]
     assert pair_of(first, second).interval == pytest.approx(expected, abs=1e-12)
-    of_study = error_effect([np.array(second)], [np.array(first)], same_images=True)
+    of_study = error_effect([np.array(second)], [np.array(first)], Judging(same_images=True))
     assert of_study is not None
     assert of_study.interval == agresti_min_interval(values)
     clusters = agresti_min_interval(seeds * values, np.full(len(values), float(seeds)))

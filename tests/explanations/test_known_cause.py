@@ -100,6 +100,7 @@ def test_the_mark_is_found_and_forgotten(classifier: Classifier, tmp_path: Path)
         assert chance < mean / 2, method.name
 
 
+@pytest.mark.slow
 def test_the_maps_decide_and_random_ones_do_not(classifier: Classifier, tmp_path: Path) -> None:
     image, number, _ = images(classifier, tmp_path)[0]
     chance = random_scores(classifier, image, number, seed=1)
@@ -111,6 +112,7 @@ def test_the_maps_decide_and_random_ones_do_not(classifier: Classifier, tmp_path
     assert correlation(found, torch.zeros_like(found)) is None
 
 
+@pytest.mark.slow
 def test_a_spurious_mark_is_named_among_the_reasons(tmp_path: Path) -> None:
     spurious_folder(tmp_path / "images")
     train(

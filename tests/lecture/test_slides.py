@@ -3,9 +3,13 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
+from torch.nn import functional
 
+from alexnet.data.open import open_dataset
 from alexnet.i18n.translate import LANGUAGES, Lang
 from alexnet.lecture.networks import (
     LectureNetworks,
@@ -16,7 +20,7 @@ from alexnet.lecture.networks import (
     lecture_networks,
     network_lines,
 )
-from alexnet.lecture.slides import CLAIMS, CheckedClaim, check_slides, claim_lines, claims_title
+from alexnet.lecture.slides import CLAIMS, KEPT_BY_SHIFT, CheckedClaim, check_slides, claim_lines, claims_title
 from alexnet.models.networks.alexnet import ALEXNET_2012, ALEXNET_D2L
 from alexnet.models.networks.architecture import NetworkChoices, vary
 from alexnet.models.networks.lenet import LENET
@@ -39,6 +43,7 @@ ARITHMETIC = [
     ),
     ("kernels", ["11, 5, 3, 3, 3", "5, 5"]),
     ("strides", ["1", "4"]),
+    ("shifts", ["2x2", "33%", "25%", "3x3", "50%", "39%"]),
     ("flop", ["2 x 1,005,890,688 = 2,011,781,376 FLOP", "FLOP/s", "201.2 GFLOP/s"]),
     ("gradient", ["0.25", "0.25^7 = 0.000061", "0.0039", "0.0066"]),
 ]
@@ -68,6 +73,20 @@ def test_the_figures_are_the_published_ones() -> None:
     assert figures["gradient"]["slope"] == 0.25
 
 
+@pytest.mark.slow
+def test_what_pooling_forgives_is_so_on_photos(shared_data: Path) -> None:
+    """Random 5x5 filters, ReLU, and maxima over windows with stride 2, before and after a shift by one pixel."""
+    photos = open_dataset(shared_data / "cifar10.zip")
+    images = photos.squares(range(0, len(photos.items), len(photos.items) // 100), 32, "crop").float()
+    filters = torch.randn(32, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    active = functional.conv2d(images - images.mean((0, 2, 3), keepdim=True), filters).relu()
+    for side, percent in KEPT_BY_SHIFT.items():
+        before = functional.max_pool2d(active[..., 1:-1, 1:-1], side, 2)
+        for left in (0, 2):
+            after = functional.max_pool2d(active[..., 1:-1, left : active.shape[-1] - 2 + left], side, 2)
+            assert 100 * float((before == after)[before > 0].float().mean()) == pytest.approx(percent, abs=2)
+
+
 def test_verdicts() -> None:
     half_true = [one.name for one in check_slides("en").claims if one.verdict == "half_true"]
     assert half_true == ["audience", "gradient"]
@@ -78,6 +97,7 @@ def test_what_the_slides_say_is_quoted_with_its_figure() -> None:
     quoted = {one.name: one.slide for one in check_slides("en").claims}
     for name, figure in (("parameters", "10 times"), ("audience", "460M"), ("computation", "260"), ("memory", "1 GB")):
         assert figure in quoted[name]
+    assert "2x2" in quoted["shifts"]
     for name, figure in (("kernels", "7x7"), ("strides", "from 2 to 4"), ("flop", "per second"), ("gradient", "at zero")):
         assert figure in quoted[name]
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alexnet.studies.claim import Measure, Published
-from alexnet.studies.findings import ArmFound, Effect, Finding, StudyReport, Verdict
+from alexnet.studies.findings import RULES, ArmFound, Effect, Finding, StudyReport, Verdict
+from alexnet.studies.outcome import RateTried
 
 HOSTILE = "</title><script>alert(1)</script>"
 PAPER = Published(name="fewer-epochs", source="Krizhevsky 2012, figure 1", setting="cifar-four-layers")
@@ -24,8 +25,9 @@ def curve(end: float, seed: int, epochs: int = 8) -> list[dict[str, float]]:
 def effect(better: str, worse: str, difference: float, half: float, measure: Measure = "error") -> Effect:
     ends = (difference / half, difference * half) if measure == "epochs" else (difference - half, difference + half)
     return Effect(
-        better=better, worse=worse, measure=measure, difference=difference, interval=ends, repeat_noise=0.004, seeds=3, images=10_000
-    )
+        better=better, worse=worse, measure=measure, difference=difference, interval=ends, repeat_noise=0.004, seeds=3, images=10_000,
+        image_noise=0.0 if measure == "epochs" else 0.003, p=0.01, wins=0.87,
+    )  # fmt: skip
 
 
 def arm(name: str, error: float, changes: Mapping[str, Any] | None = None, **values: Any) -> ArmFound:
@@ -64,7 +66,7 @@ def epochs_finding() -> Finding:
         arm("sigmoid", 0.9, {"network.activation": "sigmoid"}, fair="own-rate", gradients={"conv1": 1e-9, "conv5": 0.0}, outputs=layers),
     )
     found = effect("relu", "tanh", 2.364, 1.2, "epochs")
-    return finding("activation", arms, "holds here", found, published=(PAPER, PAPER))
+    return finding("activation", arms, "holds", found, published=(PAPER, PAPER))
 
 
 def classes_finding() -> Finding:
@@ -76,7 +78,27 @@ def classes_finding() -> Finding:
         arm("augment-none", 0.134, {"augment.crop": False, "augment.flip": False}, per_class=plain),
         arm("augment-all", 0.1217, {"augment.crop": True, "augment.flip": True}, per_class=moved, against=other),
     )
-    return finding("augmentation", arms, "holds here", other, better="augment-all", worse="augment-none")
+    return finding("augmentation", arms, "holds", other, better="augment-all", worse="augment-none")
+
+
+def few_finding() -> Finding:
+    """Too few seeds to tell; four more would."""
+    arms = (arm("max", 0.120), arm("average", 0.124))
+    return finding("pooling", arms, "too-few", effect("max", "average", 0.004, 0.011), more={"seeds": 4, "images": 30_000}, needs="fits")
+
+
+def underfitted_finding() -> Finding:
+    """An arm without the regulariser that has not even fitted the training images."""
+    rates = tuple(RateTried(rate=rate, validation_error=error) for rate, error in ((0.01, 0.51), (0.02, 0.49), (0.04, None)))
+    arms = (
+        arm("geometry", 0.5, training_error=0.53, rates=rates),
+        arm("augment-all", 0.52, training_error=0.55),
+        arm("augment-none", 0.54, training_error=0.52),
+        arm("geometry-patient", 0.41, {"training.epochs": 24.0}, fair="patient"),
+    )
+    found = effect("geometry", "augment-all", 0.02, 0.009)
+    also = (effect("geometry-patient", "augment-all", 0.11, 0.02), effect("geometry", "augment-none", 0.04, 0.01))
+    return finding("colour", arms, "cannot-be-judged", found, reason="underfits", needs="overfits", also=also)
 
 
 def hostile_finding() -> Finding:
@@ -84,7 +106,7 @@ def hostile_finding() -> Finding:
     one = arm(HOSTILE, 0.2, {HOSTILE: HOSTILE}, fair=HOSTILE, model=HOSTILE, gradients={HOSTILE: 1.0}, outputs={HOSTILE: 1.0})
     two = failed(HOSTILE + "2", HOSTILE)
     published = (Published(name=HOSTILE, source=HOSTILE, setting=HOSTILE),)
-    return finding(HOSTILE, (one, two), "no result", None, section=HOSTILE, published=published, cost={})
+    return finding(HOSTILE, (one, two), "cannot-be-judged", None, reason="no-runs", section=HOSTILE, published=published, cost={})
 
 
 def report(findings: Sequence[Finding] | None = None, **values: Any) -> StudyReport:
@@ -96,14 +118,18 @@ def report(findings: Sequence[Finding] | None = None, **values: Any) -> StudyRep
         overlap = (arm("overlapping", 0.1402), arm("apart", 0.1185, {"network.pooling_size": 2}, n_train=6_000))
         findings = (
             epochs_finding(),
-            finding("weight-decay", decay, "not shown", no, published=()),
-            finding("overlap", overlap, "reversed here", back, cost={"seconds": 1.0, "memory": 1.0, "parameters": 1.01, "macs": 0.99}),
+            finding("weight-decay", decay, "no-difference", no, published=()),
+            finding(
+                "overlap", overlap, "reversed", back, cost={"seconds": 1.0, "memory": 1.0, "parameters": 1.01, "macs": 0.99}, holm=True
+            ),
             classes_finding(),
-            finding("dropout", (failed("dropout", "no room"), arm("no-dropout", 0.13)), "no result", None),
+            finding("dropout", (failed("dropout", "no room"), arm("no-dropout", 0.13)), "cannot-be-judged", None, reason="no-runs"),
+            few_finding(),
+            underfitted_finding(),
         )
     defaults: dict[str, Any] = {
         "data": "fashion-mnist", "dataset": "Fashion-MNIST", "classes": CLASSES, "seeds": 3, "findings": findings,
-        "not_applicable": {"colour": "Fashion-MNIST has no colours."},
+        "not_applicable": {"input-size": "These images are square."}, "rules": RULES,
         "scale": {"size": 23.0, "width": 0.25, "fraction": 0.2, "epochs": 8.0}, "command": "alexnet study fashion-mnist --seeds 3",
         "run": "runs/study", "report": "runs/study/report.html", "seconds": 4321.0, "overhead": 0.0731, "n_train": 12_000,
         "n_judged": 10_000, "recipe": {"data": "fashion-mnist", "training": {"epochs": 8, "momentum": 0.9}},

@@ -16,15 +16,18 @@ from alexnet.recipes.networks import layers_of
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.resolve import value_of
 from alexnet.recipes.toml import differences
-from alexnet.studies.arms import Matching, Scale, Times, arm_recipe, common_recipe, resolve, seen_side
-from alexnet.studies.claim import Arm, Study
+from alexnet.studies.arms import WITHOUT_REGULARISERS, arm_recipe, common_recipe, resolve, seen_side
+from alexnet.studies.changes import InSpiteOfWidth, Matching, Times
+from alexnet.studies.claim import PATIENCE, Arm, Study
 from alexnet.studies.registry import STUDIES, find_studies
+from alexnet.studies.scale import Scale
 from alexnet.studies.trial import digest
 
 SCALE = Scale(size=64, width=0.125, fraction=0.5, epochs=4.0)
 ISSUE = {  # what the lecture and its audience ask
     "activation", "pooling", "overlap", "pool-position", "dropout", "normalization", "fully-connected", "depth", "first-layer", "towers",
     "augmentation", "colour", "weight-decay", "initialisation", "input-size", "convolution", "data",
+    "batch-norm", "width", "momentum", "lenet", "random-labels", "pooling-gradients", "shifts",
 }  # fmt: skip
 
 
@@ -96,7 +99,7 @@ def test_arms_differ_from_each_other_in_what_they_say_and_nothing_else(study: St
     recipes = built(study, request.getfixturevalue(kind), seed=0)
     keys = [digest(recipe) for recipe in recipes.values()]
     assert len(set(keys)) == len(keys)
-    first = study.arms[0]
+    first = next(arm for arm in study.arms if not arm.model)
     for arm in study.arms[1:]:
         if recipes[arm.name].model != recipes[first.name].model:
             continue
@@ -138,20 +141,98 @@ def test_overlap_is_compared_on_maps_of_the_same_size(kind: str, request: pytest
         ("fully-connected", "fc-one-equal", "parameters"),
         ("convolution", "mlp-parameters", "parameters"),
         ("convolution", "mlp-macs", "macs"),
+        ("pool-position", "pools-123-macs", "macs"),
+        ("depth", "one-macs", "macs"),
+        ("depth", "five-macs", "macs"),
     ],
 )
-def test_totals_are_matched_from_below_within_a_hundredth(claim: str, arm: str, what: str, small: Dataset) -> None:
-    shared = common(small)
+def test_totals_are_matched_from_below(claim: str, arm: str, what: str, small: Dataset) -> None:
+    """Within two hundredths; channels of convolutions come in fours, so that the wider the network, the closer."""
+    shared = common_recipe("pictures", small, replace(SCALE, width=1.0), {})
     matched = arm_recipe(STUDIES[claim], STUDIES[claim].arm(arm), shared, small, seed=0)
-    assert 0.99 * total(shared, what) < total(matched, what) <= total(shared, what)
+    assert 0.98 * total(shared, what) < total(matched, what) <= total(shared, what)
 
 
 def test_relative_changes_are_worked_out_and_whole_numbers_stay_whole(large: Dataset) -> None:
-    arm = Arm(name="x", changes={"preprocess.stored_size": Times(1.5), "fraction": Times(0.1), "network.dropout": Times(0.5)})
+    arm = Arm(name="x", changes={"preprocess.stored_size": Times(1.5), "fraction": Times(0.1), "network.hidden_units": InSpiteOfWidth(512)})
     recipe = arm_recipe(replace(STUDIES["pooling"], arms=(arm,)), arm, common(large), large, seed=0)
     assert value_of(recipe, "preprocess.stored_size") == 110  # of 73
     assert value_of(recipe, "fraction") == 0.05
-    assert value_of(recipe, "network.dropout") == 0.5  # the table's own is no number of the recipe: the factor itself
+    assert [layer.output for layer in layers(recipe) if layer.name == "fc6"] == [(512,)]  # at an eighth of the width
+
+
+@pytest.mark.parametrize("channels", [6, 24, 96])
+@pytest.mark.parametrize("width", [0.125, 0.25, 1.0])
+def test_the_first_layer_has_the_channels_that_its_arm_names_at_any_width(channels: int, width: float, small: Dataset) -> None:
+    study = STUDIES["width"]
+    shared = common_recipe("pictures", small, replace(SCALE, width=width), {})
+    recipe = arm_recipe(study, study.arm(f"channels-{channels}"), shared, small, seed=0)
+    assert layers(recipe)[0].output[0] == channels
+
+
+def test_every_claim_says_what_it_needs() -> None:
+    assert {study.claim for study in STUDIES.values() if study.needs == "overfits"} == {"dropout", "augmentation", "colour", "weight-decay"}
+    assert all(study.needs is not None for study in STUDIES.values())
+
+
+@pytest.mark.parametrize("study", [study for study in STUDIES.values() if study.needs == "overfits"], ids=lambda study: study.claim)
+def test_an_arm_without_any_regulariser_is_compared_with(study: Study, small: Dataset) -> None:
+    plain = arm_recipe(study, study.arm(study.unregularised or study.worse), common(small), small, seed=0)
+    assert plain == common(small)
+    assert {name: value_of(plain, name) for name in WITHOUT_REGULARISERS} == WITHOUT_REGULARISERS
+    assert (plain.training.kept, plain.training.validations) == ("last", 10)
+
+
+@pytest.mark.parametrize("study", [study for study in STUDIES.values() if study.needs == "overfits"], ids=lambda study: study.claim)
+def test_what_controls_capacity_is_also_given_the_epochs_that_it_needs(study: Study, small: Dataset) -> None:
+    whole, equal = study.at("all"), study.at("equal")
+    patient = [arm for arm in whole.arms if arm.patience != 1]
+    assert {arm.name.removesuffix("-patient") for arm in patient} == {
+        arm.name for arm in study.arms if arm.name != (study.unregularised or study.worse) and not arm.model
+    }
+    for arm in patient:
+        recipe = arm_recipe(whole, arm, common(small), small, seed=0)
+        assert recipe.training.epochs == PATIENCE * SCALE.epochs
+    assert not [arm for arm in equal.arms if arm.further or arm.patience != 1]
+    assert {study.better, study.worse} <= {arm.name for arm in equal.arms}
+    assert whole.also[0] == (f"{study.better}-patient", whole.patient(study.worse))
+    assert not [pair for pair in equal.also if pair not in study.beside]
+
+
+def test_two_by_two_designs_share_their_runs(small: Dataset) -> None:
+    """Dropout beside augmentation is augmentation beside dropout: four runs of a seed, which serve both claims."""
+    keys = {
+        claim: {arm.name: digest(arm_recipe(STUDIES[claim], arm, common(small), small, seed=0)) for arm in STUDIES[claim].at("equal").arms}
+        for claim in ("dropout", "augmentation", "weight-decay", "normalization")
+    }
+    assert set(keys["dropout"].values()) == set(keys["augmentation"].values())
+    assert len(set(keys["dropout"].values())) == 4
+    assert keys["weight-decay"]["strong-no-decay"] == keys["normalization"]["norm-strong"]
+    assert keys["weight-decay"]["strong-decay"] == keys["normalization"]["norm-strong-decay"]
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_pairs_beside_another_regulariser_are_arms(study: Study) -> None:
+    names = {arm.name for arm in study.at("equal").arms}
+    assert all({better, worse} <= names for better, worse in study.beside)
+
+
+def test_a_forced_square_of_square_pictures_does_not_apply(small: Dataset, tmp_path: Path) -> None:
+    squares = resolve(STUDIES["input-size"], common(small), small, seeds=2)
+    assert "are square: to force a square changes nothing" in str(squares.reason)
+    assert not squares.recipes
+    folder = tmp_path / "wide"
+    wide = images(folder, 32)
+    for path in folder.rglob("*.png"):
+        Image.open(path).resize((40, 32)).save(path)
+    wide = open_dataset(folder)
+    assert resolve(STUDIES["input-size"], common(wide), wide, seeds=2).reason is None
+
+
+def test_a_rate_that_is_found_is_the_arms(small: Dataset) -> None:
+    arms = resolve(STUDIES["pooling"], common(small), small, seeds=2, rates={"average": 0.04})
+    assert {recipe.training.learning_rate for recipe in arms.arms["average"].recipes} == {0.04}
+    assert {recipe.training.learning_rate for recipe in arms.arms["max"].recipes} == {common(small).training.learning_rate}
 
 
 def test_the_normalisation_without_neighbours_keeps_its_factor(small: Dataset) -> None:
@@ -169,7 +250,7 @@ def test_mirrors_are_refused_where_they_change_the_class(tmp_path: Path) -> None
     assert arms.arms["crop"].failure is None
     assert arms.reason is not None  # the claim is about crops and mirrors
     assert not arms.recipes
-    assert arms.arms["flip"].outcome({}, 1).failure == arms.arms["flip"].failure
+    assert [one.failure for one in arms.arms["flip"].outcomes({}, 2)] == 2 * [arms.arms["flip"].failure]
 
 
 def test_too_small_images_are_refused(tmp_path: Path) -> None:

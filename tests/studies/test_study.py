@@ -1,6 +1,8 @@
 """A whole study on real digits, in seconds: run, gone on with, extended, stopped; failures kept; Ray and processes give the same."""
 
 import json
+import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,15 @@ from alexnet.runs.fit_network import fit_network
 from alexnet.runtime.events import Event, Message, RunsDone
 from alexnet.studies import study as job
 from alexnet.studies import trial
+from alexnet.studies.claim import PATIENT
 from alexnet.studies.findings import StudyReport
-from alexnet.studies.outcome import Outcome, read_outcome
+from alexnet.studies.outcome import Outcome, best_rate, read_outcome
+from alexnet.studies.rates import RATE_SEED
 from alexnet.studies.request import StudyFolder
+from alexnet.studies.runner import judging_images, split_ratio
 
-FIELDS = {"training.epochs": "2", "network.width": "0.02", "training.batch_size": "8"}
+FIELDS = {"training.epochs": "2", "network.width": "0.02", "training.batch_size": "8", "training.learning_rate": "0.02"}
+SEARCHED = {name: value for name, value in FIELDS.items() if name != "training.learning_rate"}  # a rate that is set is not searched
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +40,13 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(letters: Path, out: Path, **words: Any) -> StudyReport:
-    asked: dict[str, Any] = {"claims": "dropout", "seeds": 2, "budget": "10m", "processes": 1, "overrides": FIELDS}
+    asked: dict[str, Any] = {"claims": "overlap", "seeds": 2, "budget": "10m", "processes": 1, "overrides": FIELDS}
     return job.study(letters, out=out, **asked | words)
 
 
 @pytest.fixture(scope="module")
 def finished(letters: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyReport, Path]:
-    out = tmp_path_factory.mktemp("studies") / "dropout"
+    out = tmp_path_factory.mktemp("studies") / "overlap"
     return run(letters, out), out
 
 
@@ -56,20 +62,23 @@ def test_it_ends_with_a_finding_a_page_and_the_contracts_keys(finished: tuple[St
     (study,) = printed["studies"]
     assert {"claim", "arms", "difference", "interval", "verdict", "published", "cost"} <= set(study)
     assert {"name", "errors", "mean", "interval"} <= set(study["arms"][0])
-    assert [len(arm["errors"]) for arm in study["arms"]] == [2, 2, 2]
-    assert study["verdict"] in {"holds here", "not shown", "reversed here"}
+    assert [len(arm["errors"]) for arm in study["arms"]] == [2, 2]
+    assert [arm["rates"] for arm in study["arms"]] == [[], []]
+    assert study["verdict"] in {"holds", "reversed", "no-difference", "too-few", "cannot-be-judged"}
+    assert [len(arm["training_errors"]) for arm in study["arms"]] == [2, 2]
+    assert "holm" in study
 
 
 def test_each_run_says_what_it_measured(finished: tuple[StudyReport, Path]) -> None:
     _, out = finished
     outcomes = runs(out)
-    assert len(outcomes) == 6  # three arms, two seeds
+    assert len(outcomes) == 4  # two arms, two seeds
     for key, outcome in outcomes.items():
         assert outcome.key == key
         assert outcome.failure is None
         assert outcome.judged_error == pytest.approx(sum(outcome.wrong) / len(outcome.wrong))
         assert outcome.epochs == 2.0
-        assert len(outcome.history) == 2
+        assert [row.get("validation_error") is None for row in outcome.history] == [False, False]
         assert list(outcome.gradients) == "conv1 conv2 conv3 conv4 conv5 fc6 fc7 fc8".split()
         assert list(outcome.outputs) == "conv1 conv2 conv3 conv4 conv5 fc6 fc7".split()
         assert set(outcome.per_class) <= {"ant", "bee", "cat"}
@@ -108,6 +117,20 @@ def test_a_study_that_has_not_ended_or_is_damaged_says_how_to_go_on(finished: tu
         report_runs([out])
 
 
+def test_what_an_earlier_version_judged_is_shown_as_it_was(letters: Path, finished: tuple[StudyReport, Path], tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    _copy(finished[1], out)
+    values = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    del values["rules"], values["margin"], values["auto"]
+    values["studies"][0] |= {"verdict": "not shown", "holm": None}
+    (out / "result.json").write_text(json.dumps(values), encoding="utf-8")
+    before = (out / "result.json").read_bytes()
+    report = run(letters, out, claims=None, seeds=None, budget=None, overrides=None)
+    assert (report.findings[0].verdict, report.rules) == ("not-shown", 1)
+    assert (out / "result.json").read_bytes() == before
+    assert "An earlier version of the program judged this study" in (out / "report.html").read_text(encoding="utf-8")
+
+
 def forbidden(*_: object) -> None:
     raise AssertionError("a run was made again")
 
@@ -117,11 +140,11 @@ def test_claims_and_seeds_are_added(letters: Path, finished: tuple[StudyReport, 
     out = tmp_path / "copy"
     _copy(finished[1], out)
     before = set(runs(out))
-    more = run(letters, out, claims="weight-decay", seeds=3)
-    assert [finding.claim for finding in more.findings] == ["dropout", "weight-decay"]
+    more = run(letters, out, claims="pooling", seeds=3)
+    assert [finding.claim for finding in more.findings] == ["pooling", "overlap"]
     assert all(len(arm.errors) == 3 for finding in more.findings for arm in finding.arms)
     assert before < set(runs(out))
-    assert len(runs(out)) == 3 * (3 + 2)  # the first arm of both claims is the same runs
+    assert len(runs(out)) == 3 * (2 + 3)  # the first arm of both claims is the same runs
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -161,7 +184,7 @@ def test_a_failed_run_is_reported_and_the_others_go_on(letters: Path, tmp_path: 
     fit = fit_network
 
     def failing(given: Any, *rest: Any) -> Any:
-        if given.recipe.network.dropout_place == "convolutions":
+        if given.recipe.network.pooling == "strided-convolution":
             raise TrainingFailed("Training stopped: the loss became nan.")
         return fit(given, *rest)
 
@@ -170,14 +193,15 @@ def test_a_failed_run_is_reported_and_the_others_go_on(letters: Path, tmp_path: 
     report = run(
         letters,
         tmp_path / "s",
+        claims="pooling",
         overrides=FIELDS | {"training.epochs": "1"},
         listen=lambda event: said.append(event.text) if isinstance(event, Message) else None,
     )
-    arm = report.findings[0].arm("dropout-conv")
+    arm = report.findings[0].arm("strided-convolution")
     assert list(arm.errors) == [None, None]
     assert arm.failures == ("Training stopped: the loss became nan.",) or list(arm.failures) == ["Training stopped: the loss became nan."]
-    assert report.findings[0].arm("dropout-fc").mean is not None
-    assert any("dropout-conv, seed 0: no result. Training stopped" in line for line in said)
+    assert report.findings[0].arm("max").mean is not None
+    assert any("strided-convolution, seed 0: no result. Training stopped" in line for line in said)
 
 
 @pytest.mark.parametrize(
@@ -192,22 +216,65 @@ def test_images_that_judge_are_the_test_set_or_else_validation(splits: list[dict
     folder = StudyFolder(tmp_path)
     for seed, one in enumerate(splits):
         folder.splits_of(seed).write_text(json.dumps({"train": [], **one}))
-    assert (job.judging_images(folder, 0) == job.judging_images(folder, 1)) == same
+    assert (judging_images(folder, 0) == judging_images(folder, 1)) == same
+    assert (split_ratio(folder) == 0) == same
 
 
-def test_a_plan_is_told_before_anything_runs(letters: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_pilot_finds_the_epochs_and_a_plan_is_told_before_other_runs(letters: Path, tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(Interrupted):
         run(
             letters,
             tmp_path / "s",
-            overrides=None,
+            overrides={"network.width": "0.1", "training.batch_size": "8"},
             listen=lambda event: said.append(event.text) if isinstance(event, Message) else None,
             should_stop=lambda: any(line.startswith("Plan:") for line in said),
         )
+    pilot = next(line for line in said if line.startswith("Pilot:"))
+    assert re.search(r"learns its training pictures \(0\.\d% training error; 72 pictures, (15|30|60|120) epochs\)", pilot)
     plan = next(line for line in said if line.startswith("Plan:"))
-    assert "6 runs (1 claim, 2 seeds)" in plan
+    assert "4 runs (1 claim, 2 seeds)" in plan
+    assert "6 more choose the learning rates" in plan
     assert "Expected precision of a difference: ±" in plan
+    assert all(outcome.seed == RATE_SEED and not outcome.wrong for outcome in runs(tmp_path / "s").values())
+
+
+@pytest.mark.slow
+def test_every_arm_has_the_rate_that_did_best_on_validation_images(letters: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    words: dict[str, Any] = {"claims": "dropout", "overrides": SEARCHED}
+    report = run(letters, tmp_path / "s", listen=lambda event: said.append(event.text) if isinstance(event, Message) else None, **words)
+    (finding,) = report.findings
+    recipes = {key: tomllib.loads((tmp_path / "s" / "runs" / key / "recipe.toml").read_text()) for key in runs(tmp_path / "s")}
+    judged = [one for one in recipes.values() if one["seed"] != RATE_SEED]
+    for arm in finding.arms:
+        assert [one.rate for one in arm.rates] == [0.01, 0.02, 0.04]
+        best = best_rate(arm.rates, "error")
+        dropout = 0.0 if arm.name.removesuffix(PATIENT).endswith("no-dropout") else None
+        epochs = 6 if arm.name.endswith(PATIENT) else 2
+        mine = [one for one in judged if one["training"]["epochs"] == epochs and one["training"]["learning_rate"] == best]
+        assert [one for one in mine if dropout is None or one["network"]["dropout"] == dropout]
+    assert any("dropout: dropout-fc, learning rate 0.04: validation error" in line for line in said)
+    assert {(effect.better, effect.worse) for effect in finding.also} == {
+        ("dropout-fc-patient", "no-dropout"), ("geometry-dropout", "geometry-no-dropout")
+    }  # fmt: skip
+    page = (tmp_path / "s" / "report.html").read_text(encoding="utf-8")
+    assert "learning rates tried" in page
+    assert "three times the epochs" in page
+    again = run(letters, tmp_path / "s", claims=None, seeds=None, budget=None, overrides=None)
+    assert errors(again) == errors(report)
+
+
+def test_a_study_that_an_earlier_version_planned_gets_no_runs_of_another_recipe(
+    letters: Path, finished: tuple[StudyReport, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "copy"
+    _copy(finished[1], out)
+    kept = json.loads((out / "study.json").read_text())
+    (out / "study.json").write_text(json.dumps({name: value for name, value in kept.items() if name != "plan"}))
+    with pytest.raises(BadRun, match="an earlier version planned, with another recipe for all arms"):
+        run(letters, out, seeds=3)
 
 
 @pytest.mark.slow
@@ -225,11 +292,38 @@ def test_other_folders_are_not_written_into(letters: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_seeds_are_added_until_a_claim_is_clear(letters: Path, tmp_path: Path) -> None:
+    """Only the two arms of the claim get them; resumed, the study ends in the same numbers without another run."""
+    said: list[str] = []
+    grown = run(
+        letters,
+        tmp_path / "s",
+        claims="pooling",
+        seeds="auto",
+        listen=lambda event: said.append(event.text) if isinstance(event, Message) else None,
+    )
+    (found,) = grown.findings
+    assert found.effect is not None
+    compared = [len(found.arm(name).errors) for name in ("max", "average")]
+    assert compared == [found.effect.seeds] * 2
+    assert len(found.arm("strided-convolution").errors) == 3
+    assert grown.seeds == found.effect.seeds
+    assert sum("for what is not clear yet: pooling" in line for line in said) == found.effect.seeds - 3
+    assert (found.verdict != "too-few") or found.effect.seeds == 16
+    assert "--seeds auto --budget 10m" in grown.command
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_processes_and_ray_give_the_numbers_of_one_process(letters: Path, finished: tuple[StudyReport, Path], tmp_path: Path) -> None:
     pytest.importorskip("ray")
     here = run(letters, tmp_path / "processes", processes=2)
     cluster = run(letters, tmp_path / "ray", on="ray", processes=2)
     assert errors(here) == errors(cluster)
+    grown = [run(letters, tmp_path / f"auto-{on}", on=on, processes=2, seeds="auto") for on in ("local", "ray")]
+    assert errors(grown[0]) == errors(grown[1])
+    assert [one.effect for one in grown[0].findings] == [one.effect for one in grown[1].findings]
 
 
 def test_ray_that_is_not_installed_is_named_with_its_extra(letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
 from alexnet.training.loop import Training, fit
 from alexnet.training.optimizer import Descent
-from alexnet.training.schedule import learning_rate
+from alexnet.training.schedule import learning_rate, validation_due
 from alexnet.training.step import measure, training_step
 
 STEPS = 8  # of 2.5 epochs of 3
@@ -178,6 +178,36 @@ def test_digits_are_learned_and_the_best_epoch_is_kept(tmp_path: Path) -> None:
     loss, error = measure(kept, validation(), "fp32")
     assert error == min(row["validation_error"] for row in history)
     assert loss == min(row["validation_loss"] for row in history if row["validation_error"] == error)
+
+
+def test_validations_are_spread_over_the_epochs_and_the_last_weights_are_kept(tmp_path: Path) -> None:
+    """Validating more rarely, and only to know, changes no weight: those of the last step are the same."""
+    config = replace(CONFIG, epochs=7.0, learning_rate=0.5, label_smoothing=0.0)
+    often = training(tmp_path / "often", config)
+    rarely = training(tmp_path / "rarely", replace(config, validations=3, kept="last"))
+    every, some = fit(often).history, fit(rarely).history
+    assert [row["epoch"] for row in some if "validation_error" in row] == [3.0, 5.0, 7.0]
+    assert [row for row in some if "validation_error" in row][-1]["validation_error"] == every[-1]["validation_error"]
+    assert [row["training_error"] for row in some] == [row["training_error"] for row in every]
+    kept, _ = read_tensors(rarely.checkpoints.best)
+    for name, value in weights(often).items():
+        torch.testing.assert_close(kept[name], value, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("validations", [1, 2, 10])
+@pytest.mark.parametrize("planned", [1.0, 7.0, 12.5, 120.0])
+def test_there_are_no_more_validations_than_asked_for(validations: int, planned: float) -> None:
+    config = replace(CONFIG, validations=validations)
+    due = [epoch for epoch in range(1, math.ceil(planned)) if validation_due(config, epoch, planned)]
+    assert len(due) < validations  # one more at the end
+    assert len(due) >= min(validations, math.ceil(planned)) - 2
+
+
+def test_training_stops_where_it_has_learned_enough_and_validates_there(tmp_path: Path) -> None:
+    one = training(tmp_path, replace(CONFIG, epochs=20.0, enough_training_error=0.999, validations=1))
+    history = fit(one).history
+    assert len(history) == 1
+    assert "validation_error" in history[0]
 
 
 def test_the_average_is_the_exponential_one_of_the_weights_after_each_step(tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ class Screen:
         if not self.heading:
             self.say(f"{'epoch':>7} {'train loss':>11} {'train error':>12} {'valid. error':>13} {'images/s':>9} {'time':>8}")
             self.heading = True
-        line = f"{row['epoch']:7.2f} {row['training_loss']:11.4f} {row['training_error']:12.2%} {row['validation_error']:13.2%}"
+        validation = f"{row['validation_error']:13.2%}" if "validation_error" in row else 13 * " "
+        line = f"{row['epoch']:7.2f} {row['training_loss']:11.4f} {row['training_error']:12.2%} {validation}"
         self.say(f"{line} {row['images_per_second']:9,.0f} {_clock(row['seconds']):>8}{'  best' if event.best else ''}")
 
 

@@ -16,7 +16,8 @@ def study(
     /,
     *,
     claims: str | None = None,
-    seeds: int | None = None,
+    seeds: int | Literal["auto"] | None = None,
+    margin: float | None = None,
     budget: str | None = None,
     out: str | None = None,
     layout_of_folders: FolderLayout | None = None,
@@ -40,7 +41,9 @@ def study(
     claims
         Names separated by commas, such as activation,dropout. Default: all.
     seeds
-        Pairs of runs per arm. Default: 3.
+        Pairs of runs per arm. Default: auto, which runs three, then one at a time for claims that are not clear yet while the budget lasts.
+    margin
+        Points of error below which a difference does not matter. Default: 1.
     budget
         A time limit for the whole study, such as 30m (the default): image size, width, share of the images and epochs are planned to fit.
     out
@@ -73,6 +76,7 @@ def study(
             data,
             claims=claims,
             seeds=seeds,
+            margin=margin,
             budget=budget,
             out=out,
             layout_of_folders=layout_of_folders,

@@ -1,5 +1,6 @@
 """From finished cells to findings: means, paired tests, crossings, a choice."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,7 +10,7 @@ from alexnet.comparison.cells import network_of
 from alexnet.comparison.crossing import Amount, Crossing, find_crossing
 from alexnet.comparison.recommendation import Candidate, Choice, choose
 from alexnet.comparison.results import Arms, CellResult, Pair, SystemResult, systems_at
-from alexnet.evaluation.paired_test import Judged, Paired, Wrong, paired_test, pooled_error
+from alexnet.evaluation.paired_test import Z95, Judged, Paired, Wrong, paired_test, pooled_error
 from alexnet.i18n.phrases import ENGLISH, PageWords
 
 
@@ -126,9 +127,24 @@ def _crossing(hand: str, network: str, systems: Sequence[SystemResult], pairs: S
         test = find_test(pairs, hand, network, one.fraction)
         shown = test is not None and test.shown
         amounts.append(
-            Amount(images_per_class=one.images_per_class, first_error=one.error, second_error=other.error, shown=shown),
+            Amount(
+                images_per_class=one.images_per_class,
+                first_error=one.error,
+                second_error=other.error,
+                shown=shown,
+                standard_error=_standard_error(one, other, test),
+            ),
         )
     return find_crossing(hand, network, amounts, words)
+
+
+def _standard_error(one: SystemResult, other: SystemResult, test: Paired | None) -> float | None:
+    """Of the difference of two systems' errors: the images' part from the paired test, and with several seeds that of the trainings."""
+    if test is None:
+        return None
+    images = (test.interval[1] - test.interval[0]) / (2 * Z95)
+    trainings = sum(system.spread**2 / len(system.errors) for system in (one, other) if system.spread is not None)
+    return math.hypot(images, math.sqrt(trainings))
 
 
 def _arms(frozen: SystemResult, systems: Sequence[SystemResult], pairs: Sequence[Pair]) -> Arms | None:

@@ -5,18 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from alexnet.comparison.crossing_interval import Interval, crossing_interval
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import percent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Amount:
-    """The errors of two systems trained on the same number of images, and whether a paired test shows a difference."""
+    """The errors of two systems trained on the same number of images, and whether a paired test shows a difference.
+
+    standard_error: of the difference of the errors; None if it is unknown.
+    """
 
     images_per_class: float
     first_error: float
     second_error: float
     shown: bool = False
+    standard_error: float | None = None
 
     @property
     def difference(self) -> float:
@@ -30,6 +35,7 @@ class Crossing:
 
     images_per_class: the last crossing, None if there is none. below, above: the better system on either side of it.
     between: the nearest amounts on either side at which a paired test shows that lead, None unless both sides have one.
+    interval: 95%, of images_per_class; an end that lies beyond the amounts measured is None. None if nothing is known about it.
     """
 
     hand_crafted: str
@@ -39,6 +45,7 @@ class Crossing:
     above: str | None
     between: tuple[float, float] | None
     sentence: str
+    interval: Interval | None = None
 
 
 def crossing_point(first: Mapping[float, float], second: Mapping[float, float]) -> float | None:
@@ -67,13 +74,14 @@ def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount], wo
     second = {amount.images_per_class: amount.second_error for amount in ordered}
     point = crossing_point(first, second)
     below = above = None
-    between, sentence = None, _uncrossed(hand_crafted, network, ordered, words)
+    between, interval, sentence = None, None, _uncrossed(hand_crafted, network, ordered, words)
     if point is not None:
         last = next(amount.difference for amount in reversed(ordered) if amount.difference)
         below, above = (hand_crafted, network) if last > 0 else (network, hand_crafted)
         sides = _nearest_shown(ordered, point, math.copysign(1.0, last))
         between = (sides[0], sides[1]) if sides[0] is not None and sides[1] is not None else None
-        sentence = _crossed(below, above, point, sides, words)
+        interval = _interval(ordered, point)
+        sentence = _with_interval(_crossed(below, above, point, sides, words), interval, words)
     return Crossing(
         hand_crafted=hand_crafted,
         network=network,
@@ -82,6 +90,7 @@ def find_crossing(hand_crafted: str, network: str, amounts: Sequence[Amount], wo
         above=above,
         between=between,
         sentence=sentence,
+        interval=interval,
     )
 
 
@@ -96,6 +105,29 @@ def _nearest_shown(ordered: Sequence[Amount], point: float, last: float) -> tupl
     below = [one.images_per_class for one in shown if one.images_per_class <= point and one.difference * last < 0]
     above = [one.images_per_class for one in shown if one.images_per_class >= point and one.difference * last > 0]
     return max(below, default=None), min(above, default=None)
+
+
+def _interval(ordered: Sequence[Amount], point: float) -> Interval | None:
+    errors = [amount.standard_error for amount in ordered if amount.standard_error is not None]
+    if len(errors) < len(ordered):
+        return None
+    return crossing_interval([amount.images_per_class for amount in ordered], [amount.difference for amount in ordered], errors, point)
+
+
+def _with_interval(sentence: str, interval: Interval | None, words: PageWords) -> str:
+    """The sentence with a second one about the interval, if it is known."""
+    if interval is None:
+        return sentence
+    low, high = (None if end is None else about(end, words) for end in interval)
+    if low is None and high is None:
+        more = words.plain("compare.crossing_anywhere")
+    elif high is None:
+        more = words.plain("compare.crossing_above", low=str(low))
+    elif low is None:
+        more = words.plain("compare.crossing_below", high=high)
+    else:
+        more = words.plain("compare.crossing_between", low=low, high=high)
+    return words.plain("compare.between_sentences", first=sentence, second=more)
 
 
 def _crossed(below: str, above: str, point: float, sides: tuple[float | None, float | None], words: PageWords) -> str:

@@ -218,7 +218,7 @@ def _response_norm(module: ResponseNorm, graph: Graph, value: Value) -> Value:
     """The sum over neighbouring maps, within towers, is a 1 x 1 convolution with the band; exact, because it squares."""
     with graph:
         squares = graph.node("Mul", value.name, value.name)
-        band = module.band.t()[:, :, None, None]
+        band = (module.band * module.strength).t()[:, :, None, None]
         base = graph.node("Conv", squares, graph.constant(band), graph.constant(np.full(len(band), module.k)), kernel_shape=(1, 1))
         return Value(_damped(graph, value.name, base, module.beta), value.shape)
 

@@ -18,6 +18,7 @@ Figures = dict[str, Figure]
 Verdict = Literal["wrong", "half_true"]
 
 IMAGES_A_SECOND = 100  # in the example that shows the difference between a count and a rate
+KEPT_BY_SHIFT = {2: 25, 3: 39}  # % of active maxima that a shift by 1 px keeps, to the left and to the right alike; tests measure it
 AUDIENCE_ALEXNET, AUDIENCE_LENET = 460e6, 0.6e6  # parameters, as a member of the audience stated them
 
 
@@ -202,6 +203,15 @@ def _sigmoid_slope(x: float) -> float:
     return sigmoid * (1 - sigmoid)
 
 
+def shifts(networks: LectureNetworks) -> Figures:
+    """The share of maxima that a shift by 1 px keeps, in %: if every unit is as likely to be the largest, and as measured on photos."""
+    figures: Figures = {}
+    for name, side in (("small", networks.lenet.architecture.pool_kernel), ("large", networks.published.architecture.pool_kernel)):
+        kept = (side - 1) / (side + 1)  # units that are in the window before the shift and after it, of all that are in one of the two
+        figures |= {name: side, f"{name}_equal": round(100 * kept), f"{name}_measured": KEPT_BY_SHIFT.get(side, 0)}
+    return figures
+
+
 CLAIMS: tuple[SlideClaim, ...] = (
     #          name           the statement         verdict      figures      the correction
     SlideClaim("parameters", "slide_parameters", "wrong", parameters, "right_parameters"),
@@ -210,6 +220,7 @@ CLAIMS: tuple[SlideClaim, ...] = (
     SlideClaim("memory", "slide_memory", "wrong", memory, "right_memory"),
     SlideClaim("kernels", "slide_kernels", "wrong", kernels, "right_kernels"),
     SlideClaim("strides", "slide_strides", "wrong", strides, "right_strides"),
+    SlideClaim("shifts", "slide_shifts", "wrong", shifts, "right_shifts"),
     SlideClaim("flop", "slide_flop", "wrong", flop, "right_flop"),
     SlideClaim("gradient", "slide_gradient", "half_true", gradient, "right_gradient"),
 )

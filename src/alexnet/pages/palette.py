@@ -38,6 +38,7 @@ COLOURS = (
     Colour("series-5", "#a06a00", "#e6b450", "#a06a00"),
     Colour("series-6", "#4d5560", "#b3bcc6", "#4d5560"),
     Colour("holds", "#2d6a1f", "#8fd17a", "#2d6a1f"),
+    Colour("same", "#1f5f8b", "#7fc0e8", "#1f5f8b"),
     Colour("unshown", "#6b5b00", "#e0c95a", "#6b5b00"),
     Colour("reversed", "#a8321a", "#ff8f73", "#a8321a"),
 )

@@ -40,7 +40,7 @@ KINDS: dict[str, tuple[Check, str]] = {  # argument -> check of its type, descri
     **dict.fromkeys(("seed", "seeds", "image_size"), (_is_count, "a whole number")),
     **dict.fromkeys(("workers", "processes"), (lambda value: isinstance(value, int) and _is_count(value) and value >= 0, "0 or more")),
     "max_unreadable": (_is_number, "a share from 0 to 1"),
-    "epochs": (_is_number, "a finite number"),
+    **dict.fromkeys(("epochs", "margin"), (_is_number, "a finite number")),
     "budget": (lambda value: _is_text(value) or _is_number(value), "a time as 90s, 10m or 2h, or a number of seconds"),
     "overrides": (lambda value: isinstance(value, Mapping) and all(map(_is_text, value)), "a mapping of field names to values"),
     **dict.fromkeys(("models", "claims"), (_are(_is_text), "names")),

@@ -15,6 +15,7 @@ from alexnet.data.curation.splits import Splits, make_splits, read_split_names, 
 from alexnet.data.dataset import Dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, colour_pca, measured
 from alexnet.data.pipeline.image_store import ImageStore, check_readable, heic_remark, open_images
+from alexnet.data.pipeline.random_labels import with_random_labels
 from alexnet.data.preprocess import Preprocess, PreprocessConfig
 from alexnet.errors import BadDataset
 from alexnet.models.kinds import kind_of
@@ -39,6 +40,7 @@ def prepare(resolved: ResolvedRun, context: RunContext) -> Prepared:
     if kind_of(recipe.model).fixed_features:
         return Prepared(images=images, splits=splits, preprocess=plain_preprocess(recipe.preprocess))
     check_same_splits(splits, context.world)
+    images = with_random_labels(images, splits.train, recipe.training.random_labels, recipe.seed)
     baseline = fit_baseline(resolved, context, images, splits) if context.world.size == 1 else None
     colours = colour_statistics(images, splits, recipe.seed)
     return Prepared(images=images, splits=splits, preprocess=measured(recipe.preprocess, colours), colours=colours, baseline=baseline)

@@ -1,7 +1,7 @@
 """The recipe that all arms share, and the recipe of each arm. Independent of how runs are executed and judged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alexnet.data.dataset import Dataset
@@ -12,45 +12,28 @@ from alexnet.recipes.networks import layers_of
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.resolve import TrainingRequest, recipe_of, value_of
+from alexnet.studies.changes import matched, numbers
 from alexnet.studies.claim import Arm, Changes, Study
-from alexnet.studies.outcome import Outcome
+from alexnet.studies.outcome import Outcome, RateTried
+from alexnet.studies.scale import SETS_THE_SCALE, SMALL, Scale
 from alexnet.studies.trial import digest
 
 COMMON_NETWORK = "alexnet"
-SMALL = 64  # px: smaller images are used at their own size, with first windows of 5x5 windows instead of 11x11 ones with stride 4
-BATCH = 32  # images per step: a few epochs on few images need many steps to move the weights
+BATCH = 32  # images per step: a few images need many steps to move the weights
 SMALLEST = 15  # px: 15, 7, 3 and 1 after three poolings
-SETS_THE_SCALE: dict[str, tuple[str, type]] = {
-    "network.width": ("width", float),
-    "fraction": ("fraction", float),
-    "training.epochs": ("epochs", float),
-    "preprocess.image_size": ("size", int),
-}  # the fields of a recipe that make up a study's scale
-LARGEST_MATCH = 1 << 17  # the most hidden units in the search for equal parameters
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """A change that multiplies the common recipe's number."""
-
-    factor: float
-
-
-@dataclass(frozen=True, slots=True)
-class Matching:
-    """A change to the whole number at which the network has as many parameters (or macs) as before the arm's other changes."""
-
-    total: str  # "parameters" or "macs"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scale:
-    """How large the runs of a study are."""
-
-    size: int  # side of the network's input in px
-    width: float  # factor on the network's channels and units
-    fraction: float  # of the training images
-    epochs: float
+VALIDATIONS = 10  # of a run at most
+SQUARES = 1_000  # images whose headers say whether all of them are square
+WITHOUT_REGULARISERS: dict[str, Any] = {  # what controls capacity is what studies are about, and belongs to arms alone
+    "network.dropout": 0.0,
+    "augment.crop": False,
+    "augment.flip": False,
+    "augment.brightness": 0.0,
+    "augment.colour_temperature": 0.0,
+    "augment.pca_noise": 0.0,
+    "training.weight_decay": 0.0,
+    "training.label_smoothing": 0.0,
+}
+LAST_WEIGHTS: dict[str, Any] = {"training.validations": VALIDATIONS, "training.kept": "last"}  # the best ones are an early stopping
 
 
 def seen_side(side: int) -> int:
@@ -59,7 +42,7 @@ def seen_side(side: int) -> int:
 
 
 def common_recipe(data: str, dataset: Dataset, scale: Scale, overrides: Mapping[str, Any]) -> Recipe:
-    """The 2012 network in the quick recipe, at a study's scale; `overrides` are the user's and take precedence.
+    """The 2012 network without regularisation, at a study's scale; `overrides` are the user's and take precedence.
 
     Raises BadDataset for images too small for three poolings.
     """
@@ -68,6 +51,8 @@ def common_recipe(data: str, dataset: Dataset, scale: Scale, overrides: Mapping[
         raise BadDataset(f"{dataset.name} has pictures of {side} px; a study needs {SMALLEST} px or more, as AlexNet pools three times.")
     sizes = _small_sizes(side) if side < SMALL else {"preprocess.stored_size": scale.size * 8 // 7, "preprocess.image_size": scale.size}
     changes = sizes | {
+        **WITHOUT_REGULARISERS,
+        **LAST_WEIGHTS,
         "training.batch_size": BATCH,
         "network.width": scale.width,
         "fraction": scale.fraction,
@@ -87,11 +72,13 @@ def _small_sizes(side: int) -> dict[str, Any]:
 def arm_recipe(study: Study, arm: Arm, common: Recipe, dataset: Dataset, *, seed: int) -> Recipe:
     """The recipe of one run; raises BadRecipe, BadModel or ImageSizeTooSmall for an arm that is impossible with these images."""
     small = dataset.native_side() < SMALL
-    shared = with_overrides(common, _numbers(dict(study.changes) | (dict(study.small) if small else {}), common))
+    shared = with_overrides(common, numbers(dict(study.changes) | (dict(study.small) if small else {}), common))
     if small and study.small_model:
         shared = replace(shared, model=study.small_model, network=_without_windows(shared.network))
     start = _of_another_model(arm.model, shared, dataset) if arm.model else shared
-    recipe = _matched(start, shared, dict(arm.changes) | (dict(arm.small) if small else {}), len(dataset.classes))
+    recipe = matched(start, shared, dict(arm.changes) | (dict(arm.small) if small else {}), len(dataset.classes))
+    if arm.patience != 1:
+        recipe = with_overrides(recipe, {"training.epochs": arm.patience * recipe.training.epochs})
     _check_flips(recipe, dataset)
     if kind_of(recipe.model) is NETWORK:
         layers_of(recipe, len(dataset.classes))
@@ -106,7 +93,7 @@ def _without_windows(choices: NetworkChoices) -> NetworkChoices:
 def plain_changes(arm: Arm, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     """The fields that the arm changes, with their values in its resolved recipe."""
     names = dict(arm.changes) | (dict(arm.small) if dataset.native_side() < SMALL else {})
-    return {name: value_of(recipe, name) for name in names}
+    return {name: value_of(recipe, name) for name in [*names, *(["training.epochs"] if arm.patience != 1 else [])]}
 
 
 def _of_another_model(model: str, shared: Recipe, dataset: Dataset) -> Recipe:
@@ -114,43 +101,8 @@ def _of_another_model(model: str, shared: Recipe, dataset: Dataset) -> Recipe:
     if kind_of(model).fixed_features:
         own, _ = recipe_of(TrainingRequest(data=shared.data, model=model, layout_of_folders=shared.layout_of_folders), dataset)
         return replace(own, name="study", fraction=shared.fraction)
-    choices = NetworkChoices(initialisation=shared.network.initialisation)
+    choices = NetworkChoices(initialisation=shared.network.initialisation, dropout=shared.network.dropout)
     return replace(shared, model=model, network=choices)
-
-
-def _numbers(changes: Changes, recipe: Recipe) -> dict[str, Any]:
-    """The changes with relative values computed; integers stay integers."""
-    return {name: _times(recipe, name, value.factor) if isinstance(value, Times) else value for name, value in changes.items()}
-
-
-def _times(recipe: Recipe, dotted: str, factor: float) -> float:
-    value = value_of(recipe, dotted)
-    if value is None:  # the default width of a network is 1
-        return factor
-    return round(factor * value) if isinstance(value, int) else float(f"{factor * value:.6g}")
-
-
-def _matched(start: Recipe, shared: Recipe, changes: Changes, classes: int) -> Recipe:
-    plain = {name: value for name, value in changes.items() if not isinstance(value, Matching)}
-    recipe = with_overrides(start, _numbers(plain, shared))
-    for name, value in changes.items():
-        if isinstance(value, Matching):
-            recipe = with_overrides(recipe, {name: _matching(recipe, name, value.total, _total(shared, classes, value.total), classes)})
-    return recipe
-
-
-def _total(recipe: Recipe, classes: int, what: str) -> int:
-    return sum(getattr(layer, what) for layer in layers_of(recipe, classes))
-
-
-def _matching(recipe: Recipe, field: str, what: str, wanted: int, classes: int) -> int:
-    """The largest value of `field`, by bisection, at which the network has at most `wanted` parameters or macs (`what`)."""
-    low, high = 1, LARGEST_MATCH
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = _total(with_overrides(recipe, {field: middle}), classes, what) <= wanted
-        low, high = (middle, high) if fits else (low, middle - 1)
-    return low
 
 
 def _check_flips(recipe: Recipe, dataset: Dataset) -> None:
@@ -168,38 +120,83 @@ class ResolvedArm:
     recipes: Sequence[Recipe] = ()
     failure: str | None = None
 
-    def outcome(self, outcomes: Mapping[str, Outcome], seed: int) -> Outcome:
-        """The outcome of that seed's run; for an arm that cannot run, one with the reason."""
+    def outcomes(self, all_outcomes: Mapping[str, Outcome], seeds: int) -> list[Outcome]:
+        """The outcome of each of its runs; for an arm that cannot run, the reason for each of so many seeds."""
         if self.failure is not None:
-            return Outcome(key="", seed=seed, failure=self.failure)
-        return outcomes[digest(self.recipes[seed])]
+            return [Outcome(key="", seed=seed, failure=self.failure) for seed in range(seeds)]
+        return [all_outcomes[digest(recipe)] for recipe in self.recipes]
+
+    def of_seed(self, seed: int) -> "ResolvedArm":
+        """The arm with that seed only."""
+        return replace(self, recipes=[replace(recipe, seed=seed) for recipe in self.recipes[:1]])
+
+    def with_seed(self, seed: int) -> "ResolvedArm":
+        """The arm with one more seed."""
+        return replace(self, recipes=[*self.recipes, *self.of_seed(seed).recipes])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arms:
-    """All arms of a claim. reason: why the claim cannot be studied on these images; None if it can."""
+    """All arms of a claim. study: with the arms that were planned. seeds: that every arm has.
 
+    reason: why the claim cannot be studied on these images; None if it can. tried: the learning rates of each arm's search.
+    """
+
+    study: Study
     seeds: int
     arms: Mapping[str, ResolvedArm]
     reason: str | None = None
+    tried: Mapping[str, Sequence[RateTried]] = field(default_factory=dict)
 
     @property
     def recipes(self) -> list[Recipe]:
         """The recipes of all runs; none if the claim cannot be studied."""
         return [] if self.reason is not None else [recipe for arm in self.arms.values() for recipe in arm.recipes]
 
+    @property
+    def compared(self) -> list[Recipe]:
+        """The recipes of the two arms that the claim is about."""
+        return [recipe for name in (self.study.better, self.study.worse) for recipe in self.arms[name].recipes]
 
-def resolve(study: Study, common: Recipe, dataset: Dataset, *, seeds: int) -> Arms:
-    """The arms of a claim. One that is impossible with these images has a failure; so has the claim if it is about that arm."""
-    arms = {arm.name: _resolved(study, arm.name, common, dataset, seeds) for arm in study.arms}
+
+def resolve(
+    study: Study, common: Recipe, dataset: Dataset, *, seeds: int | Sequence[int], rates: Mapping[str, float] | None = None
+) -> Arms:
+    """The arms of a claim. One that is impossible with these images has a failure; so has the claim if it is about that arm.
+
+    seeds: their number, or which. rates: the learning rate of each arm that has its own, by the arm's name.
+    """
+    which = range(seeds) if isinstance(seeds, int) else seeds
+    arms = {arm.name: _resolved(study, arm, common, dataset, which, (rates or {}).get(arm.name)) for arm in study.arms}
+    arms = _without_copies(arms, dataset)
     reason = next((failure for name in (study.better, study.worse) if (failure := arms[name].failure)), None)
-    return Arms(seeds=seeds, arms=arms, reason=reason)
+    return Arms(study=study, seeds=len(which), arms=arms, reason=reason)
 
 
-def _resolved(study: Study, name: str, common: Recipe, dataset: Dataset, seeds: int) -> ResolvedArm:
-    arm = study.arm(name)
+def _resolved(study: Study, arm: Arm, common: Recipe, dataset: Dataset, seeds: Sequence[int], rate: float | None) -> ResolvedArm:
     try:
-        recipes = [arm_recipe(study, arm, common, dataset, seed=seed) for seed in range(seeds)]
+        recipes = [arm_recipe(study, arm, common, dataset, seed=seed) for seed in seeds]
     except AlexNetError as error:
-        return ResolvedArm(name=name, model=arm.model or COMMON_NETWORK, changes={}, failure=str(error))
-    return ResolvedArm(name=name, model=recipes[0].model, changes=plain_changes(arm, recipes[0], dataset), recipes=recipes)
+        return ResolvedArm(name=arm.name, model=arm.model or COMMON_NETWORK, changes={}, failure=str(error))
+    if rate is not None:
+        recipes = [with_overrides(recipe, {"training.learning_rate": rate}) for recipe in recipes]
+    return ResolvedArm(name=arm.name, model=recipes[0].model, changes=plain_changes(arm, recipes[0], dataset), recipes=recipes)
+
+
+def _without_copies(arms: Mapping[str, ResolvedArm], dataset: Dataset) -> dict[str, ResolvedArm]:
+    """The arms; one that does on these images what an arm before it does has a failure and no runs: a forced square of square images."""
+    found, seen = dict(arms), set[str]()
+    for name, arm in arms.items():
+        if not arm.recipes:
+            continue
+        first = arm.recipes[0]
+        key = digest(replace(first, preprocess=replace(first.preprocess, fit="crop")))
+        if key in seen and _all_square(dataset):
+            why = f"All pictures of {dataset.name} are square: to force a square changes nothing, and the same runs would be compared."
+            found[name] = replace(arm, recipes=(), failure=why)
+        seen.add(key)
+    return found
+
+
+def _all_square(dataset: Dataset) -> bool:
+    return all(header.width == header.height for header in dataset.sample_headers(SQUARES))

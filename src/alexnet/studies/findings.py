@@ -5,9 +5,20 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from alexnet.storage.records import convert
-from alexnet.studies.claim import Measure, Published
+from alexnet.studies.claim import RATIOS, Extent, Measure, Needs, Published
+from alexnet.studies.outcome import RateTried
 
-Verdict = Literal["holds here", "not shown", "reversed here", "no result"]
+# "not-shown" is a verdict of earlier versions, shown as it was given then.
+Verdict = Literal["holds", "reversed", "no-difference", "too-few", "cannot-be-judged", "does-not-apply", "not-shown"]
+# Why a claim cannot be judged: no runs on both sides; an arm has not been trained to its end; both arms at chance; hardly an error left to
+# tell them apart; nothing that a regulariser could do, as training and other images are misclassified alike.
+Reason = Literal["no-runs", "underfits", "at-chance", "saturated", "hardly-overfits"]
+
+RATIO_MARGIN = 1.1  # a smaller ratio of epochs does not matter
+RULES = 2  # of judging; in results without this number, 1: verdicts that ignore the regime and Holm's correction
+FORMER_VERDICTS: dict[str, Verdict] = {
+    "holds here": "holds", "reversed here": "reversed", "not shown": "not-shown", "no result": "cannot-be-judged",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,8 +26,13 @@ class Effect:
     """One arm against another over paired runs, with its 95% interval.
 
     Measure "error": error of `worse` minus error of `better`, as a share; positive if `better` has less. Measure "epochs": epochs of
-    `worse` divided by epochs of `better`; above 1 if `better` is faster. repeat_noise: standard deviation over seeds of the difference
-    (of the logarithm of the ratio). seeds: number of pairs that have a result.
+    `worse` divided by epochs of `better`; above 1 if `better` is faster. "gradients": the gradient norms of `better` divided by those of
+    `worse`, geometric mean over layers. "shifts": like "error", of predictions that change.
+
+    repeat_noise: standard deviation over seeds of the difference
+    (of the logarithm of the ratio), moderated by the study's other pairs. image_noise: the part of it that the choice of images causes.
+    seeds: number of pairs that have a result. p: two-sided, of no effect; it allows for the looks of a study that adds seeds until it is
+    clear. wins: how often `better` is better in one run of each.
     """
 
     better: str
@@ -27,18 +43,27 @@ class Effect:
     repeat_noise: float
     seeds: int
     images: int
+    image_noise: float = 0.0
+    p: float | None = None
+    wins: float | None = None
 
     @property
     def nothing(self) -> float:
         """The value that means no effect."""
-        return 1.0 if self.measure == "epochs" else 0.0
+        return 1.0 if self.is_ratio else 0.0
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether the effect is a factor, not a difference of shares."""
+        return self.measure in RATIOS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArmFound:
     """An arm over its seeds. Means are None if no run succeeded.
 
-    errors: on the judged images, one per seed (None: that run failed). interval: 95%, of the mean. against: the effect of this arm as
+    errors: on the judged images, one per seed (None: that run failed); training_errors: of the finished network on training images, without
+    augmentation, and training_error their mean. interval: 95%, of the mean. against: the effect of this arm as
     `better` against the first arm; None for the first. epochs_to_target: epochs to 25% training error, one per seed (None: not reached).
     curves: the history of each seed that has one. gradients, outputs: per layer before training, mean over seeds. per_class: mean error of
     each class. changes: dotted fields with their resolved values. failures: distinct reasons.
@@ -59,17 +84,25 @@ class ArmFound:
     parameters: int
     macs: int
     n_train: int
+    training_errors: Sequence[float | None] = ()
     against: Effect | None = None
     curves: Sequence[Sequence[Mapping[str, float]]] = ()
     gradients: Mapping[str, float] = field(default_factory=dict)
     outputs: Mapping[str, float] = field(default_factory=dict)
     per_class: Mapping[str, float] = field(default_factory=dict)
     failures: Sequence[str] = ()
+    moved: float | None = None  # share of judged images whose prediction changes when they move by 1 to 3 px
+    rates: Sequence[RateTried] = ()  # of the search on validation images; empty if there was none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """The result of one claim. cost: ratios of `better` to `worse` in seconds, memory, parameters and macs (None: unknown)."""
+    """The result of one claim. cost: ratios of `better` to `worse` in seconds, memory, parameters and macs (None: unknown).
+
+    reason: why it cannot be judged; None for other verdicts. holm: whether a claim that holds or is reversed still does if all claims of
+    the study together may be wrong in one study of twenty; None for other verdicts. more: for "too-few", how many more seeds, or else
+    judged images, would probably decide (None: no number of them alone).
+    """
 
     claim: str
     section: str
@@ -82,6 +115,11 @@ class Finding:
     published: Sequence[Published]
     cost: Mapping[str, float | None]
     judged: str  # "test" or "validation"
+    needs: Needs | None = None
+    reason: Reason | None = None
+    holm: bool | None = None
+    also: Sequence[Effect] = ()  # the same difference with the epochs that each side needs to fit, and beside another regulariser
+    more: Mapping[str, int | None] | None = None  # "seeds", "images"
 
     def arm(self, name: str) -> ArmFound:
         """The arm with that name."""
@@ -99,6 +137,9 @@ class Finding:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyReport:
     """The whole result of a study. scale: size, width, fraction, epochs. command: repeats the study. not_applicable: claim -> reason.
+
+    seeds: most pairs of runs of any claim. auto: whether seeds were added until the claims were clear. margin: the difference of errors, as
+    a share, below which it does not matter. rules: RULES of the version that judged.
 
     seconds: of all runs together. overhead: share of the time of all runs that is neither training nor evaluation.
     """
@@ -119,13 +160,32 @@ class StudyReport:
     n_judged: int
     recipe: Mapping[str, Any]  # the common one
     environment: Mapping[str, str] = field(default_factory=dict)
+    extent: Extent = "all"  # which arms the budget has held
+    auto: bool = False
+    margin: float = 0.01
+    rules: int = 1
 
     def to_json(self) -> dict[str, Any]:
-        """What `alexnet study --json` prints."""
+        """What `alexnet study --json` prints: an entry for every claim, including those that do not apply."""
         values = {name: value for name, value in asdict(self).items() if name != "findings"}
-        return {"studies": [finding.to_json() for finding in self.findings], **values}
+        claims = [finding.to_json() for finding in self.findings]
+        return {"studies": [*claims, *(_not_applicable(claim, reason) for claim, reason in self.not_applicable.items())], **values}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "StudyReport":
-        """The inverse of `to_json`; raises ValueError for anything else."""
-        return convert(cls, {**values, "findings": values.get("studies")})
+        """The inverse of `to_json`, also for results of earlier versions; raises ValueError for anything else."""
+        claims = convert(tuple[dict[str, Any], ...], values.get("studies"), "studies")
+        return convert(cls, {**values, "findings": [_judged(one) for one in claims if one.get("verdict") != "does-not-apply"]})
+
+
+def _not_applicable(claim: str, reason: str) -> dict[str, Any]:
+    nothing = dict.fromkeys(("difference", "interval", "holm"))
+    return {"claim": claim, "arms": [], **nothing, "verdict": "does-not-apply", "reason": reason, "published": [], "cost": {}}
+
+
+def _judged(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a finding, with the verdicts of earlier versions in today's words."""
+    verdict = values.get("verdict")
+    if not isinstance(verdict, str) or verdict not in FORMER_VERDICTS:
+        return values
+    return values | {"verdict": FORMER_VERDICTS[verdict]} | ({"reason": "no-runs"} if verdict == "no result" else {})

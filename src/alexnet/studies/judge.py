@@ -1,198 +1,237 @@
-"""From the outcomes of a study's runs to its finding: each arm, each difference, the verdict.
+"""From the outcomes of a study's runs to its findings: each arm, each difference, the verdicts.
 
-Independent of how runs are executed and shown; the statistics are in evaluation.seed_statistics.
+All claims are judged together, since their pairs of arms share what they teach about the noise between seeds, and since many verdicts at
+once need Holm's correction. Independent of how runs are executed and shown; the statistics are in evaluation.seed_statistics.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from scipy.special import ndtr
 
-from alexnet.evaluation.seed_statistics import Difference, Passes, SeedNoise, error_effect, mean_error, pooled_noise, ratio_effect
-from alexnet.studies.claim import TARGET_ERROR, Arm, Study
-from alexnet.studies.findings import ArmFound, Effect, Finding, Verdict
-from alexnet.studies.outcome import Outcome, epochs_to
+from alexnet.evaluation.moderation import SeedPrior, seed_prior
+from alexnet.evaluation.multiplicity import holm
+from alexnet.evaluation.seed_forecast import More, more_needed
+from alexnet.evaluation.seed_ratio import ratio_effect, times_effect
+from alexnet.evaluation.seed_statistics import LEVEL, Difference, Judging, difference_components, error_effect
+from alexnet.evaluation.sequential import FIRST_LOOK, level_at, sequential_p
+from alexnet.evaluation.variance_components import Components
+from alexnet.studies.arm_summary import cost_ratios, gradient_of, has_result, moved_of, passes_of, summary_of, wrong_of
+from alexnet.studies.claim import RATIOS, Study
+from alexnet.studies.findings import RATIO_MARGIN, Effect, Finding, Reason, Verdict
+from alexnet.studies.outcome import Outcome
+from alexnet.studies.preconditions import is_saturated, unmet
 
 Outcomes = Mapping[str, Sequence[Outcome]]  # an arm's name -> one outcome per seed, in the same order of seeds
-Compare = Callable[[str, str], Effect | None]  # names of better and worse
+Compare = Callable[[str, str], Difference | None]  # names of better and worse
+
+MARGIN = 0.01  # a smaller difference of errors does not matter
 
 
-def judge(
-    study: Study, outcomes: Outcomes, changes: Mapping[str, Mapping[str, Any]], models: Mapping[str, str], *, same_images: bool
-) -> Finding:
-    """The finding on a claim.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimRuns:
+    """The runs of one claim. outcomes: of each arm, one per seed, including failed ones; arms may have different numbers of seeds.
 
-    outcomes: of each arm, one per seed, including failed ones; two arms are compared over the seeds for which both have a result. changes:
-    of each arm, dotted fields with their resolved values. models: of each arm. same_images: whether all seeds judge the same images, as for
-    a data set with its own test images; splits made here differ from seed to seed.
+    changes: of each arm, dotted fields with their resolved values. models: of each arm.
     """
-    compare = _comparing(study, outcomes, same_images)
+
+    study: Study
+    outcomes: Outcomes
+    changes: Mapping[str, Mapping[str, Any]]
+    models: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """How a study is judged. judging: on which images. chance_error: of always answering the most frequent class of the judged images.
+
+    margin: the difference of errors below which it does not matter. auto: whether seeds are added until a claim is clear, so that every
+    look has a level of its own (`evaluation.sequential`).
+    """
+
+    judging: Judging
+    chance_error: float
+    margin: float = MARGIN
+    auto: bool = False
+
+    def level(self, seeds: int) -> float:
+        """The two-sided level of an interval over that many seeds."""
+        return level_at(max(FIRST_LOOK, seeds)) if self.auto else LEVEL
+
+    def p(self, p: float, seeds: int) -> float:
+        """A p value that allows for all looks until now."""
+        return sequential_p(p, max(FIRST_LOOK, seeds)) if self.auto else p
+
+
+def judge(claims: Sequence[ClaimRuns], rules: Rules) -> list[Finding]:
+    """The finding on each claim. Two arms are compared over the seeds for which both have a result."""
+    prior = seed_prior(list(_components(claims, rules.judging)))
+    return _with_holm([_finding(claim, rules, prior) for claim in claims])
+
+
+def _components(claims: Sequence[ClaimRuns], judging: Judging) -> Iterator[Components]:
+    """The variance components of each distinct pair of arms, every arm with the first one of its claim and the claim's own pair."""
+    seen = set()
+    for claim in claims:
+        first = claim.study.arms[0].name
+        for better, worse in [*((arm.name, first) for arm in claim.study.arms[1:]), (claim.study.better, claim.study.worse)]:
+            pairs = _pairs(claim.outcomes, better, worse)
+            runs = frozenset({tuple(one.key for one, _ in pairs), tuple(other.key for _, other in pairs)})
+            if runs in seen or len(runs) < 2:
+                continue
+            seen.add(runs)
+            parts = difference_components(wrong_of(one for one, _ in pairs), wrong_of(other for _, other in pairs), judging)
+            if parts is not None:
+                yield parts
+
+
+def _pairs(outcomes: Outcomes, better: str, worse: str) -> list[tuple[Outcome, Outcome]]:
+    """The runs of both arms over the seeds for which both have a result."""
+    return [(b, w) for b, w in zip(outcomes[better], outcomes[worse], strict=False) if has_result(b) and has_result(w)]
+
+
+def _finding(claim: ClaimRuns, rules: Rules, prior: SeedPrior | None) -> Finding:
+    study, compare = claim.study, _comparing(claim, rules, prior)
     first = study.arms[0].name
-    arms = [
-        _arm_found(
+    arms = {
+        arm.name: summary_of(
             arm,
-            outcomes[arm.name],
-            changes=changes[arm.name],
-            model=models[arm.name],
-            against=None if arm.name == first else compare(arm.name, first),
-            same_images=same_images,
+            claim.outcomes[arm.name],
+            rules.judging,
+            changes=claim.changes[arm.name],
+            model=claim.models[arm.name],
+            against=None if arm.name == first else _effect(claim, arm.name, first, compare(arm.name, first), rules),
         )
         for arm in study.arms
-    ]
-    effect = compare(study.better, study.worse)
-    found = {arm.name: arm for arm in arms}
+    }
+    found = compare(study.better, study.worse)
+    effect = _effect(claim, study.better, study.worse, found, rules)
+    verdict, reason = _verdict(claim, effect, rules)
     return Finding(
         claim=study.claim,
         section=study.section,
         measure=study.measure,
         better=study.better,
         worse=study.worse,
-        arms=arms,
+        arms=list(arms.values()),
         effect=effect,
-        verdict=verdict(effect),
+        verdict=verdict,
         published=study.published,
-        cost=_cost(found[study.better], found[study.worse]),
-        judged=next((one.judged for of_arm in outcomes.values() for one in of_arm if _ended(one)), "test"),
+        cost=cost_ratios(arms[study.better], arms[study.worse]),
+        judged=next((one.judged for of_arm in claim.outcomes.values() for one in of_arm if has_result(one)), "test"),
+        needs=study.needs,
+        reason=reason,
+        also=_also(claim, compare, rules),
+        more=asdict(_more(study, found, rules.margin)) if verdict == "too-few" and found is not None else None,
     )
 
 
-def _ended(outcome: Outcome) -> bool:
-    return outcome.failure is None and len(outcome.wrong) > 0
+def _also(claim: ClaimRuns, compare: Compare, rules: Rules) -> list[Effect]:
+    """The effects of the study's further pairs that have a result."""
+    found = [_effect(claim, better, worse, compare(better, worse), rules) for better, worse in claim.study.also]
+    return [effect for effect in found if effect is not None]
 
 
-def _wrong(outcomes: Iterable[Outcome]) -> list[NDArray[np.bool_]]:
-    return [np.array(one.wrong, dtype=np.bool_) for one in outcomes]
-
-
-def _comparing(study: Study, outcomes: Outcomes, same_images: bool) -> Compare:
+def _comparing(claim: ClaimRuns, rules: Rules, prior: SeedPrior | None) -> Compare:
     """A function that compares two arms by the study's measure."""
-    noise = _seed_noise(outcomes)
 
-    def compare(better: str, worse: str) -> Effect | None:
-        pairs = [(b, w) for b, w in zip(outcomes[better], outcomes[worse], strict=True) if _ended(b) and _ended(w)]
+    def compare(better: str, worse: str) -> Difference | None:
+        pairs = _pairs(claim.outcomes, better, worse)
         firsts, seconds = [b for b, _ in pairs], [w for _, w in pairs]
-        if study.measure == "epochs":
-            found = ratio_effect([_passes(one) for one in firsts], [_passes(one) for one in seconds])
-        else:
-            pooled = noise.get(better, worse)
-            found = error_effect(_wrong(firsts), _wrong(seconds), same_images=same_images, pooled=pooled)
-        return None if found is None else _effect(study, better, worse, found)
+        level = rules.level(_looks(claim.outcomes, better, worse))
+        if claim.study.measure == "epochs":
+            return ratio_effect([passes_of(one) for one in firsts], [passes_of(one) for one in seconds], level=level)
+        if claim.study.measure == "gradients":
+            return times_effect([gradient_of(one) for one in firsts], [gradient_of(one) for one in seconds], level=level)
+        if claim.study.measure == "shifts":
+            return error_effect(moved_of(firsts), moved_of(seconds), rules.judging, level=level) if _all_moved(pairs) else None
+        return error_effect(wrong_of(firsts), wrong_of(seconds), rules.judging, prior=prior, level=level)
 
     return compare
 
 
-class _Noise:
-    """The pooled seed noise, for the arms whose noise is alike."""
-
-    def __init__(self, names: Sequence[str], noise: SeedNoise | None) -> None:
-        self._noise = noise
-        self._alike = {name for name, alike in zip(names, noise.alike, strict=True) if alike} if noise else set()
-
-    def get(self, better: str, worse: str) -> tuple[float, int] | None:
-        return (self._noise.variance, self._noise.degrees) if self._noise and {better, worse} <= self._alike else None
+def _all_moved(pairs: Sequence[tuple[Outcome, Outcome]]) -> bool:
+    """Whether all runs have measured what a shift changes."""
+    return bool(pairs) and all(one.moved and other.moved for one, other in pairs)
 
 
-def _seed_noise(outcomes: Outcomes) -> _Noise:
-    """Pooled over the arms that have a result for every seed; an arm that fails for some seeds is not comparable."""
-    whole = [name for name, of_arm in outcomes.items() if of_arm and all(map(_ended, of_arm))]
-    errors = np.array([[wrong.mean() for wrong in _wrong(outcomes[name])] for name in whole])
-    return _Noise(whole, pooled_noise(errors) if whole else None)
+def _looks(outcomes: Outcomes, better: str, worse: str) -> int:
+    """The seeds that have been run for both arms, whether or not they have a result."""
+    return min(len(outcomes[better]), len(outcomes[worse]))
 
 
-def _passes(outcome: Outcome) -> Passes:
-    epochs = epochs_to(outcome.history, TARGET_ERROR)
-    return Passes(epochs=outcome.epochs, reached=False) if epochs is None else Passes(epochs=epochs)
-
-
-def _effect(study: Study, better: str, worse: str, found: Difference) -> Effect:
+def _effect(claim: ClaimRuns, better: str, worse: str, found: Difference | None, rules: Rules) -> Effect | None:
+    if found is None:
+        return None
     return Effect(
         better=better,
         worse=worse,
-        measure=study.measure,
+        measure=claim.study.measure,
         difference=found.difference,
         interval=found.interval,
-        repeat_noise=found.repeat_noise,
+        repeat_noise=math.sqrt(found.seed_variance),
+        image_noise=math.sqrt(found.alone),
         seeds=found.seeds,
         images=found.images,
+        p=rules.p(found.p, _looks(claim.outcomes, better, worse)),
+        wins=_wins(claim.study, found),
     )
 
 
-def _arm_found(
-    arm: Arm, outcomes: Sequence[Outcome], *, changes: Mapping[str, Any], model: str, against: Effect | None, same_images: bool
-) -> ArmFound:
-    ended = [one for one in outcomes if _ended(one)]
-    wrong = _wrong(ended)
-    mean, interval = mean_error(wrong, same_images=same_images) if wrong else (None, None)
-    return ArmFound(
-        name=arm.name,
-        fair=arm.fair,
-        model=model,
-        changes=changes,
-        errors=[float(np.mean(one.wrong)) if _ended(one) else None for one in outcomes],
-        mean=mean,
-        interval=interval,
-        training_error=_mean(one.training_error for one in ended),
-        epochs_to_target=[epochs_to(one.history, TARGET_ERROR) if _ended(one) else None for one in outcomes],
-        seconds=_mean(one.seconds for one in ended),
-        seconds_to_target=_seconds_to_target(ended),
-        memory_bytes=_mean(one.memory_bytes for one in ended),
-        parameters=ended[0].parameters if ended else 0,
-        macs=ended[0].macs if ended else 0,
-        n_train=ended[0].n_train if ended else 0,
-        against=against,
-        curves=[one.history for one in ended if one.history],
-        gradients=_means([one.gradients for one in ended]),
-        outputs=_means([one.outputs for one in ended]),
-        per_class=_means([one.per_class for one in ended]),
-        failures=list(dict.fromkeys(one.failure for one in outcomes if one.failure is not None)),
-    )
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each name over the rows that have it, in order of first occurrence."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
-
-
-def _seconds_to_target(ended: Sequence[Outcome]) -> float | None:
-    """Mean over the seeds of the training time in proportion to the epochs; None unless all reach the target, to avoid a biased mean."""
-    reached = [(one, _passes(one)) for one in ended]
-    if not all(passes.reached and one.epochs for one, passes in reached):
+def _wins(study: Study, found: Difference) -> float | None:
+    """How often one run of `better` beats one of `worse` with the same seed: normal around the difference; None for a single pair."""
+    if found.seeds < 2:
         return None
-    return _mean(one.seconds * passes.epochs / one.epochs for one, passes in reached)
+    size = math.log(found.difference) if study.measure in RATIOS else found.difference
+    noise = math.sqrt(found.seed_variance)
+    return float(ndtr(size / noise)) if noise else 0.5 + 0.5 * math.copysign(size != 0, size)
 
 
-def _cost(better: ArmFound, worse: ArmFound) -> dict[str, float | None]:
-    return {
-        "seconds": _ratio(better.seconds, worse.seconds),
-        "memory": _ratio(better.memory_bytes, worse.memory_bytes),
-        "parameters": _ratio(better.parameters, worse.parameters),
-        "macs": _ratio(better.macs, worse.macs),
-    }
+def _verdict(claim: ClaimRuns, effect: Effect | None, rules: Rules) -> tuple[Verdict, Reason | None]:
+    """The verdict, and why there can be none."""
+    runs = {name: [one for one in of_arm if has_result(one)] for name, of_arm in claim.outcomes.items()}
+    if effect is None and not (runs[claim.study.better] and runs[claim.study.worse]):
+        return "cannot-be-judged", "no-runs"
+    if (reason := unmet(claim.study, runs, chance_error=rules.chance_error)) is not None:
+        return "cannot-be-judged", reason
+    if effect is None:  # no run of either arm has reached the target, or none of the same seed
+        return "cannot-be-judged", "underfits" if claim.study.measure == "epochs" else "no-runs"
+    found = verdict(effect, margin=rules.margin)
+    if found in {"no-difference", "too-few"} and effect.measure == "error" and is_saturated(claim.study, runs, margin=rules.margin):
+        return "cannot-be-judged", "saturated"
+    return found, None
 
 
-def _ratio(better: float | None, worse: float | None) -> float | None:
-    return better / worse if better and worse else None
+def verdict(effect: Effect, *, margin: float = MARGIN) -> Verdict:
+    """The verdict from an effect alone: on which side of no effect its whole interval lies, or whether all of it is within the margin.
 
-
-def verdict(effect: Effect | None) -> Verdict:
-    """The verdict on a claim from its effect.
-
-    An effect is shown if its whole 95% interval lies on one side of `effect.nothing` and the effect exceeds the repeat noise. One seed
-    shows nothing, since it cannot measure that noise.
+    One seed shows nothing, since it cannot tell how much another training would differ.
     """
-    if effect is None:
-        return "no result"
-    size = np.log(effect.difference) if effect.measure == "epochs" else effect.difference
-    if effect.seeds < 2 or abs(size) <= effect.repeat_noise:
-        return "not shown"
     low, high = effect.interval
+    if effect.seeds < 2:
+        return "too-few"
     if low > effect.nothing:
-        return "holds here"
-    return "reversed here" if high < effect.nothing else "not shown"
+        return "holds"
+    if high < effect.nothing:
+        return "reversed"
+    least, most = (1 / RATIO_MARGIN, RATIO_MARGIN) if effect.is_ratio else (-margin, margin)
+    return "no-difference" if least <= low and high <= most else "too-few"
+
+
+def _more(study: Study, found: Difference, margin: float) -> More:
+    """How many more seeds or images would probably decide."""
+    if found.seeds < 2:
+        return More(seeds=FIRST_LOOK - found.seeds, images=None)
+    if study.measure in RATIOS:
+        return more_needed(replace(found, difference=math.log(found.difference)), margin=math.log(RATIO_MARGIN))
+    return more_needed(found, margin=margin)
+
+
+def _with_holm(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings with Holm's mark on those that hold or are reversed, over all claims that can be judged."""
+    judged = [finding for finding in findings if finding.verdict != "cannot-be-judged" and finding.effect is not None]
+    adjusted = holm([1.0 if one.effect is None or one.effect.p is None else one.effect.p for one in judged])
+    stands = {one.claim: p <= LEVEL for one, p in zip(judged, adjusted, strict=True)}
+    return [replace(one, holm=stands[one.claim]) if one.verdict in {"holds", "reversed"} else one for one in findings]

@@ -1,6 +1,7 @@
 """The outcome of one run of an arm, as values and as a file."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 from alexnet.errors import BadRun
 from alexnet.storage.files import write_atomically
 from alexnet.storage.records import convert, read_json
+from alexnet.studies.claim import Measure
+
+BITS = ("wrong", "moved")  # fields of an outcome that are written as strings of 0 and 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,12 +44,22 @@ class Outcome:
     gradients: Mapping[str, float] = field(default_factory=dict)
     outputs: Mapping[str, float] = field(default_factory=dict)
     per_class: Mapping[str, float] = field(default_factory=dict)  # error of each class
+    moved: Sequence[bool] = ()  # of some judged images: whether the prediction changes when the image moves by 1, 2 or 3 px
     failure: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateTried:
+    """One learning rate of an arm's search, with its validation error and its epochs to the target error; None: failed, not reached."""
+
+    rate: float
+    validation_error: float | None = None
+    epochs_to_target: float | None = None
+
+
 def write_outcome(outcome: Outcome, path: Path) -> None:
-    """Write the outcome atomically; `wrong` becomes a string of 0 and 1."""
-    values = asdict(outcome) | {"wrong": "".join("01"[one] for one in outcome.wrong)}
+    """Write the outcome atomically; `wrong` and `moved` become strings of 0 and 1."""
+    values = asdict(outcome) | {name: "".join("01"[one] for one in getattr(outcome, name)) for name in BITS}
     write_atomically(path, json.dumps(values, ensure_ascii=False, allow_nan=False))
 
 
@@ -53,8 +67,8 @@ def read_outcome(path: Path) -> Outcome:
     """The outcome in a file; raises BadRun if it is damaged."""
     try:
         values = read_json(path)
-        wrong = [letter == "1" for letter in convert(str, values.get("wrong"), "wrong")]
-        return convert(Outcome, values | {"wrong": wrong})
+        bits = {name: [letter == "1" for letter in convert(str, values.get(name, ""), name)] for name in BITS}
+        return convert(Outcome, values | bits)
     except (OSError, ValueError) as error:
         raise BadRun(f"{path} is damaged ({error}); delete {path.parent} and rerun the same command.") from None
 
@@ -76,3 +90,14 @@ def epochs_to(history: Sequence[Mapping[str, Any]], error: float) -> float | Non
             return float(before_at + (middle - before_at) * (before - error) / (before - now))
         before_at, before, end = middle, now, row["epoch"]
     return None
+
+
+def best_rate(tried: Sequence[RateTried], measure: Measure) -> float:
+    """The rate with the lowest validation error (for epochs, the one that learns fastest); of equal ones, the nearest to the middle."""
+    middle = math.log(tried[len(tried) // 2].rate)
+
+    def rank(one: RateTried) -> tuple[float, float]:
+        found = one.epochs_to_target if measure == "epochs" else one.validation_error
+        return math.inf if found is None else found, abs(math.log(one.rate) - middle)
+
+    return min(tried, key=rank).rate

@@ -5,13 +5,13 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from alexnet.data.curation.splits import check_classes, read_split_names
+from alexnet.data.curation.splits import check_classes
 from alexnet.data.dataset import Dataset
 from alexnet.data.labels_file import with_labels
 from alexnet.data.open import open_dataset
-from alexnet.errors import CannotWrite, Interrupted
+from alexnet.errors import BadRun, CannotWrite, Interrupted
 from alexnet.i18n.translate import Lang, language_of
 from alexnet.recipes.toml import fields_of
 from alexnet.runs.arguments import as_duration, check_kinds
@@ -25,22 +25,35 @@ from alexnet.runtime.main_guard import refuse_in_import
 from alexnet.runtime.ray_pool import import_ray
 from alexnet.storage.files import free_folder, write_atomically, writing
 from alexnet.storage.ownership import check_vacant, owned
-from alexnet.studies.arms import SETS_THE_SCALE, SMALL, Arms, common_recipe, resolve
-from alexnet.studies.findings import Finding, StudyReport
-from alexnet.studies.judge import judge
+from alexnet.studies.adaptive_seeds import run_until_clear
+from alexnet.studies.arms import Arms, common_recipe
+from alexnet.studies.findings import RULES, StudyReport
+from alexnet.studies.judging import findings_of, judged_before, rules_of
 from alexnet.studies.outcome import Outcome
-from alexnet.studies.registry import STUDIES
+from alexnet.studies.plan import PILOT_EPOCHS, planned
 from alexnet.studies.report.page import write_study
-from alexnet.studies.request import StudyFolder, StudyRequest, extended, load_study_request, save_study_request, study_request
-from alexnet.studies.runner import StudyState, make_splits_of_seeds, planned, run_all
-from alexnet.studies.scale import scales
+from alexnet.studies.request import (
+    AUTO,
+    DEFAULT_MARGIN,
+    PLAN,
+    StudyFolder,
+    StudyRequest,
+    extended,
+    load_study_request,
+    save_study_request,
+    study_request,
+)
+from alexnet.studies.runner import StudyState, make_splits_of_seeds
+from alexnet.studies.scale import SETS_THE_SCALE, SMALL, scales
+from alexnet.studies.search import resolved_arms
 
 
 def study(
     data: str | Path,
     *,
     claims: str | Sequence[str] | None = None,
-    seeds: int | None = None,
+    seeds: int | Literal["auto"] | None = None,
+    margin: float | None = None,
     budget: str | float | None = None,
     out: str | Path | None = None,
     layout_of_folders: str | None = None,
@@ -56,11 +69,13 @@ def study(
     """Measure the lecture's claims on these images: every arm with every seed, and a verdict for each claim.
 
     The arguments are those of the command line; `overrides` change the recipe that all arms share. If the folder `out` holds a study, it
-    is resumed: finished runs are not repeated, and new claims and seeds are added. Raises BadRecipe, BadRun, BudgetTooSmall or BadDataset
+    is resumed: finished runs are not repeated, and new claims and seeds are added; one that an earlier version judged, and to which nothing
+    is added, is shown as it was judged then. Raises BadRecipe, BadRun, BudgetTooSmall or BadDataset
     before anything runs; a run that raises an AlexNetError is reported with its message, and the others continue.
     """
     refuse_in_import()
-    check_kinds(claims=claims, seeds=seeds, budget=budget, out=out, on=on, processes=processes, overrides=overrides)
+    counted = None if isinstance(seeds, str) else seeds
+    check_kinds(claims=claims, seeds=counted, margin=margin, budget=budget, out=out, on=on, processes=processes, overrides=overrides)
     lang, duration = language_of(lang), as_duration(budget)
     require_one_process("study")
     if on == "ray":
@@ -68,13 +83,19 @@ def study(
     data, layout = with_labels(data, labels), _layout(out, layout_of_folders)
     dataset = open_dataset(data, layout_of_folders=layout)
     names = claims if claims is None or isinstance(claims, str) else tuple(claims)
-    request = study_request(str(data), claims=names, seeds=seeds, budget=duration, overrides=overrides, on=on, layout_of_folders=layout)
-    common_recipe(str(data), dataset, scales(dataset, len(dataset.items))[-1], request.fields)  # finds images that are too small
+    request = study_request(
+        str(data), claims=names, seeds=seeds, margin=margin, budget=duration, overrides=overrides, on=on, layout_of_folders=layout
+    )
+    common_recipe(str(data), dataset, scales(dataset, PILOT_EPOCHS[0])[-1], request.fields)  # finds images that are too small
     chosen = choose_device(device)
     folder = StudyFolder(Path(out) if out is not None else free_folder(Path("runs"), dataset.name, "study"))
-    arguments = {"claims": claims, "seeds": seeds, "budget": duration, "overrides": overrides}
-    _request(folder, request, arguments)  # finds the user's mistakes before anything is written
+    arguments = {"claims": claims, "seeds": seeds, "margin": margin, "budget": duration, "overrides": overrides}
+    asked = _request(folder, request, arguments)  # finds the user's mistakes before anything is written
     with owned(folder.path):
+        if (former := judged_before(folder, asked)) is not None:
+            write_study(former, folder.report, lang)
+            return former
+        _check_plan(asked, folder.path)
         state = StudyState(
             folder=folder,
             request=_start(folder, request, arguments, dataset),
@@ -88,6 +109,15 @@ def study(
         return _run(state, lang)
 
 
+def _check_plan(asked: StudyRequest, path: Path) -> None:
+    """Raise BadRun for a study that an earlier version planned: its runs cannot be compared with those of today's recipe."""
+    if asked.scale is not None and asked.plan < PLAN:
+        raise BadRun(
+            f"{path} holds a study that an earlier version planned, with another recipe for all arms; further runs could not be compared "
+            "with its own. Choose another --out to study these pictures again. `alexnet report` shows the study as it was judged then."
+        )
+
+
 def _layout(out: str | Path | None, requested: str | None) -> str | None:
     """The layout of folders that is requested, or that of the study to resume."""
     saved = load_study_request(StudyFolder(Path(out)).request) if out is not None and requested is None else None
@@ -97,11 +127,13 @@ def _layout(out: str | Path | None, requested: str | None) -> str | None:
 def _run(state: StudyState, lang: Lang) -> StudyReport:
     tell_remarks(state.dataset, state.listen)
     try:
-        make_splits_of_seeds(state)
+        make_splits_of_seeds(state, state.request.planned_seeds)
         state.request = planned(state)
         save_study_request(state.request, state.folder.request)
-        arms = _arms(state)
-        return _finish(state, arms, run_all(state, arms), lang)
+        arms, searched = resolved_arms(state)
+        rules = rules_of(state)
+        arms, outcomes = run_until_clear(state, arms, lambda arms, outcomes: findings_of(arms, outcomes, rules))
+        return _finish(state, arms, searched | outcomes, lang)
     except (KeyboardInterrupt, Interrupted, CannotWrite) as stop:
         stop.add_note(f"Resume with: {shlex.join(['alexnet', 'study', state.request.data, '--out', str(state.folder.path)])}")
         raise
@@ -119,7 +151,7 @@ def _request(folder: StudyFolder, request: StudyRequest, arguments: Mapping[str,
 def _start(folder: StudyFolder, request: StudyRequest, arguments: Mapping[str, Any], dataset: Dataset) -> StudyRequest:
     """The request of a new study, saved, or of the one to resume; raises BadDataset if the classes have changed since that began."""
     request = _request(folder, request, arguments)
-    for seed in range(request.seeds):
+    for seed in range(request.most_seeds):
         if folder.splits_of(seed).exists():
             check_classes(dataset, folder.splits_of(seed))
     if not folder.request.exists():
@@ -129,27 +161,23 @@ def _start(folder: StudyFolder, request: StudyRequest, arguments: Mapping[str, A
     return request
 
 
-def _arms(state: StudyState) -> dict[str, Arms]:
-    """The arms of every claim, or why it cannot be studied."""
-    assert state.request.scale is not None
-    common = common_recipe(state.request.data, state.dataset, state.request.scale, state.request.fields)
-    return {claim: resolve(STUDIES[claim], common, state.dataset, seeds=state.request.seeds) for claim in state.request.claims}
-
-
 def _finish(state: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[str, Outcome], lang: Lang) -> StudyReport:
     """Judge the claims, and write the page and the result."""
     request, folder = state.request, state.folder
     assert request.scale is not None
     common = common_recipe(request.data, state.dataset, request.scale, request.fields)
-    same = judging_images(folder, 0) == judging_images(folder, 1)
     report = StudyReport(
         data=request.data,
         dataset=state.dataset.name,
         classes=state.dataset.classes,
-        seeds=request.seeds,
-        findings=[_finding(claim, one, outcomes, same_images=same) for claim, one in arms.items() if one.reason is None],
+        seeds=max((len(arm.recipes) for one in arms.values() for arm in one.arms.values()), default=request.seeds),
+        auto=request.auto,
+        margin=request.margin / 100,
+        rules=RULES,
+        findings=findings_of(arms, outcomes, rules_of(state)),
         not_applicable={claim: one.reason for claim, one in arms.items() if one.reason is not None},
-        scale=asdict(request.scale) | {"size": common.preprocess.image_size},
+        scale={name: value for name, value in asdict(request.scale).items() if name != "extent"} | {"size": common.preprocess.image_size},
+        extent=request.scale.extent,
         command=_command(state),
         run=str(folder.path),
         report=str(folder.report),
@@ -163,19 +191,6 @@ def _finish(state: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[str, 
     write_study(report, folder.report, lang)
     write_atomically(folder.result, json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
     return report
-
-
-def judging_images(folder: StudyFolder, seed: int) -> list[str]:
-    """The names of the images on which the runs of a seed are judged."""
-    splits = read_split_names(folder.splits_of(seed))
-    return list(splits["test"] or splits["validation"])
-
-
-def _finding(claim: str, arms: Arms, outcomes: Mapping[str, Outcome], *, same_images: bool) -> Finding:
-    by_arm = {name: [one.outcome(outcomes, seed) for seed in range(arms.seeds)] for name, one in arms.arms.items()}
-    changes = {name: one.changes for name, one in arms.arms.items()}
-    models = {name: one.model for name, one in arms.arms.items()}
-    return judge(STUDIES[claim], by_arm, changes, models, same_images=same_images)
 
 
 def _overhead(outcomes: Mapping[str, Outcome]) -> float:
@@ -193,7 +208,9 @@ def _command(state: StudyState) -> str:
     if state.dataset.native_side() < SMALL:
         del own["preprocess.image_size"]
     fields = own | {name: value for name, value in request.overrides.items() if name not in own}
-    arguments = ["alexnet", "study", request.data, "--claims", ",".join(request.claims), "--seeds", str(request.seeds)]
+    arguments = ["alexnet", "study", request.data, "--claims", ",".join(request.claims)]
+    arguments += ["--seeds", AUTO if request.auto else str(request.seeds), "--budget", request.budget]
+    arguments += ["--margin", f"{request.margin:g}"] if request.margin != DEFAULT_MARGIN else []
     arguments += [part for name, value in fields.items() for part in ("--set", f"{name}={value}")]
     arguments += ["--layout-of-folders", request.layout_of_folders] if request.layout_of_folders else []
     return shlex.join([*arguments, "--out", f"{state.folder.path}-again"])

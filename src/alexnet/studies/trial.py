@@ -12,15 +12,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from alexnet.data.curation.splits import Splits, read_split_names, take_fraction
 from alexnet.data.dataset import Dataset
 from alexnet.data.open import open_dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, measured
-from alexnet.data.pipeline.image_store import ImageStore, open_images
+from alexnet.data.pipeline.image_store import ImageStore
+from alexnet.data.pipeline.random_labels import with_random_labels
 from alexnet.data.preprocess import Fit
 from alexnet.errors import AlexNetError, CannotWrite, Interrupted
 from alexnet.evaluation.evaluate import Evaluation, evaluate
-from alexnet.models.kinds import kind_of
+from alexnet.models.kinds import NETWORK, kind_of
 from alexnet.recipes.recipe import Recipe, views_of
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.recipes.toml import to_toml
@@ -34,10 +37,12 @@ from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runtime.device import autocast, choose_device, choose_precision
 from alexnet.runtime.machine import available_bytes, available_cpus
+from alexnet.studies.decoded import images_of_runs
 from alexnet.studies.layer_signals import Signals, signals_of
 from alexnet.studies.outcome import Outcome, read_outcome, write_outcome
+from alexnet.studies.shifts import moved
 
-TRAINING_SAMPLE = 2_000  # training images that the finished network is tested on
+TESTED_ON = 2_000  # training images that the finished network is tested on
 CACHED_SIZES = 2  # image sizes that a worker keeps decoded
 ORPHAN_SECONDS = 20.0  # for a process of a study that was killed to notice it and end
 MEMORY_SHARE = 0.4  # of the free memory, for the decoded images of all workers together
@@ -51,6 +56,7 @@ class Trial:
     splits: Path
     folder: Path
     device: str = "auto"
+    judged: bool = True  # False: a run of a search, which sees no test image
 
     @property
     def outcome(self) -> Path:
@@ -100,16 +106,17 @@ def _outcome(trial: Trial, key: str, started: float, should_stop: Callable[[], b
     resolved = ResolvedRun(recipe=trial.recipe, model_reason="set by the study")
     context, prepared = _prepared(resolved, trial, started, should_stop)
     splits, images = prepared.splits, prepared.images
-    signals = _signals(resolved, context, prepared)
+    signals = _signals(resolved, context, prepared) if trial.judged else Signals()
     prepared_at = time.monotonic()
     fitted = fit(resolved, context, prepared)
     fitted_at = time.monotonic()
     judged, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
-    evaluation = _evaluated(resolved, context, fitted, images, indices)
-    sample = _evaluated(resolved, context, fitted, images, splits.train[:: -(-len(splits.train) // TRAINING_SAMPLE)])
+    evaluation = _evaluated(resolved, context, fitted, images, indices) if trial.judged else None
+    sample = _evaluated(resolved, context, fitted, images, splits.train[:: -(-len(splits.train) // TESTED_ON)])
     return Outcome(
         key=key,
         seed=trial.recipe.seed,
+        moved=_moved(resolved, context, fitted, images, indices) if trial.judged else (),
         judged=judged,
         training_error=sample.top1_error,
         evaluation_seconds=time.monotonic() - fitted_at + signals.seconds,
@@ -119,7 +126,7 @@ def _outcome(trial: Trial, key: str, started: float, should_stop: Callable[[], b
         gradients=signals.gradients,
         outputs=signals.outputs,
         **_fit_values(fitted),
-        **_evaluation_values(evaluation),
+        **(_evaluation_values(evaluation) if evaluation is not None else {}),
     )
 
 
@@ -130,7 +137,10 @@ def _prepared(resolved: ResolvedRun, trial: Trial, started: float, should_stop: 
     data = Data(recipe.data, recipe.layout_of_folders)
     dataset, sizes = _dataset(data), recipe.preprocess
     splits = take_fraction(dataset, _splits(data, trial.splits), recipe.fraction, seed=recipe.seed)
-    images = _images(data, sizes.stored_size, sizes.fit)
+    if kind_of(recipe.model) is NETWORK and splits.test:
+        splits = replace(splits, validation=_at_most(splits.validation, len(splits.train)))
+    whole = choose_device(trial.device).type == "cuda" or kind_of(recipe.model).fixed_features
+    images = _images(data, sizes.stored_size, sizes.fit, whole)
     context = RunContext(
         folder=folder,
         dataset=dataset,
@@ -142,8 +152,14 @@ def _prepared(resolved: ResolvedRun, trial: Trial, started: float, should_stop: 
     )
     if kind_of(recipe.model).fixed_features:
         return context, Prepared(images=images, splits=splits, preprocess=plain_preprocess(sizes))
-    colours = _colours(data, sizes.stored_size, sizes.fit, splits.train, recipe.seed)
+    colours = _colours(data, sizes.stored_size, sizes.fit, whole, splits.train, recipe.seed)
+    images = with_random_labels(images, splits.train, recipe.training.random_labels, recipe.seed)
     return context, Prepared(images=images, splits=splits, preprocess=measured(sizes, colours), colours=colours)
+
+
+def _at_most(indices: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """Up to `most` of the images, spread evenly."""
+    return indices if len(indices) <= most else tuple(indices[round(place)] for place in np.linspace(0, len(indices) - 1, most))
 
 
 def _fit_values(fitted: FitResult) -> dict[str, Any]:
@@ -176,6 +192,16 @@ def _signals(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> 
     return replace(signals, seconds=time.monotonic() - started)
 
 
+def _moved(resolved: ResolvedRun, context: RunContext, fitted: FitResult, store: ImageStore, indices: tuple[int, ...]) -> list[bool]:
+    """What a shift of the judged images changes; nothing for a hand-crafted system."""
+    recipe = resolved.recipe
+    if kind_of(recipe.model).fixed_features:
+        return []
+    fitted.model.eval()
+    with autocast(choose_precision(recipe.training.precision, context.device), context.device):
+        return moved(fitted.model, store, indices, recipe.preprocess.image_size, context.device)
+
+
 def _evaluated(resolved: ResolvedRun, context: RunContext, fitted: FitResult, store: ImageStore, indices: tuple[int, ...]) -> Evaluation:
     view = views_of(resolved.recipe.views)[0]
     with autocast(choose_precision(resolved.recipe.training.precision, context.device), context.device):
@@ -193,12 +219,12 @@ def _splits(data: Data, path: Path) -> Splits:
 
 
 @lru_cache(maxsize=CACHED_SIZES)
-def _images(data: Data, size: int, fit: Fit) -> ImageStore:
+def _images(data: Data, size: int, fit: Fit, whole: bool) -> ImageStore:
     limit = int(MEMORY_SHARE * available_bytes() / CACHED_SIZES / available_cpus())
-    return open_images(_dataset(data), size, fit, workers=1, check=False, memory_limit_bytes=limit)
+    return images_of_runs(_dataset(data), size, fit, limit_bytes=limit, whole=whole)
 
 
 @lru_cache(maxsize=8)
-def _colours(data: Data, size: int, fit: Fit, train: tuple[int, ...], seed: int) -> ColourPCA:
+def _colours(data: Data, size: int, fit: Fit, whole: bool, train: tuple[int, ...], seed: int) -> ColourPCA:
     """Mean and colour statistics of these training images, which many runs share."""
-    return colour_statistics(_images(data, size, fit), Splits(train=train, validation=(), test=()), seed)
+    return colour_statistics(_images(data, size, fit, whole), Splits(train=train, validation=(), test=()), seed)

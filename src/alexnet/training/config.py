@@ -11,6 +11,7 @@ Schedule = Literal["plateau", "one-cycle", "constant"]
 Optimizer = Literal["sgd", "muon"]
 MuonPrecision = Literal["bf16", "training"]
 WirePrecision = Literal["exact", "bf16"]
+Kept = Literal["best", "last"]
 
 MOST_EPOCHS = 1_000_000
 MOST_SECONDS = 1e9  # 31 years
@@ -19,6 +20,7 @@ MOST = {  # the largest values
     "epochs": MOST_EPOCHS,
     "budget_seconds": MOST_SECONDS,
     "enough_training_error": 1,
+    "random_labels": 1,
     "batch_size": 1 << 20,
     "learning_rate": MOST_RATE,
     "bias_learning_rate": MOST_RATE,
@@ -67,7 +69,10 @@ class TrainingConfig:
     bias_weight_decay: float = 0.0
     lower_layers: float = 1.0  # times learning_rate in all layers but the last (fine-tuning)
     label_smoothing: float = 0.0
+    random_labels: float = 0.0  # share of the training images that exchange their classes at random, to see what is learned by heart
     averaging: float = 0.0  # decay per step of the running average of the weights, which is then tested; 0: no average
+    validations: int = 0  # at most so many, evenly over the epochs and one at the end; 0: one after each epoch
+    kept: Kept = "best"  # which weights: those with the lowest validation error, or the last ones
     precision: Precision = "auto"
     wire_precision: WirePrecision = "exact"  # bf16: workers round the gradients that they send each other
     compile: bool = False  # torch.compile: a minute or more at the start, for faster steps on a GPU

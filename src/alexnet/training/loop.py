@@ -19,7 +19,7 @@ from alexnet.training.config import TrainingConfig
 from alexnet.training.diagnosis import diagnose
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.layout import Layout
-from alexnet.training.schedule import learning_rate
+from alexnet.training.schedule import learning_rate, validation_due
 from alexnet.training.state import TrainingState
 from alexnet.training.step import Batch, measure, seed_dropout, training_step
 from alexnet.training.step_losses import StepLosses
@@ -224,18 +224,22 @@ class _Fit:
         self.training.checkpoints.save(self.model, self.optimizer, self.average, self.state)
 
     def end_epoch(self) -> None:
-        """Validate, add a row to the history, save the best weights, and decide whether training ends."""
+        """Validate if it is due, add a row to the history, save the weights to keep, and decide whether training ends."""
         state = self.state
         self._read_losses()
-        row = self._history_row(*self._validate())
+        ends = self.schedule_ended() or self._has_learned_enough()
+        validates = ends or validation_due(self.config, state.epoch + 1, state.planned_steps / self.training.batches.steps_per_epoch)
+        row = self._history_row(self._validate() if validates else None)
         state.history.append(row)
-        best = self._save_if_best(row["validation_loss"], row["validation_error"])
+        best = validates and self._save_if_best(row["validation_loss"], row["validation_error"])
         self.training.listen(EpochDone(row, best))
         self._check_above_chance(row["training_loss"])
-        state.plateau.observe(row["epoch"], row["validation_error"], self.config)
+        if validates:
+            state.plateau.observe(row["epoch"], row["validation_error"], self.config)
         state.start_epoch()
-        state.finished = self.schedule_ended() or self._reached_goal(row)
-        self._save()
+        state.finished = ends or (self.config.schedule == "plateau" and state.plateau.finished)
+        if validates or self.training.checkpoints.due() or self.workers.size > 1:
+            self._save()
         if self.workers.any(self.training.should_stop()):
             raise Interrupted(f"Stopped after step {self.state.step:,}; nothing is lost.")
         self.read_at = time.monotonic()
@@ -253,30 +257,32 @@ class _Fit:
         return loss, error
 
     def _save_if_best(self, loss: float, error: float) -> bool:
-        """Save the weights if their validation error is the lowest so far, or equal to it with no higher loss; returns whether it is."""
+        """Save the weights if their validation error is the lowest so far, or equal to it with no higher loss; returns whether it is.
+
+        Where the last weights are kept, any weights replace those before them.
+        """
         state = self.state
-        better = error < state.best_error or (error == state.best_error and loss <= state.best_loss)
+        better = self.config.kept == "last" or error < state.best_error or (error == state.best_error and loss <= state.best_loss)
         missing = self.workers.first and not self.training.checkpoints.best.exists()
         if better or self.workers.any(missing):
             state.best_error, state.best_loss = error, loss
             self.training.checkpoints.save_best(self.validated, state)
         return better
 
-    def _reached_goal(self, row: dict[str, float]) -> bool:
-        """Whether training ends before its planned steps: at a training error that is low enough, or at the last plateau."""
-        enough = self.config.enough_training_error
-        return (enough > 0 and row["training_error"] <= enough) or (self.config.schedule == "plateau" and self.state.plateau.finished)
+    def _has_learned_enough(self) -> bool:
+        """Whether training ends before its planned steps, at a training error that is low enough."""
+        return 0 < self.config.enough_training_error >= self.state.training_error
 
-    def _history_row(self, validation_loss: float, validation_error: float) -> dict[str, float]:
+    def _history_row(self, validation: tuple[float, float] | None) -> dict[str, float]:
+        """The row of an epoch; validation: its loss and error, if they were measured."""
         state = self.state
-        seen = max(1, state.images_seen)
+        measured = {} if validation is None else {"validation_loss": validation[0], "validation_error": validation[1]}
         return {
             "epoch": self._epochs(),
             "step": state.step,
-            "training_loss": state.loss_sum / seen,
-            "training_error": state.error_sum / seen,
-            "validation_loss": validation_loss,
-            "validation_error": validation_error,
+            "training_loss": state.training_loss,
+            "training_error": state.training_error,
+            **measured,
             "learning_rate": self.learning_rate(),
             "images_per_second": self.config.batch_size * state.step / max(state.seconds, 1e-9),
             "seconds": state.seconds,

@@ -1,4 +1,4 @@
-"""The learning rate: a function of progress (one-cycle, constant), or of the validation error (plateau)."""
+"""The learning rate: a function of progress (one-cycle, constant), or of the validation error (plateau). Also when to validate."""
 
 import math
 from dataclasses import dataclass
@@ -21,6 +21,14 @@ def one_cycle(progress: float, warmup: float, final: float) -> float:
         return max(final, progress / warmup)
     rest = min(1.0, (progress - warmup) / (1.0 - warmup))
     return final + (1.0 - final) * (1.0 + math.cos(math.pi * rest)) / 2
+
+
+def validation_due(config: TrainingConfig, epoch: int, planned: float) -> bool:
+    """Whether to validate after this epoch, from 1: always, or at `validations` epochs spread evenly over the planned ones."""
+    if not config.validations or not planned:
+        return True
+    apart = max(1.0, planned / config.validations)
+    return math.floor(epoch / apart) > math.floor((epoch - 1) / apart)
 
 
 @dataclass(slots=True)

@@ -49,6 +49,16 @@ class TrainingState:
             raise ValueError("a counter of the training state is out of range")
         return state
 
+    @property
+    def training_loss(self) -> float:
+        """The mean loss over the images of the current epoch."""
+        return self.loss_sum / max(1, self.images_seen)
+
+    @property
+    def training_error(self) -> float:
+        """The share of the images of the current epoch that were misclassified."""
+        return self.error_sum / max(1, self.images_seen)
+
     def advance(self) -> None:
         """Count one optimizer step."""
         self.step += 1

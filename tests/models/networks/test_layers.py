@@ -108,9 +108,17 @@ def test_a_norm_within_towers_is_two_norms_and_differs_at_the_border_alone(depth
     x, half = channels(2, depth, 3), depth // 2
     within, across = norm_2012(depth, towers=2)(x), norm_2012(depth)(x)
     plain = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
-    torch.testing.assert_close(within, torch.cat([plain(x[:, :half]), plain(x[:, half:])], 1), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(within, torch.cat([plain(x[:, :half]), plain(x[:, half:])], 1), rtol=1e-12, atol=0)
     differing = (~torch.isclose(within, across, rtol=1e-9, atol=0)).any(dim=(0, 2, 3)).nonzero().flatten().tolist()
     assert differing == [half - 2, half - 1, half, half + 1]
+
+
+@pytest.mark.parametrize("largest", [1.0, 300.0])
+def test_in_float64_a_norm_is_the_formula_to_1e_12(largest: float) -> None:
+    """Made as a float32 network is, then doubled: nothing of it has been rounded to float32."""
+    x = torch.rand(2, 96, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(3)) * largest
+    theirs = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)(x)
+    torch.testing.assert_close(norm_2012(96)(x), theirs, rtol=1e-12, atol=0)
 
 
 def test_a_band_counts_every_neighbour_once() -> None:

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.models.networks.architecture import Architecture, NetworkChoices, vary
-from alexnet.models.networks.layers import ResponseNorm
 from alexnet.models.networks.network import Network
 from alexnet.models.registry import ARCHITECTURES
 
@@ -27,8 +26,6 @@ def network(architecture: Architecture, *, seed: int = 0, side: int = SIDE, chan
         if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
             nn.init.normal_(module.weight, std=(2 / module.weight[0].numel()) ** 0.5)  # signals of equal size in all layers
             nn.init.normal_(module.bias, std=0.5)
-        if isinstance(module, ResponseNorm):  # its alpha is made in float32, and would differ by 1e-8 from one in float64
-            module.band = (module.band > 0).double() * (architecture.norm_alpha / architecture.norm_size)
     return built
 
 

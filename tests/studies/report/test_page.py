@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from tests.studies.invented import CLASSES, HOSTILE, arm, classes_finding, effect, finding, hostile_finding, report
+from tests.studies.invented import CLASSES, HOSTILE, arm, classes_finding, effect, finding, hostile_finding, report, underfitted_finding
 
 from alexnet.errors import BadRun
 from alexnet.i18n import translate
@@ -94,7 +94,9 @@ def svgs(html: str) -> list[ElementTree.Element]:
 
 def row_of(html: str, anchor: str) -> str:
     """A claim's row of the verdicts, as text."""
-    row = re.search(rf'<tr role="row"><th role="rowheader" scope="row"><a href="#{anchor}">.*?</tr>', html, flags=re.DOTALL)
+    row = re.search(
+        rf'<tr role="row"(?: class="grey")?><th role="rowheader" scope="row"><a href="#{anchor}">.*?</tr>', html, flags=re.DOTALL
+    )
     assert row
     return " ".join(re.sub(r"<[^>]*>", " ", row[0]).split())
 
@@ -117,6 +119,7 @@ def test_headings_are_in_order_and_every_link_arrives(pages: dict[Lang, str], la
     assert all(href is not None and href[1:] in ids for href in (a["href"] for a in page.all("a")))
     sections = [one["id"] for one in page.all("section")]
     claims = ["claim-activation", "claim-weight-decay", "claim-overlap", "claim-augmentation", "claim-dropout"]
+    claims += ["claim-pooling", "claim-colour"]
     assert sections == ["verdicts", *claims, "not-applicable", "made"]
 
 
@@ -135,7 +138,7 @@ def test_nothing_is_loaded_from_anywhere(pages: dict[Lang, str], lang: Lang) -> 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_plot_has_a_title_a_label_and_the_pages_colours(pages: dict[Lang, str], lang: Lang) -> None:
     plots = svgs(pages[lang])
-    assert len(plots) == 4 + 5 * 2 + 2
+    assert len(plots) == 6 + 7 * 2 + 2
     for svg in plots:
         assert svg[0].tag == "title"
         assert svg[0].text
@@ -156,25 +159,35 @@ def test_tables_have_heads_and_can_be_scrolled_by_keyboard(english: Page) -> Non
 
 
 def test_the_headline_counts_the_verdicts() -> None:
-    assert StudyView(report()).headline.striptags() == "2 of 5 claims hold here (not shown: 1; reversed: 1; no result: 1)"
-    assert StudyView(report(), "zh").headline.striptags() == "5 条论断中，2 条在这里成立（未得到证实：1；结果相反：1；没有结果：1）"
+    assert StudyView(report()).headline.striptags() == (
+        "2 of 5 claims hold here (reversed here: 1; no difference that matters: 1; too few to tell: 1; cannot be judged here: 2)"
+    )
+    assert StudyView(report(), "zh").headline.striptags() == (
+        "5 条论断中，2 条在这里成立（结果相反：1；差异可以忽略：1；证据不足：1；在这里无法判断：2）"
+    )
+    assert StudyView(report([classes_finding()])).headline.striptags() == "1 of 1 claims hold here"
+    assert StudyView(report([underfitted_finding()])).headline == "No claim can be judged on Fashion-MNIST at this scale"
 
 
 def test_verdicts_are_words_and_symbols_with_the_reports_numbers(pages: dict[Lang, str]) -> None:
     html = pages["en"]
-    assert "✓ holds here 2.36 times 1.97 to 2.84" in row_of(html, "claim-activation")
+    assert "✓ holds here by a factor of at least 1.97 2.36 times 1.97 to 2.84" in row_of(html, "claim-activation")
     assert "×1.31 training time – memory ×1.00 parameters ×2.50 multiply-adds" in row_of(html, "claim-activation")
     assert "25% training error in 6 times fewer epochs Krizhevsky 2012, figure 1; CIFAR-10, a four-layer network" in row_of(
         html, "claim-activation"
     )
-    assert "○ not shown +0.04 points −0.03 to +0.11" in row_of(html, "claim-weight-decay")
-    assert "✗ reversed here −2.2 points −3.1 to −1.3" in row_of(html, "claim-overlap")
-    assert "– no result –" in row_of(html, "claim-dropout")
+    assert "≈ no difference that matters within ±1 points +0.04 points −0.03 to +0.11" in row_of(html, "claim-weight-decay")
+    assert "✗ reversed here by at least 1.3 points −2.2 points −3.1 to −1.3 *" in row_of(html, "claim-overlap")
+    assert "*" not in row_of(html, "claim-augmentation")  # may be chance among all these claims
+    assert "– cannot be judged here too few runs succeeded –" in row_of(html, "claim-dropout")
+    assert "○ too few to tell about 4 more seeds would +0.4 points −0.7 to +1.5" in row_of(html, "claim-pooling")
+    assert "– cannot be judged here the networks underfit +2.0 points" in row_of(html, "claim-colour")
+    assert sum(row.get("class") == "grey" for row in Page(html).all("tr")) == 2
     assert '<svg class="interval"' not in section_of(html, "claim-dropout")
 
 
 def test_the_paragraph_says_what_came_out_and_what_it_costs() -> None:
-    faster, decay, overlap, _, dropout = (str(claim.paragraph.striptags()) for claim in StudyView(report()).claims)
+    faster, decay, overlap, _, dropout, few, underfitted = (str(claim.paragraph.striptags()) for claim in StudyView(report()).claims)
     assert faster.startswith(
         "Compared: relu against tanh on Fashion-MNIST, with 3 seeds for each, 12,000 training pictures, and errors on 10,000 "
         "test pictures. The "
@@ -183,8 +196,17 @@ def test_the_paragraph_says_what_came_out_and_what_it_costs() -> None:
     assert "25% training error was not reached in 1 of 3 runs (tanh)." in faster
     assert "Cost of the claim's side: 1.31 times the training time, 2.50 times the multiply-adds." in faster
     assert "This contradicts the published result" not in faster
-    assert "12.01% error (decay) against 12.05% (no-decay), a difference of +0.04 points" in decay
-    assert "varies by 0.40 points (standard deviation)" in decay
+    assert "No difference that matters: 12.01% error (decay) against 12.05% (no-decay), a difference of +0.04 points" in decay
+    assert "varies by 0.40 points (standard deviation); the choice of the judged pictures alone would make it 0.30" in decay
+    assert "In a single run of each, the claim's side is better in about 87% of cases." in decay
+    assert "This also stands if all claims of the study are tested together (Holm)." in overlap
+    assert "If the difference stays as it is, about 4 more seeds would probably decide." in few
+    assert "the arm without the regulariser (augment-none) still misclassifies 52.0% of the training pictures" in underfitted
+    assert (
+        "When each side has the epochs that it needs to fit: 41.0% (geometry, three times the epochs; training error 20.5%) against "
+        "52.0% (augment-all), a difference of +11.0 points (95% interval +9.0 to +13.0)."
+    ) in underfitted
+    assert "The same difference beside another regulariser: 50.0% (geometry) against 54.0% (augment-none), +4.0 points" in underfitted
     assert "We know of no published measurement" in decay
     assert "The result is the reverse, with more errors on the claim's side: 14.0% (overlapping) against 11.8% (apart)" in overlap
     assert "multiply-adds are equal within 2%" in overlap
@@ -194,13 +216,19 @@ def test_the_paragraph_says_what_came_out_and_what_it_costs() -> None:
     )
     assert "12,000 / 6,000 training pictures" in overlap
     assert "There is no result: too few pairs" in dropout
-    unshown = finding("pooling", (arm("max", 0.1), arm("average", 0.1)), "not shown", effect("max", "average", 0.001, 0.003))
+    unshown = finding("pooling", (arm("max", 0.1), arm("average", 0.1)), "not-shown", effect("max", "average", 0.001, 0.003))
     assert "So the published effect does not show here, which need not contradict it." in StudyView(report([unshown])).claims[0].paragraph
 
 
 @pytest.mark.parametrize(
     ("verdict", "said"),
-    [("not shown", "may be chance: to 25% training error it took"), ("reversed here", "the claim's side is slower: to 25%")],
+    [
+        ("not-shown", "may be chance: to 25% training error it took"),
+        ("reversed", "the claim's side is slower: to 25%"),
+        ("no-difference", "No difference that matters: to 25% training error it took"),
+        ("too-few", "too few seeds to tell: to 25% training error it took"),
+        ("cannot-be-judged", "For the record: to 25% training error it took"),
+    ],
 )
 def test_epochs_have_sentences_for_every_verdict(verdict: str, said: str) -> None:
     arms = [arm(name, 0.1, epochs_to_target=(3.0, 3.5, 4.0)) for name in ("relu", "tanh")]
@@ -236,7 +264,7 @@ def test_classes_that_an_arm_helps_and_hurts_most(pages: dict[Lang, str]) -> Non
 
 
 def test_what_does_not_apply_and_how_it_was_made(pages: dict[Lang, str]) -> None:
-    assert "colour Fashion-MNIST has no colours." in Page(section_of(pages["en"], "not-applicable")).text
+    assert "input-size These images are square." in Page(section_of(pages["en"], "not-applicable")).text
     made = Page(section_of(pages["en"], "made"))
     assert "picture size 23 px width of the network ×0.25 share of the training pictures 20% epochs 8 seeds 3" in made.text
     assert "time of all runs 1 h 12 min overhead besides training 7.3%" in made.text
@@ -271,7 +299,7 @@ def test_no_english_message_is_left_on_the_chinese_page(pages: dict[Lang, str]) 
         "conv5",
         "python",
         "a processor",
-        "colour",
+        "input-size",
         *CLASSES,
         *names,
     }
@@ -320,18 +348,20 @@ def test_claims_and_arms_have_the_words_of_their_messages(monkeypatch: pytest.Mo
     assert "Compared: every augmentation against augment-none on" in " ".join(text.split())
     assert "the same recipe" in text
     assert study_lines(report([classes_finding()]), "zh")[0] == (
-        "在这里成立：数据增强有用：错误率低 1.2 个百分点（95% 置信区间 +0.4 至 +2.0）"
+        "在这里成立，相差至少 0.4 个百分点：数据增强有用：错误率低 1.2 个百分点（95% 置信区间 +0.4 至 +2.0）"
     )
 
 
 def test_lines_for_the_terminal() -> None:
     assert study_lines(report()) == [
-        "holds here: activation: the other side needs 2.36 times the epochs (95% interval 1.97 to 2.84)",
-        "not shown: weight-decay: 0.04 points less error (95% interval −0.03 to +0.11)",
-        "reversed here: overlap: 2.2 points more error instead (95% interval +1.3 to +3.1)",
-        "holds here: augmentation: 1.2 points less error (95% interval +0.4 to +2.0)",
-        "no result: dropout: too few runs succeeded",
-        "does not apply: colour: Fashion-MNIST has no colours.",
+        "holds here, by a factor of at least 1.97: activation: the other side needs 2.36 times the epochs (95% interval 1.97 to 2.84)",
+        "no difference that matters, within ±1 points: weight-decay: 0.04 points less error (95% interval −0.03 to +0.11)",
+        "reversed here, by at least 1.3 points: overlap: 2.2 points more error instead (95% interval +1.3 to +3.1)",
+        "holds here, by at least 0.4 points: augmentation: 1.2 points less error (95% interval +0.4 to +2.0)",
+        "cannot be judged here, too few runs succeeded: dropout",
+        "too few to tell, about 4 more seeds would: pooling: 0.4 points less error (95% interval −0.7 to +1.5)",
+        "cannot be judged here, the networks underfit: colour: 2.0 points less error (95% interval +1.1 to +2.9)",
+        "does not apply: input-size: These images are square.",
     ]
     assert "\x1b" not in study_lines(report([replace(hostile_finding(), claim="\x1b[31m")]))[0]
 
@@ -396,7 +426,7 @@ def test_every_study_has_its_words_on_the_page() -> None:
         saying(patch, {name: texts for name, texts in MESSAGES.items() if name.startswith("claims.")})
         for study in STUDIES.values():
             arms = [arm(one.name, 0.1, fair=one.fair, curves=()) for one in study.arms]
-            found = finding(study.claim, arms, "no result", None, better=study.better, worse=study.worse, section=study.section)
+            found = finding(study.claim, arms, "cannot-be-judged", None, better=study.better, worse=study.worse, section=study.section)
             view = StudyView(report([found]), "zh").claims[0]
             shown = [view.title, view.question, *(one.name for one in view.arms), *(view.words.fair(one.fair) for one in study.arms)]
             names = {study.claim, *(one.fair for one in study.arms)}
@@ -407,8 +437,16 @@ def test_every_study_has_its_words_on_the_page() -> None:
 def test_networks_that_underfit_are_named() -> None:
     def shown(training_error: float, lang: Lang = "en") -> str:
         arms = (arm("decay", 0.30, training_error=training_error), arm("no-decay", 0.31, training_error=training_error))
-        return study_page(report([finding("weight-decay", arms, "not shown", None, better="decay", worse="no-decay")]), lang)
+        return study_page(report([finding("weight-decay", arms, "not-shown", None, better="decay", worse="no-decay")]), lang)
 
     assert "These networks underfit: for half of the arms, the error on training pictures is at most 1.5 points lower" in shown(0.29)
     assert "欠拟合" in shown(0.29, "zh")
     assert "underfit" not in shown(0.2)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_rates_that_were_tried_are_shown_and_the_chosen_one_is_bold(lang: Lang) -> None:
+    html = study_page(report([underfitted_finding()]), lang)
+    assert "<b>0.02" in html
+    assert html.count('class="rate"') == 3
+    assert "0.01: 51.0%" in html.replace("：", ": ")

@@ -25,6 +25,8 @@ from alexnet.training.state import TrainingState
 
 AVERAGED = ALEXNET.training(averaging=0.9)
 WRITERS = [("alone", 1), ("data", 2), ("towers", 2), ("hybrid", 2), ("hybrid", 4)]
+READERS = [*WRITERS, ("data", 3)]
+FAST = (("alone", 1), ("hybrid", 2))  # the others in make test-slow
 STOP = 6  # in the middle of the second epoch
 
 Written = dict[str, tuple[Path, list[Trained]]]
@@ -62,7 +64,7 @@ def divided(written: Written, tmp_path: Path) -> Path:
     return Path(shutil.copytree(written["hybrid-2"][0], tmp_path / "checkpoints"))
 
 
-@pytest.mark.parametrize(("layout", "workers"), [*WRITERS, ("data", 3)])
+@pytest.mark.parametrize(("layout", "workers"), [pytest.param(*one, marks=() if one in FAST else pytest.mark.slow) for one in READERS])
 def test_every_layout_reads_what_every_other_wrote(layout: str, workers: int, written: Written) -> None:
     folders = [folder for folder, _ in written.values()]
     read = together(read_all, workers, ALEXNET, layout, folders) if workers > 1 else [read_all(ALONE, ALEXNET, layout, folders)]

@@ -10,6 +10,7 @@ import torch
 from alexnet.data.array_dataset import ArrayDataset, Parts
 from alexnet.data.dataset import Traits
 from alexnet.data.named.fashion_mnist import download_timeout, fashion_mnist
+from alexnet.data.named.made_up import hues, shapes
 from alexnet.errors import BadDataset
 from alexnet.storage.cache import cache_folder
 from alexnet.storage.files import locked
@@ -56,7 +57,14 @@ def cifar10() -> ArrayDataset:
     return ArrayDataset("cifar10", CIFAR10_CLASSES, parts, Traits(flip=True, colour=True))
 
 
-NAMED: dict[str, Callable[[], ArrayDataset]] = {"fashion-mnist": fashion_mnist, "cifar10": cifar10, "mnist": mnist, "digits": digits}
+NAMED: dict[str, Callable[[], ArrayDataset]] = {
+    "fashion-mnist": fashion_mnist,
+    "cifar10": cifar10,
+    "mnist": mnist,
+    "digits": digits,
+    "hues": hues,
+    "shapes": shapes,
+}
 
 
 def _fetch(name: str, load: Callable[[bool, bool], Part]) -> tuple[Part, Part]:

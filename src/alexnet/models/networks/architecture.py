@@ -16,6 +16,7 @@ MONOTONIC: tuple[Activation, ...] = ("relu", "tanh", "sigmoid")  # a GELU falls 
 Pooling = Literal["max", "average", "max+average", "strided-convolution"]
 Norm = Literal["none", "within-towers", "across-towers", "same-map"]
 NormPlace = Literal["before-pool", "after-pool", "before-activation"]
+BatchNormPlace = Literal["before-activation", "after-activation"]
 DropoutPlace = Literal["after-fc", "before-fc", "convolutions"]
 Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012", "images", "dirac"]
 FORMER_INITIALISATIONS: dict[str, Initialisation] = {"pictures": "images"}
@@ -36,7 +37,7 @@ AT_MOST = {  # the largest values of fields of NetworkChoices
 SMALLEST_K = 1e-6
 AT_LEAST_ONE = ("pool_kernel", "hidden_units", "towers", "first_kernel", "first_stride", "first_channels")  # fields of NetworkChoices
 OF_FIRST_LAYER = ("first_kernel", "first_stride", "first_padding", "first_channels")
-OF_CONVOLUTIONS = ("pooling", "pool_after", "convolutions_3x3", "towers", "towers_talk", *OF_FIRST_LAYER)
+OF_CONVOLUTIONS = ("pooling", "pool_after", "batch_norm", "batch_norm_place", "convolutions_3x3", "towers", "towers_talk", *OF_FIRST_LAYER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ class Architecture:
     norm_alpha: float = 1e-4  # divided by the number of neighbours, as in the 2012 program
     norm_beta: float = 0.75
     norm_k: float = 2.0
-    batch_norm: bool = False  # after each convolution and its pooling, before the nonlinearity (from 2015)
+    batch_norm: bool = False  # after each convolution and its pooling (from 2015)
+    batch_norm_place: BatchNormPlace = "before-activation"
     whitening_epsilon: float = 0.05  # added to the variance of each direction, so that weak ones are not amplified too much
     towers: int = 1  # groups of maps for the norm "within-towers"
     towers_talk: bool = True  # False: conv3 too sees the maps of its own tower only
@@ -117,6 +119,8 @@ class NetworkChoices:
     norm_place: NormPlace | None = None
     norm_alpha: float | None = None  # 0 leaves only the norm's fixed factor k^-beta
     norm_k: float | None = None  # Caffe's is 1
+    batch_norm: bool | None = None  # after each convolution and its pooling
+    batch_norm_place: BatchNormPlace | None = None
     dropout: float | None = None
     dropout_place: DropoutPlace | None = None
     fully_connected: int | None = None  # hidden fully connected layers

@@ -36,16 +36,20 @@ def neighbour_band(maps: int, neighbours: int, towers: int) -> Tensor:
 
 
 class ResponseNorm(nn.Module):
-    """Local response normalisation across maps, separately in each of `towers` equal groups of them (trap 2)."""
+    """Local response normalisation across maps, separately in each of `towers` equal groups of them (trap 2).
+
+    The band holds 0 and 1 and is scaled in `forward`, in the precision of the activations: alpha / neighbours, rounded once to float32,
+    would be wrong by 1e-8 in float64.
+    """
 
     def __init__(self, maps: int, *, towers: int, neighbours: int, alpha: float, beta: float, k: float) -> None:
         super().__init__()
-        self.beta, self.k = beta, k
+        self.strength, self.beta, self.k = alpha / neighbours, beta, k
         self.band: Tensor
-        self.register_buffer("band", neighbour_band(maps, neighbours, towers) * (alpha / neighbours), persistent=False)
+        self.register_buffer("band", neighbour_band(maps, neighbours, towers), persistent=False)
 
     def forward(self, activations: Tensor) -> Tensor:
-        return _normalise(activations, self.band.to(activations.dtype), self.k, self.beta)
+        return _normalise(activations, self.band.to(activations.dtype) * self.strength, self.k, self.beta)
 
 
 class SameMapNorm(nn.Module):

@@ -67,6 +67,8 @@ def steps_after(architecture: Architecture, conv: Conv) -> list[str]:
     drop = ["dropout"] if conv.pool and architecture.dropout_place == "convolutions" and architecture.dropout else []
     if architecture.batch_norm:
         batch_norm = ["batchnorm"] if conv.batch_norm else []
+        if architecture.batch_norm_place == "after-activation":
+            return ["activation", *pool, *batch_norm, *norm, *drop]
         return [*pool, *batch_norm, "activation", *norm, *drop]
     if architecture.norm_place == "before-activation":
         return [*norm, "activation", *pool, *drop]

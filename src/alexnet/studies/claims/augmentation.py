@@ -1,6 +1,10 @@
 """Crops, mirrors and colours (paper 4.1)."""
 
+from dataclasses import replace
+
 from alexnet.studies.claim import Arm, Published, Study
+
+DROPOUT: dict[str, object] = {"network.dropout": 0.5}
 
 
 def augmented(
@@ -16,7 +20,9 @@ def augmented(
     }
 
 
+NONE = Arm(name="augment-none", changes=augmented())
 GEOMETRY = Arm(name="geometry", changes=augmented(crop=True, flip=True))
+GEOMETRY_AND_DROPOUT = Arm(name="geometry-dropout", changes=augmented(crop=True, flip=True) | DROPOUT)
 ALL = Arm(name="augment-all", changes=augmented(crop=True, flip=True, brightness=0.2, temperature=0.1, pca=0.1))
 
 AUGMENTATION = Study(
@@ -24,15 +30,19 @@ AUGMENTATION = Study(
     section="4.1",
     better="geometry",
     worse="augment-none",
+    needs="overfits",
+    beside=(("geometry-dropout", "dropout-alone"),),
     arms=(
-        Arm(name="augment-none", changes=augmented()),
-        Arm(name="crop", changes=augmented(crop=True)),
-        Arm(name="flip", changes=augmented(flip=True)),
+        NONE,
         GEOMETRY,
-        Arm(name="brightness", changes=augmented(brightness=0.2)),
-        Arm(name="temperature", changes=augmented(temperature=0.1)),
-        Arm(name="pca-noise", changes=augmented(pca=0.1)),
-        ALL,
+        Arm(name="dropout-alone", changes=augmented() | DROPOUT),
+        GEOMETRY_AND_DROPOUT,
+        Arm(name="crop", changes=augmented(crop=True), further=True),
+        Arm(name="flip", changes=augmented(flip=True), further=True),
+        Arm(name="brightness", changes=augmented(brightness=0.2), further=True),
+        Arm(name="temperature", changes=augmented(temperature=0.1), further=True),
+        Arm(name="pca-noise", changes=augmented(pca=0.1), further=True),
+        replace(ALL, further=True),
     ),
     published=(
         Published(

@@ -13,9 +13,10 @@ FIRST_LAYER = Study(
     section="audience",
     better="first-5",
     worse="first-11",
+    needs="fits",
     arms=(
         Arm(name="first-11", changes=_window(11, 4, 0), fair="same-recipe-other-cost"),
-        Arm(name="first-7", changes=_window(7, 2, 2), fair="same-recipe-other-cost"),
+        Arm(name="first-7", changes=_window(7, 2, 2), fair="same-recipe-other-cost", further=True),
         Arm(name="first-5", changes=_window(5, 1, 2), fair="same-recipe-other-cost"),
     ),
     small={"preprocess.stored_size": 72, "preprocess.image_size": 64, "augment.crop_padding": 0},

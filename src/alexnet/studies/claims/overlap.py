@@ -7,6 +7,7 @@ OVERLAP = Study(
     section="3.4",
     better="overlapping",
     worse="side-by-side",
+    needs="fits",
     arms=(
         Arm(name="overlapping", fair="equal-maps"),
         Arm(name="side-by-side", changes={"network.pool_kernel": 2}, fair="equal-maps"),

@@ -1,6 +1,6 @@
 """Convolutions against fully connected layers alone (asked by the lecture's audience: will MLPs come back)."""
 
-from alexnet.studies.arms import Matching
+from alexnet.studies.changes import Matching
 from alexnet.studies.claim import Arm, Study
 
 PERCEPTRON = Study(
@@ -8,9 +8,10 @@ PERCEPTRON = Study(
     section="audience",
     better="convolutions",
     worse="mlp-parameters",
+    needs="fits",
     arms=(
         Arm(name="convolutions"),
         Arm(name="mlp-parameters", model="mlp", changes={"network.hidden_units": Matching("parameters")}, fair="equal-parameters"),
-        Arm(name="mlp-macs", model="mlp", changes={"network.hidden_units": Matching("macs")}, fair="equal-macs"),
+        Arm(name="mlp-macs", model="mlp", changes={"network.hidden_units": Matching("macs")}, fair="equal-macs", further=True),
     ),
 )

@@ -6,7 +6,9 @@ from statistics import fmean
 
 from alexnet.i18n.units import MISSING, percent
 from alexnet.pages.palette import SeriesStyle
+from alexnet.studies.claim import Measure
 from alexnet.studies.findings import ArmFound
+from alexnet.studies.outcome import RateTried, best_rate
 from alexnet.studies.report.phrases import StudyWords, bare
 
 MOST_CLASSES = 3  # listed as improved, and as worsened
@@ -20,6 +22,7 @@ class ArmView:
     name: str
     place: int
     words: StudyWords
+    measure: Measure = "error"
 
     @property
     def style(self) -> SeriesStyle:
@@ -46,6 +49,21 @@ class ArmView:
     def changes(self) -> list[str]:
         """The changed fields, as in a recipe."""
         return [f"{name} = {json.dumps(value, ensure_ascii=False, default=str)}" for name, value in self.found.changes.items()]
+
+    @property
+    def rates(self) -> list[tuple[str, bool]]:
+        """The learning rates of the search with what they led to, and whether it is the rate that the arm has."""
+        if not self.found.rates:
+            return []
+        best = best_rate(self.found.rates, self.measure)
+        return [(self._rate(one), one.rate == best) for one in self.found.rates]
+
+    def _rate(self, one: RateTried) -> str:
+        if self.measure == "epochs":
+            epochs = self.words.plain("study.never") if one.epochs_to_target is None else f"{one.epochs_to_target:.1f}"
+            return self.words.plain("study.rate_epochs", rate=f"{one.rate:g}", epochs=epochs)
+        error = self.words.plain("study.run_failed") if one.validation_error is None else percent(one.validation_error)
+        return self.words.plain("study.rate_tried", rate=f"{one.rate:g}", error=error)
 
     @property
     def epochs(self) -> float | None:

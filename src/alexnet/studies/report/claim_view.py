@@ -1,6 +1,5 @@
 """The content of one claim's section: its paragraph, table rows and plots. Independent of HTML except for emphasis."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +7,11 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from alexnet.i18n.units import MISSING, count, finite, percent, readable
-from alexnet.studies.claim import TARGET_ERROR
-from alexnet.studies.findings import Effect, Finding, StudyReport
+from alexnet.i18n.units import MISSING, count, finite, readable
+from alexnet.studies.findings import Finding, StudyReport, Verdict
 from alexnet.studies.report.arm_view import ArmView, helped_and_hurt
-from alexnet.studies.report.phrases import VERDICTS, StudyWords, bare, factor, points
+from alexnet.studies.report.outcome_text import TARGET, also_sentences, outcome_sentences
+from alexnet.studies.report.phrases import VERDICTS, StudyWords, factor, points
 from alexnet.studies.report.plots import (
     Band,
     CostDot,
@@ -23,18 +22,11 @@ from alexnet.studies.report.plots import (
     training_curves,
 )
 
-TARGET = f"{TARGET_ERROR:.0%}"
-CLOSE = 0.002  # errors that differ by less are shown with a second decimal
 SAME = 0.02  # costs that differ by less count as equal
-OUTCOMES = {
-    ("error", "holds here"): "study.error_holds",
-    ("error", "not shown"): "study.error_unshown",
-    ("error", "reversed here"): "study.error_reversed",
-    ("epochs", "holds here"): "study.epochs_hold",
-    ("epochs", "not shown"): "study.epochs_unshown",
-    ("epochs", "reversed here"): "study.epochs_reversed",
+UNLIKE_PUBLISHED: dict[Verdict, str] = {
+    **dict.fromkeys(("no-difference", "too-few", "not-shown"), "study.differs_unshown"),
+    "reversed": "study.differs_reversed",
 }
-DIFFERS = {"not shown": "study.differs_unshown", "reversed here": "study.differs_reversed"}  # from what was published
 COSTS = {
     "seconds": "study.cost_time",
     "memory": "study.cost_memory",
@@ -83,6 +75,11 @@ class ClaimView:
         return self.words.verdict(self.finding.verdict), symbol, kind
 
     @property
+    def detail(self) -> str:
+        """What the verdict adds: by at least how much, or what is missing."""
+        return self.words.detail(self.finding, self.report.margin)
+
+    @property
     def difference(self) -> tuple[str, str]:
         """The effect with its unit, and its interval."""
         effect = self.finding.effect
@@ -99,7 +96,9 @@ class ClaimView:
     @cached_property
     def arms(self) -> list[ArmView]:
         """The arms in the study's order, each with its marker."""
-        return [ArmView(arm, self.words.arm(arm.name), place, self.words) for place, arm in enumerate(self.finding.arms)]
+        return [
+            ArmView(arm, self.words.arm(arm.name), place, self.words, self.finding.measure) for place, arm in enumerate(self.finding.arms)
+        ]
 
     @property
     def first(self) -> ArmView:
@@ -110,9 +109,28 @@ class ClaimView:
         return next(arm for arm in self.arms if arm.found.name == name)
 
     @property
+    def _by_name(self) -> dict[str, ArmView]:
+        return {arm.found.name: arm for arm in self.arms}
+
+    @property
+    def _sides(self) -> tuple[ArmView, ArmView]:
+        """The arms that the claim is about: the one that should be better, and the other."""
+        return self._side(self.finding.better), self._side(self.finding.worse)
+
+    @property
+    def _seeds(self) -> int:
+        """The seeds of the two arms that the claim is about."""
+        return max(len(arm.found.errors) for arm in self._sides)
+
+    @property
     def several_amounts(self) -> bool:
         """Whether the arms had different numbers of training images."""
         return len({arm.found.n_train for arm in self.arms}) > 1
+
+    @property
+    def searched(self) -> bool:
+        """Whether the learning rate of any arm was searched."""
+        return any(arm.found.rates for arm in self.arms)
 
     @property
     def failed(self) -> bool:
@@ -122,56 +140,36 @@ class ClaimView:
     @cached_property
     def paragraph(self) -> Markup:
         """What was compared, the result, the cost, published results, and how the scales differ."""
-        parts = [self._compared(), *self._outcome(), *self._missed(), self._price(), *self._published(), self._differs()]
+        parts = [
+            self._compared(),
+            *outcome_sentences(self.finding, self._by_name, self.report, self.words),
+            *also_sentences(self.finding, self._by_name, self.words),
+            *self._missed(),
+            self._price(),
+            *self._published(),
+            self._differs(),
+        ]
         return self.words.sentences(parts)
 
     def _compared(self) -> Markup:
-        better, worse, effect = self._side(self.finding.better), self._side(self.finding.worse), self.finding.effect
+        (better, worse), effect = self._sides, self.finding.effect
         amounts = dict.fromkeys(count(arm.found.n_train) for arm in (better, worse) if arm.found.n_train)
         return self.words.say(
             "study.compared_test" if self.finding.judged == "test" else "study.compared_validation",
             better=better.name,
             worse=worse.name,
             dataset=readable(self.report.dataset),
-            seeds=self.words.seeds(self.report.seeds),
+            seeds=self.words.seeds(self._seeds),
             n_train=" / ".join(amounts) or count(self.report.n_train),
             images=count(effect.images if effect and effect.images else self.report.n_judged),
         )
 
-    def _outcome(self) -> list[Markup]:
-        effect, name = self.finding.effect, OUTCOMES.get((self.finding.measure, self.finding.verdict))
-        if effect is None or name is None:
-            return [self.words.say("study.nothing_said")]
-        better, worse = self._side(effect.better), self._side(effect.worse)
-        figures = {"better_value": self._value(better), "worse_value": self._value(worse), "target": TARGET}
-        result = self.words.say(
-            name, better=better.name, worse=worse.name, difference=bare(effect), interval=self.words.interval(effect), **figures
-        )
-        return [result, *self._noise(effect)]
-
-    def _value(self, arm: ArmView) -> str:
-        if self.finding.measure == "error":
-            effect = self.finding.effect
-            close = effect is not None and abs(effect.difference) < CLOSE and arm.found.mean is not None
-            return f"{arm.found.mean:.2%}" if close else percent(arm.found.mean)
-        return MISSING if arm.epochs is None else f"{arm.epochs:.1f}"
-
-    def _noise(self, effect: Effect) -> list[Markup]:
-        sentences = []
-        if effect.seeds < self.report.seeds:
-            sentences.append(self.words.say("study.few_pairs", pairs=effect.seeds))
-        if effect.seeds > 1 and (noise := finite(effect.repeat_noise)) is not None:
-            name = "study.noise_epochs" if effect.measure == "epochs" else "study.noise_error"
-            sentences.append(self.words.say(name, noise=_noise(effect, noise)))
-        return sentences
-
     def _missed(self) -> list[Markup]:
         if self.finding.measure != "epochs":
             return []
-        sides = [self._side(name) for name in (self.finding.better, self.finding.worse)]
         return [
             self.words.say("study.not_reached", arm=arm.name, target=TARGET, missed=arm.missed, all=len(arm.found.errors))
-            for arm in sides
+            for arm in self._sides
             if arm.missed
         ]
 
@@ -190,7 +188,7 @@ class ClaimView:
         return [self.words.say("study.published", what=what, source=source, setting=setting) for what, source, setting in self.published]
 
     def _differs(self) -> Markup:
-        name = DIFFERS.get(self.finding.verdict)
+        name = UNLIKE_PUBLISHED.get(self.finding.verdict)
         if name is None or not any(one.supports for one in self.finding.published):
             return Markup()
         scale, settings = self.report.scale, dict.fromkeys(setting for _, _, setting in self.published)
@@ -218,6 +216,11 @@ class ClaimView:
             for arm in self.arms
             if (seconds := finite(arm.found.seconds)) is not None and (error := finite(arm.found.mean)) is not None
         ]
+
+    @property
+    def head_against(self) -> str:
+        """The message over the column in which arms are compared with the first one."""
+        return "study.head_against" if self.finding.measure == "error" else f"study.head_against_{self.finding.measure}"
 
     @property
     def target(self) -> str:
@@ -269,12 +272,6 @@ class ClaimView:
     def about_classes(self) -> bool:
         """Whether the study is about augmentation; if so, its classes are shown open."""
         return any(name.startswith("augment.") for arm in self.arms for name in arm.found.changes)
-
-
-def _noise(effect: Effect, noise: float) -> str:
-    if effect.measure == "epochs":
-        return f"{100 * math.expm1(noise):.0f}%"
-    return f"{100 * noise:.{1 if noise >= 0.01 else 2}f}"
 
 
 def _positive(values: object) -> dict[str, float]:

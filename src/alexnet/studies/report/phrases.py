@@ -1,22 +1,26 @@
 """Short texts of a study: verdicts, differences, ratios, names of claims and arms. Independent of pages and runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 
 from markupsafe import Markup, escape
 
-from alexnet.evaluation.seed_statistics import LARGEST_RATIO
+from alexnet.evaluation.seed_ratio import LARGEST_RATIO
 from alexnet.i18n.phrases import PageWords
 from alexnet.i18n.translate import say, table
-from alexnet.i18n.units import MISSING, finite, readable
-from alexnet.studies.findings import Effect, Finding, Verdict
+from alexnet.i18n.units import MISSING, count, finite, readable
+from alexnet.studies.claim import PATIENT
+from alexnet.studies.findings import RATIO_MARGIN, Effect, Finding, Verdict
 
 VERDICTS: dict[Verdict, tuple[str, str, str]] = {  # message, symbol, CSS class
-    "holds here": ("study.holds", "✓", "holds"),
-    "not shown": ("study.unshown", "○", "unshown"),
-    "reversed here": ("study.reversed", "✗", "reversed"),
-    "no result": ("study.no_result", MISSING, "none"),
+    "holds": ("study.holds", "✓", "holds"),
+    "reversed": ("study.reversed", "✗", "reversed"),
+    "no-difference": ("study.same", "≈", "same"),
+    "too-few": ("study.too_few", "○", "unshown"),
+    "not-shown": ("study.unshown", "○", "unshown"),
+    "cannot-be-judged": ("study.unjudged", MISSING, "none"),
+    "does-not-apply": ("study.not_applicable", MISSING, "none"),
 }
 COARSE = 0.01  # intervals smaller than this error are shown in points with a second decimal
 HIDDEN = 0.0005  # smaller errors would be shown as "0.0" points
@@ -37,6 +41,9 @@ class StudyWords(PageWords):
 
     def arm(self, name: str) -> str:
         """The description of an arm; its name if it has no message."""
+        plain = name.removesuffix(PATIENT)
+        if plain != name and "claims.patient" in table():
+            return self.plain("claims.patient", arm=self.arm(plain))
         return self._of(f"claims.arm-{name}", name)
 
     def fair(self, name: str) -> str:
@@ -55,14 +62,46 @@ class StudyWords(PageWords):
         return escape(readable(text)) if self.lang == "en" else Markup('<span lang="en">{}</span>').format(readable(text))
 
     def verdict(self, verdict: Verdict) -> str:
-        """The verdict: "holds here", "not shown", "reversed here" or "no result"."""
+        """The verdict: "holds here", "reversed here" and so on."""
         return self.plain(VERDICTS[verdict][0])
+
+    def detail(self, finding: Finding, margin: float) -> str:
+        """What a verdict adds in a few words: by at least how much, or what is missing; empty for verdicts of earlier versions."""
+        effect, verdict = finding.effect, finding.verdict
+        if verdict == "cannot-be-judged" and finding.reason is not None:
+            return self.plain(f"study.short_{finding.reason.replace('-', '_')}")
+        if effect is None:
+            return ""
+        if verdict == "no-difference":
+            return self._within(effect, margin)
+        if verdict == "too-few":
+            return self.more(finding.more or {})
+        return self._at_least(effect) if verdict in {"holds", "reversed"} else ""
+
+    def _within(self, effect: Effect, margin: float) -> str:
+        if effect.is_ratio:
+            return self.plain("study.within_times", factor=factor(RATIO_MARGIN))
+        return self.plain("study.within_points", points=f"{100 * margin:g}")
+
+    def _at_least(self, effect: Effect) -> str:
+        """The end of the interval that is nearest to no effect."""
+        low, high = effect.interval
+        if effect.is_ratio:
+            return self.plain("study.at_least_times", factor=factor(low if low > 1 else 1 / high))
+        return self.plain("study.at_least_points", points=points(min(abs(low), abs(high)), _digits(effect)).lstrip("+"))
+
+    def more(self, more: Mapping[str, int | None]) -> str:
+        """How many more seeds, or else images, would decide; seeds come first, because images are harder to get."""
+        seeds, images = more.get("seeds"), more.get("images")
+        if seeds is not None:
+            return self.plain("study.more_seed" if seeds == 1 else "study.more_seeds", n=seeds)
+        return self.plain("study.more_neither") if images is None else self.plain("study.more_images", n=count(images))
 
     def difference(self, effect: Effect | None) -> str:
         """The effect with its unit: "+1.2 points", or "2.31 times" for epochs."""
         if effect is None:
             return MISSING
-        if effect.measure == "epochs":
+        if effect.is_ratio:
             return self.plain("study.times", factor=factor(effect.difference))
         return self.plain("study.points", points=bare(effect))
 
@@ -82,32 +121,34 @@ class StudyWords(PageWords):
             reduce(lambda first, second: self.say("study.two_sentences", first=first, second=second), sentences) if sentences else Markup()
         )
 
-    def line(self, finding: Finding) -> str:
+    def line(self, finding: Finding, margin: float) -> str:
         """The result of a claim as one line of plain text."""
-        figures = {"claim": self.claim(finding.claim), "verdict": self.verdict(finding.verdict)}
-        return self.plain("study.line", result=self._result(finding), **figures)
+        verdict, detail = self.verdict(finding.verdict), self.detail(finding, margin)
+        verdict = self.plain("study.verdict_detail", verdict=verdict, detail=detail) if detail else verdict
+        claim = self.claim(finding.claim)
+        if finding.effect is None:
+            return self.plain("study.line_nothing", claim=claim, verdict=verdict)
+        return self.plain("study.line", result=self._result(finding.effect), claim=claim, verdict=verdict)
 
-    def _result(self, finding: Finding) -> str:
-        effect = finding.effect
-        if effect is None or finding.verdict == "no result":
-            return self.plain("study.line_nothing")
+    def _result(self, effect: Effect) -> str:
         interval = self.interval(effect)
-        if effect.measure == "epochs":
-            return self.plain("study.line_epochs", factor=factor(effect.difference), interval=interval)
+        if effect.is_ratio:
+            return self.plain(f"study.line_{effect.measure}", factor=factor(effect.difference), interval=interval)
+        kind = "shifts" if effect.measure == "shifts" else "error"
         if effect.difference < 0:
             effect = replace(effect, difference=-effect.difference, interval=(-effect.interval[1], -effect.interval[0]))
-            return self.plain("study.line_error_more", points=bare(effect).lstrip("+"), interval=self.interval(effect))
-        return self.plain("study.line_error_less", points=bare(effect).lstrip("+"), interval=interval)
+            return self.plain(f"study.line_{kind}_more", points=bare(effect).lstrip("+"), interval=self.interval(effect))
+        return self.plain(f"study.line_{kind}_less", points=bare(effect).lstrip("+"), interval=interval)
 
 
 def bare(effect: Effect) -> str:
     """The effect as a number without its unit: "+1.2" points, or "2.31" times."""
-    return factor(effect.difference) if effect.measure == "epochs" else points(effect.difference, _digits(effect))
+    return factor(effect.difference) if effect.is_ratio else points(effect.difference, _digits(effect))
 
 
 def _ends(effect: Effect) -> tuple[str, str]:
     low, high = effect.interval
-    if effect.measure == "epochs":
+    if effect.is_ratio:
         return _open_or(low), _open_or(high)
     return points(low, _digits(effect)), points(high, _digits(effect))
 

@@ -13,10 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from alexnet.evaluation.seed_statistics import LARGEST_RATIO
+from alexnet.evaluation.seed_ratio import LARGEST_RATIO
 from alexnet.i18n.units import finite, percent, readable
 from alexnet.pages.palette import SeriesStyle
 from alexnet.pages.plots import drawn
+from alexnet.studies.claim import RATIOS, Measure
 from alexnet.studies.findings import Effect
 from alexnet.studies.report.phrases import StudyWords, factor
 
@@ -191,7 +192,7 @@ def reach(effects: Sequence[Effect]) -> float:
 
 def _along(value: float, effect: Effect) -> float:
     """The position of a value on the axis: 0 is no effect."""
-    if effect.measure == "error":
+    if not effect.is_ratio:
         return value
     return math.log(value) if value > 0 else -math.inf
 
@@ -215,6 +216,6 @@ def interval_mark(effect: Effect, half: float, words: StudyWords) -> Markup:
     )
 
 
-def reach_in_words(half: float, measure: str) -> str:
+def reach_in_words(half: float, measure: Measure) -> str:
     """The half axis as a number: points of error, or a factor."""
-    return factor(math.exp(half)) if measure == "epochs" else f"{100 * half:.2g}"
+    return factor(math.exp(half)) if measure in RATIOS else f"{100 * half:.2g}"

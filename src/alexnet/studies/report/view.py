@@ -11,9 +11,10 @@ from alexnet.i18n.phrases import share
 from alexnet.i18n.translate import Lang
 from alexnet.i18n.units import MISSING, count, finite, percent, readable, toml_text
 from alexnet.studies.claim import Measure
-from alexnet.studies.findings import Effect, Finding, StudyReport
-from alexnet.studies.report.claim_view import TARGET, ClaimView
-from alexnet.studies.report.phrases import StudyWords, ratio
+from alexnet.studies.findings import RATIO_MARGIN, RULES, Effect, Finding, StudyReport
+from alexnet.studies.report.claim_view import ClaimView
+from alexnet.studies.report.outcome_text import TARGET
+from alexnet.studies.report.phrases import VERDICTS, StudyWords, factor, ratio
 from alexnet.studies.report.plots import interval_mark, reach, reach_in_words
 
 UNDERFIT = 0.02  # error on judged images minus error on training images; below this, regularisation has nothing to gain
@@ -29,7 +30,7 @@ COSTS = {
 def study_lines(report: StudyReport, lang: Lang = "en") -> list[str]:
     """For the terminal: one line of plain text per claim, including those that do not apply."""
     words = StudyWords(lang)
-    lines = [words.line(finding) for finding in report.findings]
+    lines = [words.line(finding, report.margin) for finding in report.findings]
     for claim, reason in report.not_applicable.items():
         lines.append(words.plain("study.line_not_applicable", claim=words.claim(claim), reason=readable(reason)))
     return lines
@@ -54,18 +55,30 @@ class StudyView:
 
     @cached_property
     def headline(self) -> Markup:
-        """How many claims hold here, are not shown, are reversed."""
+        """How many of the claims that can be judged hold here, and how many have which other verdict."""
         found = Counter(finding.verdict for finding in self.report.findings)
-        if not found:
-            return self.words.say("study.headline_none", dataset=readable(self.report.dataset))
-        return self.words.say(
-            "study.headline",
-            all=len(self.report.findings),
-            holds=found["holds here"],
-            unshown=found["not shown"],
-            reversed=found["reversed here"],
-            none=found["no result"],
-        )
+        judged = len(self.report.findings) - found["cannot-be-judged"]
+        if not judged:
+            name = "study.headline_unjudged" if self.report.findings else "study.headline_none"
+            return self.words.say(name, dataset=readable(self.report.dataset))
+        others = [(self.words.verdict(verdict), found[verdict]) for verdict in VERDICTS if verdict != "holds" and found[verdict]]
+        said = [self.words.plain("study.headline_other", verdict=verdict, n=n) for verdict, n in others]
+        numbers = {"all": judged, "holds": found["holds"], "others": self.words.plain("report.semicolon").join(said)}
+        return self.words.say("study.headline" if said else "study.headline_all", **numbers)
+
+    @property
+    def judged_before(self) -> bool:
+        """Whether an earlier version judged, by other rules."""
+        return self.report.rules < RULES
+
+    @property
+    def meaning(self) -> Markup:
+        """What the verdicts mean, by the rules of the version that judged."""
+        if self.judged_before:
+            return self.words.say("study.verdicts_mean_before", target=TARGET)
+        looks = [self.words.say("study.looks")] if self.report.auto else []
+        margins = {"margin": f"{100 * self.report.margin:g}", "factor": factor(RATIO_MARGIN)}
+        return self.words.sentences([self.words.say("study.verdicts_mean", target=TARGET, **margins), *looks])
 
     @property
     def eyebrow(self) -> Markup:
@@ -76,8 +89,16 @@ class StudyView:
             classes=count(len(self.report.classes)),
             n_train=count(self.report.n_train),
             images=count(self.report.n_judged),
-            seeds=self.words.seeds(self.report.seeds),
+            seeds=self.seeds,
         )
+
+    @property
+    def seeds(self) -> str:
+        """The seeds of the claims: "3 seeds", or "3 to 7 seeds" if some claims needed more."""
+        each = {finding.effect.seeds for finding in self.report.findings if finding.effect is not None} | {self.report.seeds}
+        if not self.report.auto or len(each) == 1:
+            return self.words.seeds(self.report.seeds)
+        return self.words.plain("study.seeds_from_to", least=min(each), most=max(each))
 
     @property
     def untested(self) -> bool:
@@ -118,8 +139,10 @@ class StudyView:
         """The values at the edges of the small plots."""
         halves = {measure: reach_in_words(half, measure) for measure, half in self._halves.items()}
         parts = [self.words.say("study.axis_errors", points=halves["error"])] if "error" in halves else []
-        if "epochs" in halves:
-            parts.append(self.words.say("study.axis_epochs", factor=halves["epochs"]))
+        if "shifts" in halves:
+            parts.append(self.words.say("study.axis_shifts", points=halves["shifts"]))
+        ratios: tuple[Measure, ...] = ("epochs", "gradients")
+        parts += [self.words.say(f"study.axis_{measure}", factor=halves[measure]) for measure in ratios if measure in halves]
         return self.words.sentences(parts)
 
     def costs(self, finding: Finding) -> list[tuple[str, str]]:
@@ -146,10 +169,16 @@ class StudyView:
             (words.plain("study.figure_width"), ratio(scale.get("width"))),
             (words.plain("study.figure_share"), MISSING if "fraction" not in scale else share(scale["fraction"])),
             (words.plain("study.figure_epochs"), words.number(scale.get("epochs"))),
-            (words.plain("study.figure_seeds"), str(self.report.seeds)),
+            (words.plain("study.figure_seeds"), self.seeds),
+            (words.plain("study.figure_margin"), words.plain("study.within_points", points=f"{100 * self.report.margin:g}")),
             (words.plain("study.figure_seconds"), words.duration(self.report.seconds)),
             (words.plain("study.figure_overhead"), percent(self.report.overhead)),
         ]
+
+    @property
+    def left_out(self) -> Markup:
+        """Which arms the budget did not hold; empty if it held all."""
+        return Markup() if self.report.extent == "all" else self.words.say(f"study.left_out_{self.report.extent}")
 
     @property
     def recipe(self) -> str:

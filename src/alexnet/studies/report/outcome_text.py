@@ -1,0 +1,163 @@
+"""What came out of a claim, in sentences: the figures behind its verdict, or why there is none. Independent of HTML except for emphasis."""
+
+import math
+from collections.abc import Mapping
+
+from markupsafe import Markup
+
+from alexnet.i18n.phrases import share
+from alexnet.i18n.units import MISSING, finite, percent
+from alexnet.studies.claim import PATIENT, TARGET_ERROR
+from alexnet.studies.findings import RATIO_MARGIN, Effect, Finding, StudyReport
+from alexnet.studies.registry import STUDIES
+from alexnet.studies.report.arm_view import ArmView
+from alexnet.studies.report.phrases import StudyWords, bare, factor
+
+TARGET = f"{TARGET_ERROR:.0%}"
+CLOSE = 0.002  # errors that differ by less are shown with a second decimal
+OUTCOMES = {
+    ("error", "holds"): "study.error_holds",
+    ("error", "reversed"): "study.error_reversed",
+    ("error", "no-difference"): "study.error_same",
+    ("error", "too-few"): "study.error_few",
+    ("error", "not-shown"): "study.error_unshown",
+    ("error", "cannot-be-judged"): "study.error_unjudged",
+    ("epochs", "holds"): "study.epochs_hold",
+    ("epochs", "reversed"): "study.epochs_reversed",
+    ("epochs", "no-difference"): "study.epochs_same",
+    ("epochs", "too-few"): "study.epochs_few",
+    ("epochs", "not-shown"): "study.epochs_unshown",
+    ("epochs", "cannot-be-judged"): "study.epochs_unjudged",
+    ("gradients", "holds"): "study.gradients_hold",
+    ("gradients", "reversed"): "study.gradients_reversed",
+    ("gradients", "no-difference"): "study.gradients_same",
+    ("gradients", "too-few"): "study.gradients_few",
+    ("gradients", "cannot-be-judged"): "study.gradients_unjudged",
+    ("shifts", "holds"): "study.shifts_hold",
+    ("shifts", "reversed"): "study.shifts_reversed",
+    ("shifts", "no-difference"): "study.shifts_same",
+    ("shifts", "too-few"): "study.shifts_few",
+    ("shifts", "cannot-be-judged"): "study.shifts_unjudged",
+}
+Sides = tuple[ArmView, ArmView]  # the arm that should be better, and the other
+
+
+def outcome_sentences(finding: Finding, arms: Mapping[str, ArmView], report: StudyReport, words: StudyWords) -> list[Markup]:
+    """The result of a claim, how sure it is, and how often one run of each arm would show it. arms: all of them, by name."""
+    study, sides = STUDIES.get(finding.claim), (arms[finding.better], arms[finding.worse])
+    why = _why(finding, sides, arms.get(study.unregularised) if study is not None else None, report, words)
+    effect, name = finding.effect, OUTCOMES.get((finding.measure, finding.verdict))
+    if effect is None or name is None:
+        return why or [words.say("study.nothing_said")]
+    better, worse = sides
+    result = words.say(
+        name,
+        better=better.name,
+        worse=worse.name,
+        better_value=_value(finding, better),
+        worse_value=_value(finding, worse),
+        difference=bare(effect),
+        interval=words.interval(effect),
+        target=TARGET,
+        margin=f"{100 * report.margin:g}",
+        factor=factor(RATIO_MARGIN),
+    )
+    return [
+        *why,
+        result,
+        *_more(finding, words),
+        *_holm(finding, words),
+        *_noise(effect, max(len(arm.found.errors) for arm in sides), words),
+    ]
+
+
+def also_sentences(finding: Finding, arms: Mapping[str, ArmView], words: StudyWords) -> list[Markup]:
+    """The same difference with the epochs that each side needs to fit, and beside another regulariser; then what that shows."""
+    sentences = []
+    for effect in finding.also:
+        patient = PATIENT in effect.better + effect.worse
+        figures = {"difference": bare(effect), "interval": words.interval(effect)}
+        better, worse = arms[effect.better], arms[effect.worse]
+        sentences.append(
+            words.say(
+                "study.also_patient" if patient else "study.also_beside",
+                better=better.name,
+                worse=worse.name,
+                better_value=percent(better.found.mean),
+                worse_value=percent(worse.found.mean),
+                better_training=percent(better.found.training_error),
+                **figures,
+            )
+        )
+    return sentences
+
+
+def _why(finding: Finding, sides: Sides, unregularised: ArmView | None, report: StudyReport, words: StudyWords) -> list[Markup]:
+    """Why a claim cannot be judged; empty if it can, or if there are no runs."""
+    if finding.reason is None or finding.reason == "no-runs":
+        return []
+    better, worse = sides
+    plain = unregularised or worse
+    name = finding.reason.replace("-", "_")
+    if finding.reason == "underfits":
+        name = "epochs" if finding.effect is None else "overfits" if finding.needs == "overfits" else "fits"
+    return [
+        words.say(
+            f"study.why_{name}",
+            arm=plain.name,
+            training=percent(plain.found.training_error),
+            judged=percent(plain.found.mean),
+            better=better.name,
+            worse=worse.name,
+            better_training=percent(better.found.training_error),
+            worse_training=percent(worse.found.training_error),
+            target=TARGET,
+            margin=f"{100 * report.margin:g}",
+        )
+    ]
+
+
+def _value(finding: Finding, arm: ArmView) -> str:
+    if finding.measure == "error":
+        effect = finding.effect
+        close = effect is not None and abs(effect.difference) < CLOSE and arm.found.mean is not None
+        return f"{arm.found.mean:.2%}" if close else percent(arm.found.mean)
+    if finding.measure == "shifts":
+        return percent(arm.found.moved)
+    return MISSING if arm.epochs is None else f"{arm.epochs:.1f}"
+
+
+def _more(finding: Finding, words: StudyWords) -> list[Markup]:
+    return [words.say("study.few_more", more=words.more(finding.more))] if finding.more else []
+
+
+def _holm(finding: Finding, words: StudyWords) -> list[Markup]:
+    return [] if finding.holm is None else [words.say("study.holm_stands" if finding.holm else "study.holm_falls")]
+
+
+def _noise(effect: Effect, runs: int, words: StudyWords) -> list[Markup]:
+    """How many pairs count, how the difference varies from seed to seed, and how often one run would show it."""
+    sentences = [words.say("study.few_pairs", pairs=effect.seeds)] if effect.seeds < runs else []
+    noise = finite(effect.repeat_noise)
+    if effect.seeds > 1 and noise is not None:
+        sentences.append(_variation(effect, noise, words))
+        if (wins := finite(effect.wins)) is not None:
+            sentences.append(words.say("study.wins", share=_chance(wins)))
+    return sentences
+
+
+def _variation(effect: Effect, noise: float, words: StudyWords) -> Markup:
+    if effect.is_ratio:
+        return words.say("study.noise_epochs", noise=f"{100 * math.expm1(noise):.0f}%")
+    if not effect.image_noise:
+        return words.say("study.noise_error_before", noise=_points(noise))
+    return words.say("study.noise_error", noise=_points(noise), images=_points(effect.image_noise))
+
+
+def _points(noise: float) -> str:
+    return f"{100 * noise:.{1 if noise >= 0.01 else 2}f}"
+
+
+def _chance(wins: float) -> str:
+    """A share of cases, never certain: what is estimated from a few seeds ends at 1% and 99%."""
+    return share(min(0.99, max(0.01, round(wins, 2))))

@@ -1,0 +1,101 @@
+"""Seeds are added for unclear claims only, to their two arms, until they are clear or the budget does not hold another."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alexnet.data.open import open_dataset
+from alexnet.runtime.events import silent
+from alexnet.studies.adaptive_seeds import run_until_clear
+from alexnet.studies.arms import Arms, Scale, common_recipe, resolve
+from alexnet.studies.findings import Finding, Verdict
+from alexnet.studies.outcome import Outcome, write_outcome
+from alexnet.studies.registry import STUDIES
+from alexnet.studies.request import StudyFolder, study_request
+from alexnet.studies.runner import StudyState, trials_of
+
+SCALE = Scale(size=15, width=0.02, fraction=1.0, epochs=2.0)
+CLAIMS = ("dropout", "weight-decay")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StudyState:
+    """A study whose runs have all been made already, each in ten seconds."""
+    for name in ("ant", "bee"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(3):
+            Image.fromarray(np.full((16, 16, 3), 20 * number, np.uint8)).save(tmp_path / "images" / name / f"{number}.png")
+    folder = StudyFolder(tmp_path / "study")
+    folder.runs.mkdir(parents=True)
+    for seed in range(16):
+        folder.splits_of(seed).touch()
+    request = study_request(str(tmp_path / "images"), claims=CLAIMS, budget="1h")
+    return StudyState(
+        folder=folder,
+        request=request,
+        dataset=open_dataset(str(tmp_path / "images")),
+        device="cpu",
+        processes=1,
+        on_ray=False,
+        listen=silent,
+        should_stop=lambda: False,
+    )
+
+
+def made(state: StudyState, seeds: int) -> dict[str, Arms]:
+    """The arms with three seeds each; the outcomes of so many seeds are in the folder."""
+    common = common_recipe(state.request.data, state.dataset, SCALE, {})
+    for key, trial in trials_of(state, {claim: resolve(STUDIES[claim], common, state.dataset, seeds=seeds) for claim in CLAIMS}).items():
+        trial.folder.mkdir()
+        write_outcome(Outcome(key=key, seed=trial.recipe.seed, wrong=[True], judged_error=1.0, seconds=10.0), trial.outcome)
+    return {claim: resolve(STUDIES[claim], common, state.dataset, seeds=3) for claim in CLAIMS}
+
+
+class Judge:
+    """Says of each claim whether it is clear, by the seeds that its two arms have."""
+
+    def __init__(self, clear_at: Mapping[str, int]) -> None:
+        self.clear_at = clear_at
+
+    def __call__(self, arms: Mapping[str, Arms], outcomes: Mapping[str, Outcome]) -> Sequence[Finding]:
+        return [self._finding(claim, one, outcomes) for claim, one in arms.items()]
+
+    def _finding(self, claim: str, arms: Arms, outcomes: Mapping[str, Outcome]) -> Finding:
+        study = STUDIES[claim]
+        seeds = {len(arms.arms[name].outcomes(outcomes, arms.seeds)) for name in (study.better, study.worse)}
+        verdict: Verdict = "holds" if seeds == {self.clear_at[claim]} else "too-few"
+        return Finding(
+            claim=claim, section="4", measure="error", better=study.better, worse=study.worse, arms=(), effect=None,
+            verdict=verdict, published=(), cost={}, judged="test",
+        )  # fmt: skip
+
+
+def seeds_of(arms: Mapping[str, Arms]) -> dict[str, dict[str, int]]:
+    return {claim: {name: len(arm.recipes) for name, arm in one.arms.items()} for claim, one in arms.items()}
+
+
+def test_only_what_is_unclear_gets_more_seeds(state: StudyState) -> None:
+    arms, outcomes = run_until_clear(state, made(state, 16), Judge({"dropout": 5, "weight-decay": 3}))
+    assert seeds_of(arms) == {
+        "dropout": {"dropout-fc": 5, "no-dropout": 5, "dropout-conv": 3},
+        "weight-decay": {"decay": 3, "no-decay": 3, "decay-10": 3},
+    }
+    assert {one.seed for one in outcomes.values()} == {0, 1, 2, 3, 4}
+
+
+def test_it_ends_at_sixteen_seeds(state: StudyState) -> None:
+    arms, _ = run_until_clear(state, made(state, 16), Judge({"dropout": 99, "weight-decay": 4}))
+    assert seeds_of(arms)["dropout"]["no-dropout"] == 16
+    assert seeds_of(arms)["weight-decay"]["no-decay"] == 4
+
+
+def test_it_ends_before_the_budget_does(state: StudyState) -> None:
+    """Four seeds are there; a fifth would take two runs of ten seconds, and fifteen are left."""
+    arms = made(state, 4)
+    state.started = time.monotonic() - 3600 + 5 + 15
+    grown, _ = run_until_clear(state, arms, Judge({"dropout": 99, "weight-decay": 3}))
+    assert seeds_of(grown)["dropout"] == {"dropout-fc": 4, "no-dropout": 4, "dropout-conv": 3}
