@@ -33,6 +33,7 @@ from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.subject import Subject
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.result import Result
+from alexnet.studies.lecture_page import LecturePage
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -139,6 +140,7 @@ def json_objects(digits_folder: Path) -> dict[str, set[str]]:
         "predict": {"predictions", *Prediction("x.png", ()).to_json()},
         "explain": set(Explanation(page="report.html", parts=()).to_json()),
         "study": set(invented_study().to_json()),
+        "lecture": set(LecturePage(page="lecture.html", questions=()).to_json()),
         "summary": {"models", "lecture", "variants", *network},
         "inspect": set(inspect(open_dataset(digits_folder)).to_json()),
         "pack": set(packed_nothing().to_json()),

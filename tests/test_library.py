@@ -36,6 +36,7 @@ PUBLIC = [
     "ImageSizeTooSmall",
     "Inspection",
     "Interrupted",
+    "LecturePage",
     "OnnxClassifier",
     "PackSummary",
     "Prediction",
@@ -53,6 +54,7 @@ PUBLIC = [
     "explain",
     "export",
     "inspect",
+    "lecture_page",
     "load",
     "open_dataset",
     "pack",
@@ -197,6 +199,7 @@ def takes_place() -> dict[str, Call]:
         "inspect": alexnet.inspect,
         "load": alexnet.load,
         "report": alexnet.report,
+        "lecture_page": alexnet.lecture_page,
         "evaluate": alexnet.evaluate,
         "pack": lambda value: alexnet.pack(value, "out.zip"),
         "convert": lambda value: alexnet.convert(value, from_form="alexnet", to_form="dense", out="out.pth"),
@@ -209,6 +212,7 @@ def takes_out() -> dict[str, Call]:
     return {
         "pack": lambda value: alexnet.pack("digits", value),
         "convert": lambda value: alexnet.convert("file.txt", from_form="alexnet", to_form="dense", out=value),
+        "lecture_page": lambda value: alexnet.lecture_page("empty", out=value),
     }
 
 
@@ -219,6 +223,7 @@ def takes_word() -> dict[str, Call]:
         "evaluate views": lambda value: alexnet.evaluate("empty", views=value),
         "evaluate device": lambda value: alexnet.evaluate("empty", device=value),
         "load device": lambda value: alexnet.load("empty", device=value),
+        "lecture_page lang": lambda value: alexnet.lecture_page(lang=value),
         "report lang": lambda value: alexnet.report("empty", lang=value),
         "summary lang": lambda value: alexnet.summary("lenet", lecture=True, lang=value),
         "convert from": lambda value: alexnet.convert("file.txt", from_form=value, to_form="dense", out="out.pth"),

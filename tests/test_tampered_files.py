@@ -27,12 +27,13 @@ from alexnet.inference.classifier import load
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import fields_of, from_toml
-from alexnet.reports import read_comparison, read_study
+from alexnet.reports import read_comparison
 from alexnet.runs.baseline import Baseline
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.report.record_json import read_report, report_text
 from alexnet.storage.files import read_record
 from alexnet.storage.tensors import write_tensors
+from alexnet.studies.finished import read_study
 from alexnet.studies.outcome import Outcome, read_outcome, write_outcome
 from alexnet.studies.request import load_study_request, save_study_request, study_request
 from alexnet.training.checkpoint import Checkpoints

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from alexnet.runs.result import Result
     from alexnet.search.train import train
     from alexnet.studies.findings import StudyReport
+    from alexnet.studies.lecture_page import LecturePage, lecture_page
     from alexnet.studies.study import study
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "ImageSizeTooSmall",
     "Inspection",
     "Interrupted",
+    "LecturePage",
     "OnnxClassifier",
     "PackSummary",
     "Prediction",
@@ -95,6 +97,7 @@ __all__ = [
     "explain",
     "export",
     "inspect",
+    "lecture_page",
     "load",
     "open_dataset",
     "pack",
@@ -113,6 +116,7 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "Export": ("alexnet.exports.export", "Export"),
     "Explanation": ("alexnet.explanations.explain", "Explanation"),
     "Inspection": ("alexnet.data.curation.inspection", "Inspection"),
+    "LecturePage": ("alexnet.studies.lecture_page", "LecturePage"),
     "OnnxClassifier": ("alexnet.inference.onnx_classifier", "OnnxClassifier"),
     "PackSummary": ("alexnet.data.packs.writer", "PackSummary"),
     "Prediction": ("alexnet.inference.prediction", "Prediction"),
@@ -125,6 +129,7 @@ _MODULES = {  # public name: (module, name there); the names that are missing he
     "export": ("alexnet.exports.export", "export"),
     "explain": ("alexnet.explanations.explain", "explain"),
     "inspect": ("alexnet.data.verbs", "inspect"),
+    "lecture_page": ("alexnet.studies.lecture_page", "lecture_page"),
     "load": ("alexnet.inference.classifier", "load"),
     "open_dataset": ("alexnet.data.open", "open_dataset"),
     "pack": ("alexnet.data.verbs", "pack"),

@@ -21,9 +21,8 @@ from alexnet.runs.report.part import RunReport
 from alexnet.runs.report.record_json import read_report
 from alexnet.runtime.arguments import path_from
 from alexnet.storage.records import read_json
-from alexnet.studies.findings import StudyReport
+from alexnet.studies.finished import read_study
 from alexnet.studies.report.page import study_page
-from alexnet.studies.request import StudyFolder, load_study_request
 
 PAGE = "report.html"
 MARKS_OF_OUR_PAGES = (
@@ -73,19 +72,6 @@ def read_comparison(path: Path) -> Comparison:
         return relocated(Comparison.from_json(values), path)
     except (OSError, ValueError) as error:
         raise BadRun(f"{folder.result} is damaged ({error}). To rebuild it without running any finished cell again: {again}") from None
-
-
-def read_study(path: Path) -> StudyReport:
-    """The result of a finished study; raises BadRun if it has not finished or is damaged."""
-    folder = StudyFolder(path)
-    request = load_study_request(folder.request)
-    again = _command("study", request.data if request else "DATA", "--out", path)
-    if not folder.result.exists():
-        raise BadRun(f"{path} has not finished and has no report yet. Resume with: {again}")
-    try:
-        return StudyReport.from_json(read_json(folder.result))
-    except (OSError, ValueError) as error:
-        raise BadRun(f"{folder.result} is damaged ({error}). To rebuild it without repeating any finished run: {again}") from None
 
 
 KINDS = (  # to add a kind of folder, add a row

@@ -13,11 +13,40 @@ from alexnet.explanations.parts import PARTS
 from alexnet.explanations.parts.concepts import CONCEPTS
 from alexnet.i18n.phrases import REASONS, PageWords
 from alexnet.i18n.translate import LANGUAGES, fields_of, language_of, say, table, values_in
+from alexnet.lecture.outline import SECTIONS
+from alexnet.lecture.questions import QUESTIONS, AnsweredBy
 from alexnet.models.registry import default_model
 from alexnet.runs.report import sections as run
 from alexnet.runs.tried import WhyNot
+from alexnet.studies.claim import Extent, Measure
+from alexnet.studies.findings import Reason
+from alexnet.studies.measurements import shipped_results
 from alexnet.studies.registry import STUDIES
+from alexnet.studies.report.lecture.claim_box import STYLES
+from alexnet.studies.report.lecture.published_drawings import GROWTH, RUNS
 
+LECTURE = [
+    *(f"lecture.{kind}-{one.name}" for one in SECTIONS for kind in ("section", "short", "text")),
+    *(f"lecture.{kind}-{one.number}" for one in QUESTIONS for kind in ("question", "answer")),
+    *(f"lecture.{kind}_{word}" for word in STYLES for kind in ("verdict", "legend", "tally")),
+    *(f"lecture.reason_{reason}" for reason in get_args(Reason)),
+    *(f"lecture.by_{kind}" for kind in get_args(AnsweredBy)),
+    *(f"lecture.row-memory-{name}" for name in ("weights", "gradients", "momentum", "outputs", "gpu")),
+    *(f"lecture.row-{quantity}-{kind}" for quantity in ("parameters", "macs") for kind in ("conv", "full")),
+    *(f"lecture.head_{measure}" for measure in get_args(Measure)),
+    *(f"lecture.row-run-{name}" for name, *_ in RUNS),
+    *(f"lecture.row-shift-{side}" for side in ("left", "right")),
+    *(f"lecture.row-{one.name}" for results in shipped_results().values() for one in results),
+    *(f"lecture.line-{name}" for name in GROWTH),
+    *(f"lecture.head_{name}" for name in ("study", "claims", "seeds", "train", "judged", "minutes", "scale")),
+]
+STUDY = [
+    *(f"study.{kind}_{reason.replace('-', '_')}" for reason in get_args(Reason) for kind in ("short", "why")),
+    *(f"study.why_{name}" for name in ("overfits", "fits", "epochs")),
+    *(f"study.{kind}_{measure}" for measure in get_args(Measure) for kind in ("axis", "head_against", "line")),
+    *(f"study.line_{kind}_{way}" for kind in ("error", "shifts") for way in ("less", "more")),
+    *(f"study.left_out_{extent}" for extent in get_args(Extent)),
+]
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "alexnet"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -46,6 +75,7 @@ def test_every_message_is_said_somewhere() -> None:
     code += " ".join(f"explain.{name}" for name in ("unlike_shuffled", "unlike_digits", "filters_orientation", "filters_colour"))
     code += " ".join(f"explain.method_{method.name}" for method in METHODS)
     code += " ".join(f"report.why_{name}" for name in get_args(WhyNot))
+    code += " ".join([*LECTURE, *STUDY])
     code += " ".join(f"{file}.{part}_{name}" for file, name in named for part in ("title", "contents"))
     assert not [name for name, part in parts.items() if name not in code and part not in code]
 
@@ -57,6 +87,7 @@ def test_claims_have_the_messages_of_the_studies_and_no_other() -> None:
     needed |= {f"claims.fair-{arm.fair}" for study in studies for arm in study.arms}
     needed |= {f"claims.published-{one.name}" for study in studies for one in study.published}
     needed |= {f"claims.setting-{one.setting}" for study in studies for one in study.published}
+    needed |= {"claims.patient", "claims.fair-patient"}  # of arms that have the epochs that they need
     assert needed == {name for name in table() if name.startswith("claims.")}
 
 

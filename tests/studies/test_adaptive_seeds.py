@@ -11,12 +11,13 @@ from PIL import Image
 from alexnet.data.open import open_dataset
 from alexnet.runtime.events import silent
 from alexnet.studies.adaptive_seeds import run_until_clear
-from alexnet.studies.arms import Arms, Scale, common_recipe, resolve
+from alexnet.studies.arms import Arms, common_recipe, resolve
 from alexnet.studies.findings import Finding, Verdict
 from alexnet.studies.outcome import Outcome, write_outcome
 from alexnet.studies.registry import STUDIES
 from alexnet.studies.request import StudyFolder, study_request
 from alexnet.studies.runner import StudyState, trials_of
+from alexnet.studies.scale import Scale
 
 SCALE = Scale(size=15, width=0.02, fraction=1.0, epochs=2.0)
 CLAIMS = ("dropout", "weight-decay")

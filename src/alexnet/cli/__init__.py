@@ -18,6 +18,7 @@ from alexnet.cli.evaluate import evaluate
 from alexnet.cli.explain import explain
 from alexnet.cli.export import export
 from alexnet.cli.inspect import inspect
+from alexnet.cli.lecture import lecture
 from alexnet.cli.output import end_at_once, fail, leave_the_pipe, mistake_of, show_defect
 from alexnet.cli.pack import pack
 from alexnet.cli.predict import predict
@@ -63,6 +64,7 @@ VERBS = (
     convert,
     export,
     explain,
+    lecture,
     serve,
 )
 

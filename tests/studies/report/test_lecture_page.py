@@ -1,0 +1,208 @@
+"""The page of the lecture: every section, claim, slide and question in both languages, and nothing from anywhere else."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from markupsafe import escape
+from tests.studies.invented import HOSTILE, arm, effect, finding, report
+from tests.studies.report.test_page import Page
+
+from alexnet.i18n.phrases import ENGLISH, PageWords
+from alexnet.i18n.translate import LANGUAGES, Lang, say
+from alexnet.lecture.outline import SECTIONS
+from alexnet.lecture.questions import QUESTIONS
+from alexnet.lecture.slides import check_slides
+from alexnet.studies.answers import answers
+from alexnet.studies.measurements import shipped_results, shipped_studies
+from alexnet.studies.registry import STUDIES
+from alexnet.studies.report.lecture.drawing import Bar
+from alexnet.studies.report.lecture.drawings import DRAWINGS
+from alexnet.studies.report.lecture.page import lecture_html
+from alexnet.studies.report.phrases import StudyWords
+
+ROOT = Path(__file__).parents[3]
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[Lang, str]:
+    return {lang: lecture_html(answers([], shipped_studies()), lang) for lang in LANGUAGES}
+
+
+def section(html: str, anchor: str) -> str:
+    """The HTML from a section's start to the next one's."""
+    return re.split(r"<section ", html.split(f'id="{anchor}"', 1)[1])[0]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_whole_lecture_is_there_in_its_order(pages: dict[Lang, str], lang: Lang) -> None:
+    html, words = pages[lang], StudyWords(lang)
+    anchors = [str(one["id"]) for one in Page(html).all("section")]
+    assert anchors == [*(one.name for one in SECTIONS), "questions", *(one.anchor for one in QUESTIONS), "legend", "made"]
+    for name in [f"section-{one.name}" for one in SECTIONS] + [f"question-{one.number}" for one in QUESTIONS]:
+        assert str(escape(say(f"lecture.{name}", lang))) in html
+    for slide in check_slides(lang).claims:
+        assert str(escape(slide.slide)) in html
+        assert str(escape(slide.right)) in html
+    for claim in STUDIES:
+        assert html.count(f'id="claim-{claim}"') == 1
+        assert str(escape(words.claim(claim))) in section(html, f"claim-{claim}")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_question_has_an_answer_a_drawing_and_what_to_run_or_read(pages: dict[Lang, str], lang: Lang) -> None:
+    for one in QUESTIONS:
+        html = section(pages[lang], one.anchor)
+        assert say(f"lecture.answer-{one.number}", lang) in html
+        assert "<svg" in html or 'class="rows"' in html or 'class="arms"' in html
+        assert "data-copy" in html or 'class="sources"' in html
+        assert all(str(escape(command)) in html for command in one.commands)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_headings_are_in_order_ids_are_unique_and_every_link_arrives(pages: dict[Lang, str], lang: Lang) -> None:
+    page = Page(pages[lang])
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    ids = [identity for _, attributes in page.elements if (identity := attributes.get("id"))]
+    assert len(set(ids)) == len(ids)
+    assert all(href is not None and href[1:] in ids for href in (a["href"] for a in page.all("a")))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_nothing_is_loaded_from_anywhere(pages: dict[Lang, str], lang: Lang) -> None:
+    html = pages[lang]
+    for _, attributes in Page(html).elements:
+        for name in ("src", "srcset", "data", "poster", "xlink:href"):
+            assert (attributes.get(name) or "data:").startswith(("data:", "#"))
+        assert not [name for name in attributes if name.startswith("on")]
+    assert not re.search(r"https?://|@import", html)
+    assert "default-src 'none'" in html
+    assert len(html.encode()) < 1_000_000
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_drawings_have_labels_and_the_pages_colours(pages: dict[Lang, str], lang: Lang) -> None:
+    drawings = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", pages[lang], flags=re.DOTALL)]
+    assert len(drawings) > 10
+    for svg in drawings:
+        assert svg.attrib["role"] == "img"
+        assert svg.attrib["aria-label"]
+        assert not [style for e in svg.iter() if "#" in (style := e.attrib.get("style", ""))]
+
+
+def test_each_language_is_its_own(pages: dict[Lang, str]) -> None:
+    assert not CHINESE.search(re.sub(r"<style>.*?</style>", "", pages["en"], flags=re.DOTALL))
+    page = Page(pages["zh"])
+    english = re.findall(r"(?:\b[A-Za-z]{3,} ){5,}", page.text)
+    assert english == []  # five English words in a row are a sentence that is not translated
+    assert 'lang="zh' in pages["zh"]
+
+
+def test_a_claim_says_who_measured_it_and_how_surely(pages: dict[Lang, str]) -> None:
+    words = StudyWords()
+    for claim, answer in answers([], shipped_studies()).by_claim.items():
+        box = section(pages["en"], f"claim-{claim}").split('class="claim')[0]
+        assert f"alexnet study photos --claims {claim} " in box
+        assert all(str(escape(words.arm(one.name))) in box for result in answer.results[:1] for one in result.finding.arms)
+        for result in answer.results:
+            assert f"this project: {result.report.dataset}, " in box
+            assert say(f"lecture.verdict_{result.word}", "en") in box
+            if result.finding.effect is not None and result.word != "does-not-apply":
+                assert words.interval(result.finding.effect) in box
+    assert "25% training error in 6 times fewer epochs" in section(pages["en"], "claim-activation")
+
+
+def test_what_is_not_measured_says_so_with_the_command() -> None:
+    html = section(lecture_html(answers([], [])), "claim-dropout")
+    assert "not measured yet" in html
+    assert "alexnet study photos --claims dropout" in html
+    assert 'class="arms"' not in html
+
+
+def test_the_readers_study_is_shown_first_and_its_names_are_no_markup() -> None:
+    dropout = finding(
+        "dropout",
+        (arm("dropout-fc", 0.1), arm("no-dropout", 0.2)),
+        "holds",
+        effect("dropout-fc", "no-dropout", 0.1, 0.02),
+    )
+    html = lecture_html(answers([report([dropout], dataset=HOSTILE, rules=2)], shipped_studies()))
+    assert "<script>alert" not in html
+    box = section(html, "claim-dropout")
+    assert box.index("your study") < box.index("this project")
+    assert "+10.0 points" in box.split("your study")[0]
+
+
+def test_every_drawing_is_used() -> None:
+    used = {name for drawings in (*(one.drawings for one in SECTIONS), *(one.drawings for one in QUESTIONS)) for name in drawings}
+    assert used == set(DRAWINGS)
+
+
+def rows(name: str) -> dict[str, str]:
+    """A drawing's bars by label."""
+    return {bar.label: bar.value for bar in DRAWINGS[name](name, ENGLISH).bars}
+
+
+def test_drawings_count_what_the_networks_have() -> None:
+    assert list(rows("shares").values()) == ["4%", "96%", "92%", "8%"]
+    assert rows("parameters-by-layer")["hidden 1, AlexNet"] == "26.2 million"
+    assert rows("layer-counts") == {"LeNet": "5", "AlexNet": "8", "VGG-16": "16", "VGG-19": "19", "ResNet-152": "152"}
+    assert rows("memory")["weights"] == "244 MB"
+    assert rows("kernel-matrix")["60,000 images"] == "14.4 GB"
+
+
+def test_bars_are_as_long_as_their_numbers_say() -> None:
+    for name in ("winners", "systems", "shares"):
+        bars: Sequence[Bar] = DRAWINGS[name](name, PageWords("zh")).bars
+        longest = max(bars, key=lambda bar: bar.share)
+        for bar in bars:
+            ratio = float(bar.value.rstrip("%")) / float(longest.value.rstrip("%"))
+            assert bar.share / longest.share == pytest.approx(ratio, abs=0.02)
+
+
+def test_single_results_are_those_of_the_documents() -> None:
+    written = (ROOT / "docs" / "results.md").read_text("utf-8")
+    for one in shipped_results()["systems"]:
+        assert f"| {one.value:.4f} |" in written
+        assert one.command.split(" --model ")[0] in written
+    for one in shipped_results()["known-causes"]:
+        assert f"{one.value:.2f}" in written.split("## Explanations")[1]
+
+
+def test_signals_of_layers_holm_and_what_does_not_apply_are_said() -> None:
+    strong, weak = ({"outputs": {"conv1": n, "conv2": n}, "gradients": {"conv1": n, "conv2": 4 * n}} for n in (1.0, 0.1))
+    pooling = finding(
+        "pooling-gradients",
+        (arm("max", 0.1, **strong), arm("average", 0.2, **weak)),
+        "holds",
+        effect("max", "average", 10.0, 2.0, "gradients"),
+        holm=True,
+    )
+    made = report([pooling], rules=2, not_applicable={"input-size": "All images are square."})
+    html = lecture_html(answers([made], []))
+    box = section(html, "claim-pooling-gradients").split('class="claim')[0]
+    assert "Mean absolute output" in box
+    assert "stands if all claims of the study are tested together" in box
+    assert "10.0 times" in box
+    assert re.findall(r'class="value">([^<]+)<', box) == ["2.00", "0.20"]  # geometric means over the layers
+    assert "Does not apply to Fashion-MNIST: All images are square." in section(html, "claim-input-size")
+
+
+def test_every_measure_has_its_column() -> None:
+    moved = finding(
+        "shifts",
+        (arm("overlapping", 0.1, moved=0.12), arm("side-by-side", 0.1, moved=0.25)),
+        "holds",
+        effect("a", "b", 0.13, 0.02, "shifts"),
+    )
+    html = lecture_html(answers([report([moved], rules=2)], shipped_studies()))
+    box = section(html, "claim-shifts").split('class="claim')[0]
+    assert "predictions that change" in box
+    assert re.findall(r'class="value">([^<]+)<', box) == ["12.0%", "25.0%"]
+    assert "epochs to 25% training error" in section(html, "claim-activation")
