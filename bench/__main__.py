@@ -14,6 +14,7 @@ from bench.handcrafted import encodings
 from bench.loading import loading
 from bench.measure import Row
 from bench.packed import packed
+from bench.service import service
 from bench.small_network import small_network_steps
 from bench.steps import training_steps
 
@@ -24,7 +25,7 @@ def main(out: Path) -> int:
     """Run all benchmarks; returns exit status 1 if a required ratio is missed."""
     torch.manual_seed(0)
     print(f"{device_name(torch.device('cpu'))}, torch {torch.__version__}", file=sys.stderr)
-    rows = training_steps() | small_network_steps() | loading(SHARED) | packed(SHARED) | encodings(SHARED) | exported()
+    rows = training_steps() | small_network_steps() | loading(SHARED) | packed(SHARED) | encodings(SHARED) | exported() | service()
     for name, row in rows.items():
         print(_line(name, row))
     partial = out.with_suffix(".partial")

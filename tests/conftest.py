@@ -171,6 +171,20 @@ def digits_run(digits_folder: Path, session_folder: Path) -> Path:
     return made_once(session_folder / "digits run ü", make)
 
 
+@pytest.fixture(scope="session")
+def digits_onnx(digits_run: Path, session_folder: Path) -> Path:
+    """The ONNX file of `digits_run`. Not to be changed."""
+    folder = made_once(session_folder / "digits onnx", lambda place: _exported(digits_run, place))
+    return folder / "digits.onnx"
+
+
+def _exported(run: Path, place: Path) -> None:
+    from alexnet.exports.export import export
+
+    place.mkdir()
+    export(run, out=place / "digits.onnx")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def matplotlib_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A font cache of the tests' own where the home folder cannot be written, since matplotlib warns then."""

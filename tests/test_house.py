@@ -14,8 +14,8 @@ REPLACING = {"setattr", "delattr", "getattr", "patch", "object"}  # what takes t
 
 
 def is_private(name: str) -> bool:
-    """One underscore in front: __names__ are the language's, and _ alone is a value that nobody reads."""
-    return name.startswith("_") and not name.startswith("__") and len(name) > 1
+    """One underscore in front: __names__ are the language's, _names_ a protocol's, and _ alone is a value that nobody reads."""
+    return name.startswith("_") and not name.startswith("__") and not name.endswith("_")
 
 
 @cache

@@ -80,7 +80,7 @@ def test_options_and_names_of_examples_exist() -> None:
     known = {name for one in app["train"].assemble_argument_collection() for name in one.names}
     known |= {
         name
-        for verb in ("compare", "evaluate", "predict", "summary", "inspect", "study", "report")
+        for verb in ("compare", "evaluate", "predict", "summary", "inspect", "study", "report", "export", "serve")
         for one in app[verb].assemble_argument_collection()
         for name in one.names
     }

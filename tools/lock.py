@@ -1,7 +1,7 @@
 """`make lock`: write the two lock files from the packages that are installed in .venv.
 
-requirements.lock pins what alexnet needs to run and to be built; requirements-test.lock adds the group `dev` of pyproject.toml, at the same
-versions. Other packages in .venv are in neither.
+requirements.lock pins what alexnet needs to train, to run and to be built; requirements-test.lock adds the group `dev` of pyproject.toml,
+at the same versions. Other packages in .venv are in neither.
 """
 
 import re
@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -23,8 +24,14 @@ WINDOWS = 'colorama==0.4.6; sys_platform == "win32"'  # pytest requires it only 
 def locked(pyproject: Path) -> tuple[set[str], set[str]]:
     """The pins of the two lock files."""
     table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    runtime = closure([*table["project"]["dependencies"], *table["build-system"]["requires"]])
+    runtime = closure([*needed_to_train(table), *table["build-system"]["requires"]])
     return runtime, runtime | closure(table["dependency-groups"]["dev"]) | {WINDOWS}
+
+
+def needed_to_train(table: dict[str, Any]) -> list[str]:
+    """The dependencies of the package with its extra `train`, as pyproject.toml lists them."""
+    project = table["project"]
+    return [*project["dependencies"], *project.get("optional-dependencies", {}).get("train", [])]
 
 
 def closure(requirements: Iterable[str]) -> set[str]:

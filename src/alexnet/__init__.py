@@ -145,7 +145,12 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'alexnet' has no attribute '{name}'")
     module, attribute = _MODULES.get(name, ("alexnet.errors", name))
-    found = getattr(import_module(module), attribute)
+    try:
+        found = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        from alexnet.runtime.missing import missing_extra
+
+        raise missing_extra(error, f"alexnet.{name}") or error from None
     globals()[name] = found
     return found
 

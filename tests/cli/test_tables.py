@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from alexnet.cli.tables import evaluation_table, inspection_tables, prediction_table, summary_tables
+from alexnet.cli.prediction_lines import prediction_lines
+from alexnet.cli.tables import evaluation_table, inspection_tables, summary_tables
 from alexnet.data.curation.inspection import inspect
 from alexnet.data.open import open_dataset
 from alexnet.inference.prediction import Prediction
@@ -61,9 +62,12 @@ def test_predictions_and_names_that_look_like_markup() -> None:
         Prediction("[bold]a.png", (("[red]cat", 0.75), ("dog", 0.25))),
         Prediction("b.png", (), "is empty"),
     ]
-    lines = shown([prediction_table(answers)])
+    lines = prediction_lines(answers).splitlines()
     assert lines[1].split() == ["[bold]a.png", "[red]cat", "75.0%", "dog", "25.0%"]
     assert lines[2].split() == ["b.png", "is", "empty"]
+    chinese = prediction_lines([Prediction("猫.png", (("猫", 1.0),)), Prediction("dog.png", (("dog", 0.5),))]).splitlines()
+    assert [line[-6:].strip() for line in chinese[1:]] == ["100.0%", "50.0%"]
+    assert len(chinese[1]) + 2 == len(chinese[2]), "a Chinese character is two columns wide"
 
 
 def test_evaluation_has_the_worst_class_first(digits_run: Path) -> None:

@@ -34,7 +34,7 @@ def test_the_answers_are_the_runs(digits_run: Path, digits_folder: Path, digits_
     run, file = load(digits_run), OnnxClassifier(digits_onnx)
     images = sorted(digits_folder.rglob("*.png"))[:70]  # more than a batch
     assert file.classes == run.classes
-    for one, other in zip(run.predict(images, top=3), file.predict(images, top=3), strict=True):
+    for one, other in zip(run.predict(images, top=10), file.predict(images, top=10), strict=True):
         assert other.file == one.file
         assert dict(one.top) == pytest.approx(dict(other.top), abs=CLOSE)
 

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from alexnet.errors import AlexNetError
 from alexnet.inference.classifier import Classifier, load
-from alexnet.inference.occlusion import occlusion_map, starts
+from alexnet.inference.occluded import starts
+from alexnet.inference.occlusion import occlusion_map
 from alexnet.models.image_model import ImageModel
 
 SIDE = 28

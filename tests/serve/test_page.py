@@ -59,3 +59,46 @@ def test_many_images_as_a_table_and_csv(browser: Any, client: httpx.Client, digi
     assert len(lines) == len(chosen) + 1
     assert lines[-1].startswith('"\'=broken.png"')
     assert page.problems == []
+
+
+AXE = [*Path.home().glob(".npm/**/axe.min.js"), *Path("node_modules").glob("**/axe.min.js")]  # where npm puts axe-core
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_by_keyboard_alone_and_without_a_violation(browser: Any, client: httpx.Client, digits_folder: Path, scheme: str) -> None:
+    """Choose a file, read the answer, ask why: Tab and Enter. axe-core, where it is installed, objects to nothing, before and after."""
+    page = opened(browser, client, color_scheme=scheme, bypass_csp=True)
+    violations(page)
+    tab_to(page, "files")
+    with page.expect_file_chooser() as chosen:
+        page.keyboard.press("Enter")
+    chosen.value.set_files(str(sorted((digits_folder / "0").iterdir())[0]))
+    page.wait_for_selector("#one .bars tr")
+    assert page.locator("#status").get_attribute("role") == "status"
+    tab_to(page, "why")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#one img[src^='data:image/png']")
+    violations(page)
+    page.set_input_files("#files", [str(path) for path in sorted(digits_folder.rglob("*.png"))[::100]])
+    page.wait_for_selector("#many tbody tr")
+    tab_to(page, "csv")
+    violations(page)
+    assert page.problems == []
+
+
+def tab_to(page: Any, name: str) -> None:
+    """Press Tab until the element of that id has the focus, visibly."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == name:
+            break
+    assert page.evaluate("document.activeElement.id") == name
+    shown = page.evaluate("getComputedStyle(document.activeElement.closest('label') ?? document.activeElement).outlineStyle")
+    assert shown != "none", "where the focus is can be seen"
+
+
+def violations(page: Any) -> None:
+    if not AXE:
+        return
+    page.add_script_tag(path=str(AXE[0]))
+    assert page.evaluate("axe.run().then(found => found.violations.map(one => one.id + ': ' + one.nodes[0].target))") == []

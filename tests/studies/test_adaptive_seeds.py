@@ -75,23 +75,24 @@ class Judge:
         )  # fmt: skip
 
 
-def seeds_of(arms: Mapping[str, Arms]) -> dict[str, dict[str, int]]:
-    return {claim: {name: len(arm.recipes) for name, arm in one.arms.items()} for claim, one in arms.items()}
+def seeds_of(arms: Mapping[str, Arms]) -> dict[str, tuple[set[int], set[int]]]:
+    """For each claim the numbers of seeds of its two arms, and those of all others."""
+    found = {}
+    for claim, one in arms.items():
+        two = {STUDIES[claim].better, STUDIES[claim].worse}
+        found[claim] = ({len(one.arms[name].recipes) for name in two}, {len(one.arms[name].recipes) for name in one.arms.keys() - two})
+    return found
 
 
 def test_only_what_is_unclear_gets_more_seeds(state: StudyState) -> None:
     arms, outcomes = run_until_clear(state, made(state, 16), Judge({"dropout": 5, "weight-decay": 3}))
-    assert seeds_of(arms) == {
-        "dropout": {"dropout-fc": 5, "no-dropout": 5, "dropout-conv": 3},
-        "weight-decay": {"decay": 3, "no-decay": 3, "decay-10": 3},
-    }
+    assert seeds_of(arms) == {"dropout": ({5}, {3}), "weight-decay": ({3}, {3})}
     assert {one.seed for one in outcomes.values()} == {0, 1, 2, 3, 4}
 
 
 def test_it_ends_at_sixteen_seeds(state: StudyState) -> None:
     arms, _ = run_until_clear(state, made(state, 16), Judge({"dropout": 99, "weight-decay": 4}))
-    assert seeds_of(arms)["dropout"]["no-dropout"] == 16
-    assert seeds_of(arms)["weight-decay"]["no-decay"] == 4
+    assert seeds_of(arms) == {"dropout": ({16}, {3}), "weight-decay": ({4}, {3})}
 
 
 def test_it_ends_before_the_budget_does(state: StudyState) -> None:
@@ -99,4 +100,4 @@ def test_it_ends_before_the_budget_does(state: StudyState) -> None:
     arms = made(state, 4)
     state.started = time.monotonic() - 3600 + 5 + 15
     grown, _ = run_until_clear(state, arms, Judge({"dropout": 99, "weight-decay": 3}))
-    assert seeds_of(grown)["dropout"] == {"dropout-fc": 4, "no-dropout": 4, "dropout-conv": 3}
+    assert seeds_of(grown)["dropout"] == ({4}, {3})

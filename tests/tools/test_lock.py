@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.lock import closure, main
+from tools.lock import closure, main, needed_to_train
 
 ROOT = Path(__file__).resolve().parents[2]
 ONLY_FOR_TESTS = {"pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "import-linter", "ray", "webdataset", "braceexpand", "mahotas"}
@@ -20,7 +20,7 @@ def test_the_lock_of_tests_holds_the_other() -> None:
     runtime, everything = pins("requirements.lock"), pins("requirements-test.lock")
     assert runtime.items() <= everything.items()
     assert everything.keys() - runtime.keys() >= ONLY_FOR_TESTS
-    assert {"torch", "numpy", "filelock", "platformdirs", "msgspec", "hatchling", "editables"} <= runtime.keys()
+    assert {"torch", "onnxruntime", "numpy", "filelock", "platformdirs", "msgspec", "hatchling", "editables"} <= runtime.keys()
 
 
 def test_no_cuda_packages() -> None:
@@ -35,7 +35,8 @@ def test_closure_follows_requirements_and_extras() -> None:
 
 def test_locks_are_written_under_their_comments(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["editables"]\n[project]\ndependencies = ["torch", "markupsafe"]\n'
+        '[build-system]\nrequires = ["editables"]\n[project]\ndependencies = ["markupsafe"]\n'
+        '[project.optional-dependencies]\ntrain = ["torch"]\nsurf = ["mahotas"]\n'
         '[dependency-groups]\ndev = ["pytest"]\n'
     )
     for name in ("requirements.lock", "requirements-test.lock"):
@@ -47,6 +48,7 @@ def test_locks_are_written_under_their_comments(tmp_path: Path) -> None:
     assert runtime[1].startswith("torch==")
     assert any(line.startswith("MarkupSafe==") for line in runtime)
     assert "old==1.0" not in runtime + tests
+    assert not any(line.startswith("mahotas==") for line in runtime), "other extras are not for everybody"
     assert any(line.startswith("pytest==") for line in tests)
     assert set(runtime[1:]) < set(tests)
 
@@ -59,7 +61,7 @@ def test_the_locks_hold_what_pyproject_asks_for(name: str) -> None:
     from packaging.utils import canonicalize_name
 
     table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [*table["project"]["dependencies"], *table["build-system"]["requires"]]
+    wanted = [*needed_to_train(table), *table["build-system"]["requires"]]
     wanted += table["dependency-groups"]["dev"] if "test" in name else []
     held = {canonicalize_name(one): version for one, version in pins(name).items()}
     assert [line for line in wanted if not Requirement(line).specifier.contains(held[canonicalize_name(Requirement(line).name)])] == []

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 from cyclopts import App, CycloptsError
 
@@ -19,7 +20,7 @@ from alexnet.cli.explain import explain
 from alexnet.cli.export import export
 from alexnet.cli.inspect import inspect
 from alexnet.cli.lecture import lecture
-from alexnet.cli.output import end_at_once, fail, leave_the_pipe, mistake_of, show_defect
+from alexnet.cli.output import end_at_once, fail, leave_the_pipe, mistake_of, show_defect, show_lines
 from alexnet.cli.pack import pack
 from alexnet.cli.predict import predict
 from alexnet.cli.report import report
@@ -29,6 +30,7 @@ from alexnet.cli.summary import summary
 from alexnet.cli.train import train
 from alexnet.errors import AlexNetError, Interrupted
 from alexnet.runtime.interrupts import stop_on_signals
+from alexnet.runtime.missing import missing_extra
 from alexnet.runtime.terminal import silence_c_libraries
 
 # Besides `app` and `main`, the verbs that are library functions too; a test checks that their arguments agree.
@@ -79,6 +81,24 @@ for verb in VERBS:
     app.command(verb)
 
 
+@app.command(name="--install-completion")
+def install_completion(*, shell: Literal["bash", "zsh", "fish", "powershell"] | None = None) -> None:
+    """Let the shell complete verbs and options.
+
+    Parameters
+    ----------
+    shell
+        The shell; without it, the one that this was started from.
+    """
+    from cyclopts.completion.detect import ShellDetectionError
+
+    try:
+        script = app.install_completion(shell=shell)
+    except ShellDetectionError:
+        raise AlexNetError("Which shell this is cannot be told. Add --shell bash, zsh, fish or powershell.") from None
+    show_lines([f"{script} completes verbs and options of alexnet in every shell that is started from now on."])
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 2 the user's mistake, 130 interrupted, 1 a defect in the program."""
     for stream in (sys.stdout, sys.stderr):
@@ -101,6 +121,11 @@ def _run(words: Sequence[str]) -> int:
         return fail(with_field_hint(words, error), USER_MISTAKE)
     except AlexNetError as error:
         return fail(error, CTRL_C if isinstance(error, Interrupted) else USER_MISTAKE)
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error, f"alexnet {words[0]}" if words else "alexnet")
+        if missing is None:
+            raise
+        return fail(missing, USER_MISTAKE)
     except KeyboardInterrupt as error:
         return fail(error, CTRL_C)
     except BrokenPipeError:  # the reader of the pipe has closed it, as `head` does

@@ -16,6 +16,7 @@ def export(
     to: str = "onnx",
     int8: Flag = False,
     max_loss: float = 0.5,
+    runtime: str | None = None,
     out: str | None = None,
     json: Json = False,
 ) -> None:
@@ -27,11 +28,14 @@ def export(
         A run folder.
     to
         onnx: one file for ONNX Runtime, OpenVINO and OpenCV, which `alexnet predict` takes too; torch: a state dict (torchvision's
-        for alexnet-owt); hf: a folder for a model hub; triton: a model repository.
+        for alexnet-owt); hf: a folder for a model hub; web: a folder with a page that classifies in the browser; triton: a model
+        repository.
     int8
         Whole numbers of 8 bits: a quarter of the size, and faster. Calibrated on training images, measured on validation images.
     max_loss
         Points of validation accuracy that --int8 may cost; a model that loses more is not kept.
+    runtime
+        Of web: the archive onnxruntime-web-1.22.0.tgz, as `npm pack onnxruntime-web@1.22.0` writes it. Default: fetched once.
     out
         The file or folder to write. Default: beside the run, with its name.
     json
@@ -41,7 +45,7 @@ def export(
     from alexnet.exports.export import export as export_run
 
     with Screen() as screen:
-        done = export_run(run, to=to, int8=int8, max_loss=max_loss, out=out, listen=screen)
+        done = export_run(run, to=to, int8=int8, max_loss=max_loss, runtime=runtime, out=out, listen=screen)
     show(json, done.to_json(), lambda: export_lines(done))
 
 

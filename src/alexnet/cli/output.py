@@ -23,12 +23,16 @@ def show(as_json: bool, value: dict[str, Any], readable: Callable[[], Any]) -> N
     if as_json:
         print(json.dumps(value, allow_nan=False), flush=True)
         return
+    shown = readable()
+    parts = shown if isinstance(shown, (list, tuple)) else [shown]
+    if all(isinstance(part, str) for part in parts):
+        show_lines(parts)
+        return
     from rich.console import Console
 
     console = Console(highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
-    shown = readable()
     with console.capture() as text:  # rich itself would end the program when the reader closes the pipe
-        for part in shown if isinstance(shown, (list, tuple)) else [shown]:
+        for part in parts:
             console.print(visible(part), markup=False) if isinstance(part, str) else console.print(_Visible(part))
     print(text.get(), end="", flush=True)
 

@@ -101,7 +101,7 @@ def _undo(listed: str, *, json: bool) -> None:
     """Remove the copies of an earlier --sort-into."""
     from dataclasses import asdict
 
-    from alexnet.cli.tables import undone_lines
+    from alexnet.cli.prediction_lines import undone_lines
     from alexnet.inference.sorting import undo_sort
 
     undone = undo_sort(listed)
@@ -134,9 +134,9 @@ def _write(
 
 
 def _tables(answers: "list[Prediction]", copies: "Sorted | None") -> list[Any]:
-    from alexnet.cli.tables import prediction_table, sorted_lines
+    from alexnet.cli.prediction_lines import prediction_lines, sorted_lines
 
-    return [prediction_table(answers), *([sorted_lines(copies)] if copies else [])]
+    return [prediction_lines(answers), *([sorted_lines(copies)] if copies else [])]
 
 
 def _classifier(run: str, device: str, runtime: "Runtime", *, quick: bool) -> "Classifier | OnnxClassifier":

@@ -21,7 +21,7 @@ def serve(
     Parameters
     ----------
     models
-        Run folders.
+        Run folders, or ONNX files that `alexnet export` wrote, for which PyTorch is not needed.
     host
         127.0.0.1 is this computer alone, 0.0.0.0 every network it is in.
     port

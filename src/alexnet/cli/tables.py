@@ -1,7 +1,7 @@
 """Results as tables for a terminal. Independent of how they are computed."""
 
 import shlex
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from alexnet.data.curation.inspection import Inspection
     from alexnet.evaluation.evaluate import Evaluation
     from alexnet.i18n.translate import Lang
-    from alexnet.inference.prediction import Prediction
-    from alexnet.inference.sorting import Sorted, Undone
     from alexnet.lecture.slides import SlideCheck
     from alexnet.lecture.variants import ComparedVariants
     from alexnet.models.summary import Summary
@@ -45,34 +43,6 @@ def _interval(result: "Result") -> str:
         return ""
     low, high = result.test_interval
     return f" (95%: {low:.1%} to {high:.1%}, n = {result.n_test:,})"
-
-
-def prediction_table(answers: "Iterable[Prediction]") -> Table:
-    """One row per image: its classes with probabilities, or the reason it cannot be read."""
-    table = _table("picture", "class", "probability", "then", numbers=["probability"])
-    for answer in answers:
-        if answer.error is not None:
-            table.add_row(_text(answer.file), "", "", _text(answer.error))
-            continue
-        (best, probability), *others = answer.top
-        rest = ", ".join([f"{name} {p:.1%}" for name, p in others] + ["unlike the training pictures"] * bool(answer.unlike))
-        table.add_row(_text(answer.file), _text(best), f"{probability:.1%}", _text(rest))
-    return table
-
-
-def sorted_lines(copies: "Sorted") -> str:
-    """How many images were copied, and how to undo it."""
-    unsure = f", {copies.unsure:,} of the unsure" if copies.unsure else ""
-    return (
-        f"Copied {copies.copied:,} into class folders{unsure}; the list is {copies.list}.\n"
-        f"Undo: {shlex.join(['alexnet', 'predict', '--undo-sort', copies.list])}"
-    )
-
-
-def undone_lines(undone: "Undone") -> list[str]:
-    """How many copies were removed, and which were kept."""
-    changed = [f"Kept, since it was changed: {copy}" for copy in undone.kept]
-    return [f"Removed {undone.removed:,} copies.", *changed]
 
 
 def comparison_tables(comparison: "Comparison") -> list[Table | str]:

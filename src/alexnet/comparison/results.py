@@ -13,6 +13,7 @@ from alexnet.comparison.recommendation import Choice
 from alexnet.comparison.request import ComparisonRequest
 from alexnet.errors import BadRecipe
 from alexnet.evaluation.paired_test import Paired
+from alexnet.i18n.notebook import html_table, with_interval
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.units import seconds_of
 from alexnet.models.kinds import KindName
@@ -120,6 +121,12 @@ class Comparison:
     remarks: Sequence[str] = ()
     seconds: float = 0.0
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: the systems at the largest share, and the recommendation."""
+        largest = self.largest if self.systems else []
+        rows = [(one.model, with_interval(one.error, one.interval), f"{one.train_seconds:,.1f}") for one in largest]
+        return html_table(f"{self.dataset}: {self.report}", rows, ("model", f"{self.split} error", "training seconds"))
 
     @property
     def largest(self) -> list[SystemResult]:

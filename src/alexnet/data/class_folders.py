@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from alexnet.data.class_names import composed, name_remarks, printable, require_text
-from alexnet.data.dataset import Dataset, Item, SplitName, Traits, traits_of
+from alexnet.data.dataset import Dataset, Item, SplitName, Traits
 from alexnet.data.empty_folders import empty_folder_remarks, no_images
 from alexnet.data.folder_layout import Layout, LayoutOfFolders, find_layout, no_class_folders
 from alexnet.data.sources.folder import open_source
@@ -44,9 +44,7 @@ class FolderDataset(Dataset):
     @cached_property
     def traits(self) -> Traits:
         """Inferred from the class names and the headers of a sample."""
-        headers = self.sample_headers()
-        gray = bool(headers) and all(header.mode in ("1", "L") or header.mode.startswith("I") for header in headers)
-        return traits_of(self.classes, gray=gray)
+        return self.sampled_traits()
 
     def content(self, index: int) -> bytes:
         """The encoded file; raises UnreadableImage."""

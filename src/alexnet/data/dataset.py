@@ -134,6 +134,12 @@ class Dataset(ABC):
             raise BadDataset(f"None of the pictures sampled from {self.name} can be read. `alexnet inspect {self.name}` shows why.")
         return median_low([min(header.width, header.height) for header in headers])
 
+    def sampled_traits(self) -> Traits:
+        """The traits that the class names and the headers of a sample suggest."""
+        headers = self.sample_headers()
+        gray = bool(headers) and all(header.mode in ("1", "L") or header.mode.startswith("I") for header in headers)
+        return traits_of(self.classes, gray=gray)
+
     def sample_headers(self, most: int = SAMPLE) -> list[Header]:
         """The headers of up to `most` images, spaced evenly and read once; unreadable images are left out."""
         known: dict[int, list[Header]] = self.__dict__.setdefault("_sampled_headers", {})

@@ -20,6 +20,8 @@ from alexnet.errors import BadDataset, BadModel, did_you_mean
 from alexnet.evaluation import metrics
 from alexnet.evaluation.batches import Batches, batches_by_shape
 from alexnet.evaluation.views import Scorer, View, count_views, view_probabilities
+from alexnet.i18n.notebook import html_table, with_interval
+from alexnet.i18n.units import percent
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.thread_pool import map_in_order
 
@@ -53,6 +55,16 @@ class Evaluation:
     probabilities: NDArray[np.float32]  # (n, classes)
     labels: NDArray[np.int64]  # (n,), numbers of `classes`
     indices: NDArray[np.int64]  # (n,)
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        rows = [
+            ("top-1 error", with_interval(self.top1_error, self.interval)),
+            ("top-5 error", percent(self.top5_error)),
+            ("balanced accuracy", percent(self.balanced_accuracy)),
+            ("calibration error", percent(self.calibration_error)),
+        ]
+        return html_table(f"{self.n:,} pictures, {self.view}", rows)
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `alexnet evaluate --json`, plus view; plain JSON values, null where a value is undefined, never NaN."""

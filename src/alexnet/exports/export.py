@@ -12,6 +12,7 @@ from alexnet.errors import AlexNetError, BadRun, CannotWrite
 from alexnet.exports.check import Check
 from alexnet.exports.request import Job, check_run
 from alexnet.exports.target import Target
+from alexnet.exports.web_runtime import web_runtime
 from alexnet.inference.classifier import load
 from alexnet.runtime.arguments import path_from
 from alexnet.runtime.events import Listener, log_messages
@@ -52,13 +53,16 @@ def export(
     to: str = "onnx",
     int8: bool = False,
     max_loss: float = 0.5,
+    runtime: str | Path | None = None,
     out: str | Path | None = None,
     listen: Listener = log_messages,
 ) -> Export:
     """Export the trained model in `run`, and check on images that it answers as the classifier does.
 
-    to: onnx, one file with everything inside; torch, a state dict; hf, a folder for a model hub; triton, a model repository.
+    to: onnx, one file with everything inside; torch, a state dict; hf, a folder for a model hub; web, a folder with a page that
+    classifies in the browser; triton, a model repository.
     int8: whole numbers of 8 bits, for which validation accuracy may fall by `max_loss` points.
+    runtime: for web, the archive of onnxruntime-web; without it, it is fetched from the registry that npm knows, once.
     out: the file or folder to write; by default beside the run, with its name.
     Raises BadRun for a folder without a trained model, BadModel for a model that cannot be exported, CannotWrite if `out` is there.
     """
@@ -66,11 +70,12 @@ def export(
     from alexnet.exports.targets import find_target  # imports onnx
 
     target = find_target(to)
-    _check_options(target, int8=int8, max_loss=max_loss)
+    _check_options(target, int8=int8, max_loss=max_loss, runtime=runtime)
     path = path_from(run, "The run folder", BadRun)
     check_run(path)
     place = place_for(path, target, out, int8=int8)
-    job = Job(path=path, classifier=load(path, device="cpu"), int8=int8, max_loss=max_loss, listen=listen)
+    archive = web_runtime(runtime, listen) if target.name == "web" else None
+    job = Job(path=path, classifier=load(path, device="cpu"), int8=int8, max_loss=max_loss, listen=listen, runtime=archive)
     found = target.write(job, place) if target.suffix else _folder(target, job, place)
     before, after = found.accuracies or (None, None)
     return Export(
@@ -106,7 +111,9 @@ def _require_packages() -> None:
         raise AlexNetError(f"Export needs {' and '.join(missing)}: pip install 'alexnet[export]'")
 
 
-def _check_options(target: Target, *, int8: bool, max_loss: float) -> None:
+def _check_options(target: Target, *, int8: bool, max_loss: float, runtime: object) -> None:
+    if runtime is not None and target.name != "web":
+        raise AlexNetError("--runtime is the archive of onnxruntime-web, which only --to web needs.")
     if int8 and not target.int8:
         raise AlexNetError(f"Whole numbers (--int8) are for ONNX models; --to {target.name} writes the weights as they are.")
     if not (math.isfinite(max_loss) and 0 <= max_loss <= 100):

@@ -9,7 +9,7 @@ from alexnet.errors import AlexNetError, BadRun
 from alexnet.exports.run_images import Squares, generated, squares_of_run
 from alexnet.inference.classifier import Classifier
 from alexnet.inference.exported import ExportRecord
-from alexnet.inference.model_card import model_folder
+from alexnet.inference.model_folder import model_folder
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
 from alexnet.runtime.events import Listener, Message, silent
@@ -20,13 +20,14 @@ MOST_GENERATED = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """What a target needs. int8: whole numbers; max_loss: points of validation accuracy that they may cost."""
+    """What a target needs. int8: whole numbers; max_loss: points of validation accuracy that they may cost; runtime: web's archive."""
 
     path: Path
     classifier: Classifier
     int8: bool = False
     max_loss: float = 0.5
     listen: Listener = silent
+    runtime: Path | None = None
 
     def images(self, split: str, most: int) -> Iterator[Squares]:
         """Up to `most` images of a split, a few at a time; generated ones, with a message, if the run's cannot be read."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
-import tomli_w
-
 from alexnet.errors import BadRecipe
 
 LONGEST_LABEL = 20  # characters of a class name along an axis
@@ -113,6 +111,8 @@ def duration(seconds: object) -> str:
 
 def toml_text(recipe: Mapping[str, Any]) -> str:
     """A nested dict as TOML. None, which TOML lacks, is omitted; other values that TOML cannot express become text."""
+    import tomli_w  # an extra, and numbers are formatted without it
+
     return tomli_w.dumps({str(key): _plain(value) for key, value in recipe.items() if value is not None})
 
 

@@ -17,11 +17,14 @@ from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import AlexNetError, BadModel, BadRun, UnreadableImage
 from alexnet.evaluation.batches import batches_by_shape
 from alexnet.evaluation.views import VIEWS, View, softmax, view_probabilities
+from alexnet.i18n.notebook import html_table, named_classes
+from alexnet.i18n.units import percent
 from alexnet.inference.build import build_model
 from alexnet.inference.decoding import decoded
 from alexnet.inference.familiarity import Familiarity, read_familiarity
 from alexnet.inference.inputs import ImageInput, PendingImage, each_image, pending_image
-from alexnet.inference.model_card import FORMAT, ModelCard, damaged_card, model_folder, read_card
+from alexnet.inference.model_card import FORMAT, ModelCard, damaged_card, read_card
+from alexnet.inference.model_folder import model_folder
 from alexnet.inference.prediction import Prediction
 from alexnet.models.handcrafted.model import rebuild
 from alexnet.models.handcrafted.svm import machine_from
@@ -51,6 +54,13 @@ class Classifier:
         self.model_card = model_card
         self.classes = model_card.classes
         self.familiarity = familiarity
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        trained = self.model_card
+        error = percent(trained.scores.get("validation_error"))
+        rows = [("classes", named_classes(self.classes)), ("pictures", f"{trained.preprocess.image_size} px"), ("validation error", error)]
+        return html_table(f"{trained.model} on {self.device}", rows)
 
     @property
     def network(self) -> nn.Module:
@@ -88,7 +98,7 @@ class Classifier:
 
         with closing(batches_by_shape(readable(), BATCH)) as batches:
             for rows, batch in batches:
-                probabilities, unlike = self._judged(batch, views)
+                probabilities, unlike = self.judged(batch, views)
                 _check_finite(probabilities, [answers[row].file for row in rows])
                 for row, best, far in zip(rows, self._best(probabilities, count), unlike, strict=True):
                     answers[row] = replace(answers[row], top=best, unlike=far)
@@ -118,7 +128,7 @@ class Classifier:
         with torch.inference_mode(), autocast(self.precision, self.device):
             return view_probabilities(self.model, images.to(self.device), view, flip=self.model_card.flip).float().cpu()
 
-    def _judged(self, images: Tensor, view: View) -> tuple[Tensor, Sequence[bool | None]]:
+    def judged(self, images: Tensor, view: View = "centre") -> tuple[Tensor, Sequence[bool | None]]:
         """Probabilities, and whether each image is unlike the training images, judged by its centre; None for whole images of any size."""
         if self.familiarity is None or view == "any":
             return self.probabilities(images, view=view), [None] * len(images)

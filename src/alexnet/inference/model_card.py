@@ -1,6 +1,5 @@
 """model.json: everything that a trained model needs besides its weights."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -35,26 +34,6 @@ class ModelCard:
     features: FeatureConfig | None = None
     machine: Mapping[str, Any] | None = None
     precision: Precision | None = None  # of training and testing; None in model cards of earlier versions, which did not record it
-
-
-def model_folder(path: Path) -> Path:
-    """The folder of the trained model in (or at) `path`; raises BadRun if there is none."""
-    for folder in (path / "model", path):
-        if _is_file(folder / "model.json") and _is_file(folder / "model.safetensors"):
-            return folder
-    if _is_file(path / "recipe.toml"):
-        command = shlex.join(["alexnet", "train", "--out", str(path), "--resume"])
-        raise BadRun(f"The training in {path} has not finished. Resume it with: {command}")
-    raise BadRun(
-        f"{path} holds no trained model (model/model.json and model/model.safetensors). Pass a folder that `alexnet train --out` wrote."
-    )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # the name is too long, or the folder may not be read
-        return False
 
 
 def read_card(path: Path) -> ModelCard:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from alexnet.data.images.pillow import decode_pixels
 from alexnet.data.images.resize_pixels import fit_square_pixels
 from alexnet.errors import AlexNetError, BadModel, UnreadableImage
+from alexnet.i18n.notebook import html_table, named_classes
+from alexnet.i18n.units import percent
 from alexnet.inference.exported import from_metadata
 from alexnet.inference.inputs import ImageInput, PendingImage, content_of, each_image, pending_image
 from alexnet.inference.onnx_file import read_onnx
@@ -45,7 +47,15 @@ class OnnxClassifier:
         found = read_onnx(path)
         self.record = from_metadata(found.metadata, str(path))
         self.classes = self.record.classes
-        self._run = opened(found.content, self.record, str(path), runtime, quick=quick)
+        self._run = opened(path, self.record, runtime, quick=quick)
+        found.check_unchanged()
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        record = self.record
+        error = percent(record.scores.get("validation_error"))
+        rows = [("classes", named_classes(self.classes)), ("pictures", f"{record.image_size} px"), ("validation error", error)]
+        return html_table(f"{record.model}, an exported file in {record.precision}", rows)
 
     def predict(self, images: ImageInput | Iterable[ImageInput], *, top: int = 5, views: str = "centre") -> list[Prediction]:
         """The `top` classes of each image, in order: images and errors as for `Classifier.predict`, views centre or ten."""
@@ -60,7 +70,7 @@ class OnnxClassifier:
                 yield from self._answers(several, count, view)
 
     def probabilities(self, images: Pixels, *, view: SquareView = "centre") -> NDArray[np.float32]:
-        """uint8 (N, 3, stored_size, stored_size) -> float32 (N, classes)."""
+        """uint8 (N, 3, stored_size, stored_size), or of the image size -> float32 (N, classes)."""
         crops = [self._run(np.ascontiguousarray(crop)) for crop in self._crops(images, view)]
         found: NDArray[np.float32] = np.mean(crops, axis=0, dtype=np.float32)
         return found
@@ -77,7 +87,8 @@ class OnnxClassifier:
 
     def _crops(self, images: Pixels, view: SquareView) -> Iterator[Pixels]:
         """The parts of the squares that the model sees; see evaluation.views.ten_views."""
-        size, margin = self.record.image_size, self.record.stored_size - self.record.image_size
+        size = self.record.image_size
+        margin = images.shape[-1] - size
         corners = [(top, left) for top in (0, margin) for left in (0, margin)] if margin and view == "ten" else []
         for top, left in [*corners, (margin // 2, margin // 2)]:
             crop = images[..., top : top + size, left : left + size]

@@ -5,7 +5,10 @@ of the fields); runtimes then parse the same bytes in full. Refused: tensors tha
 choose, and operators that are not ONNX's own, for which a runtime would need a stranger's library.
 """
 
+import mmap
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,24 +30,47 @@ Field = tuple[int, int | memoryview]
 
 @dataclass(frozen=True, slots=True)
 class OnnxFile:
-    """A file that contains nothing foreign: its bytes and its metadata."""
+    """A file that contains nothing foreign: its path, metadata, and what changes when the file does."""
 
-    content: bytes
+    path: Path
     metadata: dict[str, str]
+    signature: tuple[int, int, int]  # inode, bytes, nanoseconds of the last change
+
+    def check_unchanged(self) -> None:
+        """Raise BadModel if the file is not the one that was inspected."""
+        if _signature(self.path) != self.signature:
+            raise BadModel(f"{self.path} was changed while it was being opened. Open it again.")
 
 
 def read_onnx(path: Path) -> OnnxFile:
     """Read and inspect a file; raises BadModel, with the reason, for one that is no ONNX model, cut short, or not self-contained."""
+    signature = _signature(path)
+    if signature[1] > LARGEST:
+        raise BadModel(f"{path} has {signature[1]:,} bytes; an ONNX file has at most {LARGEST:,}.")
     try:
-        if path.stat().st_size > LARGEST:
-            raise BadModel(f"{path} has {path.stat().st_size:,} bytes; an ONNX file has at most {LARGEST:,}.")
-        content = path.read_bytes()
-    except OSError as problem:
-        raise BadModel(f"{path} cannot be opened ({problem.strerror or problem}).") from None
-    try:
-        return OnnxFile(content, _inspected(memoryview(content), str(path)))
+        with _content(path) as content:
+            return OnnxFile(path, _inspected(content, str(path)), signature)
     except (ValueError, UnicodeDecodeError, RecursionError) as problem:
         raise BadModel(f"{path} is no ONNX model, or is damaged or cut short ({problem}). Copy it again, or export it again.") from None
+
+
+def _signature(path: Path) -> tuple[int, int, int]:
+    try:
+        found = path.stat()
+    except OSError as problem:
+        raise BadModel(f"{path} cannot be opened ({problem.strerror or problem}).") from None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[memoryview]:
+    """The bytes of a file, of which only the pages that are looked at are read."""
+    try:
+        with path.open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else memoryview(b"")
+    except OSError as problem:
+        raise BadModel(f"{path} cannot be opened ({problem.strerror or problem}).") from None
+    yield memoryview(content)
 
 
 def _inspected(model: memoryview, name: str) -> dict[str, str]:

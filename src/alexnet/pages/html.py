@@ -13,8 +13,8 @@ from alexnet.errors import BadRun
 from alexnet.i18n.phrases import PageWords, share, size
 from alexnet.i18n.translate import Lang, say
 from alexnet.i18n.units import MISSING, count, percent, readable, short
+from alexnet.pages.bars import bar
 from alexnet.pages.palette import COLOURS
-from alexnet.pages.plots import bar
 from alexnet.storage.files import write_atomically, writing
 
 HTML_LANGUAGES: dict[Lang, str] = {"en": "en", "zh": "zh-Hans"}

@@ -224,9 +224,3 @@ def filter_images(filters: Tensor, most: int = 256) -> list[str]:
     largest = weights.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
     shown = (127.5 + 127.5 * weights / largest).round().clamp(0, 255).to(torch.uint8)
     return [data_uri(one) for one in shown]
-
-
-def bar(share: object, longest: object = 1.0) -> Markup:
-    """A bar, empty if the share is unknown; `longest` fills its box. An HTML element, so that it is readable on a phone."""
-    filled = min(1.0, (finite(share) or 0.0) / (finite(longest) or 1.0))
-    return Markup('<span class="bar" aria-hidden="true"><i style="width:{}%"></i></span>').format(f"{100 * filled:.1f}")

@@ -3,8 +3,10 @@
 import json
 import shlex
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
+from typing import Any
 
 import torch
 
@@ -52,6 +54,24 @@ def _write(
     """Write the model, its predictions, the report, and finally the result, which marks the run as finished."""
     first = next(iter(evaluations.values()))
     scores = {title: {"top1_error": e.top1_error, "n": e.n, "interval": list(e.interval)} for title, e in evaluations.items()}
+    classifier = classifier_of(resolved, context, prepared, fitted, scores)
+    classifier.save(context.folder.model)
+    result = _chosen(_result(resolved, context, prepared, fitted, first), context.search)
+    if context.splits is None:  # the cells of comparisons and studies are measured, not used
+        familiarity = fitted.familiarity or measure_familiarity(classifier, prepared.images, prepared.splits, seed=resolved.recipe.seed)
+        if familiarity is not None:
+            familiarity.save(context.folder.model)  # after the result, whose bytes are those that prediction needs
+    write_atomically(context.folder.predictions, predictions_csv(context.dataset, first))
+    report = _report(resolved, context, prepared, fitted, evaluations)
+    write_atomically(context.folder.report_json, report_text(report))
+    write_report(report, context.folder.report)
+    write_atomically(context.folder.result, json.dumps(asdict(result), ensure_ascii=False))
+
+
+def classifier_of(
+    resolved: ResolvedRun, context: RunContext, prepared: Prepared, fitted: FitResult, scores: Mapping[str, Any]
+) -> Classifier:
+    """The fitted model with everything that it needs to classify images; scores: measured on the run's test images."""
     model_card = ModelCard(
         model=resolved.recipe.model,
         classes=context.dataset.classes,
@@ -65,18 +85,7 @@ def _write(
         versions=versions(),
         precision=choose_precision(precision_of(resolved), context.device),
     )
-    classifier = Classifier(fitted.model, model_card, device=str(context.device))
-    classifier.save(context.folder.model)
-    result = _chosen(_result(resolved, context, prepared, fitted, first), context.search)
-    if context.splits is None:  # the cells of comparisons and studies are measured, not used
-        familiarity = fitted.familiarity or measure_familiarity(classifier, prepared.images, prepared.splits, seed=resolved.recipe.seed)
-        if familiarity is not None:
-            familiarity.save(context.folder.model)  # after the result, whose bytes are those that prediction needs
-    write_atomically(context.folder.predictions, predictions_csv(context.dataset, first))
-    report = _report(resolved, context, prepared, fitted, evaluations)
-    write_atomically(context.folder.report_json, report_text(report))
-    write_report(report, context.folder.report)
-    write_atomically(context.folder.result, json.dumps(asdict(result), ensure_ascii=False))
+    return Classifier(fitted.model, model_card, device=str(context.device))
 
 
 def _chosen(result: Result, search: Search | None) -> Result:

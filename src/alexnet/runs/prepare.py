@@ -34,9 +34,13 @@ SHARED_SIZE = 64  # px, to find near-duplicates for a split that several runs sh
 
 def prepare(resolved: ResolvedRun, context: RunContext) -> Prepared:
     """Everything that a fit needs; raises BadDataset if too many images cannot be read, or none are left for validation."""
-    recipe = resolved.recipe
     images = read_images(resolved, context)
-    splits = split_images(resolved, context, images)
+    return prepare_split(resolved, context, images, split_images(resolved, context, images))
+
+
+def prepare_split(resolved: ResolvedRun, context: RunContext, images: ImageStore, splits: Splits) -> Prepared:
+    """The same for images that have been read and split."""
+    recipe = resolved.recipe
     if kind_of(recipe.model).fixed_features:
         return Prepared(images=images, splits=splits, preprocess=plain_preprocess(recipe.preprocess))
     check_same_splits(splits, context.world)

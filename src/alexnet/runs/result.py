@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from alexnet.i18n.notebook import html_table, with_interval
+from alexnet.i18n.units import percent
 from alexnet.inference.familiarity import Familiarity
 from alexnet.models.image_model import ImageModel
 from alexnet.recipes.recipe import Recipe, views_of
@@ -40,6 +42,19 @@ class Result:
     candidates: tuple[dict[str, Any], ...] = ()  # of a search: model, validation_error (None without a result) and seconds of each attempt
     choice: str = ""  # of a search: how many systems were tried, and which came second
     remarks: tuple[str, ...] = ()  # a sentence each: no better than chance, or than the baseline
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        rows = [
+            ("test error", with_interval(self.test_error, self.test_interval)),
+            ("validation error", percent(self.validation_error)),
+            ("pictures", f"{self.n_train:,} to train on, {self.n_test:,} to test"),
+            ("parameters", f"{self.parameters:,}"),
+            ("seconds", f"{self.seconds:,.1f}"),
+            ("report", self.report),
+            *(("remark", remark) for remark in self.remarks),
+        ]
+        return html_table(f"{self.model}, {self.recipe}: {self.run}", rows)
 
 
 def read_result(path: Path) -> Result:

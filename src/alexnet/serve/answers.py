@@ -12,11 +12,15 @@ class Error:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImagePrediction:
-    """The most likely classes of one image, best first: [{"class", "probability"}]; `error` is the reason if there are none."""
+    """The most likely classes of one image, best first: [{"class", "probability"}]; `error` is the reason if there are none.
+
+    unlike: whether it is unlike the training images; null if the model does not know.
+    """
 
     file: str
     top: list[dict[str, str | float]]
     error: str | None
+    unlike: bool | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

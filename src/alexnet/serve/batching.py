@@ -12,16 +12,18 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-Run = Callable[[Tensor], Tensor]  # uint8 (n, 3, S, S) -> float32 (n, classes)
+from alexnet.serve.served_classifier import Row, Square
+
+Run = Callable[[NDArray[np.uint8]], Sequence[Row]]  # squares (n, 3, S, S) -> an answer for each
 
 
 @dataclass(slots=True)
 class _Waiting:
-    image: Tensor
-    row: asyncio.Future[Tensor]
+    image: Square
+    row: asyncio.Future[Row]
     since: float = field(default_factory=time.monotonic)
 
 
@@ -37,8 +39,8 @@ class Batcher:
         self._enough = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
 
-    async def rows(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """The row of scores of each image (3, S, S), in order. The images of a cancelled caller are dropped, unless they are being run."""
+    async def rows(self, images: Sequence[Square]) -> list[Row]:
+        """The answer for each square, in order. The images of a cancelled caller are dropped, unless they are being run."""
         loop = asyncio.get_running_loop()
         waiting = [_Waiting(image, loop.create_future()) for image in images]
         self._waiting.extend(waiting)
@@ -72,7 +74,7 @@ class Batcher:
 
     async def _answer(self, batch: list[_Waiting]) -> None:
         started = time.monotonic()
-        images = torch.stack([one.image for one in batch])
+        images = np.stack([one.image for one in batch])
         try:
             rows = await asyncio.get_running_loop().run_in_executor(self.executor, self.run, images)
         except Exception as error:  # every caller hears of it; the next batch is tried again

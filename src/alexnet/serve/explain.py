@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
-from torch import Tensor
-from torch.nn import functional
+from numpy.typing import NDArray
 
-from alexnet.data.images.encode import png_bytes
+from alexnet.data.images.encode import png_of
 from alexnet.errors import UnreadableImage, did_you_mean
-from alexnet.inference.occlusion import occlusion_map
-from alexnet.pages.overlay import overlay
+from alexnet.inference.occluded import occluded
+from alexnet.pages.overlay import overlaid
 from alexnet.serve.answers import Explanation
 from alexnet.serve.models import LoadedModel
 from alexnet.serve.predict import IMAGES_BODY, REFUSALS, ModelName
+from alexnet.serve.served_classifier import Square
 from alexnet.serve.service import Service, unreadable
 from alexnet.serve.uploads import uploads_of
 
@@ -70,16 +71,29 @@ def _index(loaded: LoadedModel, name: str) -> int:
     return loaded.classifier.classes.index(name)
 
 
-def _explained(loaded: LoadedModel, square: Tensor, index: int | None) -> dict[str, Any]:
-    row = loaded.classifier.probabilities(square[None])[0]
+def _explained(loaded: LoadedModel, square: Square, index: int | None) -> dict[str, Any]:
+    classifier = loaded.classifier
+    row = classifier.probabilities(square[None])[0]
     chosen = int(row.argmax()) if index is None else index
-    losses = occlusion_map(loaded.classifier, square, chosen)
-    coarse = functional.adaptive_avg_pool2d(losses[None], min(MAP_SIDE, losses.shape[0]))[0]
+    losses = occluded(classifier.probabilities, square, classifier.image_size, chosen)
+    coarse = averaged(losses, min(MAP_SIDE, len(losses)))
     return {
-        "class": loaded.classifier.classes[chosen],
+        "class": classifier.classes[chosen],
         "probability": float(row[chosen]),
         "height": coarse.shape[0],
         "width": coarse.shape[1],
         "map": [[round(value, 5) for value in line] for line in coarse.tolist()],
-        "overlay": base64.b64encode(png_bytes(overlay(square, losses))).decode(),
+        "overlay": base64.b64encode(png_of(overlaid(square, losses))).decode(),
     }
+
+
+def averaged(map_: NDArray[np.float32], side: int) -> NDArray[np.float64]:
+    """A square map as `side` x `side` means; where its side is no multiple, neighbouring means share a row."""
+    size = len(map_)
+    first = np.arange(side) * size // side
+    last = -(-(np.arange(side) + 1) * size // side)
+    sums = np.pad(map_.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    rows = sums[last] - sums[first]
+    areas = np.outer(last - first, last - first)
+    means: NDArray[np.float64] = (rows[:, last] - rows[:, first]) / areas
+    return means

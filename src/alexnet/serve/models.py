@@ -11,9 +11,9 @@ from pathlib import Path
 from fastapi import HTTPException
 
 from alexnet.errors import AlexNetError, BadRun, did_you_mean
-from alexnet.inference.classifier import Classifier, load
-from alexnet.inference.model_card import model_folder
+from alexnet.inference.model_folder import model_folder
 from alexnet.serve.batching import Batcher, Run
+from alexnet.serve.served_classifier import ServedClassifier
 
 log = logging.getLogger(__name__)
 Signature = tuple[tuple[int, int, int], ...]  # of each file: inode, bytes, nanoseconds of its last change
@@ -25,7 +25,7 @@ class LoadedModel:
     """A model in memory, and the batches that its images share."""
 
     name: str
-    classifier: Classifier
+    classifier: ServedClassifier
     batcher: Batcher
     signature: Signature
     version: int  # counts the loads, from 1
@@ -42,17 +42,17 @@ class ServedModel:
 
     def signature(self) -> Signature:
         """What changes when the model's files do; raises BadRun if there are none."""
-        folder = model_folder(self.path)
+        files = [self.path] if is_file(self.path) else [model_folder(self.path) / name for name in ("model.json", "model.safetensors")]
         try:
-            stats = [(folder / name).stat() for name in ("model.json", "model.safetensors")]
+            stats = [file.stat() for file in files]
         except OSError as error:  # between two files of a copy
-            raise BadRun(f"{folder} cannot be read: {error.strerror or error}.") from None
+            raise BadRun(f"{files[0]} cannot be read: {error.strerror or error}.") from None
         return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
 
     def _load(self, version: int) -> LoadedModel:
         signature = self.signature()
-        classifier = load(self.path, device=self.device)
-        return LoadedModel(self.name, classifier, self._make_batcher(classifier.probabilities), signature, version)
+        classifier = opened(self.path, self.device)
+        return LoadedModel(self.name, classifier, self._make_batcher(classifier.rows), signature, version)
 
     def refresh(self) -> bool:
         """Load changed files; returns whether a new model is in place. A model that cannot be loaded leaves the former one in place.
@@ -73,6 +73,22 @@ class ServedModel:
         self.reload_error = None
         log.info("%s was loaded again (version %d)", self.name, self.current.version)
         return True
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path means an exported file, and not a run folder."""
+    return path.suffix.lower() == ".onnx" or path.is_file()
+
+
+def opened(path: Path, device: str) -> ServedClassifier:
+    """The model at a path; only that of a run folder imports PyTorch. Raises BadRun or BadModel."""
+    if is_file(path):
+        from alexnet.serve.served_file import ServedFile
+
+        return ServedFile(path)
+    from alexnet.serve.served_run import ServedRun
+
+    return ServedRun(path, device=device)
 
 
 class ServedModels:

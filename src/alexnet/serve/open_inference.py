@@ -8,15 +8,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import torch
+import numpy as np
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
-from torch import Tensor
+from numpy.typing import NDArray
 
 from alexnet._version import __version__
 from alexnet.errors import UnreadableImage
 from alexnet.serve.models import LoadedModel
 from alexnet.serve.predict import REFUSALS
+from alexnet.serve.served_classifier import Row, Square
 from alexnet.serve.service import Service, unreadable
 from alexnet.serve.tensors import InferRequest, Named, elements_of, framed, pixels_of, raw_data, split_body
 from alexnet.serve.uploads import Upload, body_of
@@ -69,8 +70,8 @@ def inference_routes(service: Service) -> APIRouter:
             images = _images(asked, binary, service.limits.images)
             admitted.add(images=len(images) - 1)
             async with service.time_limit(service.limits.answer_seconds):
-                rows = _readable(await service.probabilities(loaded, await _squares(service, loaded, images)))
-        return _answer(loaded, asked, outputs, torch.stack(rows))
+                rows = _readable(await service.rows(loaded, await _squares(service, loaded, images)))
+        return _answer(loaded, asked, outputs, rows)
 
     return routes
 
@@ -84,7 +85,7 @@ def _found(service: Service, name: str, version: str) -> LoadedModel:
 
 def model_metadata(loaded: LoadedModel) -> dict[str, Any]:
     """The description of a model in the protocol."""
-    size = loaded.classifier.model_card.preprocess.stored_size
+    size = loaded.classifier.stored_size
     return {
         "name": loaded.name,
         "versions": [str(loaded.version)],
@@ -97,7 +98,7 @@ def model_metadata(loaded: LoadedModel) -> dict[str, Any]:
     }
 
 
-def _images(asked: InferRequest, binary: memoryview, most: int) -> list[Tensor | Upload]:
+def _images(asked: InferRequest, binary: memoryview, most: int) -> list[Square | Upload]:
     """The images of the only input; raises HTTPException for another input, and for data that do not fit its shape."""
     if len(asked.inputs) != 1:
         raise HTTPException(400, f"The request has {len(asked.inputs)} inputs; send one, 'image' or 'encoded'.")
@@ -114,16 +115,16 @@ def _images(asked: InferRequest, binary: memoryview, most: int) -> list[Tensor |
     pixels = pixels_of(tensor, raw)
     if len(pixels) > most:
         raise HTTPException(413, f"'image' holds {len(pixels):,} images; the limit of this service is {most}.")
-    return list(torch.from_numpy(pixels.copy()))
+    return list(pixels.copy())
 
 
-async def _squares(service: Service, loaded: LoadedModel, images: Sequence[Tensor | Upload]) -> list[Tensor | UnreadableImage]:
-    pixels = [loaded.classifier.fitted(image) for image in images if isinstance(image, Tensor)]
+async def _squares(service: Service, loaded: LoadedModel, images: Sequence[Square | Upload]) -> list[Square | UnreadableImage]:
+    pixels = [loaded.classifier.fitted(image) for image in images if not isinstance(image, Upload)]
     return [*pixels, *await service.fitted(loaded, [image for image in images if isinstance(image, Upload)])]
 
 
-def _readable(rows: Sequence[Tensor | UnreadableImage]) -> list[Tensor]:
-    readable: list[Tensor] = []
+def _readable(rows: Sequence[Row | UnreadableImage]) -> list[Row]:
+    readable: list[Row] = []
     for row in rows:
         if isinstance(row, UnreadableImage):
             raise unreadable(row)
@@ -140,26 +141,28 @@ def _outputs(asked: InferRequest) -> list[Named]:
     return outputs[:1]
 
 
-def _answer(loaded: LoadedModel, asked: InferRequest, outputs: Sequence[Named], rows: Tensor) -> Response:
+def _answer(loaded: LoadedModel, asked: InferRequest, outputs: Sequence[Named], rows: Sequence[Row]) -> Response:
     """The response, with the tensor in the JSON or behind it, as asked."""
     parameters = outputs[0].parameters
-    tensor, elements = _output(loaded, parameters.get("classification"), rows)
+    probabilities = np.stack([row.probabilities for row in rows])
+    tensor, elements = _output(loaded, parameters.get("classification"), probabilities, rows)
     answer = {"model_name": loaded.name, "model_version": str(loaded.version), **({"id": asked.id} if asked.id else {})}
     if parameters.get("binary_data") is not True:
-        data: list[Any] = rows.flatten().tolist() if elements is None else [one.decode() for one in elements]
+        data: list[Any] = probabilities.ravel().tolist() if elements is None else [one.decode() for one in elements]
         return JSONResponse(answer | {"outputs": [tensor | {"data": data}]})
-    raw = rows.numpy().astype("<f4").tobytes() if elements is None else framed(elements)
+    raw = probabilities.astype("<f4").tobytes() if elements is None else framed(elements)
     head = json.dumps(answer | {"outputs": [tensor | {"parameters": {"binary_data_size": len(raw)}}]}).encode()
     return Response(head + raw, media_type="application/octet-stream", headers={LENGTH_HEADER: str(len(head))})
 
 
-def _output(loaded: LoadedModel, count: object, rows: Tensor) -> tuple[dict[str, Any], list[bytes] | None]:
+def _output(
+    loaded: LoadedModel, count: object, probabilities: NDArray[np.float32], rows: Sequence[Row]
+) -> tuple[dict[str, Any], list[bytes] | None]:
     """Name, datatype and shape of the output, and its elements if it is BYTES."""
     if not count:
-        return {"name": OUTPUT, "datatype": "FP32", "shape": list(rows.shape)}, None
+        return {"name": OUTPUT, "datatype": "FP32", "shape": list(probabilities.shape)}, None
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise HTTPException(400, "classification must be a whole number of classes, at least 1.")
-    best = rows.topk(min(count, rows.shape[1]))
-    pairs = zip(best.values.flatten().tolist(), best.indices.flatten().tolist(), strict=True)
-    elements = [f"{value:f}:{number}:{loaded.classifier.classes[number]}".encode() for value, number in pairs]
-    return {"name": OUTPUT, "datatype": "BYTES", "shape": list(best.values.shape)}, elements
+    best = [row.best(count) for row in rows]
+    elements = [f"{value:f}:{number}:{loaded.classifier.classes[number]}".encode() for one in best for number, value in one]
+    return {"name": OUTPUT, "datatype": "BYTES", "shape": [len(best), len(best[0])]}, elements

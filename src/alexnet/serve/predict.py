@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from alexnet.errors import UnreadableImage
 from alexnet.serve.answers import Error, Models, Predictions
 from alexnet.serve.models import LoadedModel, ServedModel
+from alexnet.serve.served_classifier import Row
 from alexnet.serve.service import Service, top_classes
 from alexnet.serve.uploads import Upload, uploads_of
 
@@ -63,7 +64,7 @@ def prediction_routes(service: Service) -> APIRouter:
         with service.admission.request() as admitted:
             uploads = await uploads_of(request, limits, admitted)
             async with service.time_limit(limits.answer_seconds):
-                rows = await service.probabilities(loaded, await service.fitted(loaded, uploads))
+                rows = await service.rows(loaded, await service.fitted(loaded, uploads))
         predictions = [_prediction(loaded, upload, row, top) for upload, row in zip(uploads, rows, strict=True)]
         answer = {"model": loaded.name, "predictions": predictions}
         if all(one["error"] is not None for one in predictions):
@@ -85,24 +86,13 @@ def prediction_routes(service: Service) -> APIRouter:
     return routes
 
 
-def _prediction(loaded: LoadedModel, upload: Upload, row: Any, top: int) -> dict[str, Any]:
+def _prediction(loaded: LoadedModel, upload: Upload, row: Row | UnreadableImage, top: int) -> dict[str, Any]:
     if isinstance(row, UnreadableImage):
-        return {"file": upload.name, "top": [], "error": row.reason}
-    return {"file": upload.name, "top": top_classes(loaded, row, top), "error": None}
+        return {"file": upload.name, "top": [], "error": row.reason, "unlike": None}
+    return {"file": upload.name, "top": top_classes(loaded, row, top), "error": None, "unlike": row.unlike}
 
 
 def described(served: ServedModel) -> dict[str, Any]:
     """A model as `GET /v1/models` shows it."""
     loaded = served.current
-    model_card = loaded.classifier.model_card
-    return {
-        "name": served.name,
-        "classes": list(model_card.classes),
-        "model": model_card.model,
-        "version": loaded.version,
-        "image_size": model_card.preprocess.image_size,
-        "stored_size": model_card.preprocess.stored_size,
-        "scores": model_card.scores,
-        "versions": model_card.versions,
-        "reload_error": served.reload_error,
-    }
+    return {"name": served.name, "version": loaded.version, "reload_error": served.reload_error, **loaded.classifier.described()}

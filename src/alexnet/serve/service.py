@@ -8,11 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
+import numpy as np
 from fastapi import HTTPException
-from torch import Tensor
 
-from alexnet.data.images.decode import decode
 from alexnet.errors import UnreadableImage
 from alexnet.runtime.machine import available_cpus
 from alexnet.serve.admission import Admission
@@ -20,6 +18,7 @@ from alexnet.serve.batching import Batcher, Run
 from alexnet.serve.limits import Limits
 from alexnet.serve.metrics import Metrics
 from alexnet.serve.models import LoadedModel, ServedModels, open_models
+from alexnet.serve.served_classifier import Row, Square
 from alexnet.serve.uploads import Upload
 
 log = logging.getLogger(__name__)
@@ -56,15 +55,15 @@ class Service:
         except TimeoutError:
             raise self.admission.refusal(f"There was no answer within {seconds:g} seconds.") from None
 
-    async def fitted(self, loaded: LoadedModel, uploads: Sequence[Upload]) -> list[Tensor | UnreadableImage]:
+    async def fitted(self, loaded: LoadedModel, uploads: Sequence[Upload]) -> list[Square | UnreadableImage]:
         """Each image as the model's square, or why it cannot be read."""
         loop = asyncio.get_running_loop()
         decoded = [loop.run_in_executor(self.decoding, _fitted, loaded, upload, self.limits.pixels) for upload in uploads]
         return await asyncio.gather(*decoded)
 
-    async def probabilities(self, loaded: LoadedModel, squares: Sequence[Tensor | UnreadableImage]) -> list[Tensor | UnreadableImage]:
-        """The probabilities (classes,) of each square, in batches with those of other requests; errors stay in their places."""
-        rows = iter(await loaded.batcher.rows([square for square in squares if isinstance(square, Tensor)]))
+    async def rows(self, loaded: LoadedModel, squares: Sequence[Square | UnreadableImage]) -> list[Row | UnreadableImage]:
+        """The answer for each square, in batches with those of other requests; errors stay in their places."""
+        rows = iter(await loaded.batcher.rows([square for square in squares if not isinstance(square, UnreadableImage)]))
         answers = [square if isinstance(square, UnreadableImage) else _finite(next(rows)) for square in squares]
         unreadable = sum(isinstance(answer, UnreadableImage) for answer in answers)
         self.metrics.unreadable.labels(loaded.name).inc(unreadable)
@@ -89,22 +88,20 @@ class Service:
         self.explaining.shutdown(wait=True, cancel_futures=True)
 
 
-def _fitted(loaded: LoadedModel, upload: Upload, pixels: int) -> Tensor | UnreadableImage:
+def _fitted(loaded: LoadedModel, upload: Upload, pixels: int) -> Square | UnreadableImage:
     try:
-        return loaded.classifier.fitted(decode(upload.content, upload.name, max_pixels=pixels))
+        return loaded.classifier.decoded(upload.content, upload.name, pixels)
     except UnreadableImage as problem:
         return problem
 
 
-def _finite(row: Tensor) -> Tensor | UnreadableImage:
-    return row if bool(row.isfinite().all()) else UnreadableImage("image", NOT_FINITE)
+def _finite(row: Row) -> Row | UnreadableImage:
+    return row if bool(np.isfinite(row.probabilities).all()) else UnreadableImage("image", NOT_FINITE)
 
 
-def top_classes(loaded: LoadedModel, row: Tensor, count: int) -> list[dict[str, str | float]]:
-    """The `count` most likely classes of a row of probabilities, best first."""
-    best = row.topk(min(count, len(loaded.classifier.classes)))
-    pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
-    return [{"class": loaded.classifier.classes[number], "probability": value} for value, number in pairs]
+def top_classes(loaded: LoadedModel, row: Row, count: int) -> list[dict[str, str | float]]:
+    """The `count` most likely classes of an answer, best first."""
+    return [{"class": loaded.classifier.classes[number], "probability": value} for number, value in row.best(count)]
 
 
 def open_service(
@@ -125,8 +122,8 @@ def open_service(
 
     models = open_models(paths, batcher, device=device, names=names)
     for served in models.by_name.values():
-        size = served.current.classifier.model_card.preprocess.stored_size
-        running.submit(served.current.classifier.probabilities, torch.zeros((1, 3, size, size), dtype=torch.uint8)).result()
+        size = served.current.classifier.stored_size
+        running.submit(served.current.classifier.rows, np.zeros((1, 3, size, size), np.uint8)).result()
     return Service(
         models=models,
         limits=limits,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from alexnet.i18n.notebook import html_table
 from alexnet.storage.records import convert
 from alexnet.studies.claim import RATIOS, Extent, Measure, Needs, Published
 from alexnet.studies.outcome import RateTried
@@ -165,6 +166,11 @@ class StudyReport:
     margin: float = 0.01
     rules: int = 1
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        rows = [(one.claim, one.verdict, _in_words(one.effect)) for one in self.findings]
+        return html_table(f"{self.dataset}, {self.seeds} seeds: {self.report}", rows, ("claim", "verdict", "difference, 95% interval"))
+
     def to_json(self) -> dict[str, Any]:
         """What `alexnet study --json` prints: an entry for every claim, including those that do not apply."""
         values = {name: value for name, value in asdict(self).items() if name != "findings"}
@@ -189,3 +195,12 @@ def _judged(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(verdict, str) or verdict not in FORMER_VERDICTS:
         return values
     return values | {"verdict": FORMER_VERDICTS[verdict]} | ({"reason": "no-runs"} if verdict == "no result" else {})
+
+
+def _in_words(effect: Effect | None) -> str:
+    if effect is None:
+        return "–"
+    low, high = effect.interval
+    if effect.is_ratio:
+        return f"{effect.difference:.2f} times as many {effect.measure} ({low:.2f} to {high:.2f})"
+    return f"{100 * effect.difference:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"

@@ -5,7 +5,11 @@ function cell(value) {
 }
 
 export function csvOf(answers) {
-  const rows = answers.map(({ file, top, error }) => [file, top[0]?.class ?? "", top[0] ? String(top[0].probability) : "", error ?? ""]);
-  const lines = [["file", "class", "probability", "error"], ...rows].map((row) => row.map(cell).join(","));
+  const rows = answers.map(({ file, top, error, unlike }) => {
+    const best = top[0] ? [top[0].class, String(top[0].probability)] : ["", ""];
+    const far = unlike === null ? "" : unlike ? "yes" : "no";
+    return [file, ...best, far, error ?? ""];
+  });
+  const lines = [["file", "class", "probability", "unlike", "error"], ...rows].map((row) => row.map(cell).join(","));
   return `\ufeff${lines.join("\r\n")}\r\n`;
 }

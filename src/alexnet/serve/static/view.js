@@ -22,7 +22,7 @@ export function showStatus(words, problem = false) {
 
 function reveal(table) {
   document.getElementById("answers").hidden = false;
-  many.hidden = !table;
+  document.getElementById("table").hidden = !table;
   button.hidden = !table;
   for (const image of one.querySelectorAll("img")) URL.revokeObjectURL(image.src);
   one.replaceChildren();
@@ -46,6 +46,7 @@ export function showOne(file, answer, model) {
   why.addEventListener("click", () => showWhy(why, image, file, answer, model));
   figure.append(image, document.createElement("p"), why);
   one.append(figure, bars);
+  if (answer.unlike) one.append(element("p", text("unlike"), { class: "problem" }));
 }
 
 async function showWhy(why, image, file, answer, model) {
@@ -65,11 +66,12 @@ async function showWhy(why, image, file, answer, model) {
 
 export function showMany(answers) {
   reveal(true);
-  const rows = answers.map(({ file, top, error }) => {
+  const rows = answers.map(({ file, top, error, unlike }) => {
     const row = document.createElement("tr");
     const best = top[0];
     const result = element("td", best ? best.class : error, { class: best ? "left" : "left problem" });
     row.append(element("th", file, { scope: "row" }), result, element("td", best ? percent(best.probability) : ""));
+    row.append(element("td", unlike ? text("unlike_short") : "", { class: "left" }));
     return row;
   });
   many.tBodies[0].replaceChildren(...rows);
