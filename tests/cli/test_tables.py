@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from alexnet.cli.prediction_lines import prediction_lines
-from alexnet.cli.tables import evaluation_table, inspection_tables, summary_tables
+from alexnet.cli.summary_tables import summary_tables
+from alexnet.cli.tables import evaluation_table, inspection_tables
 from alexnet.data.curation.inspection import inspect
 from alexnet.data.open import open_dataset
 from alexnet.inference.prediction import Prediction
@@ -37,6 +38,20 @@ def test_the_catalogue_fits_80_columns() -> None:
         assert len(figures) == 1, "name and figures of a network stand unbroken on one line"
         assert f"{one.macs:,}" in figures[0]
     assert all(name in "\n".join(lines) for name in ARCHITECTURES)
+
+
+def test_the_tables_in_chinese_fit_80_columns_and_leave_no_english() -> None:
+    summaries = summarise([], classes=None, image_size=None, channels=None)
+    lines = shown(summary_tables(summaries, comparison(summaries), detailed=False, lang="zh"))
+    assert "模型" in lines[1] + lines[0]
+    assert all(one.architecture.title not in "\n".join(lines) for one in summaries)
+    for one in summaries:
+        assert any(line.startswith(f"{one.architecture.name} ") and f"{one.macs:,}" in line for line in lines)
+    some = summarise(["alexnet", "efficientnet-lite0"], classes=None, image_size=None, channels=None)
+    detailed = "\n".join(shown(summary_tables(some, comparison(some), detailed=True, lang="zh"), 200))
+    assert "倒残差块" in detailed
+    assert "合计" in detailed
+    assert not re.search(r"^(layer|total|activation|what differs)", detailed, re.MULTILINE)
 
 
 def test_networks_side_by_side() -> None:

@@ -132,15 +132,15 @@ def test_a_failed_cell_is_kept_with_its_reason_and_the_others_go_on(tmp_path: Pa
     assert failed["alexnet-cifar-fast"] == "the loss of alexnet-cifar-fast is <not> finite"
     assert "alexnet-cifar-fast has no result" in str(failed["alexnet-cifar-fast+svm"])
     assert [system.model for system in found.largest] == sorted(("raw-svm", "hog-svm", "lenet"), key=[s.model for s in found.largest].index)
-    assert any("2 of 5 cells have no result" in remark for remark in found.remarks)
-    assert any("no result; the other cells still run" in line for line in said)
+    assert any("2 of the 5 parts of the comparison have no result" in remark for remark in found.remarks)
+    assert any("no result; the other parts of the comparison still run" in line for line in said)
     again = Trainings()
     assert not [cell for cell in compared(tmp_path / "out", again, fractions="1", seeds=1).cells if cell.error]
     assert again.made == ["alexnet-cifar-fast-1-0", "alexnet-cifar-fast+svm-1-0"]
 
 
 def test_all_cells_failing_is_the_users_mistake(tmp_path: Path) -> None:
-    with pytest.raises(BadRun, match=r"None of the 2 cells has a result. Their errors:\n  raw-svm: the loss of raw-svm"):
+    with pytest.raises(BadRun, match=r"None of the 2 parts of the comparison has a result. Their errors:\n  raw-svm: the loss of raw-svm"):
         compared(tmp_path / "out", Trainings(failing=("raw-svm",)), models="raw-svm", fractions="1")
 
 
@@ -171,7 +171,7 @@ def test_a_finished_comparison_runs_nothing_and_says_the_same(tmp_path: Path) ->
 
 def test_asked_to_stop_between_cells(tmp_path: Path) -> None:
     trainings = Trainings()
-    with pytest.raises(Interrupted, match=r"Stopped before cell 4 of 30; nothing is lost\."):
+    with pytest.raises(Interrupted, match=r"Stopped before part 4 of 30; nothing is lost\."):
         compared(tmp_path / "out", trainings, should_stop=lambda: len(trainings.made) == 3)
 
 
@@ -271,12 +271,14 @@ def test_plan_and_progress_are_said(tmp_path: Path) -> None:
             said.append(event.text)
 
     compared(tmp_path / "out", models="hog-svm,lenet", fractions="0.1,1", seeds=1, budget="10m", listen=listen)
-    assert said[0].startswith("4 cells (2 systems, 2 amounts, 1 seed). Expected time: 10 min. Hand-crafted systems run to their end")
+    assert said[0].startswith(
+        "4 parts of the comparison (2 systems, 2 amounts, 1 seed). Expected time: 10 min. Hand-crafted systems run to their end"
+    )
     assert said[1:] == [
-        "Cell 1 of 4: hog-svm, 10% of the pictures, seed 0",
-        "Cell 2 of 4: hog-svm, 100% of the pictures, seed 0 (about 3.0 s)",
-        "Cell 3 of 4: lenet, 10% of the pictures, seed 0",
-        "Cell 4 of 4: lenet, 100% of the pictures, seed 0",
+        "Part 1 of 4: hog-svm, 10% of the pictures, seed 0",
+        "Part 2 of 4: hog-svm, 100% of the pictures, seed 0 (about 3.0 s)",
+        "Part 3 of 4: lenet, 10% of the pictures, seed 0",
+        "Part 4 of 4: lenet, 100% of the pictures, seed 0",
     ]
     said.clear()
     compared(tmp_path / "out", models="hog-svm,lenet", fractions="0.1,1", seeds=1, budget="10m", listen=listen)

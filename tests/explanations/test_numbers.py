@@ -53,7 +53,7 @@ def test_the_stages_of_every_network_end_in_its_hidden_layer(name: str) -> None:
     torch.testing.assert_close(last, hidden)
 
 
-@pytest.mark.parametrize("name", ["alexnet", "lenet", "alexnet-cifar", "alexnet-owt", "convnet-small"])
+@pytest.mark.parametrize("name", ["alexnet", "lenet", "alexnet-cifar", "alexnet-owt", "convnet-small", "efficientnet-lite0"])
 def test_a_receptive_field_holds_all_that_a_position_depends_on(name: str) -> None:
     """By gradients of one position in the middle: none outside of the field, some at its borders."""
     size = SIZES[name]

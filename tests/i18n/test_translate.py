@@ -1,6 +1,7 @@
 """The table of messages: complete in every language, with the same fields, and nothing in it that no one says."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
@@ -15,7 +16,9 @@ from alexnet.i18n.phrases import REASONS, PageWords
 from alexnet.i18n.translate import LANGUAGES, fields_of, language_of, say, table, values_in
 from alexnet.lecture.outline import SECTIONS
 from alexnet.lecture.questions import QUESTIONS, AnsweredBy
-from alexnet.models.registry import default_model
+from alexnet.models.networks.architecture import Architecture
+from alexnet.models.registry import ARCHITECTURES, default_model
+from alexnet.models.summary import summarise
 from alexnet.runs.report import sections as run
 from alexnet.runs.tried import WhyNot
 from alexnet.studies.claim import Extent, Measure
@@ -76,6 +79,11 @@ def test_every_message_is_said_somewhere() -> None:
     code += " ".join(f"explain.method_{method.name}" for method in METHODS)
     code += " ".join(f"report.why_{name}" for name in get_args(WhyNot))
     code += " ".join([*LECTURE, *STUDY])
+    code += " ".join(f"report.{name}_balanced" for name in ("chosen", "chosen_either", "chosen_alone", "trial_name", "trial_name_gamma"))
+    code += " ".join(f"summary.title_{name}" for name in ARCHITECTURES)
+    code += " ".join(f"summary.field_{field.name}" for field in fields(Architecture))
+    kinds = {layer.kind for one in summarise([], classes=None, image_size=None, channels=None) for layer in one.layers} | {"dropout"}
+    code += " ".join(f"summary.kind_{kind.replace(' ', '_')}" for kind in kinds)
     code += " ".join(f"{file}.{part}_{name}" for file, name in named for part in ("title", "contents"))
     assert not [name for name, part in parts.items() if name not in code and part not in code]
 

@@ -115,7 +115,7 @@ def test_a_networks_recipe_has_no_features(digits_run: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_extraction_goes_on_where_it_stopped(digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alexnet.runs.fit_handcrafted.PIXELS_AT_ONCE", 16 * 16 * 32)
+    monkeypatch.setattr("alexnet.models.handcrafted.model.PIXELS_AT_ONCE", 16 * 16 * 32)
     fit(digits_folder, tmp_path / "whole")  # with batches of the same size: another may round another way
     run, seen = tmp_path / "run", 0
 

@@ -55,6 +55,16 @@ def test_lower_layers_learn_more_slowly_than_the_last() -> None:
         assert rate == pytest.approx(expected), name
 
 
+def test_each_layer_further_below_learns_more_slowly() -> None:
+    rates = {name: rate for name, (rate, _) in rates_and_decays(small("efficientnet-lite0"), replace(PAPER, rate_per_layer=0.5)).items()}
+    assert rates["classifier.fc.weight"] == 1.0
+    assert rates["features.head.conv.weight"] == 1.0
+    assert rates["features.block16.expand.conv.weight"] == rates["features.block16.project.conv.weight"] == 0.5
+    assert rates["features.block15.depthwise.conv.weight"] == 0.25
+    assert rates["features.stem.conv.weight"] == 0.5**17
+    assert rates["features.stem.norm.bias"] == 2 * 0.5**17, "biases learn twice as fast as the weights beside them"
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])
 def test_every_trainable_parameter_is_in_one_group(optimizer: Any) -> None:
     for name in ("alexnet-cifar", "alexnet-cifar-fast", "convnet-small"):

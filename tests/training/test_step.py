@@ -40,6 +40,26 @@ class Normed(nn.Module):
         return scores
 
 
+def test_a_class_that_weighs_twice_is_an_image_that_comes_twice() -> None:
+    """In float64, with smoothed labels: the gradient is that of the batch with these images repeated."""
+    images, labels = digits(0, 40)
+    weighs = torch.ones(10, dtype=torch.float64)
+    weighs[3] = 2.0
+    twice = torch.cat([torch.arange(40), torch.nonzero(labels == 3)[:, 0]])
+    config = replace(CONFIG, precision="fp64", batch_size=40)
+    gradients = []
+    for rows, class_weights, count in ((torch.arange(40), weighs, 40), (twice, None, 40)):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Flatten(), nn.Linear(192, 10)).double()
+        descent = Descent(network, config)
+        loss, _ = training_step(
+            network, descent, images[rows].double(), labels[rows], 0.1, "fp64", count=count, class_weights=class_weights
+        )
+        gradients.append((loss.item(), network[1].weight.grad))
+    assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-12)
+    assert torch.allclose(gradients[0][1], gradients[1][1], rtol=1e-12)  # type: ignore[arg-type]
+
+
 def fitted(config: TrainingConfig, reads_failed: bool, images: list[Tensor], precision: Precision = "fp32") -> tuple[Any, Descent, Any]:
     """The network, its optimizer and its running average after one step on each of the batches."""
     torch.manual_seed(0)

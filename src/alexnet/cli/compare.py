@@ -18,13 +18,14 @@ def compare(
     out: str | None = None,
     layout_of_folders: FolderLayout | None = None,
     labels: str | None = None,
+    max_unreadable: float | None = None,
     workers: Workers = None,
     device: str = "auto",
     json: Json = False,
 ) -> None:
     """Compare systems of all three generations on the same images, and recommend one.
 
-    If the folder in --out holds the same comparison, it is resumed: finished cells are not run again.
+    If the folder in --out holds the same comparison, it is resumed: finished parts are not run again.
 
     Parameters
     ----------
@@ -45,6 +46,8 @@ def compare(
         What the top folders are, splits or classes, where their names allow both readings.
     labels
         A CSV file with the classes instead of folders: columns file (relative to the data), class and, if there is one, split.
+    max_unreadable
+        Share of the files of a class that may be unreadable, 0 to 1; they are left out. Default: 0.05.
     workers
         Threads and processes that decode images.
     device
@@ -68,6 +71,7 @@ def compare(
             out=out,
             layout_of_folders=layout_of_folders,
             labels=labels,
+            max_unreadable=max_unreadable,
             workers=workers,
             device=device,
             listen=lambda event: tell(listeners, event),

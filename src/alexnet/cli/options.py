@@ -12,4 +12,5 @@ Workers = Annotated[int | None, Parameter(validator=Number(gte=0))]
 ImageArgument = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is standard input
 FolderLayout = Literal["splits", "classes"]
 View = Literal["centre", "ten", "any"]
+Balance = Literal["none", "loss", "sampling"]
 Lang = Literal["en", "zh"]

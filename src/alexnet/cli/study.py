@@ -22,6 +22,7 @@ def study(
     out: str | None = None,
     layout_of_folders: FolderLayout | None = None,
     labels: str | None = None,
+    max_unreadable: float | None = None,
     on: Literal["local", "ray"] = "local",
     processes: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     device: str = "auto",
@@ -52,6 +53,8 @@ def study(
         What the top folders are, splits or classes, where their names allow both readings.
     labels
         A CSV file with the classes instead of folders: columns file (relative to the data), class and, if there is one, split.
+    max_unreadable
+        Share of the files of a class that may be unreadable, 0 to 1; they are left out. Default: 0.05.
     on
         local: processes on this machine. ray: a Ray cluster, or one started on this machine (pip install 'alexnet[ray]').
     processes
@@ -81,6 +84,7 @@ def study(
             out=out,
             layout_of_folders=layout_of_folders,
             labels=labels,
+            max_unreadable=max_unreadable,
             on=on,
             processes=processes,
             device=device,

@@ -33,11 +33,12 @@ def summary(
     variants
         Where the paper, the 2012 program, Caffe, torchvision and D2L differ.
     lang
-        en or zh: the language of --lecture and --variants.
+        en or zh: the language of the tables.
     json
         Print one JSON object and nothing else.
     """
-    from alexnet.cli.tables import lecture_tables, summary_tables, variant_tables
+    from alexnet.cli.summary_tables import summary_tables
+    from alexnet.cli.tables import lecture_tables, variant_tables
     from alexnet.lecture.summary import summary as summarise
     from alexnet.models.summary import comparison
 
@@ -45,7 +46,7 @@ def summary(
 
     def readable() -> Sequence[object]:
         shown = models or not (found.lecture or found.variants)
-        own = summary_tables(found.models, comparison(found.models), bool(models)) if shown else []
+        own = summary_tables(found.models, comparison(found.models), bool(models), lang) if shown else []
         check = lecture_tables(found.lecture) if found.lecture else []
         compared = variant_tables(found.variants, lang) if found.variants else []
         return [line for part in (own, check, compared) if part for line in (*part, "")][:-1]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from alexnet.i18n.translate import Lang
     from alexnet.lecture.slides import SlideCheck
     from alexnet.lecture.variants import ComparedVariants
-    from alexnet.models.summary import Summary
     from alexnet.runs.result import Result
 
 MEGA = 1e6
@@ -49,7 +48,7 @@ def comparison_tables(comparison: "Comparison") -> list[Table | str]:
     """One row per system at the largest share of the images, in 80 columns; crossings; the recommendation; the path of the report."""
     systems = comparison.largest
     figures = ["error", "95%", "training", "ms", "size\nMB", "param.", "MACs"]
-    table = _table("system", *figures, numbers=figures)
+    table = new_table("system", *figures, numbers=figures)
     for one in systems:
         low, high = one.interval
         milliseconds = "" if one.predict_milliseconds is None else f"{one.predict_milliseconds:.3g}"
@@ -81,19 +80,10 @@ def _brief_time(seconds: float) -> str:
 def evaluation_table(evaluation: "Evaluation") -> Table:
     """One row per class, highest error first."""
     measures = ("error", "precision", "recall")
-    table = _table("class", "pictures", *measures, numbers=["pictures", *measures])
+    table = new_table("class", "pictures", *measures, numbers=["pictures", *measures])
     for row in sorted(evaluation.per_class, key=lambda row: -(row["error"] or 0.0)):
         table.add_row(_text(row["class"]), f"{row['n']:,}", *(_share(row[name]) for name in measures))
     return table
-
-
-def summary_tables(summaries: "Sequence[Summary]", differing: Sequence[tuple[str, list[str]]], detailed: bool) -> list[Table | str]:
-    """One line per network and their titles; or, in detail, the layers of each network and what differs between them."""
-    overview = _overview(summaries)
-    if not detailed:
-        return [overview, "", _titles(summaries)]
-    parts: list[Table | str] = [part for one in summaries for part in (_layers(one), "")]
-    return [*parts, overview, "", _differences(summaries, differing)] if differing else [*parts, overview]
 
 
 def lecture_tables(check: "SlideCheck") -> list[Table | str]:
@@ -102,7 +92,7 @@ def lecture_tables(check: "SlideCheck") -> list[Table | str]:
     from alexnet.lecture.slides import claim_lines, claims_title
 
     head = layer_head(check.networks, check.lang)
-    layers = _table(*head, numbers=head[1:])
+    layers = new_table(*head, numbers=head[1:])
     for row in layer_lines(check.networks, check.lang):
         layers.add_row(*row)
     claims = Table(box=None, pad_edge=False, show_header=False)
@@ -146,7 +136,7 @@ def _counts(found: "Inspection") -> Table:
     splits = list(found.splits)
     several = len(splits) > 1
     columns = [*splits, "all"] if several else ["pictures"]
-    table = _table("class", *columns, numbers=columns)
+    table = new_table("class", *columns, numbers=columns)
     for name, of_class in found.counts.items():
         all_of_it = [f"{sum(of_class.values()):,}"] if several else []
         table.add_row(_text(name), *(f"{of_class[split]:,}" for split in splits), *all_of_it)
@@ -178,52 +168,14 @@ def _pairs(found: "Inspection", kind: str) -> list[tuple[str, str, str]]:
 def _listed(title: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> list[Table | str]:
     if not rows:
         return []
-    table = _table(*columns, title=f"{title}: {len(rows):,}")
+    table = new_table(*columns, title=f"{title}: {len(rows):,}")
     for row in rows[:LONGEST_LIST]:
         table.add_row(*map(_text, row))
     rest = len(rows) - LONGEST_LIST
     return ["", table, *([f"... and {rest:,} more, which --json lists"] if rest > 0 else [])]
 
 
-def _layers(summary: "Summary") -> Table:
-    title = f"{summary.architecture.name}: {summary.channels} x {summary.image_size} x {summary.image_size}, {summary.classes:,} classes"
-    table = _table("layer", "kind", "output", "parameters", "MACs", numbers=["parameters", "MACs"], title=title)
-    for layer in summary.layers:
-        output = " x ".join(map(str, layer.output))
-        table.add_row(layer.name, layer.kind, output, _count(layer.parameters), _count(layer.macs))
-    table.add_section()
-    table.add_row("total", "", "", f"{summary.parameters:,}", f"{summary.macs:,}")
-    if summary.trainable_parameters != summary.parameters:
-        table.add_row("trainable", "", "", f"{summary.trainable_parameters:,}", "")
-    return table
-
-
-def _overview(summaries: "Sequence[Summary]") -> Table:
-    """One line per network, in 80 columns."""
-    figures = ["classes", "parameters", "MACs / image", "weights\nMB", "training\nMB"]
-    table = _table("model", "input", *figures, numbers=figures)
-    for one in summaries:
-        size = f"{one.channels}x{one.image_size}"
-        memory = (f"{one.weight_bytes / MEGA:,.1f}", f"{one.training_bytes / MEGA:,.1f}")
-        table.add_row(one.architecture.name, size, f"{one.classes:,}", f"{one.parameters:,}", f"{one.macs:,}", *memory)
-    return table
-
-
-def _titles(summaries: "Sequence[Summary]") -> Table:
-    table = _table("model", "what it is")
-    for one in summaries:
-        table.add_row(one.architecture.name, one.architecture.title)
-    return table
-
-
-def _differences(summaries: "Sequence[Summary]", differing: Sequence[tuple[str, list[str]]]) -> Table:
-    table = _table("what differs", *(one.architecture.name for one in summaries))
-    for name, values in differing:
-        table.add_row(name, *map(_text, values))
-    return table
-
-
-def _table(*columns: str, numbers: Collection[str] = (), title: str | None = None) -> Table:
+def new_table(*columns: str, numbers: Collection[str] = (), title: str | None = None) -> Table:
     """An empty table; the columns in `numbers` are right-aligned."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:

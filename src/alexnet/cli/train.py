@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alexnet.cli.dotted_options import overrides_of
-from alexnet.cli.options import Fields, Flag, FolderLayout, Json, Workers
+from alexnet.cli.options import Balance, Fields, Flag, FolderLayout, Json, Workers
 from alexnet.cli.output import show, tell
 
 
@@ -30,6 +30,7 @@ def train(
     no_baseline: Flag = False,
     keep_checkpoints: Flag = False,
     max_unreadable: float | None = None,
+    balance: Balance | None = None,
     json: Json = False,
     overrides: Fields = (),
 ) -> None:
@@ -79,6 +80,9 @@ def train(
         Keep the checkpoints, several times as large as the model, after the training too; otherwise a finished run keeps its model alone.
     max_unreadable
         Share of the files of a class that may be unreadable, 0 to 1; they are left out. Default: 0.05. HEIC photos are not counted.
+    balance
+        Whether classes of different size count the same: none (the default), loss (images of small classes weigh more) or sampling (they
+        are drawn more often; networks only). Without a model, validation chooses where classes differ by more than 5 times.
     json
         Print one JSON object and nothing else.
     overrides
@@ -115,6 +119,7 @@ def train(
             baseline=not no_baseline,
             keep_checkpoints=keep_checkpoints,
             max_unreadable=max_unreadable,
+            balance=balance,
             overrides=overrides_of(overrides),
             layout=layout,
             layout_of_folders=layout_of_folders,

@@ -42,6 +42,7 @@ def compare(
     out: str | Path | None = None,
     layout_of_folders: str | None = None,
     labels: str | Path | None = None,
+    max_unreadable: float | None = None,
     workers: int | None = None,
     device: str = "auto",
     listen: Listener = log_messages,
@@ -54,9 +55,9 @@ def compare(
     message, and the other cells still run; if every cell fails, BadRun is raised.
     """
     refuse_in_import()
-    check_kinds(models=models, fractions=fractions, seeds=seeds, budget=budget, out=out, workers=workers)
-    arguments = {"models": models, "fractions": fractions, "seeds": seeds, "budget": as_duration(budget)}
-    arguments |= {"layout_of_folders": layout_of_folders}
+    check_kinds(models=models, fractions=fractions, seeds=seeds, budget=budget, out=out, workers=workers, max_unreadable=max_unreadable)
+    arguments: dict[str, Any] = {"models": models, "fractions": fractions, "seeds": seeds, "budget": as_duration(budget)}
+    arguments |= {"layout_of_folders": layout_of_folders, "max_unreadable": max_unreadable}
     return compare_with(
         Trainers(), with_labels(data, labels), arguments, out=out, workers=workers, device=device, listen=listen, should_stop=should_stop
     )
@@ -73,7 +74,10 @@ def compare_with(
     listen: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
-    """`compare` with the given trainers. arguments: models, fractions, seeds, budget and layout_of_folders, each of which may be None."""
+    """`compare` with the given trainers.
+
+    arguments: models, fractions, seeds, budget, layout_of_folders and max_unreadable, each of which may be None.
+    """
     require_one_process("compare")
     dataset = open_dataset(data, layout_of_folders=_layout(out, arguments.get("layout_of_folders")))
     choose_device(device)
@@ -150,6 +154,7 @@ def _repeat_command(state: ComparisonState) -> str:
     options = {"--models": ",".join(request.models), "--fractions": ",".join(f"{one:g}" for one in request.fractions)}
     options |= {"--seeds": str(request.seeds)} | ({"--budget": request.budget} if request.budget is not None else {})
     options |= {"--layout-of-folders": request.layout_of_folders} if request.layout_of_folders is not None else {}
+    options |= {"--max-unreadable": f"{request.max_unreadable:g}"} if request.max_unreadable is not None else {}
     parts = [part for option in options.items() for part in option]
     return shlex.join(["alexnet", "compare", request.data, *parts, "--out", f"{state.folder.path}-again"])
 
@@ -159,7 +164,7 @@ def _finish(state: ComparisonState) -> Comparison:
     done = [cell for cell in cells if cell.error is None]
     if not done:
         reasons = "\n  ".join(dict.fromkeys(f"{cell.model}: {cell.error}" for cell in cells))
-        raise BadRun(f"None of the {len(cells)} cells has a result. Their errors:\n  {reasons}")
+        raise BadRun(f"None of the {len(cells)} parts of the comparison has a result. Their errors:\n  {reasons}")
     found = analyse(cells, state.wrong, len(state.dataset.classes))
     seconds = state.spent_before + time.monotonic() - state.started
     comparison = Comparison(

@@ -12,7 +12,7 @@ from alexnet.i18n.units import duration, seconds_of
 from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.models.kinds import FROZEN, FROZEN_NETWORK, NETWORK, kind_of
 from alexnet.models.registry import ARCHITECTURES, SMALL_IMAGE, default_model
-from alexnet.recipes.recipe import MOST_SEEDS
+from alexnet.recipes.recipe import MOST_SEEDS, check_unreadable
 from alexnet.storage.files import read_record, write_atomically
 
 DEFAULT_FRACTIONS = (0.1, 0.3, 1.0)
@@ -28,6 +28,7 @@ class ComparisonRequest:
     seeds: int = 1  # how many: 0, 1, ..., seeds - 1
     budget: str | None = None  # for the whole comparison, such as 20m
     layout_of_folders: str | None = None  # of the data, as the user has chosen it
+    max_unreadable: float | None = None  # share of a class's files that may be unreadable, 0 to 1; None: 0.05
 
     @property
     def budget_seconds(self) -> float | None:
@@ -51,6 +52,7 @@ def comparison_request(
     seeds: int | None = None,
     budget: str | None = None,
     layout_of_folders: str | None = None,
+    max_unreadable: float | None = None,
 ) -> ComparisonRequest:
     """A validated request; `side` is the median short side of the images in pixels, and arguments that are None take their defaults.
 
@@ -64,7 +66,9 @@ def comparison_request(
         seeds=1 if seeds is None else seeds,
         budget=budget,
         layout_of_folders=layout_of_folders,
+        max_unreadable=max_unreadable,
     )
+    check_unreadable(max_unreadable)
     _check_seeds(request)
     _check_budget(request)
     return request

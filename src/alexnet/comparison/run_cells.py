@@ -86,11 +86,11 @@ def run_cells(state: ComparisonState) -> None:
     state.listen(Message(_plan(state.request, cells, len(finished))))
     for number, cell in enumerate(cells, 1):
         if state.should_stop():
-            raise Interrupted(f"Stopped before cell {number} of {len(cells)}; nothing is lost.")
+            raise Interrupted(f"Stopped before part {number} of {len(cells)}; nothing is lost.")
         if cell in finished:
             state.results[cell] = _cell_result(state, cell, finished[cell])
             continue
-        state.listen(Message(f"Cell {number} of {len(cells)}: {cell.label}{_expected(state, cell)}"))
+        state.listen(Message(f"Part {number} of {len(cells)}: {cell.label}{_expected(state, cell)}"))
         remaining = [one for one in cells[number:] if one not in finished]
         state.results[cell] = _run_cell(state, cell, remaining)
 
@@ -102,13 +102,13 @@ def _plan(request: ComparisonRequest, cells: Sequence[Cell], finished: int) -> s
     shape = ", ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in counts)
     done = f" {finished} of them are already finished." if finished else ""
     if request.budget_seconds is None:
-        expected = "The first cells show how long it takes; --budget 20m would limit the time of the networks."
+        expected = "The first parts show how long it takes; --budget 20m would limit the time of the networks."
     else:
         expected = (
             f"Expected time: {duration(request.budget_seconds)}. Hand-crafted systems run to their end; the {trained} networks to train "
             f"share the rest, at least {duration(LEAST_SECONDS)} each."
         )
-    return f"{len(cells)} cells ({shape}).{done} {expected}"
+    return f"{len(cells)} parts of the comparison ({shape}).{done} {expected}"
 
 
 def _expected(state: ComparisonState, cell: Cell) -> str:
@@ -137,7 +137,7 @@ def _run_cell(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> 
     except (Interrupted, CannotWrite):
         raise
     except AlexNetError as error:
-        state.listen(Message(f"{cell.label}: no result; the other cells still run. {error}"))
+        state.listen(Message(f"{cell.label}: no result; the other parts of the comparison still run. {error}"))
         return CellResult(model=cell.model, kind=kind_of(cell.model).name, fraction=cell.fraction, seed=cell.seed, error=str(error))
     return _cell_result(state, cell, result)
 
@@ -165,14 +165,16 @@ def _trained(state: ComparisonState, cell: Cell, remaining: Sequence[Cell]) -> R
 def _overrides(request: ComparisonRequest, cell: Cell) -> dict[str, Any]:
     """The recipe fields that the comparison sets for a cell."""
     folders = {"layout_of_folders": request.layout_of_folders} if request.layout_of_folders is not None else {}
-    return {"fraction": cell.fraction} | ({"solver.refit": False} if kind_of(cell.model).fixed_features else {}) | folders
+    allowed = {"max_unreadable": request.max_unreadable} if request.max_unreadable is not None else {}
+    return {"fraction": cell.fraction} | allowed | ({"solver.refit": False} if kind_of(cell.model).fixed_features else {}) | folders
 
 
 def _shared_splits(state: ComparisonState, seed: int) -> Path:
     path = state.folder.splits_of(seed)
     if not path.exists():
         workers = available_cpus() if state.workers is None else state.workers
-        share_splits(state.dataset, {seed: path}, workers=workers, listen=state.listen if seed == 0 else silent)
+        allowed = state.request.max_unreadable
+        share_splits(state.dataset, {seed: path}, workers=workers, listen=state.listen if seed == 0 else silent, max_unreadable=allowed)
     return path
 
 

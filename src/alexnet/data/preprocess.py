@@ -7,7 +7,12 @@ from alexnet.errors import BadRecipe
 from alexnet.storage.records import shown
 
 Fit = Literal["crop", "squash"]
-PixelRange = Literal["0-255", "0-1", "unit-variance"]
+PixelRange = Literal["0-255", "0-1", "unit-variance", "-1-1", "imagenet"]
+FIXED: dict[PixelRange, tuple[tuple[float, ...], tuple[float, ...]]] = {  # mean and spread that do not depend on the images
+    "0-1": ((0.0,) * 3, (255.0,) * 3),
+    "-1-1": ((127.0,) * 3, (128.0,) * 3),
+    "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+}
 LARGEST_SIDE = 8_192  # px: such an image has 201 MB
 
 
@@ -19,7 +24,9 @@ class PreprocessConfig:
     stored_size: int = 256  # px per side of the squares that crops are taken from (paper section 2)
     fit: Fit = "crop"  # short side to stored_size, then the centre square; "squash": resize to a square, aspect ratio lost
     channels: int = 3  # 1: gray
-    pixel_range: PixelRange = "0-255"  # minus the training mean; "unit-variance": also divided by the spread; "0-1": only pixels / 255
+    # minus the training mean; "unit-variance": also divided by the spread; "0-1": only pixels / 255; of networks that others have trained,
+    # "-1-1": minus 127, divided by 128; "imagenet": minus the mean of ImageNet, divided by its spread
+    pixel_range: PixelRange = "0-255"
 
     def __post_init__(self) -> None:
         for name in ("image_size", "stored_size"):

@@ -131,11 +131,12 @@ class Tapped(nn.Module):
         assert network_model is not None
         self.inner = network_model
         architecture = network_model.network.architecture
-        if not architecture.convs:
+        if not (architecture.convs or architecture.stages):
             raise BadModel(f"Grad-CAM needs a convolution; {architecture.name} has none.")
-        if not architecture.convs[-1].shared:
+        if architecture.convs and not architecture.convs[-1].shared:
             raise BadModel(f"Grad-CAM needs a last convolution with the same weights everywhere; {architecture.name} has local layers.")
-        self.early = architecture.activation == "relu" and not architecture.batch_norm and architecture.convs[-1].pool == "max"
+        plain = architecture.activation == "relu" and not architecture.batch_norm
+        self.early = plain and architecture.convs[-1].pool == "max"
 
         features = network_model.network.features
         self.last = max(place for place, module in enumerate(features) if learns(module))

@@ -1,7 +1,7 @@
 """The layers of a network one after the other: what each computes of images, and which part of the image each position sees.
 
 A stage is a convolution or a hidden fully connected layer with all that follows it before the next one: pooling, activation,
-normalisation. Independent of data sets.
+normalisation; of a network made of blocks, a block. Independent of data sets.
 """
 
 from collections.abc import Generator, Iterable, Iterator
@@ -14,6 +14,7 @@ from alexnet.inference.build import build_model
 from alexnet.inference.model_card import ModelCard
 from alexnet.models.kinds import FROZEN
 from alexnet.models.networks.data_dependent_init import calibrate
+from alexnet.models.networks.efficientnet_lite import ConvNorm, MBConv, same_padding
 from alexnet.models.networks.layers import LocalConv2d, MaxAndAveragePool2d
 from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.network import Network
@@ -25,6 +26,8 @@ Window = tuple[int, int, int]  # kernel, stride, padding
 def stage_names(network: Network) -> list[str]:
     """The names of the stages: those of the architecture's convolutions and hidden layers."""
     architecture = network.architecture
+    if architecture.stages:
+        return [name for name, module in network.features.named_children() if learns(module)]
     return [*(conv.name for conv in architecture.convs), *(full.name for full in architecture.hidden)]
 
 
@@ -51,7 +54,7 @@ def _outputs(modules: Iterable[nn.Module], names: Iterator[str], values: Tensor)
 
 def learns(module: nn.Module) -> bool:
     """Whether a stage begins with the module. A pooling may be a convolution as well; it has as many channels as groups or towers."""
-    return isinstance(module, nn.Linear | LocalConv2d) or (isinstance(module, nn.Conv2d) and not _pools(module))
+    return isinstance(module, nn.Linear | LocalConv2d | ConvNorm | MBConv) or (isinstance(module, nn.Conv2d) and not _pools(module))
 
 
 def _pools(module: nn.Conv2d) -> bool:
@@ -88,16 +91,22 @@ def receptive_fields(network: Network) -> dict[str, ReceptiveField]:
 def receptive_field(network: Network, modules: int) -> ReceptiveField:
     """What one position sees after this many modules of `features`, from their windows."""
     left, _ = margins(network.architecture, network.image_size)
-    side, step, start = 1, 1, -left
+    side, step, start, positions = 1, 1, -left, network.image_size
     for module in list(network.features)[:modules]:
-        window = _window(module)
+        window = _window(module, positions)
         if window is not None:
             kernel, stride, padding = window
             side, start, step = side + (kernel - 1) * step, start - padding * step, step * stride
+            positions = -(-positions // stride)  # as "same" padding leaves, which alone asks for it
     return ReceptiveField(side, step, start)
 
 
-def _window(module: nn.Module) -> Window | None:
+def _window(module: nn.Module, positions: int) -> Window | None:
+    """The window of a module with them; positions: of a side of its input, on which the padding of a block depends."""
+    if isinstance(module, ConvNorm | MBConv):
+        conv = module.conv if isinstance(module, ConvNorm) else module.depthwise.conv
+        kernel, stride = _first(conv.kernel_size), _first(conv.stride)
+        return kernel, stride, same_padding(positions, kernel, stride)[0]
     if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
         return _first(module.kernel_size), _first(module.stride), _first(module.padding)
     if isinstance(module, LocalConv2d):

@@ -4,7 +4,8 @@ import torch
 
 from alexnet.exports.graph import Graph, Value
 from alexnet.exports.layers import flattened, layer
-from alexnet.models.networks.efficientnet_lite import MEAN, STD, EfficientNetLite
+from alexnet.models.networks.efficientnet import MEAN, STD
+from alexnet.models.networks.efficientnet_lite import EfficientNetLite
 from alexnet.models.networks.model import NetworkModel, Normalise
 from alexnet.models.networks.network import Network
 from alexnet.models.networks.shapes import margins

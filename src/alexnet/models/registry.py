@@ -2,8 +2,8 @@
 
 from alexnet.errors import BadModel, did_you_mean
 from alexnet.models.handcrafted.systems import SYSTEMS
-from alexnet.models.kinds import kind_of
-from alexnet.models.networks import alexnet, cifar, convnet_small, lenet, mlp
+from alexnet.models.kinds import FROZEN, kind_of
+from alexnet.models.networks import alexnet, cifar, convnet_small, efficientnet, lenet, mlp
 from alexnet.models.networks.architecture import Architecture
 from alexnet.storage.records import shown
 
@@ -20,6 +20,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         cifar.CIFAR_18,
         cifar.CIFAR_26,
         convnet_small.CONVNET_SMALL,
+        efficientnet.EFFICIENTNET_LITE0,
         lenet.LENET,
         mlp.MLP,
     )
@@ -31,13 +32,15 @@ SMALL_IMAGE = 64  # pixels; `alexnet-cifar` is the default for smaller images
 def check_known(name: object, *others: str) -> None:
     """Raise BadModel, with the nearest name, unless `name` is a model or one of `others`."""
     known = [*others, *ARCHITECTURES, *SYSTEMS]
-    if not isinstance(name, str) or name not in known:
+    if not isinstance(name, str) or (name not in known and name.removesuffix(FROZEN) not in ARCHITECTURES):
         raise BadModel(f"No model is called {shown(name)}. {did_you_mean(name, known)}")
 
 
 def find_architecture(name: str) -> Architecture:
-    """The network of that name; raises BadModel, with the nearest name, for an unknown name and for a hand-crafted system."""
+    """The network of that name, or below NETWORK+svm; BadModel, with the nearest name, for an unknown name and a system without one."""
     check_known(name)
+    if name not in SYSTEMS:
+        name = name.removesuffix(FROZEN)
     if name not in ARCHITECTURES:
         raise BadModel(f"{name} is {kind_of(name).title}, but this needs a network. {did_you_mean(name, ARCHITECTURES)}")
     return ARCHITECTURES[name]

@@ -1,8 +1,9 @@
 """The rules for recipes by kind of model: every kind implements one protocol."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, get_args
 
+from alexnet.data.balance import Balance
 from alexnet.data.dataset import Dataset
 from alexnet.errors import BadRecipe
 from alexnet.models.kinds import kind_of
@@ -10,6 +11,7 @@ from alexnet.recipes.handcrafted import HandcraftedRecipes
 from alexnet.recipes.networks import NetworkRecipes
 from alexnet.recipes.recipe import Recipe, foreign_sections
 from alexnet.runtime.distributed import Workers
+from alexnet.storage.records import shown
 
 ARGUMENTS = {"name": "--recipe", "data": "the argument DATA", "model": "--model"}  # fields that decide others
 
@@ -33,6 +35,20 @@ class RecipeKind(Protocol):
 def rules_of(model: str) -> RecipeKind:
     """The rules for the kind of a model."""
     return HandcraftedRecipes() if kind_of(model).fixed_features else NetworkRecipes()
+
+
+def balance_of(model: str, balance: str) -> dict[str, str]:
+    """The field of a recipe that balances classes of different size; raises BadRecipe for a word that this kind of model cannot follow."""
+    if balance not in get_args(Balance):
+        raise BadRecipe(f"balance is {shown(balance)}; it can be {', '.join(map(repr, get_args(Balance)))}.")
+    if not kind_of(model).fixed_features:
+        return {"training.balance": balance}
+    if balance == "sampling":
+        raise BadRecipe(
+            f"balance is 'sampling', but {model} ends in an SVM, which is fitted to all training pictures at once and draws none. Use "
+            "--balance loss: every class then weighs the same."
+        )
+    return {"solver.balance": balance}
 
 
 def check_fields(model: str, overrides: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from alexnet.data.preprocess import PreprocessConfig
 from alexnet.errors import BadRecipe, did_you_mean
 from alexnet.models.networks.architecture import NetworkChoices
 from alexnet.models.networks.convnet_small import CONVNET_SMALL
-from alexnet.recipes import convnet_small
+from alexnet.recipes import convnet_small, efficientnet
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.subject import Subject
 from alexnet.training.config import TrainingConfig
@@ -84,6 +84,8 @@ def quick(subject: Subject) -> Recipe:
     """The default, our own: He initialisation, unit variance, a one-cycle schedule, label smoothing, bf16 where it is fast."""
     if subject.architecture.name == CONVNET_SMALL.name:
         return convnet_small.quick(subject)
+    if subject.architecture.stages:
+        return efficientnet.quick(subject)
     return _quick_small(subject) if subject.architecture.image_size <= SMALL else _quick_large(subject)
 
 

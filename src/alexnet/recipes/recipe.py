@@ -43,12 +43,17 @@ class Recipe:
         views_of(self.views)
         if self.layout_of_folders not in (None, *LAYOUTS):
             raise BadRecipe(f"layout_of_folders is {shown(self.layout_of_folders)}; it can be {' or '.join(LAYOUTS)}.")
-        if self.max_unreadable is not None and not 0 <= self.max_unreadable <= 1:
-            raise BadRecipe(f"max_unreadable is {self.max_unreadable:g}; it is a share of the files of a class, from 0 to 1.")
+        check_unreadable(self.max_unreadable)
         if not 0 < self.fraction <= 1:
             raise BadRecipe(f"fraction is {self.fraction:g}; it is a share of the training pictures, above 0 and at most 1.")
         if not 0 <= self.seed < MOST_SEEDS:
             raise BadRecipe(f"seed is {self.seed}; it is a whole number from 0 to {MOST_SEEDS - 1:,}.")
+
+
+def check_unreadable(share: float | None) -> None:
+    """Raise BadRecipe unless this is a share of the files of a class, or None."""
+    if share is not None and not 0 <= share <= 1:
+        raise BadRecipe(f"max_unreadable is {share:g}; it is a share of the files of a class, from 0 to 1.")
 
 
 def views_of(views: str) -> list[View]:

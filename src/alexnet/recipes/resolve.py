@@ -12,12 +12,13 @@ import torch
 
 from alexnet.data.dataset import Dataset
 from alexnet.errors import BadRecipe, BadRun, BudgetTooSmall
-from alexnet.models.kinds import kind_of
+from alexnet.models.kinds import FROZEN_NETWORK, kind_of
 from alexnet.models.registry import check_known, default_model
-from alexnet.recipes.kinds import check_fields, rules_of
+from alexnet.recipes.efficientnet import from_new_weights
+from alexnet.recipes.kinds import balance_of, check_fields, rules_of
 from alexnet.recipes.memory import check_memory
 from alexnet.recipes.named import find_recipe
-from alexnet.recipes.networks import resized
+from alexnet.recipes.networks import resized, with_features_of
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.scale_budget import affordable_scale
@@ -29,6 +30,7 @@ from alexnet.runtime.events import Listener, silent
 from alexnet.training.parallel.registry import choose_layout
 
 SHORTEST_BUDGET = 5.0  # seconds
+NEW_WEIGHTS = "none"  # in the place of weights to start from, where a recipe has some
 DECISIONS = (
     "preprocess.image_size",
     "preprocess.stored_size",
@@ -45,7 +47,7 @@ class TrainingRequest:
     """What the user requests of a training; None leaves the choice to the recipe.
 
     recipe: a name, or the path of a recipe.toml. overrides: recipe fields by dotted name. layout: of the network over several workers.
-    layout_of_folders: of the data, as the user has chosen it.
+    layout_of_folders: of the data, as the user has chosen it. balance: of classes of different size; the field depends on the model.
     shares_a_split: other runs train on the same split, and a fair comparison must not refit on validation images.
     """
 
@@ -58,6 +60,7 @@ class TrainingRequest:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     layout: str | None = None
     layout_of_folders: str | None = None
+    balance: str | None = None
     shares_a_split: bool = False
 
     @property
@@ -118,11 +121,18 @@ def recipe_of(request: TrainingRequest, dataset: Dataset) -> tuple[Recipe, str]:
         chosen = replace(chosen, layout_of_folders=request.layout_of_folders)
     if request.seed is not None:
         chosen = replace(chosen, seed=request.seed)
-    if request.weights and not chosen.weights:  # a recipe file with weights already has the rates for them
+    if request.weights not in (None, NEW_WEIGHTS) and not chosen.weights:  # a recipe file with weights already has the rates for them
         chosen = with_overrides(chosen, {"training.lower_layers": 0.1, "training.learning_rate": chosen.training.learning_rate / 2})
-    chosen = replace(chosen, weights=request.weights or chosen.weights)
+    if request.weights == NEW_WEIGHTS:
+        chosen = from_new_weights(chosen) if chosen.weights else chosen
+    else:
+        chosen = replace(chosen, weights=request.weights or chosen.weights)
+    if kind_of(chosen.model) is FROZEN_NETWORK and not request.is_from_file:
+        chosen = with_features_of(chosen)
     if request.image_size is not None:
         chosen = resized(chosen, request.image_size)
+    if request.balance is not None:
+        chosen = with_overrides(chosen, balance_of(chosen.model, request.balance))
     chosen = with_overrides(chosen, request.overrides)
     _check_budget(chosen.training.budget_seconds)
     rules_of(chosen.model).check(chosen, dataset)
@@ -136,7 +146,7 @@ def _decided(recipe: Recipe, request: TrainingRequest, dataset: Dataset, device:
         return with_overrides(recipe, {"solver.refit": False}) if shared else recipe
     images = sum(1 for item in dataset.items if item.split in (None, "train"))
     check_memory(recipe, classes=len(dataset.classes), images=images, device=device, workers=world.size)
-    if not request.is_from_file:
+    if not request.is_from_file and kind_of(recipe.model) is not FROZEN_NETWORK:
         recipe = affordable_scale(recipe, dataset, device, request.requested_fields, world=world, listen=listen)
     return with_overrides(recipe, {"training.precision": choose_precision(recipe.training.precision, device)})
 

@@ -27,6 +27,7 @@ CHEAP_MACS = 10_000_000  # multiply-accumulates per image: a network with fewer 
 LARGE = 128  # px; networks made for less are those for small images
 WANTED_EPOCHS = 15  # a larger scale pays off only if the budget still allows about this many epochs,
 WANTED_EPOCHS_SMALL = 1.5  # or this many with small images, which are many (docs/results.md),
+WANTED_EPOCHS_TUNED = 4  # where training starts from weights that know much already
 WANTED_STEPS = 600  # and this many steps: few images need more epochs
 SMALL_BATCH = 32  # images, where batches of the recipe's size would be too few;
 SMALL_BATCH_SMALL = 128  # with small images
@@ -52,6 +53,8 @@ class _Work:
 
     def suffice(self, recipe: Recipe, seconds_per_image: float) -> bool:
         wanted = WANTED_EPOCHS if _is_large(recipe) else WANTED_EPOCHS_SMALL
+        if recipe.weights:
+            return self.epochs(seconds_per_image) >= WANTED_EPOCHS_TUNED
         return self.epochs(seconds_per_image) >= wanted and self.steps(recipe, seconds_per_image) >= WANTED_STEPS
 
 
@@ -123,7 +126,9 @@ def _scales(recipe: Recipe, requested: Collection[str]) -> Iterator[Recipe]:
 
 
 def _rungs(recipe: Recipe) -> Sequence[tuple[int, float]]:
-    """(px, width) of the scales below the recipe's own."""
+    """(px, width) of the scales below the recipe's own; trained weights fit one width only."""
+    if recipe.weights:
+        return [(size, 1.0) for size, width in LADDER if width == 1.0]
     if _is_large(recipe):
         return LADDER
     return [(recipe.preprocess.image_size, width) for width in WIDTHS] if macs_of(recipe, classes=2) >= CHEAP_MACS else ()
@@ -158,6 +163,8 @@ def seconds_per_image(recipe: Recipe, images: int, classes: int, device: torch.d
     size, training, channels = recipe.preprocess.image_size, recipe.training, recipe.preprocess.channels
     preprocess = Preprocess(image_size=size, stored_size=size, fit="crop", mean=(127.0,) * channels, std=(60.0,) * channels)
     model = build_model(recipe.model, recipe.network, classes, channels, preprocess).to(device)
+    model.network.fix(training.fixed_layers)
+    model.keeps_statistics = training.norm_statistics == "kept"
     optimizer = Descent(model, training)
     batch = min(training.batch_size, images)
     noise = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8, device=device)

@@ -20,13 +20,11 @@ LARGEST_RECIPE = 1_000_000  # bytes; those that we write have about 2,000
 REQUIRED = ("name", "data", "model")
 DEEPEST_KEY = 100  # words; ours have 2, and the memory that reading a key takes grows with their square: 20 GB for 100,000
 DOTTED = re.compile(r"""[\w"'-]++(?:[ \t]*+\.[ \t]*+[\w"'-]++)*+""")
+# not written at their defaults: runs of earlier versions keep their identity
 LATER_FIELDS = (
-    "augment.scale",
-    "training.muon_precision",
-    "training.validations",
-    "training.kept",
-    "training.random_labels",
-)  # not written at their defaults: runs of earlier versions keep their identity
+    "augment.scale", "training.muon_precision", "training.balance", "training.rate_per_layer", "training.fixed_layers",
+    "training.norm_statistics", "training.validations", "training.kept", "training.random_labels", "solver.balance",
+)  # fmt: skip
 
 
 def fields_of(recipe: Recipe) -> dict[str, Any]:

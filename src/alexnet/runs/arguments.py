@@ -36,7 +36,7 @@ def _are(check: Check) -> Check:
 
 
 KINDS: dict[str, tuple[Check, str]] = {  # argument -> check of its type, description of the type
-    **dict.fromkeys(("model", "layout", "on"), (_is_text, "a name")),
+    **dict.fromkeys(("model", "layout", "on", "balance"), (_is_text, "a name")),
     **dict.fromkeys(("seed", "seeds", "image_size"), (_is_count, "a whole number")),
     **dict.fromkeys(("workers", "processes"), (lambda value: isinstance(value, int) and _is_count(value) and value >= 0, "0 or more")),
     "max_unreadable": (_is_number, "a share from 0 to 1"),

@@ -8,6 +8,7 @@ from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
 from alexnet.runs.fit_handcrafted import fit_handcrafted
 from alexnet.runs.fit_network import fit_network
+from alexnet.runs.linear_probe import fit_frozen
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 
@@ -20,7 +21,12 @@ class Fit(Protocol):
         ...
 
 
-FITS: Mapping[KindName, Fit] = {"network": fit_network, "hand-crafted": fit_handcrafted, "pretrained": fit_handcrafted}
+FITS: Mapping[KindName, Fit] = {
+    "network": fit_network,
+    "hand-crafted": fit_handcrafted,
+    "pretrained": fit_handcrafted,
+    "frozen": fit_frozen,
+}
 
 
 def fit(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> FitResult:

@@ -17,7 +17,7 @@ from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.errors import BadDataset, Interrupted
 from alexnet.i18n.phrases import ENGLISH
 from alexnet.models.handcrafted.features import Dictionary, build_features, descriptions_of, detector_of, dictionaries_needed
-from alexnet.models.handcrafted.model import PIXELS_AT_ONCE, HandcraftedModel
+from alexnet.models.handcrafted.model import HandcraftedModel, images_at_once
 from alexnet.models.handcrafted.systems import FeatureConfig
 from alexnet.models.weights.efficientnet_lite import read_features
 from alexnet.recipes.resolve import ResolvedRun
@@ -74,6 +74,7 @@ def fit_handcrafted(resolved: ResolvedRun, context: RunContext, prepared: Prepar
     return FitResult(
         model=model,
         validation_error=choice.validation_error,
+        validation_balanced_error=choice.validation_balanced_error,
         epochs=1.0,  # each image is read once
         seconds=time.monotonic() - started,
         images_per_second=rate,
@@ -98,6 +99,7 @@ def solver_summary(choice: Choice, training: int, validation: int) -> dict[str, 
         **({"method": ENGLISH.plain(f"report.method_{choice.method}")} if choice.method else {}),
         "trained on": _trained_on(choice, training, validation),
         "C": choice.strength,
+        **({"classes": ENGLISH.plain("report.classes_balanced")} if choice.balanced else {}),
         **({"gamma": choice.gamma} if choice.gamma is not None else {}),
         "primal objective": choice.primal,
         "dual objective": choice.dual,
@@ -115,10 +117,9 @@ def _trained_on(choice: Choice, training: int, validation: int) -> str:
 
 
 def _name(trial: Trial) -> str:
-    strength = f"{trial.strength:g}"
-    if trial.gamma is None:
-        return ENGLISH.plain("report.trial_name", strength=strength)
-    return ENGLISH.plain("report.trial_name_gamma", strength=strength, gamma=f"{trial.gamma:.3g}")
+    gamma = {} if trial.gamma is None else {"gamma": f"{trial.gamma:.3g}"}
+    name = f"report.trial_name{'_gamma' if gamma else ''}{'_balanced' if trial.balanced else ''}"
+    return ENGLISH.plain(name, strength=f"{trial.strength:g}", **gamma)
 
 
 def _trial(trial: Trial) -> str:
@@ -191,7 +192,7 @@ def _without_gradients(work: Callable[[Tensor], Tensor], images: Tensor) -> Tens
 def _batches(resolved: ResolvedRun, context: RunContext, store: ImageStore, indices: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
     """For each batch: the number of its first image, and its images, uint8 (n, 3, S, S), on the run's device."""
     size = resolved.recipe.preprocess.image_size
-    count = max(1, min(64, PIXELS_AT_ONCE // size**2))
+    count = min(64, images_at_once(resolved.recipe.features, size))
     parts = [indices[start : start + count] for start in range(0, len(indices), count)]
     for number, images in enumerate(store.stream(parts)):
         _raise_if_stopped(context)

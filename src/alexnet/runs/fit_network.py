@@ -1,21 +1,27 @@
 """Fitting a network to a run's images by gradient descent: build, initialise, train, load the best weights."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from alexnet.data.balance import class_weights, is_uneven
 from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.batches import AugmentedBatches, plain_batches
+from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.data.preprocess import Preprocess
 from alexnet.errors import BadRun
 from alexnet.inference.build import build_model, last_layer
+from alexnet.models.kinds import FROZEN
 from alexnet.models.networks.data_dependent_init import calibrate
 from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.network import count_parameters
-from alexnet.models.weights.load import load_weights, read_stored
+from alexnet.models.weights.load import load_weights
+from alexnet.models.weights.published import read_for
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
 from alexnet.runs.familiarity import images_measured
@@ -27,6 +33,7 @@ from alexnet.runtime.machine import keep_freed_memory
 from alexnet.storage.tensors import read_tensors
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints
+from alexnet.training.config import BALANCED_ERROR, TrainingConfig
 from alexnet.training.loop import Training, fit
 from alexnet.training.parallel.layout import Layout
 from alexnet.training.parallel.registry import parallelize
@@ -45,9 +52,11 @@ def fit_network(resolved: ResolvedRun, context: RunContext, prepared: Prepared) 
     _load_best(model, context.folder.checkpoints / "best.safetensors")
     context.folder.write_history(state.history)
     last, layers = _last_row(state, context.folder.checkpoints), model.network.layers
+    best = _best_row(state, resolved.recipe.training)
     return FitResult(
         model=model,
-        validation_error=state.best_error,
+        validation_error=best["validation_error"],
+        validation_balanced_error=best.get(BALANCED_ERROR),
         epochs=last["epoch"],
         seconds=state.seconds,
         images_per_second=last["images_per_second"],
@@ -67,6 +76,14 @@ def _last_row(state: TrainingState, checkpoints: Path) -> dict[str, float]:
     return row
 
 
+def _best_row(state: TrainingState, config: TrainingConfig) -> dict[str, float]:
+    """The row of the history whose weights validation chose; of a history that lacks it, what the state alone knows."""
+    key = config.judged_by
+    rows = (row for row in reversed(state.history) if row.get(key) == state.best_error and row.get("validation_loss") == state.best_loss)
+    row = next(rows, {key: state.best_error})
+    return {"validation_error": state.best_error, **row}
+
+
 def _load_best(model: NetworkModel, path: Path) -> None:
     best, _ = read_tensors(path)
     try:
@@ -81,11 +98,13 @@ def new_model(resolved: ResolvedRun, context: RunContext, preprocess: Preprocess
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model, recipe.network, len(context.dataset.classes), recipe.preprocess.channels, preprocess)
     if recipe.weights:
-        stored = read_stored(recipe.weights)
+        stored = read_for(recipe.model.removesuffix(FROZEN), recipe.weights)
         for line in [*filter(None, [stored.chosen]), *load_weights(model.network, stored.state, last_layer(model))]:
             context.listen(Message(line))
     else:
         calibrate(model, centre_crop(sample, recipe.preprocess.image_size))
+    model.network.fix(recipe.training.fixed_layers)
+    model.keeps_statistics = recipe.training.norm_statistics == "kept"
     return model.to(context.device, torch.float64 if recipe.training.precision == "fp64" else None)
 
 
@@ -102,6 +121,7 @@ def _fit(resolved: ResolvedRun, context: RunContext, prepared: Prepared, layout:
         seed=recipe.seed,
         device=context.device,
         rows=layout.rows,
+        balance=training.balance,
     )
     return fit(
         Training(
@@ -118,8 +138,22 @@ def _fit(resolved: ResolvedRun, context: RunContext, prepared: Prepared, layout:
             listen=_recording(context),
             should_stop=context.should_stop,
             layout=layout,
+            class_weights=_weights(store, splits.train, context) if training.balance == "loss" else None,
+            judged_weights=_judged_weights(store, splits, context, training),
         )
     )
+
+
+def _weights(store: ImageStore, indices: Sequence[int], context: RunContext) -> Tensor:
+    """What an image of each class counts so that all classes of these images count the same, float32 (classes,) on the device."""
+    weights = class_weights(store.labels_of(indices), len(context.dataset.classes))
+    return torch.from_numpy(weights).float().to(context.device)
+
+
+def _judged_weights(store: ImageStore, splits: Splits, context: RunContext, training: TrainingConfig) -> Tensor | None:
+    """What a mistake with a validation image of each class counts, where classes are balanced or differ by much in size; else None."""
+    uneven = is_uneven(np.bincount(store.labels_of(splits.train)).tolist())
+    return _weights(store, splits.validation, context) if uneven or training.balance != "none" else None
 
 
 def _budget(resolved: ResolvedRun, context: RunContext, splits: Splits) -> Budget | None:

@@ -1,4 +1,7 @@
-"""The lecture's middle arm, between hand-crafted features and joint training: an SVM on a network's last hidden layer, frozen."""
+"""The lecture's middle arm, between hand-crafted features and joint training: an SVM on a network's last hidden layer, frozen.
+
+With the weights of a network that was trained on other images, it is DeCAF (Donahue et al., ICML 2014): features learned once.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,8 +27,9 @@ from alexnet.runs.context import RunContext
 from alexnet.runs.familiarity import familiarity_of
 from alexnet.runs.finish import finish
 from alexnet.runs.fit_handcrafted import solver_summary
+from alexnet.runs.fit_network import new_model
 from alexnet.runs.folder import RunFolder
-from alexnet.runs.prepare import read_images
+from alexnet.runs.prepare import read_images, some_images
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult, Result, read_result
 from alexnet.runtime.device import autocast, choose_precision
@@ -71,6 +75,12 @@ def fit_linear_probe(
     prepared = Prepared(images=images, splits=folder.read_splits(context.dataset), preprocess=classifier.model_card.preprocess)
     assert isinstance(classifier.model, NetworkModel)
     return finish(resolved, context, prepared, _fitted(resolved, context, prepared, classifier.model))
+
+
+def fit_frozen(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> FitResult:
+    """Fit NETWORK+svm to a run's images: the network keeps the weights that the recipe names."""
+    network = new_model(resolved, context, prepared.preprocess, some_images(prepared.images, prepared.splits))
+    return _fitted(resolved, context, prepared, network.eval())
 
 
 def _resolved(source: RunFolder, network: str) -> ResolvedRun:

@@ -18,7 +18,10 @@ from alexnet.data.pipeline.image_store import ImageStore, check_readable, heic_r
 from alexnet.data.pipeline.random_labels import with_random_labels
 from alexnet.data.preprocess import Preprocess, PreprocessConfig
 from alexnet.errors import BadDataset
-from alexnet.models.kinds import kind_of
+from alexnet.inference.model_card import read_card
+from alexnet.inference.model_folder import model_folder
+from alexnet.models.kinds import FROZEN_NETWORK, kind_of
+from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.baseline import fit_baseline
 from alexnet.runs.context import RunContext
@@ -47,7 +50,14 @@ def prepare_split(resolved: ResolvedRun, context: RunContext, images: ImageStore
     images = with_random_labels(images, splits.train, recipe.training.random_labels, recipe.seed)
     baseline = fit_baseline(resolved, context, images, splits) if context.world.size == 1 else None
     colours = colour_statistics(images, splits, recipe.seed)
-    return Prepared(images=images, splits=splits, preprocess=measured(recipe.preprocess, colours), colours=colours, baseline=baseline)
+    return Prepared(images=images, splits=splits, preprocess=_preprocess(recipe, colours), colours=colours, baseline=baseline)
+
+
+def _preprocess(recipe: Recipe, colours: ColourPCA) -> Preprocess:
+    """Mean and spread of the training images; of frozen features, those that the network of a run was trained with."""
+    if kind_of(recipe.model) is FROZEN_NETWORK and Path(recipe.weights).is_dir():
+        return read_card(model_folder(Path(recipe.weights)) / "model.json").preprocess
+    return measured(recipe.preprocess, colours)
 
 
 def plain_preprocess(sizes: PreprocessConfig) -> Preprocess:
@@ -136,10 +146,16 @@ def _quoted(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
-def share_splits(dataset: Dataset, paths: Mapping[int, Path], *, workers: int, listen: Listener = silent) -> None:
-    """Write the split of each seed to its path, for several runs to share; near-duplicates are found at one size for all of them."""
+def share_splits(
+    dataset: Dataset, paths: Mapping[int, Path], *, workers: int, listen: Listener = silent, max_unreadable: float | None = None
+) -> None:
+    """Write the split of each seed to its path, for several runs to share; near-duplicates are found at one size for all of them.
+
+    Raises BadDataset if more than the share `max_unreadable` of the files of a class (None: 0.05) cannot be read.
+    """
     reading = partial(_report_reading, listen)
-    store = open_images(dataset, SHARED_SIZE, "squash", workers=workers, memory_limit_bytes=0, on_progress=reading)
+    store = open_images(dataset, SHARED_SIZE, "squash", workers=workers, memory_limit_bytes=0, check=False, on_progress=reading)
+    check_readable(dataset, store.skipped, UNREADABLE_SHARE if max_unreadable is None else max_unreadable)
     near = groups(store.fingerprints).tolist()
     for seed, path in paths.items():
         splits = make_splits(dataset, store.readable, near, seed=seed)

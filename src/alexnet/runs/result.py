@@ -71,7 +71,8 @@ class FitResult:
 
     seconds: of fitting alone. images_per_second: training images per second of training or feature extraction. history: one row per epoch,
     empty for a hand-crafted system. machine: the spec of the SVM on frozen or hand-crafted features. solver: the solution of its problem.
-    familiarity: where the hidden layers of all images were at hand.
+    familiarity: where the hidden layers of all images were at hand. validation_balanced_error: the mean of the classes' errors, where it
+    was measured.
     """
 
     model: ImageModel
@@ -87,6 +88,7 @@ class FitResult:
     machine: Mapping[str, Any] | None = None
     solver: Mapping[str, Any] = field(default_factory=dict)
     familiarity: Familiarity | None = None
+    validation_balanced_error: float | None = None
 
 
 def crops_per_image(recipe: Recipe) -> int:

@@ -54,6 +54,7 @@ def train(
     baseline: bool = True,
     keep_checkpoints: bool = False,
     max_unreadable: float | None = None,
+    balance: str | None = None,
     splits: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     layout: str | None = None,
@@ -86,6 +87,7 @@ def train(
         overrides=overrides,
         layout=layout,
         max_unreadable=max_unreadable,
+        balance=balance,
     )
     started, data = time.monotonic(), with_labels(data, labels)
     with join_workers(device) as world:
@@ -108,6 +110,7 @@ def train(
             overrides=dict(overrides or {}) | _lengths(epochs, budget) | _allowed(max_unreadable),
             layout=layout,
             layout_of_folders=layout_of_folders,
+            balance=balance,
             shares_a_split=splits is not None,
         )
         if out is not None and world.size == 1:  # before a probe; several workers check it together, in `start_together`

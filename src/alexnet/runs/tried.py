@@ -19,6 +19,8 @@ class Tried:
 
     seconds: that it took. error: None without a result, whose reason is `why_not`; `needed` and `left` are seconds, `detail` is the text of
     an error. image_size (px), width and epochs: of a network. fraction: of the training images, where all would have taken too long.
+    balance: of classes of different size, as the attempt was asked for. balanced_error: the mean of the classes' errors, which decides
+    where classes differ by much in size.
     folder: its name among the candidates' while the search runs, which tells the attempts of one system apart.
     """
 
@@ -33,12 +35,19 @@ class Tried:
     width: float | None = None
     epochs: float | None = None
     fraction: float = 1.0
+    balance: str | None = None
+    balanced_error: float | None = None
     folder: str = ""
+
+    @property
+    def judged(self) -> float | None:
+        """The error that decides between attempts."""
+        return self.error if self.balanced_error is None else self.balanced_error
 
     @property
     def rank(self) -> tuple[float, float]:
         """The order of attempts: the lowest error first, of equal ones the faster, those without a result last."""
-        return (1.0 if self.error is None else self.error), self.seconds
+        return (1.0 if self.judged is None else self.judged), self.seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,12 +72,13 @@ def choice_of(search: Search, words: PageWords = ENGLISH) -> Markup:
     ranked, n = search.ranked, f"{search.validation:,}"
     winner = ranked[0]
     tried = len({one.model for one in search.tried if one.error is not None})
+    measure = "_balanced" if winner.balanced_error is not None else ""
     if len(ranked) == 1:
-        return words.say("report.chosen_alone", model=winner.model, n=n, error=percent(winner.error))
+        return words.say(f"report.chosen_alone{measure}", model=winner.model, n=n, error=percent(winner.judged))
     second = ranked[1]
-    figures = {"error": percent(winner.error), "other": second.model, "other_error": percent(second.error), "n": n, "tried": tried}
+    figures = {"error": percent(winner.judged), "other": second.model, "other_error": percent(second.judged), "n": n, "tried": tried}
     name = "report.chosen_either" if is_close(search) else "report.chosen"
-    return words.say(name, model=winner.model, **figures)
+    return words.say(f"{name}{measure}", model=winner.model, **figures)
 
 
 def reason_of(one: Tried, words: PageWords = ENGLISH) -> str:
@@ -81,5 +91,5 @@ def reason_of(one: Tried, words: PageWords = ENGLISH) -> str:
 def is_close(search: Search) -> bool:
     """Whether the 95% interval of the winner's validation error includes the error of the second."""
     winner, second = search.ranked[:2]
-    wrong = round((winner.error or 0.0) * search.validation)
-    return (second.error or 0.0) <= error_interval(wrong, search.validation)[1]
+    wrong = round((winner.judged or 0.0) * search.validation)
+    return (second.judged or 0.0) <= error_interval(wrong, search.validation)[1]

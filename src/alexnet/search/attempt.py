@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from alexnet.data.curation.splits import Splits, take_fraction
 from alexnet.models.kinds import kind_of
-from alexnet.recipes.resolve import ResolvedRun, resolve
+from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, resolve
 from alexnet.runs.context import RunContext
 from alexnet.runs.fit import fit
 from alexnet.runs.folder import RunFolder
@@ -19,7 +19,14 @@ from alexnet.search.state import Attempt, SearchState
 
 
 def attempt(
-    state: SearchState, model: str, *, seconds: float | None, name: str, ends: float | None = None, fraction: float = 1.0
+    state: SearchState,
+    model: str,
+    *,
+    seconds: float | None,
+    name: str,
+    ends: float | None = None,
+    fraction: float = 1.0,
+    balance: str | None = None,
 ) -> Attempt:
     """Fit one system: a network for that many seconds, any other to its end, or until `ends` on the monotonic clock.
 
@@ -28,21 +35,22 @@ def attempt(
     would, and Interrupted when the user stops it or the time is over.
     """
     started, folder = time.monotonic(), RunFolder(state.candidates / name)
-    resolved = _resolved(state, model, seconds, folder, fraction)
+    resolved = _resolved(state, state.request.of(model, balance), seconds, folder, fraction)
     context = _context(state, folder, ends)
     with start_together(resolved, context, resume=True):
         _share_split(state, folder, fraction)
         prepared = prepare(resolved, context)
         _share_split(state, folder, fraction)
         fitted = fit(resolved, context, prepared)
-    row = _row(resolved, fitted, time.monotonic() - started, name)
+    row = replace(_row(resolved, fitted, time.monotonic() - started, name), balance=balance)
+    if state.is_uneven:
+        row = replace(row, balanced_error=fitted.validation_balanced_error)
     _tell(state, row, prepared.splits)
     return Attempt(resolved=resolved, prepared=prepared, fitted=fitted, tried=row)
 
 
-def _resolved(state: SearchState, model: str, seconds: float | None, folder: RunFolder, fraction: float) -> ResolvedRun:
+def _resolved(state: SearchState, request: TrainingRequest, seconds: float | None, folder: RunFolder, fraction: float) -> ResolvedRun:
     begun = folder.started()
-    request = state.request.of(model)
     if seconds is not None:
         budget = begun.training.budget_seconds if begun is not None else round(seconds, 1)
         request = replace(request, overrides={**request.overrides, "training.budget_seconds": budget})
@@ -95,4 +103,5 @@ def _row(resolved: ResolvedRun, fitted: FitResult, seconds: float, folder: str) 
 
 def _tell(state: SearchState, row: Tried, splits: Splits) -> None:
     error = f"{row.error:.1%} of {len(splits.validation):,} validation pictures wrong"
-    state.listen(Message(f"{row.model}: {error}, after {row.seconds:.0f} s."))
+    of_classes = f" ({row.balanced_error:.1%} of an average class)" if row.balanced_error is not None else ""
+    state.listen(Message(f"{row.model}: {error}{of_classes}, after {row.seconds:.0f} s."))

@@ -1,11 +1,13 @@
 """The systems that a search tries, one row each, and what they cost. To add one, add a row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alexnet.errors import BadModel
 from alexnet.models.kinds import PRETRAINED, kind_of
 from alexnet.models.weights.efficientnet_lite import find_weights
+from alexnet.models.weights.published import PUBLISHED
+from alexnet.search.request import BY_VALIDATION
 
 SMALL = (1, 63)
 PHOTOS = (64, 1 << 20)
@@ -17,9 +19,10 @@ class Candidate:
 
     sides: the median short sides, in px, of the images that it is for. fixed_seconds, image_seconds: what fitting it takes, and each
     training image more, roughly, on two quiet cores (docs/results.md); gray_share: of that, if the images are gray. A network takes the
-    time it is given. adds: what it would add where it is not installed.
+    time it is given, at least this. adds: what it would add where it is not installed.
     patience: the share of the time left that fitting it may take; where networks are better than it, they need the rest.
-    needs_trial: whether a short training must show first that a network can win on such images.
+    needs_trial: whether a short training must show first that a network can win on such images. balance: of classes of different size;
+    None: as requested.
     """
 
     model: str
@@ -30,6 +33,12 @@ class Candidate:
     adds: str = ""
     patience: float = 1.0
     needs_trial: bool = True
+    balance: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The name of its attempt."""
+        return f"{self.model}-{self.balance}" if self.balance in ("loss", "sampling") else self.model
 
     @property
     def is_trained(self) -> bool:
@@ -54,6 +63,14 @@ CANDIDATES: tuple[Candidate, ...] = (
     ),
     Candidate(model="fisher-svm", sides=SMALL, fixed_seconds=5.0, image_seconds=0.014, gray_share=0.16, patience=0.5),
     Candidate(model="fisher-svm", sides=PHOTOS, fixed_seconds=10.0, image_seconds=0.03),
+    Candidate(
+        model="efficientnet-lite0",
+        sides=PHOTOS,
+        fixed_seconds=30.0,
+        image_seconds=0.1,
+        adds="Trained further, it is usually ahead of its frozen features",
+        needs_trial=False,
+    ),
     Candidate(model="convnet-small", sides=SMALL, needs_trial=False),
     Candidate(model="convnet-small", sides=PHOTOS),
     Candidate(model="alexnet", sides=(128, 1 << 20)),
@@ -65,9 +82,19 @@ def candidates_for(side: int) -> Sequence[Candidate]:
     return [one for one in CANDIDATES if one.sides[0] <= side <= one.sides[1]]
 
 
+def for_uneven(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """The candidates for classes that differ by much in size: validation chooses for each whether its classes weigh the same.
+
+    An SVM tries both within its fit, for the same features; a network is two candidates, each with a trial.
+    """
+    fast = [replace(one, balance=BY_VALIDATION) for one in candidates if not one.is_trained]
+    networks = [one for one in candidates if one.is_trained]
+    return [*fast, *(replace(one, balance=balance, needs_trial=True) for one in networks for balance in ("none", "loss"))]
+
+
 def why_missing(candidate: Candidate) -> str | None:
     """Why a candidate cannot run here, with the command that installs it; None if it can."""
-    if kind_of(candidate.model) is not PRETRAINED:
+    if kind_of(candidate.model) is not PRETRAINED and candidate.model not in PUBLISHED:
         return None
     try:
         find_weights()

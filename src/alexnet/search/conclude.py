@@ -65,4 +65,4 @@ def _best(state: SearchState) -> Attempt:
     if state.best is not None and state.best.tried == leader:
         return state.best
     seconds = leader.seconds if leader.epochs is not None else None
-    return attempt(state, leader.model, seconds=seconds, name=leader.folder, fraction=leader.fraction)
+    return attempt(state, leader.model, seconds=seconds, name=leader.folder, fraction=leader.fraction, balance=leader.balance)

@@ -5,6 +5,7 @@ from alexnet.recipes.scale_budget import estimated_seconds_per_image
 from alexnet.search.state import SearchState
 
 MOST_EPOCHS = 60
+MOST_EPOCHS_TUNED = 20  # from trained weights
 AROUND_SECONDS = 6.0  # reading, and each epoch's validation
 AROUND_SHARE = 0.15
 
@@ -13,4 +14,5 @@ def enough_seconds(state: SearchState, model: str) -> float:
     """The time for MOST_EPOCHS passes over the training images at the network's own size, measured on a few steps at its smallest scale."""
     recipe, _ = recipe_of(state.request.of(model), state.dataset)
     per_image = estimated_seconds_per_image(recipe, state.images, len(state.dataset.classes), state.device)
-    return AROUND_SECONDS + (1 + AROUND_SHARE) * MOST_EPOCHS * state.images * per_image
+    epochs = MOST_EPOCHS_TUNED if recipe.weights else MOST_EPOCHS
+    return AROUND_SECONDS + (1 + AROUND_SHARE) * epochs * state.images * per_image

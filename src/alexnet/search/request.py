@@ -3,14 +3,17 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from alexnet.errors import BadRun
+from alexnet.models.kinds import kind_of
 from alexnet.recipes.resolve import SHORTEST_BUDGET, TrainingRequest
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.tried import Tried
 from alexnet.storage.files import read_record, write_atomically
 
 DEFAULT_SECONDS = 600.0
+BY_VALIDATION = "validation"  # of an SVM's classes: both ways are tried
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,11 +25,27 @@ class SearchRequest:
     seed: int = 0
     layout_of_folders: str | None = None
     max_unreadable: float | None = None
+    balance: str | None = None
 
-    def of(self, model: str) -> TrainingRequest:
-        """The request for one of the systems, without a budget."""
-        allowed = {} if self.max_unreadable is None else {"max_unreadable": self.max_unreadable}
-        return TrainingRequest(data=self.data, model=model, seed=self.seed, overrides=allowed, layout_of_folders=self.layout_of_folders)
+    def of(self, model: str, balance: str | None = None) -> TrainingRequest:
+        """The request for one of the systems, without a budget. balance: of this attempt; None: as requested.
+
+        An SVM draws no images: where sampling is requested, its classes weigh the same.
+        """
+        allowed: dict[str, Any] = {} if self.max_unreadable is None else {"max_unreadable": self.max_unreadable}
+        chosen = balance if balance is not None else self.balance
+        if kind_of(model).fixed_features and chosen == "sampling":
+            chosen = "loss"
+        if chosen == BY_VALIDATION:
+            allowed, chosen = {**allowed, "solver.balance": chosen}, None
+        return TrainingRequest(
+            data=self.data,
+            model=model,
+            seed=self.seed,
+            overrides=allowed,
+            layout_of_folders=self.layout_of_folders,
+            balance=chosen,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from alexnet.runs.folder import RunFolder
 from alexnet.runs.tried import Tried, WhyNot, reason_of
 from alexnet.runtime.events import Message
 from alexnet.search.attempt import attempt
-from alexnet.search.candidates import Candidate, candidates_for, why_missing
+from alexnet.search.candidates import Candidate, candidates_for, for_uneven, why_missing
 from alexnet.search.enough import enough_seconds
 from alexnet.search.state import SearchState
 
@@ -29,6 +29,8 @@ def search(state: SearchState) -> None:
     user stops it, and BadDataset and CannotWrite as a run would.
     """
     candidates = candidates_for(state.dataset.native_side())
+    if state.is_uneven and state.request.balance is None:
+        candidates = for_uneven(candidates)
     for candidate in (one for one in candidates if not one.is_trained):
         _try_fast(state, candidate)
     _try_networks(state, [one for one in candidates if one.is_trained])
@@ -45,11 +47,11 @@ def _try_fast(state: SearchState, candidate: Candidate) -> None:
         state.listen(Message(f"{missing} {candidate.adds}."))
         state.add(Tried(model=candidate.model, folder=candidate.model, why_not="missing", detail=missing))
     elif needed > left and (share := _affordable_share(state, candidate, left)) >= LEAST_SHARE:
-        _try(state, candidate.model, None, candidate.model, fraction=share)
+        _try(state, candidate, None, candidate.folder, fraction=share)
     elif needed > left:
         state.add(Tried(model=candidate.model, folder=candidate.model, why_not="too_long", needed=needed, left=left))
     else:
-        _try(state, candidate.model, None, candidate.model)
+        _try(state, candidate, None, candidate.folder)
         state.pace = max(state.pace, state.tried[-1].seconds / usual)
 
 
@@ -67,7 +69,9 @@ def _try_networks(state: SearchState, networks: Sequence[Candidate]) -> None:
     if best == 0:
         _leave_out(state, networks, "perfect")
         return
-    trials = [one for one in networks if one.needs_trial and best is not None]
+    networks = _possible(state, networks)
+    sure = any(not one.needs_trial for one in networks)
+    trials = [one for one in networks if one.needs_trial and best is not None and not sure]
     for network in trials:
         _try_briefly(state, network, len(trials))
     chosen = _most_promising(state, networks)
@@ -78,45 +82,64 @@ def _try_networks(state: SearchState, networks: Sequence[Candidate]) -> None:
         _leave_out(state, networks, "too_short")
         return
     seconds = min(state.left, max(least, enough_seconds(state, chosen.model)))
-    _try(state, chosen.model, seconds, _longest(chosen))
+    _try(state, chosen, seconds, _longest(chosen))
+
+
+def _possible(state: SearchState, networks: Sequence[Candidate]) -> Sequence[Candidate]:
+    """The networks that are installed here, and that have the time that they need at least; the others get a row with the reason."""
+    found = []
+    for network in networks:
+        needed = state.pace * network.seconds(state.images) if network.fixed_seconds else 0.0
+        if state.was_tried(network.folder) or state.was_tried(_longest(network)):
+            found.append(network)
+        elif (missing := why_missing(network)) is not None:
+            state.listen(Message(f"{missing} {network.adds}."))
+            state.add(Tried(model=network.model, folder=network.folder, why_not="missing", detail=missing))
+        elif needed > state.left:
+            state.add(Tried(model=network.model, folder=network.folder, why_not="too_long", needed=needed, left=max(0.0, state.left)))
+        else:
+            found.append(network)
+    return [one for one in found if not any(row.folder == one.folder and row.why_not in ("missing", "too_long") for row in state.tried)]
 
 
 def _try_briefly(state: SearchState, network: Candidate, trials: int) -> None:
-    if state.was_tried(network.model):
+    if state.was_tried(network.folder):
         return
     seconds = TRIAL_SHARE * state.left / trials
     if seconds < SHORTEST_TRIAL:
         _leave_out(state, [network], "too_short")
         return
     enough = max(SHORTEST_TRIAL, enough_seconds(state, network.model) / 3)
-    _try(state, network.model, min(seconds, enough), network.model)
+    _try(state, network, min(seconds, enough), network.folder)
 
 
 def _most_promising(state: SearchState, networks: Sequence[Candidate]) -> Candidate | None:
     """The network to give the rest of the time to: one that needs no trial, or else the best in a trial if it can still win."""
     best = state.lowest_error
-    errors = {one.model: one.error for one in state.tried if one.error is not None and one.epochs is not None}
+    errors = {one.folder: one.judged for one in state.tried if one.judged is not None and one.epochs is not None}
     for network in networks:
         if best is None or not network.needs_trial:
             return network
-    tested = [one for one in networks if one.model in errors]
+    tested = [one for one in networks if one.folder in errors]
     if not tested or best is None:
         return None
-    chosen = min(tested, key=lambda one: errors[one.model])
-    if errors[chosen.model] <= STILL_LEARNS * best:
+    chosen = min(tested, key=lambda one: errors[one.folder])
+    if errors[chosen.folder] <= STILL_LEARNS * best:
         return chosen
-    state.listen(Message(f"A longer training of {chosen.model} could not win any more: {errors[chosen.model]:.1%} against {best:.1%}."))
+    state.listen(Message(f"A longer training of {chosen.model} could not win any more: {errors[chosen.folder]:.1%} against {best:.1%}."))
     return None
 
 
-def _try(state: SearchState, model: str, seconds: float | None, name: str, *, fraction: float = 1.0) -> None:
+def _try(state: SearchState, candidate: Candidate, seconds: float | None, name: str, *, fraction: float = 1.0) -> None:
     """Fit a candidate and add its row; a candidate without a result does not end the search."""
+    model, balance = candidate.model, candidate.balance
+    balanced = ", every class weighing the same," if balance == "loss" else ""
     limit = f" for {duration(seconds)}" if seconds is not None else f" on {fraction:.0%} of the training pictures" if fraction < 1 else ""
-    state.listen(Message(f"Trying {model}{limit}; {duration(max(0.0, state.left))} are left."))
+    state.listen(Message(f"Trying {model}{balanced}{limit}; {duration(max(0.0, state.left))} are left."))
     started = time.monotonic()
     ends = started + max(0.0, state.left) if seconds is None else None
     try:
-        done = attempt(state, model, seconds=seconds, name=name, ends=ends, fraction=fraction)
+        done = attempt(state, model, seconds=seconds, name=name, ends=ends, fraction=fraction, balance=balance)
     except CannotWrite:
         raise
     except Interrupted:
@@ -137,12 +160,12 @@ def _leave_out(state: SearchState, networks: Sequence[Candidate], why_not: WhyNo
     """Add a row without a result for those that were not tried."""
     for network in networks:
         if not any(one.model == network.model for one in state.tried):
-            state.add(Tried(model=network.model, folder=network.model, why_not=why_not, left=max(0.0, state.left)))
+            state.add(Tried(model=network.model, folder=network.folder, why_not=why_not, left=max(0.0, state.left)))
 
 
 def _longest(network: Candidate) -> str:
     """The name of a network's second attempt, for the rest of the time."""
-    return f"{network.model}-longest"
+    return f"{network.folder}-longest"
 
 
 def _nothing(state: SearchState) -> str:

@@ -1,12 +1,14 @@
 """The state of a search: its folder, its clock, what has been tried, and the best model so far."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
+from alexnet.data.balance import is_uneven
 from alexnet.data.dataset import Dataset
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.folder import RunFolder
@@ -76,14 +78,19 @@ class SearchState:
         return own or round(0.8 * len(self.dataset.items))
 
     @property
+    def is_uneven(self) -> bool:
+        """Whether the classes of the images that train differ by much in size."""
+        return is_uneven(Counter(item.label for item in self.dataset.items if item.split in (None, "train")).values())
+
+    @property
     def leader(self) -> Tried | None:
         """The best attempt so far, of all starts; None while there is no result."""
         return min((one for one in self.tried if one.error is not None), key=lambda one: one.rank, default=None)
 
     @property
     def lowest_error(self) -> float | None:
-        """The lowest validation error so far, of all starts."""
-        return self.leader.error if self.leader is not None else None
+        """The lowest validation error so far, of all starts; where classes differ by much in size, of the mean of the classes' errors."""
+        return self.leader.judged if self.leader is not None else None
 
     def was_tried(self, folder: str) -> bool:
         """Whether the attempt of that name has ended, in this start or an earlier one."""

@@ -37,7 +37,13 @@ from alexnet.storage.ownership import check_vacant, owned
 BEST = "best"
 CHOOSES = ("recipe", "epochs", "weights", "layout", "overrides", "image_size", "splits")  # arguments that leave a search nothing to choose
 
-SETS = {"budget": "budget_seconds", "seed": "seed", "layout_of_folders": "layout_of_folders", "max_unreadable": "max_unreadable"}
+SETS = {
+    "budget": "budget_seconds",
+    "seed": "seed",
+    "layout_of_folders": "layout_of_folders",
+    "max_unreadable": "max_unreadable",
+    "balance": "balance",
+}
 
 P = ParamSpec("P")
 
@@ -95,7 +101,7 @@ def data_of_search(out: str | Path | None) -> str | None:
 def _find_best(arguments: dict[str, Any]) -> Result:
     """Search among the systems for these images, and write the best one's run folder; raises AlexNetError as `train` does."""
     refuse_in_import()
-    names = ("out", "budget", "seed", "workers", "max_unreadable")
+    names = ("out", "budget", "seed", "workers", "max_unreadable", "balance")
     check_kinds(**{name: arguments[name] for name in names})
     data, resume = with_labels(arguments["data"], arguments["labels"]), arguments["resume"]
     out = Path(arguments["out"]) if arguments["out"] is not None else None
@@ -152,6 +158,7 @@ def _request(data: str, arguments: dict[str, Any]) -> SearchRequest:
         seed=arguments["seed"] or 0,
         layout_of_folders=arguments["layout_of_folders"],
         max_unreadable=arguments["max_unreadable"],
+        balance=arguments["balance"],
     )
 
 

@@ -58,6 +58,7 @@ def study(
     out: str | Path | None = None,
     layout_of_folders: str | None = None,
     labels: str | Path | None = None,
+    max_unreadable: float | None = None,
     on: str = "local",
     processes: int | None = None,
     device: str = "auto",
@@ -68,14 +69,17 @@ def study(
 ) -> StudyReport:
     """Measure the lecture's claims on these images: every arm with every seed, and a verdict for each claim.
 
-    The arguments are those of the command line; `overrides` change the recipe that all arms share. If the folder `out` holds a study, it
-    is resumed: finished runs are not repeated, and new claims and seeds are added; one that an earlier version judged, and to which nothing
-    is added, is shown as it was judged then. Raises BadRecipe, BadRun, BudgetTooSmall or BadDataset
-    before anything runs; a run that raises an AlexNetError is reported with its message, and the others continue.
+    The arguments are those of the command line; `overrides` and `max_unreadable` change the recipe that all arms share. If the folder `out`
+    holds a study, it is resumed: finished runs are not repeated, and new claims and seeds are added; one that an earlier version judged,
+    and to which nothing is added, is shown as it was judged then. Raises BadRecipe, BadRun, BudgetTooSmall or BadDataset before anything
+    runs; a run that raises an AlexNetError is reported with its message, and the others continue.
     """
     refuse_in_import()
     counted = None if isinstance(seeds, str) else seeds
     check_kinds(claims=claims, seeds=counted, margin=margin, budget=budget, out=out, on=on, processes=processes, overrides=overrides)
+    check_kinds(max_unreadable=max_unreadable)
+    if max_unreadable is not None:
+        overrides = {**(overrides or {}), "max_unreadable": max_unreadable}
     lang, duration = language_of(lang), as_duration(budget)
     require_one_process("study")
     if on == "ray":

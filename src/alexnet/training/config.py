@@ -3,16 +3,19 @@
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+from alexnet.data.balance import Balance
 from alexnet.errors import BadRecipe
 from alexnet.runtime.device import Precision
 from alexnet.storage.records import field_types, shown
 
+NormStatistics = Literal["batch", "kept"]
 Schedule = Literal["plateau", "one-cycle", "constant"]
 Optimizer = Literal["sgd", "muon"]
 MuonPrecision = Literal["bf16", "training"]
 WirePrecision = Literal["exact", "bf16"]
 Kept = Literal["best", "last"]
 
+BALANCED_ERROR = "validation_balanced_error"  # in the history
 MOST_EPOCHS = 1_000_000
 MOST_SECONDS = 1e9  # 31 years
 MOST_RATE = 1e6  # a training diverges long before; products of a few of these are still numbers in single precision
@@ -36,6 +39,8 @@ MOST = {  # the largest values
     "local_weight_decay": MOST_RATE,
     "bias_weight_decay": MOST_RATE,
     "lower_layers": MOST_RATE,
+    "rate_per_layer": 1,
+    "fixed_layers": 10_000,
     "checkpoint_seconds": MOST_SECONDS,
 }
 
@@ -48,6 +53,7 @@ class TrainingConfig:
     budget_seconds: float = 0.0  # > 0: plan the epochs to end within this time, including reading, testing and the report
     enough_training_error: float = 0.0  # > 0: stop after the first epoch whose training error is at or below this
     batch_size: int = 128  # images per step, over all workers
+    balance: Balance = "none"  # of classes of different size; loss: images of small classes weigh more; sampling: they are drawn more often
     learning_rate: float = 0.01  # of weights; one-cycle: the peak
     bias_learning_rate: float = 2.0  # times learning_rate (the 2012 program)
     conv_learning_rate: float = 1.0  # times learning_rate, in convolutions; k for batches k times as large (One weird trick)
@@ -68,6 +74,9 @@ class TrainingConfig:
     local_weight_decay: float = -1.0  # of weights of local layers; below 0: that of the fully connected layers
     bias_weight_decay: float = 0.0
     lower_layers: float = 1.0  # times learning_rate in all layers but the last (fine-tuning)
+    rate_per_layer: float = 1.0  # and for each layer further below, times this once more: lower layers learn more slowly
+    fixed_layers: int = 0  # the first layers or blocks, which are not trained at all
+    norm_statistics: NormStatistics = "batch"  # of batch norm in training; "kept": those of the weights that it starts from
     label_smoothing: float = 0.0
     random_labels: float = 0.0  # share of the training images that exchange their classes at random, to see what is learned by heart
     averaging: float = 0.0  # decay per step of the running average of the weights, which is then tested; 0: no average
@@ -77,6 +86,11 @@ class TrainingConfig:
     wire_precision: WirePrecision = "exact"  # bf16: workers round the gradients that they send each other
     compile: bool = False  # torch.compile: a minute or more at the start, for faster steps on a GPU
     checkpoint_seconds: float = 60.0  # between checkpoints: the most work that an interruption can lose
+
+    @property
+    def judged_by(self) -> str:
+        """The name in the history of the error that chooses the weights: where classes are balanced, the mean of the classes' errors."""
+        return "validation_error" if self.balance == "none" else BALANCED_ERROR
 
     def __post_init__(self) -> None:
         hints = field_types(TrainingConfig)

@@ -15,13 +15,13 @@ from alexnet.runtime.device import Precision, choose_precision
 from alexnet.runtime.events import EpochDone, Listener, Planned, StepDone, silent
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints
-from alexnet.training.config import TrainingConfig
+from alexnet.training.config import BALANCED_ERROR, TrainingConfig
 from alexnet.training.diagnosis import diagnose
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.layout import Layout
 from alexnet.training.schedule import learning_rate, validation_due
 from alexnet.training.state import TrainingState
-from alexnet.training.step import Batch, measure, seed_dropout, training_step
+from alexnet.training.step import Batch, measure_classes, seed_dropout, training_step
 from alexnet.training.step_losses import StepLosses
 from alexnet.training.weight_average import weight_average
 
@@ -67,6 +67,8 @@ class Training:
     listen: Listener = silent
     should_stop: Callable[[], bool] = lambda: False
     layout: Layout | None = None  # of `model` over the workers; None: one worker
+    class_weights: Tensor | None = None  # (classes,): what the training loss of an image of each class counts; None: 1
+    judged_weights: Tensor | None = None  # the same for validation mistakes: the history then has the mean of the classes' errors too
     log_interval: int | None = None  # most steps between two readings of the loss; None: by device (see StepLosses)
 
 
@@ -131,7 +133,15 @@ class _Fit:
         seed_dropout(self.training.seed * 1_000_003 + state.step, self.training.device)  # a function of the step alone
         self.layout.begin(count)
         loss, wrong = training_step(
-            self.forward, self.optimizer, images, labels, config.label_smoothing, self.precision, count, self.layout.step_totals
+            self.forward,
+            self.optimizer,
+            images,
+            labels,
+            config.label_smoothing,
+            self.precision,
+            count,
+            self.layout.step_totals,
+            class_weights=self.training.class_weights,
         )
         if self.average is not None:
             self.average.update(self.model, self.optimizer.failed)
@@ -231,11 +241,11 @@ class _Fit:
         validates = ends or validation_due(self.config, state.epoch + 1, state.planned_steps / self.training.batches.steps_per_epoch)
         row = self._history_row(self._validate() if validates else None)
         state.history.append(row)
-        best = validates and self._save_if_best(row["validation_loss"], row["validation_error"])
+        best = validates and self._save_if_best(row["validation_loss"], row[self.config.judged_by])
         self.training.listen(EpochDone(row, best))
         self._check_above_chance(row["training_loss"])
         if validates:
-            state.plateau.observe(row["epoch"], row["validation_error"], self.config)
+            state.plateau.observe(row["epoch"], row[self.config.judged_by], self.config)
         state.start_epoch()
         state.finished = ends or (self.config.schedule == "plateau" and state.plateau.finished)
         if validates or self.training.checkpoints.due() or self.workers.size > 1:
@@ -244,17 +254,18 @@ class _Fit:
             raise Interrupted(f"Stopped after step {self.state.step:,}; nothing is lost.")
         self.read_at = time.monotonic()
 
-    def _validate(self) -> tuple[float, float]:
-        """Validation loss and error; raises TrainingFailed if the loss is not finite."""
+    def _validate(self) -> tuple[float, float, float]:
+        """Validation loss, error, and mean of the classes' errors if they are weighed; raises TrainingFailed if the loss is not finite."""
         started = time.monotonic()
         scorer = self.layout.scorer(self.validated)
-        loss, error = measure(scorer, self.training.validation(), self.precision, self.layout)
+        validation, weights = self.training.validation(), self.training.judged_weights
+        loss, error, of_classes = measure_classes(scorer, validation, self.precision, self.layout, weights)
         if not math.isfinite(loss):
             what = f"the validation loss became {loss} at step {self.state.step:,}"
             raise TrainingFailed(self._failure(what, self._first_images()))
         if self.training.budget is not None:
             self.training.budget.validation_seconds = time.monotonic() - started
-        return loss, error
+        return loss, error, of_classes
 
     def _save_if_best(self, loss: float, error: float) -> bool:
         """Save the weights if their validation error is the lowest so far, or equal to it with no higher loss; returns whether it is.
@@ -273,10 +284,12 @@ class _Fit:
         """Whether training ends before its planned steps, at a training error that is low enough."""
         return 0 < self.config.enough_training_error >= self.state.training_error
 
-    def _history_row(self, validation: tuple[float, float] | None) -> dict[str, float]:
-        """The row of an epoch; validation: its loss and error, if they were measured."""
+    def _history_row(self, validation: tuple[float, float, float] | None) -> dict[str, float]:
+        """The row of an epoch; validation: its loss, error and mean of the classes' errors, if they were measured."""
         state = self.state
-        measured = {} if validation is None else {"validation_loss": validation[0], "validation_error": validation[1]}
+        measured = {} if validation is None else dict(zip(("validation_loss", "validation_error", BALANCED_ERROR), validation, strict=True))
+        if self.training.judged_weights is None:
+            measured.pop(BALANCED_ERROR, None)
         return {
             "epoch": self._epochs(),
             "step": state.step,

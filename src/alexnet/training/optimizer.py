@@ -4,7 +4,8 @@ Muon (orthogonalised momentum, for matrices) is an option for the convolutions; 
 A step whose loss is not finite changes nothing, and neither does any step after it: the weights stay the last good ones.
 """
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,10 +154,11 @@ def sgd(
     """
     parameters = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
     last = parameters[-1][0].rpartition(".")[0]
+    depths = depths_of([name for name, _ in network.named_parameters()])
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in parameters:
         if name not in without:
-            groups.setdefault(_rate_and_decay(name, parameter, last, config), []).append((instead or {}).get(name, parameter))
+            groups.setdefault(_rate_and_decay(name, parameter, last, depths[name], config), []).append((instead or {}).get(name, parameter))
     return torch.optim.SGD(
         [{"params": group, "rate": rate, "weight_decay": decay} for (rate, decay), group in groups.items()],
         lr=config.learning_rate,
@@ -166,8 +168,21 @@ def sgd(
     )
 
 
-def _rate_and_decay(name: str, parameter: nn.Parameter, last: str, config: TrainingConfig) -> tuple[float, float]:
-    rate = 1.0 if name.rpartition(".")[0] == last else config.lower_layers
+def depths_of(names: Sequence[str]) -> dict[str, int]:
+    """How many layers or blocks lie above that of each parameter: 0 for the last one's. names: in the order of the network."""
+    layers = [layer_of(name) for name in names]
+    order = {layer: place for place, layer in enumerate(dict.fromkeys(layers))}
+    return {name: len(order) - 1 - order[layer] for name, layer in zip(names, layers, strict=True)}
+
+
+def layer_of(name: str) -> str:
+    """The layer or block that a parameter belongs to: the first name below `features` or `classifier`, else its module."""
+    found = re.search(r"(?:^|\.)((?:features|classifier)\.[^.]+)\.", name)
+    return found[1] if found else name.rpartition(".")[0]
+
+
+def _rate_and_decay(name: str, parameter: nn.Parameter, last: str, depth: int, config: TrainingConfig) -> tuple[float, float]:
+    rate = 1.0 if name.rpartition(".")[0] == last else config.lower_layers * config.rate_per_layer ** max(0, depth - 1)
     rate *= config.conv_learning_rate if f".{name}".startswith((".features.", ".network.features.")) else 1.0
     if name.endswith(".bias") or parameter.dim() == 1:  # biases (a local layer has many), and the scales of batch norm
         return rate * config.bias_learning_rate, config.bias_weight_decay

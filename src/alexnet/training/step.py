@@ -32,7 +32,7 @@ def _of_one_worker(loss: Tensor, wrong: Tensor) -> tuple[Tensor, Tensor]:
     return loss, wrong
 
 
-def training_step(
+def training_step(  # noqa: PLR0913 - the model (2), the batch (2), the loss (2), the precision (1), a worker's share (2)
     model: nn.Module,
     optimizer: Descent,
     images: Tensor,
@@ -41,58 +41,86 @@ def training_step(
     precision: Precision,
     count: int | None = None,
     totals: Totals = _of_one_worker,
+    *,
+    class_weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """One step of gradient descent; returns the mean cross-entropy (nats, without smoothing) and the number of errors, 0-d on the device.
 
     count: images in the whole batch, if the labels are one worker's share of it: the loss is then these images' part of the batch's
-    mean, and the workers' losses and gradients add up to the batch's. totals: sums the workers' losses and errors.
+    mean, and the workers' losses and gradients add up to the batch's. totals: sums the workers' losses and errors. class_weights:
+    (classes,), what the loss of an image of each class counts, 1 on the mean of all training images; None: 1.
     If the loss is not finite, neither weights nor momentum nor running statistics change, on any worker; see `Descent.step`.
     """
     optimizer.statistics.save()
     model.train()
     with autocast(precision, images.device):
         scores = model(images)[: len(labels)]
-    objective = _cross_entropy(scores, labels, count, smoothing)
+    objective = _cross_entropy(scores, labels, count, smoothing, class_weights)
     optimizer.zero_grad()
     objective.backward()
     with torch.no_grad():
-        loss, wrong = totals(_plain_loss(scores, labels, count, objective, smoothing), (scores.argmax(1) != labels).sum())
+        loss, wrong = totals(_plain_loss(scores, labels, count, objective, smoothing, class_weights), (scores.argmax(1) != labels).sum())
     optimizer.step(loss)
     return loss, wrong
 
 
-def _plain_loss(scores: Tensor, labels: Tensor, count: int | None, objective: Tensor, smoothing: float) -> Tensor:
+def _plain_loss(
+    scores: Tensor, labels: Tensor, count: int | None, objective: Tensor, smoothing: float, class_weights: Tensor | None
+) -> Tensor:
     """The loss without smoothing, or the smoothed one if that is not finite: whether a step failed depends on the loss it minimises."""
     objective = objective.detach()
-    return torch.where(objective.isfinite(), _cross_entropy(scores, labels, count, 0.0), objective) if smoothing else objective
+    if not smoothing:
+        return objective
+    return torch.where(objective.isfinite(), _cross_entropy(scores, labels, count, 0.0, class_weights), objective)
 
 
-def _cross_entropy(scores: Tensor, labels: Tensor, count: int | None, smoothing: float) -> Tensor:
+def _cross_entropy(scores: Tensor, labels: Tensor, count: int | None, smoothing: float, class_weights: Tensor | None) -> Tensor:
+    """The mean over `count` images; with class weights, those of the images' own classes, also where the target is smoothed."""
+    if class_weights is not None:
+        losses = functional.cross_entropy(scores, labels, label_smoothing=smoothing, reduction="none")
+        return (losses * class_weights.to(losses.dtype)[labels]).sum() / (count or len(labels))
     if count in (None, len(labels)):
         return functional.cross_entropy(scores, labels, label_smoothing=smoothing)
     return functional.cross_entropy(scores, labels, label_smoothing=smoothing, reduction="sum") / count
 
 
-@torch.no_grad()
 def measure(model: nn.Module, batches: Iterable[Batch], precision: Precision, layout: Layout | None = None) -> tuple[float, float]:
-    """Mean cross-entropy (nats) and error (0 to 1) of the model over the batches, which `layout` may share among workers.
+    """Mean cross-entropy (nats) and error (0 to 1) of the model over the batches, as `measure_classes` finds them."""
+    return measure_classes(model, batches, precision, layout)[:2]
 
+
+@torch.no_grad()
+def measure_classes(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    precision: Precision,
+    layout: Layout | None = None,
+    class_weights: Tensor | None = None,
+) -> tuple[float, float, float]:
+    """Mean cross-entropy (nats), error (0 to 1) and weighed error of the model over the batches, which `layout` may share among workers.
+
+    class_weights: (classes,), what a mistake with an image of each class counts, 1 on the mean of the images; None: 1.
     The CPU waits for a GPU once, at the end.
     """
     model.eval()
     losses: list[Tensor] = []
     errors: list[Tensor] = []
+    weighed: list[Tensor] = []
     images_seen = 0
     for images, labels in batches:
         with autocast(precision, images.device):
             scores = model(images)[: len(labels)]
         losses.append(functional.cross_entropy(scores, labels, reduction="sum"))
-        errors.append((scores.argmax(1) != labels).sum())
+        missed = scores.argmax(1) != labels
+        errors.append(missed.sum())
+        if class_weights is not None:
+            weighed.append((class_weights.to(labels.device)[labels] * missed).sum())
         images_seen += len(labels)
     loss, wrong, seen = _sum(losses), _sum(errors), float(images_seen)
+    of_classes = wrong if class_weights is None else _sum(weighed)
     if layout is not None:
-        loss, wrong, seen = layout.totals(loss, wrong, seen)
-    return loss / max(1, seen), wrong / max(1, seen)
+        loss, wrong, of_classes, seen = layout.totals(loss, wrong, of_classes, seen)
+    return loss / max(1, seen), wrong / max(1, seen), of_classes / max(1, seen)
 
 
 def _sum(parts: list[Tensor]) -> float:

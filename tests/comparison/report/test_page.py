@@ -149,7 +149,7 @@ def test_one_amount_has_no_learning_curve(comparison: Comparison) -> None:
 
 def test_failed_cells_say_why_and_their_words_stay_text(html: str) -> None:
     assert "the loss of raw-svm is &lt;not&gt; finite" in html
-    assert "6 of 36 cells have no result (raw-svm)" in Page(html).text
+    assert "6 of the 36 parts of the comparison have no result (raw-svm)" in Page(html).text
 
 
 def test_hostile_words_stay_text(comparison: Comparison) -> None:

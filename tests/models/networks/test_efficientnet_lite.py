@@ -7,8 +7,11 @@ import torch
 from tests.models.weights.published_lite import plain_scores, random_weights
 from torch import Tensor, nn
 
-from alexnet.models.networks.efficientnet_lite import LITE0, EfficientNetLite, feature_macs
-from alexnet.models.weights.efficientnet_lite import our_name
+from alexnet.models.networks.efficientnet import EFFICIENTNET_LITE0, LITE0, MEAN, STD
+from alexnet.models.networks.efficientnet_lite import EfficientNetLite, feature_macs
+from alexnet.models.networks.network import Network
+from alexnet.models.networks.shapes import trace
+from alexnet.models.weights.efficientnet_lite import network_name, our_name
 from alexnet.models.weights.load import load_weights
 from alexnet.runtime.device import one_torch_thread
 
@@ -35,6 +38,23 @@ def test_it_has_the_published_number_of_parameters() -> None:
     assert sum(stage.layers for stage in LITE0) == 16
 
 
+def test_the_network_that_is_trained_is_the_one_whose_features_are_frozen() -> None:
+    trained = Network(EFFICIENTNET_LITE0, classes=1_000, channels=3, image_size=32).double().eval()
+    weights = {network_name(name): tensor.double() for name, tensor in network().state_dict().items()}
+    trained.load_state_dict(weights)
+    pixels = (images(32).double() - MEAN) / STD
+    with torch.inference_mode():
+        torch.testing.assert_close(trained(pixels), network()(images(32)), rtol=1e-10, atol=1e-10)
+
+
+def test_its_table_counts_what_the_modules_have() -> None:
+    layers = trace(EFFICIENTNET_LITE0, classes=1_000, channels=3, image_size=224)
+    assert sum(layer.parameters for layer in layers) == 4_652_008
+    assert sum(layer.macs for layer in layers) == feature_macs() + 1_280_000
+    assert [layer.output for layer in layers[:4]] == [(32, 112, 112), (16, 112, 112), (24, 56, 56), (24, 56, 56)]
+    assert layers[-3].output == (1_280, 7, 7)
+
+
 @pytest.mark.parametrize("side", [32, 31, 23])  # sides that leave one zero for the right, two, or one on each side
 def test_scores_are_those_of_the_plain_network(side: int) -> None:
     with torch.inference_mode():
@@ -47,6 +67,14 @@ def test_folded_it_is_the_same_function_without_batch_normalisation() -> None:
         torch.testing.assert_close(folded(images(32)), expected, rtol=1e-10, atol=1e-10)
         torch.testing.assert_close(folded.fold()(images(32)), expected, rtol=1e-10, atol=1e-10)  # a second time changes nothing
     assert not any(isinstance(part, nn.BatchNorm2d) for part in folded.modules())
+
+
+def test_one_step_for_convolution_and_relu_is_the_same_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    folded = network().float().fold()
+    with torch.inference_mode():
+        fused = folded(images(64))
+        monkeypatch.setattr("alexnet.models.networks.efficientnet_lite.FUSED", None)
+        torch.testing.assert_close(fused, folded(images(64)), rtol=1e-4, atol=1e-4)
 
 
 def test_images_are_not_changed() -> None:

@@ -74,7 +74,8 @@ def test_only_a_whitening_layer_is_fixed(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["alexnet", "alexnet-owt", "alexnet-d2l", "lenet", "alexnet-cifar-26", "alexnet-cifar-18", "convnet-small"]
+    "name",
+    ["alexnet", "alexnet-owt", "alexnet-d2l", "lenet", "alexnet-cifar-26", "alexnet-cifar-18", "convnet-small", "efficientnet-lite0"],
 )
 @pytest.mark.parametrize("image_size", [None, 128])
 def test_dense_scores_at_the_networks_own_size_are_its_scores(name: str, image_size: int | None) -> None:

@@ -446,6 +446,12 @@ SEARCH = Search(
 )
 
 
+BALANCED = (
+    Tried(model="hog-svm", error=0.1, seconds=7.0, balance="loss", balanced_error=0.2),
+    Tried(model="lenet", error=0.11, seconds=9.0, balanced_error=0.21),
+)
+
+
 def chinese_reports() -> list[RunReport]:
     """Reports that together make the page say all it can; what a user chose is in Chinese, or named in OF_THE_USER."""
     full = digits_report([f"数字{i}" for i in range(10)])
@@ -498,6 +504,7 @@ def chinese_reports() -> list[RunReport]:
         altered(full, evaluations={}, reliability=(), history=(), parameters=61_550),  # conv1 frozen
         altered(full, evaluations={"test": wrong}, history=steps, baseline=baseline, search=replace(SEARCH, tried=SEARCH.tried[:1])),
         altered(full, search=replace(SEARCH, validation=1_000_000), evaluations={"test": uneven}),
+        *(altered(full, search=replace(SEARCH, validation=n, tried=BALANCED[:m])) for n, m in ((9, 2), (1_000_000, 2), (9, 1))),
         altered(full, evaluations={"test": wrong}, model="hog-svm", title="hog-svm on digits", baseline=None),
         unreadable(altered(full, history=()), Evaluations, "坏"),
     ]

@@ -40,6 +40,18 @@ def test_machines_agree_with_scikit_learns(classes: int) -> None:
         assert np.abs(scores - decision).max() < 0.02 or (np.abs(scores - decision) < 0.02).mean() > 0.999  # a margin at 0 moves a vote
 
 
+def test_balanced_classes_are_scikit_learns() -> None:
+    few = np.concatenate([np.flatnonzero(digit == LABELS)[: 80 if digit < 2 else 8] for digit in range(4)])
+    training = FeatureSet(PIXELS[few], LABELS[few])
+    fit = KernelProblem(training, classes=4, kernel="rbf", gamma=0.2, device=CPU, balanced=True).solve(0.1)
+    oracle = SVC(C=0.1, gamma=0.2, class_weight="balanced", break_ties=True).fit(PIXELS[few].astype(np.float64), LABELS[few])
+    others = PIXELS[LABELS < 4]
+    scores = fit.machine(torch.from_numpy(others).float()).numpy()
+    assert (scores.argmax(1) == oracle.predict(others.astype(np.float64))).mean() > 0.998
+    assert fit.dual <= fit.primal * (1 + 1e-9)
+    assert fit.relative_gap < 0.02
+
+
 def test_the_gap_of_all_pairs_closes_with_libsvms_tolerance(monkeypatch: pytest.MonkeyPatch) -> None:
     gaps = {}
     for tolerance in (1.0, 1e-2, 1e-5):

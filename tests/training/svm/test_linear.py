@@ -69,6 +69,27 @@ def test_the_optimum_is_liblinears(solver: str, strength: float) -> None:
     assert (scores_of(fit, PIXELS).argmax(1) == values.argmax(1)).mean() > 0.995
 
 
+def test_balanced_classes_are_liblinears(solver: str) -> None:
+    """`class_weight="balanced"` of one class against the rest would weigh the two sides; ours weighs the images of every class."""
+    few = np.concatenate([np.flatnonzero(digit == LABELS)[: 60 if digit < 5 else 6] for digit in range(10)])
+    x, y = PIXELS[few], LABELS[few]
+    rows = Rows(FeatureSet(x, y), torch.device("cpu"))
+    (fit,) = fit_linear(rows, y, classes=10, strengths=[0.01], config=TIGHT[solver], seed=0, balanced=True)
+    costs = (len(y) / (10 * np.bincount(y)))[y]
+    for digit in (0, 7):
+        signs = np.where(y == digit, 1, -1)
+        oracle = LinearSVC(C=0.01, tol=1e-8, max_iter=100_000).fit(x.astype(np.float64), signs, sample_weight=costs)
+        found = scores_of(fit, PIXELS)[:, digit]
+        assert found == pytest.approx(oracle.decision_function(PIXELS.astype(np.float64)), abs=0.4 if solver == "descent" else 0.02)
+    weights, bias = fit.weights.double().numpy(), fit.bias.double().numpy()
+    hinge = np.maximum(0, 1 - np.where(y[:, None] == np.arange(10), 1, -1) * (x.astype(np.float64) @ weights + bias))
+    assert fit.primal == pytest.approx(((weights**2).sum(0) + bias**2) / 2 + 0.01 * (costs[:, None] * hinge**2).sum(0), rel=1e-4)
+    assert (fit.dual <= fit.primal * (1 + 1e-6)).all()
+    (optimum,) = fit_linear(rows, y, classes=10, strengths=[0.01], config=TIGHT["primal"], seed=0, balanced=True)
+    assert fit.primal.sum() <= optimum.primal.sum() * (1.05 if solver == "descent" else 1.0003)
+    assert solver == "descent" or fit.relative_gap <= 2e-4
+
+
 def test_centring_is_undone_exactly(solver: str) -> None:
     x, y = PIXELS[:250], LABELS[:250]
     (fit,), rows = fitted(x, y, [1.0], solver, centre=True)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from alexnet.data.balance import Balance
 from alexnet.data.pipeline.augment import AugmentConfig, augment, centre_crop
+from alexnet.data.pipeline.class_order import balanced_order
 from alexnet.data.pipeline.colour_statistics import ColourPCA
 from alexnet.data.pipeline.counter_rng import permutation
 from alexnet.data.pipeline.image_store import ImageStore, sent
@@ -31,10 +33,12 @@ def _shared(part: Tensor, rows: range) -> tuple[Tensor, int]:
 class AugmentedBatches:
     """The training images, each once per epoch in a new order, augmented to `size` px on `device`.
 
+    balance: "sampling" draws every class equally often instead; "loss" leaves the order, and the loss is weighed elsewhere.
+
     stream: where the next batch is made during a training step; None: the device's side stream, if any (see `batch_stream`).
     """
 
-    def __init__(  # noqa: PLR0913 - the source (2), the result (5), the device (1), this worker's share (1), the stream (1)
+    def __init__(  # noqa: PLR0913 - the source (2), the result (5), the device (1), this worker's share (1), the stream (1), the classes (1)
         self,
         store: ImageStore,
         indices: Sequence[int],
@@ -47,17 +51,20 @@ class AugmentedBatches:
         device: torch.device,
         rows: Rows = _all,
         stream: BatchStream | None = None,
+        balance: Balance = "none",
     ) -> None:
         self.rows, self.stream = rows, stream or batch_stream(device)
         self.store, self.indices = store, torch.as_tensor(indices, dtype=torch.int64)
         self.size, self.batch_size, self.config, self.pca, self.seed, self.device = size, batch_size, config, pca, seed, device
-        self.images = len(indices)
+        self.images, self.balance = len(indices), balance
         self.steps_per_epoch = math.ceil(self.images / batch_size)
 
     @property
     def chance_loss(self) -> float:
-        """Entropy of the class frequencies in nats; ln(classes) when they are equal."""
+        """Entropy of the class frequencies in nats; ln(classes) when they are equal, or made equal."""
         counts = torch.bincount(self.store.labels[self.indices]).double()
+        if self.balance != "none":
+            return math.log(int((counts > 0).sum()))
         shares = counts[counts > 0] / counts.sum()
         return float(-(shares * shares.log()).sum())
 
@@ -66,11 +73,21 @@ class AugmentedBatches:
         return staged(self._made(epoch, first_step), self.stream)
 
     def _made(self, epoch: int, first_step: int) -> Batches:
-        order = self.indices[permutation(self.images, self.seed, epoch)]
-        parts = [_shared(part, self.rows(len(part))) for part in order.split(self.batch_size)[first_step:]]
-        for (part, count), images in zip(parts, self.store.stream((part.tolist() for part, _ in parts), self.device), strict=True):
-            augmented = augment(images, self.size, self.config, self.pca, seed=self.seed, epoch=epoch, indices=part)
-            yield augmented, sent(self.store.labels[part[:count]], self.device)
+        order, repeats = self._order(epoch)
+        places = torch.arange(self.images).split(self.batch_size)[first_step:]
+        parts = [_shared(part, self.rows(len(part))) for part in places]
+        chosen = [order[part] for part, _ in parts]
+        for (part, count), own, images in zip(parts, chosen, self.store.stream((own.tolist() for own in chosen), self.device), strict=True):
+            drawn = own if repeats is None else own + repeats[part] * len(self.store.labels)  # a number of its own for each time
+            augmented = augment(images, self.size, self.config, self.pca, seed=self.seed, epoch=epoch, indices=drawn)
+            yield augmented, sent(self.store.labels[own[:count]], self.device)
+
+    def _order(self, epoch: int) -> tuple[Tensor, Tensor | None]:
+        """The images of an epoch in their order, and for sampling how often each was seen before in it."""
+        if self.balance != "sampling":
+            return self.indices[permutation(self.images, self.seed, epoch)], None
+        places, repeats = balanced_order(self.store.labels[self.indices], self.seed, epoch)
+        return self.indices[places], repeats
 
 
 def plain_batches(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alexnet.data.preprocess import Preprocess, PreprocessConfig
+from alexnet.data.preprocess import FIXED, Preprocess, PreprocessConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,9 @@ def principal_colours(total: Tensor, products: Tensor, pixels: int) -> ColourPCA
 
 def measured(config: PreprocessConfig, pca: ColourPCA) -> Preprocess:
     """The preprocessing of a run: the recipe's sizes, and the mean and spread of its training images."""
-    if config.pixel_range == "0-1":
-        return _preprocess(config, (0.0,) * config.channels, (255.0,) * config.channels)
+    if config.pixel_range in FIXED:
+        known = FIXED[config.pixel_range]
+        return _preprocess(config, *(values if config.channels == 3 else (sum(values) / 3,) for values in known))
     luma = (0.299, 0.587, 0.114)
     mean = tuple(float(value) for value in pca.mean)
     covariance = pca.eigenvectors @ pca.eigenvalues.diag() @ pca.eigenvectors.T

@@ -47,11 +47,16 @@ def normal(seed: int, epoch: int, indices: Tensor, stream: str, count: int) -> T
 
 
 def permutation(count: int, seed: int, epoch: int) -> Tensor:
-    """A random order of `count` images for one epoch: int64 (count,), every number once, all orders equally likely.
+    """A random order of `count` images for one epoch: int64 (count,), every number once, all orders equally likely."""
+    return permutation_of(count, seed, epoch, "order")
+
+
+def permutation_of(count: int, seed: int, epoch: int, stream: str) -> Tensor:
+    """As `permutation`, for another purpose: different streams are independent.
 
     It sorts one random 64-bit word per image; the sort is stable, so that even equal words have a defined order.
     """
-    words = _words(seed, epoch, torch.arange(count), "order", 1)
+    words = _words(seed, epoch, torch.arange(count), stream, 1)
     return torch.sort(words[:, 0], stable=True).indices
 
 

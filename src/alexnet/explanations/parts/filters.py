@@ -24,7 +24,7 @@ SHOWN = 256
 def make(subject: Subject) -> Content:
     """The filters of a network; raises BadModel for a model without any."""
     network = subject.network.network
-    first = next((module for module in network.features if isinstance(module, nn.Conv2d)), None)
+    first = next((module for module in network.features.modules() if isinstance(module, nn.Conv2d)), None)
     if first is None or min(first.kernel_size) < 3:
         raise BadModel(f"{network.architecture.name} has no filters of 3x3 pixels or more in its first layer.")
     weights = first.weight.detach().float().cpu()

@@ -15,7 +15,13 @@ from alexnet.models.image_model import ImageModel
 from alexnet.runtime.thread_pool import map_in_order
 
 PIXELS_AT_ONCE = 32_768  # so that the descriptors of a few images stay in the CPU's cache, and memory stays small
+NETWORK_IMAGES = 16
 DICTIONARY, MACHINE = "dictionary.", "machine."
+
+
+def images_at_once(config: FeatureConfig, image_size: int) -> int:
+    """How many images are described together: a network's layers are long products, and few images leave them short."""
+    return NETWORK_IMAGES if config.is_pretrained else max(1, PIXELS_AT_ONCE // image_size**2)
 
 
 class HandcraftedModel(ImageModel):
@@ -41,7 +47,7 @@ class HandcraftedModel(ImageModel):
         return scores
 
     def _in_parts(self, images: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-        count = max(1, PIXELS_AT_ONCE // self.image_size**2)
+        count = images_at_once(self.config, self.image_size)
         parts = images.split(count)
         threads = torch.get_num_threads() if images.device.type == "cpu" and len(parts) > 1 else 1
         work = partial(_computed, compute, inference=torch.is_inference_mode_enabled())

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from alexnet.errors import BadModel
-from alexnet.models.networks.efficientnet_lite import HEAD, EfficientNetLite, feature_macs
+from alexnet.models.networks.efficientnet import HEAD
+from alexnet.models.networks.efficientnet_lite import EfficientNetLite, feature_macs
 
 MOST_NAMED = 3  # tensors in a message
 

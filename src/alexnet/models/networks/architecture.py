@@ -37,6 +37,7 @@ AT_MOST = {  # the largest values of fields of NetworkChoices
 SMALLEST_K = 1e-6
 AT_LEAST_ONE = ("pool_kernel", "hidden_units", "towers", "first_kernel", "first_stride", "first_channels")  # fields of NetworkChoices
 OF_FIRST_LAYER = ("first_kernel", "first_stride", "first_padding", "first_channels")
+OF_LAYERS = ("activation", "pool_kernel", "norm_place", "norm_alpha", "norm_k", "dropout_place", "hidden_units")  # that blocks fix
 OF_CONVOLUTIONS = ("pooling", "pool_after", "batch_norm", "batch_norm_place", "convolutions_3x3", "towers", "towers_talk", *OF_FIRST_LAYER)
 
 
@@ -57,6 +58,17 @@ class Conv:
     shared: bool = True  # False: connected like a convolution, with separate weights at each position ("local")
     whitens: bool = False  # its weights are the principal patches of the training images, and are frozen
     batch_norm: bool = True  # False: none after this one, in an architecture with batch norm
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One row of a table of inverted residual blocks: `layers` blocks of MBConv`expansion`, the first of which has the stride."""
+
+    expansion: int  # of the maps inside a block
+    kernel: int  # pixels
+    stride: int  # pixels
+    channels: int
+    layers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,9 @@ class Architecture:
     grid_pooling: Literal["average", "max"] = "average"
     output_std: float = 0.01
     initialisation: Initialisation = "table"
+    stem: int = 0  # maps of the 3x3 convolution, with stride 2, before the stages
+    stages: tuple[Stage, ...] = ()  # of inverted residual blocks, in place of `convs`
+    head: int = 0  # maps of the 1x1 convolution after them
     numbered: bool = False  # layers are named by position (as in torchvision's state dict) instead of as in the paper
 
 
@@ -190,6 +205,7 @@ def _check_number(name: str, value: float) -> None:
 def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Conv, ...]:
     convs = list(architecture.convs)
     if not convs:
+        _refuse_blocks(architecture, choices)
         _refuse_windows(architecture, choices)
         return ()
     convs[0] = _with_first_layer(convs[0], choices)
@@ -215,7 +231,15 @@ def _refuse_windows(architecture: Architecture, choices: NetworkChoices) -> None
     """Raise BadModel if a choice is about convolutions, for a network that has none."""
     chosen = [name for name in OF_CONVOLUTIONS if getattr(choices, name) is not None]
     if chosen:
-        raise BadModel(f"{architecture.name} has no convolutions; network.{chosen[0]} does not apply to it.")
+        has = "no table of single convolutions" if architecture.stages else "no convolutions"
+        raise BadModel(f"{architecture.name} has {has}; network.{chosen[0]} does not apply to it.")
+
+
+def _refuse_blocks(architecture: Architecture, choices: NetworkChoices) -> None:
+    """Raise BadModel if a choice is about what the blocks of a network with stages fix."""
+    chosen = [name for name in OF_LAYERS if getattr(choices, name) is not None]
+    if architecture.stages and chosen:
+        raise BadModel(f"{architecture.name} is made of blocks that fix it; network.{chosen[0]} does not apply to it.")
 
 
 def _with_first_layer(conv: Conv, choices: NetworkChoices) -> Conv:
@@ -264,7 +288,14 @@ def _widened(architecture: Architecture, factor: float) -> Architecture:
         raise BadModel(f"network.width is {factor}; it multiplies the maps and must be above 0.")
     convs = tuple(replace(conv, channels=max(step, round(conv.channels * factor / step) * step)) for conv in architecture.convs)
     hidden = tuple(replace(full, units=max(1, round(full.units * factor))) for full in architecture.hidden)
-    return replace(architecture, convs=convs, hidden=hidden)
+    stages = tuple(replace(stage, channels=_by_eights(stage.channels, factor)) for stage in architecture.stages)
+    stem, head = (_by_eights(maps, factor) if maps else 0 for maps in (architecture.stem, architecture.head))
+    return replace(architecture, convs=convs, hidden=hidden, stages=stages, stem=stem, head=head)
+
+
+def _by_eights(channels: int, factor: float) -> int:
+    """Channels times a factor, as a multiple of 8, as the paper scales them."""
+    return max(8, round(channels * factor / 8) * 8)
 
 
 def _check_towers(architecture: Architecture) -> None:

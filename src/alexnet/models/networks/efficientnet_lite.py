@@ -1,45 +1,25 @@
-"""EfficientNet-Lite0: seven stages of inverted residual blocks, one row each, between a stem and a head of fixed width.
-
-Source: Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks (ICML 2019, arXiv 1905.11946), table 1. The
-Lite form for phones (Google, 2020) has ReLU6 in place of Swish, no squeeze-and-excitation, and a stem and head that are not scaled.
+"""The blocks of EfficientNet-Lite, and the network whose frozen features are used; its table is in `efficientnet`.
 
 As trained in TensorFlow: pixels minus 127 over 128; images padded by "same", which adds the odd zero at the bottom and right; batch
 normalisation with epsilon 0.001 and momentum 0.99, which PyTorch writes 0.01.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alexnet.models.networks.architecture import Architecture, Stage
+from alexnet.models.networks.efficientnet import EFFICIENTNET_LITE0, HEAD, LITE0, MEAN, STD, STEM
+from alexnet.models.networks.shapes import each_block, trace
+
 IMAGE_SIZE, STORED_SIZE = 224, 256  # px: the centre of an image whose short side has 256
-MEAN, STD = 127.0, 128.0  # of pixels from 0 to 255, in each channel
 EPSILON, MOMENTUM = 1e-3, 0.01  # of batch normalisation
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One row of the paper's table: `layers` blocks of MBConv`expansion`, the first of which has the stride."""
-
-    expansion: int
-    kernel: int
-    stride: int
-    channels: int
-    layers: int
-
-
-STEM, HEAD, CLASSES = 32, 1_280, 1_000
-LITE0 = (
-    #     MBConv kernel stride channels layers     input
-    Stage(1, 3, 1, 16, 1),  # 112 x 112
-    Stage(6, 3, 2, 24, 2),  # 112 x 112
-    Stage(6, 5, 2, 40, 2),  # 56 x 56
-    Stage(6, 3, 2, 80, 3),  # 28 x 28
-    Stage(6, 5, 1, 112, 3),  # 14 x 14
-    Stage(6, 5, 2, 192, 4),  # 14 x 14
-    Stage(6, 3, 1, 320, 1),  # 7 x 7
-)
+# of PyTorch's own compiler; None where PyTorch was built without oneDNN: the same in two steps
+FUSED = getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
+CLASSES = EFFICIENTNET_LITE0.classes
 
 
 class SameConv(nn.Conv2d):
@@ -56,12 +36,12 @@ class SameConv(nn.Conv2d):
             return _over_channels(images, self.weight.flatten(1), self.bias)
         if self.stride == (1, 1):
             return super().forward(images)  # an odd kernel: as many zeros on every side
-        top, bottom = _same(images.shape[-2], self.kernel_size[0], self.stride[0])
-        left, right = _same(images.shape[-1], self.kernel_size[1], self.stride[1])
+        top, bottom = same_padding(images.shape[-2], self.kernel_size[0], self.stride[0])
+        left, right = same_padding(images.shape[-1], self.kernel_size[1], self.stride[1])
         return super().forward(functional.pad(images, (left, right, top, bottom)))
 
 
-def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
+def same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
     """The zeros before and after a side."""
     positions = -(-side // stride)
     zeros = max(0, (positions - 1) * stride + kernel - side)
@@ -85,6 +65,8 @@ class ConvNorm(nn.Module):
         self.linear = linear
 
     def forward(self, images: Tensor) -> Tensor:
+        if _can_fuse(self, images):
+            return _fused(self.conv, images, linear=self.linear)
         maps: Tensor = self.norm(self.conv(images))
         return maps if self.linear else functional.relu6(maps, inplace=True)
 
@@ -101,6 +83,27 @@ class ConvNorm(nn.Module):
         conv.weight = nn.Parameter(weight.to(conv.weight.dtype), requires_grad=False)
         conv.bias = nn.Parameter(bias.to(conv.weight.dtype), requires_grad=False)
         self.norm = nn.Identity()
+
+
+def _can_fuse(part: ConvNorm, images: Tensor) -> bool:
+    """Whether convolution and ReLU6 can be one oneDNN operation: folded, on a CPU in single precision, and without gradients."""
+    plain = images.device.type == "cpu" and images.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return plain and not isinstance(part.norm, nn.BatchNorm2d) and not torch.is_grad_enabled() and FUSED is not None
+
+
+def _fused(conv: SameConv, images: Tensor, *, linear: bool) -> Tensor:
+    """Convolution and ReLU6 in one pass over memory, as torch.compile would have it, without a compiler."""
+    padding = list(conv.padding)
+    if conv.stride != (1, 1):
+        top, bottom = same_padding(images.shape[-2], conv.kernel_size[0], conv.stride[0])
+        left, right = same_padding(images.shape[-1], conv.kernel_size[1], conv.stride[1])
+        images = functional.pad(images, (left, right, top, bottom))
+    images = images.contiguous(memory_format=torch.channels_last)
+    name, limits = ("none", []) if linear else ("hardtanh", [0.0, 6.0])
+    maps: Tensor = FUSED(  # type: ignore[misc]
+        images, conv.weight, conv.bias, padding, list(conv.stride), [1, 1], conv.groups, name, limits, ""
+    )
+    return maps
 
 
 class MBConv(nn.Module):
@@ -125,7 +128,7 @@ class EfficientNetLite(nn.Module):
     def __init__(self, *, classes: int = CLASSES, stages: tuple[Stage, ...] = LITE0) -> None:
         super().__init__()
         self.stem = ConvNorm(3, STEM, 3, stride=2)
-        self.blocks = nn.Sequential(*_blocks(stages))
+        self.blocks = nn.Sequential(*(block for _, block in _blocks(stages, STEM)))
         self.head = ConvNorm(stages[-1].channels, HEAD, 1)
         self.classifier = nn.Linear(HEAD, classes) if classes else nn.Identity()
 
@@ -147,24 +150,31 @@ class EfficientNetLite(nn.Module):
         return self.to(memory_format=torch.channels_last)
 
 
-def _blocks(stages: tuple[Stage, ...]) -> list[MBConv]:
-    blocks, inputs = [], STEM
-    for stage in stages:
-        for layer in range(stage.layers):
-            blocks.append(MBConv(inputs, stage.channels, stage.expansion, stage.kernel, stage.stride if layer == 0 else 1))
-            inputs = stage.channels
-    return blocks
+def _blocks(stages: tuple[Stage, ...], inputs: int) -> Iterator[tuple[str, MBConv]]:
+    for number, (stage, stride) in enumerate(each_block(stages), start=1):
+        yield f"block{number}", MBConv(inputs, stage.channels, stage.expansion, stage.kernel, stride)
+        inputs = stage.channels
+
+
+def block_modules(architecture: Architecture, channels: int) -> list[tuple[str, nn.Module]]:
+    """The named modules of a network with stages: stem, blocks, head; He's initial weights (of each map's outputs, as published)."""
+    stem = ConvNorm(channels, architecture.stem, 3, stride=2)
+    head = ConvNorm(architecture.stages[-1].channels, architecture.head, 1)
+    modules: list[tuple[str, nn.Module]] = [("stem", stem), *_blocks(architecture.stages, architecture.stem), ("head", head)]
+    for _, module in modules:
+        _initialise(module)
+    return modules
+
+
+@torch.no_grad()
+def _initialise(module: nn.Module) -> None:
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d) and not part.weight.is_meta:
+            fan_out = part.kernel_size[0] ** 2 * part.out_channels // part.groups
+            nn.init.normal_(part.weight, 0.0, (2.0 / fan_out) ** 0.5)
 
 
 def feature_macs(stages: tuple[Stage, ...] = LITE0, image_size: int = IMAGE_SIZE) -> int:
     """Multiply-accumulates of one image up to the features."""
-    side = -(-image_size // 2)
-    macs, inputs = side**2 * 9 * 3 * STEM, STEM
-    for stage in stages:
-        for layer in range(stage.layers):
-            inside, stride = inputs * stage.expansion, stage.stride if layer == 0 else 1
-            macs += side**2 * inputs * inside * (stage.expansion > 1)
-            side = -(-side // stride)
-            macs += side**2 * inside * (stage.kernel**2 + stage.channels)
-            inputs = stage.channels
-    return macs + side**2 * inputs * HEAD
+    table = replace(EFFICIENTNET_LITE0, stages=stages)
+    return sum(layer.macs for layer in trace(table, classes=1, channels=3, image_size=image_size)[:-1])

@@ -41,7 +41,16 @@ class NetworkModel(ImageModel):
     def __init__(self, network: Network, normalise: Normalise) -> None:
         super().__init__()
         self.network, self.normalise = network, normalise
+        self.keeps_statistics = False  # of batch norm, in training too
         self.image_size, self.classes = network.image_size, network.classes
+
+    def train(self, mode: bool = True) -> "NetworkModel":
+        """As PyTorch's; batch norm stays as in evaluation if it keeps its statistics."""
+        super().train(mode)
+        for module in self.modules() if mode and self.keeps_statistics else ():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         scores: Tensor = self.network(self._pixels(images))

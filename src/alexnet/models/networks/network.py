@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from alexnet.errors import BadModel
 from alexnet.models.networks.architecture import MONOTONIC, Architecture, Conv
+from alexnet.models.networks.efficientnet_lite import block_modules
 from alexnet.models.networks.init import initialise
 from alexnet.models.networks.layers import Dropout, LocalConv2d, MaxAndAveragePool2d, ResponseNorm, SameMapNorm
 from alexnet.models.networks.shapes import Layer, feature_side, last_name, margins, steps_after, trace, trains_bias
@@ -22,7 +23,7 @@ class Network(nn.Module):
         super().__init__()
         self.architecture, self.image_size, self.classes, self.channels = architecture, image_size, classes, channels
         self.layers = trace(architecture, classes=classes, channels=channels, image_size=image_size)
-        self.grid = feature_side(self.layers) if architecture.convs else image_size
+        self.grid = feature_side(self.layers) if architecture.convs or architecture.stages else image_size
         features, classifier = _feature_modules(architecture, channels, self.layers), _classifier_modules(architecture, self.layers)
         initialise([*features, *classifier], architecture)
         self.features = _sequence(features, architecture.numbered)
@@ -39,6 +40,12 @@ class Network(nn.Module):
         channels = self.avgpool(self.features(self.framed(images)))
         units: Tensor = self.classifier[:-1](channels.flatten(1))
         return units
+
+    def fix(self, count: int) -> None:
+        """Stop training the first `count` layers or blocks: those of `features` with weights, from the image on."""
+        layers = [module for module in self.features if any(True for _ in module.parameters())]
+        for module in layers[:count]:
+            module.requires_grad_(False)
 
     def dense(self, images: Tensor) -> Tensor:
         """Scores at every position of images of at least the trained size: (N, channels, H, W) -> (N, classes, h, w).
@@ -89,6 +96,8 @@ def _sequence(modules: list[tuple[str, nn.Module]], numbered: bool) -> nn.Sequen
 
 
 def _feature_modules(architecture: Architecture, channels: int, layers: tuple[Layer, ...]) -> list[tuple[str, nn.Module]]:
+    if architecture.stages:
+        return block_modules(architecture, channels)
     modules: list[tuple[str, nn.Module]] = []
     sides = {layer.name: layer.output[1] for layer in layers if len(layer.output) == 3}
     for conv in architecture.convs:

@@ -4,10 +4,11 @@
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alexnet.errors import BadModel, ImageSizeTooSmall
-from alexnet.models.networks.architecture import Architecture, Conv
+from alexnet.models.networks.architecture import Architecture, Conv, Stage
 
 MAX_IMAGE_SIZE = 4096  # pixels per side
 
@@ -48,11 +49,44 @@ def trace(architecture: Architecture, *, classes: int, channels: int, image_size
             if step == "pool":
                 side = _pooled(architecture, image_size, side, conv)
             layers.append(_step_layer(architecture, conv, step, side))
+    if architecture.stages:
+        blocks, side = _block_layers(architecture, channels, side)
+        layers, channels = [*layers, *blocks], architecture.head
     if architecture.grid:
         side = architecture.grid
         layers.append(Layer(architecture.grid_pooling, "pool", (channels, side, side), 0, 0))
     layers.extend(_full_layers(architecture, channels * side * side, classes))
     return tuple(layers)
+
+
+def each_block(stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, int]]:
+    """Each block as (its stage, its own stride)."""
+    for stage in stages:
+        for number in range(stage.layers):
+            yield stage, stage.stride if number == 0 else 1
+
+
+def _block_layers(architecture: Architecture, channels: int, side: int) -> tuple[list[Layer], int]:
+    """Stem, blocks and head, one row each, and the side of the last maps; "same" padding leaves ceil(side / stride) positions."""
+    side, stem = -(-side // 2), architecture.stem
+    layers = [_normed("stem", "convolution", (stem, side, side), 9 * channels * stem, 2 * stem)]
+    channels = stem
+    for number, (stage, stride) in enumerate(each_block(architecture.stages), start=1):
+        inside, before = channels * stage.expansion, side
+        side = -(-side // stride)
+        expand = channels * inside if stage.expansion > 1 else 0
+        rest = inside * (stage.kernel**2 + stage.channels)
+        norms = 2 * (inside * (2 if expand else 1) + stage.channels)
+        macs = before**2 * expand + side**2 * rest
+        layers.append(Layer(f"block{number}", "inverted residual", (stage.channels, side, side), expand + rest + norms, macs))
+        channels = stage.channels
+    layers.append(_normed("head", "convolution", (architecture.head, side, side), channels * architecture.head, 2 * architecture.head))
+    return layers, side
+
+
+def _normed(name: str, kind: str, output: tuple[int, int, int], weights: int, norm: int) -> Layer:
+    """A convolution without a bias and its batch norm."""
+    return Layer(name, kind, output, weights + norm, output[1] * output[2] * weights)
 
 
 def feature_side(layers: tuple[Layer, ...]) -> int:
@@ -149,4 +183,6 @@ def _full_layers(architecture: Architecture, units_in: int, classes: int) -> lis
 
 def last_name(architecture: Architecture) -> str:
     """The name of the layer that computes the scores, one after the table's last: fc8 for AlexNet."""
+    if architecture.stages:
+        return "fc"
     return f"fc{len(architecture.convs) + len(architecture.hidden) + 1}"

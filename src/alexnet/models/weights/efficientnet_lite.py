@@ -65,6 +65,21 @@ def read_features() -> State:
     return {name: tensor for name, tensor in read_imagenet().items() if not name.startswith("classifier.")}
 
 
+def read_network() -> State:
+    """`read_imagenet` by the names of the network of the catalogue, which is trained further."""
+    return {network_name(name): tensor for name, tensor in read_imagenet().items()}
+
+
+def network_name(name: str) -> str:
+    """The name of a tensor in the catalogue's network, from that in `EfficientNetLite`, whose blocks are counted from 0."""
+    if name.startswith("classifier."):
+        return name.replace("classifier.", "classifier.fc.", 1)
+    if not name.startswith("blocks."):
+        return f"features.{name}"
+    _, number, inside = name.split(".", 2)
+    return f"features.block{int(number) + 1}.{inside}"
+
+
 def our_name(name: str) -> str:
     """The name of a tensor in `EfficientNetLite`, from the file's."""
     if not name.startswith("_blocks."):

@@ -38,7 +38,7 @@ def average(problem: Problem, *, passes: int, batch_size: int, seed: int) -> tup
 
 
 class AveragedSGD:
-    """Weights (K, D + 1) that minimise |w|^2 / (2 C n) + the mean squared hinge, the objective divided by C n.
+    """Weights (K, D + 1) that minimise |w|^2 / (2 C n) + the mean squared hinge, weighed by the costs, the objective divided by C n.
 
     The weights are stored column by column: products of few rows with many values are twice as fast that way.
     """
@@ -49,7 +49,9 @@ class AveragedSGD:
         self.weights = torch.zeros(problem.columns, problem.rows.inputs + 1, device=problem.rows.device)
         self.velocity, self.mean = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
         self.decay = (1 / (problem.strengths * len(problem.rows)))[:, None]
-        self.rates = first_rates(problem, problem.rows.read(next(self.order())))[:, None]
+        which = next(self.order())
+        costs = None if problem.costs is None else problem.costs[which]
+        self.rates = first_rates(problem, problem.rows.read(which), costs)[:, None]
 
     def order(self) -> Iterator[NDArray[np.int64]]:
         """The rows of each batch of one pass, as equal in size as possible: a small last batch would be a noisy step."""
@@ -60,6 +62,7 @@ class AveragedSGD:
         """One step on these rows, at the share `left` of the first rate; heavy-ball momentum (Polyak 1964)."""
         rows, signs = self.problem.rows.read(which), self.problem.signs(which)
         residuals = (1 - signs * (rows @ self.weights.t())).clamp_min_(0).mul_(signs).mul_(2 / len(which))
+        residuals = self.problem.weighed(residuals, which)
         self.velocity.mul_(MOMENTUM).addmm_(residuals.t(), rows).addcmul_(self.weights, self.decay, value=-1)
         self.weights[:, :-1].addcmul_(self.velocity[:, :-1], self.rates, value=left)
         self.weights[:, -1:].addcmul_(self.velocity[:, -1:], self.rates, value=BIAS_RATE * left)
@@ -70,14 +73,19 @@ class AveragedSGD:
             self.mean.lerp_(self.weights, 1 / (number + 1))
 
 
-def first_rates(problem: Problem, rows: Tensor) -> Tensor:
+def first_rates(problem: Problem, rows: Tensor, costs: NDArray[np.float32] | None = None) -> Tensor:
     """(K,): FIRST_RATE over the mean squared norm of the rows (B, D + 1), or less if one direction holds most of that norm.
 
+    costs: what the rows' losses count, (B,).
     Heavy-ball steps diverge along a direction whose curvature is above 2 (1 + momentum) / rate; the squared hinge's is at most twice the
     second moment.
     """
     values = rows[:, :-1]
     norm = values.square().sum() / len(rows)
-    steepest = torch.linalg.eigvalsh(values @ values.t())[-1] / len(rows)
+    products = values @ values.t()
+    if costs is not None:  # sqrt(c_i c_j) x_i.x_j
+        roots = torch.from_numpy(np.sqrt(costs)).to(products.device)
+        products = products * roots[:, None] * roots
+    steepest = torch.linalg.eigvalsh(products)[-1] / len(rows)
     curvature = 2 * steepest + 1 / (problem.strengths * len(problem.rows))
     return torch.minimum(FIRST_RATE / norm.clamp_min(1e-12), STABLE * 2 * (1 + MOMENTUM) / curvature)

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from alexnet.data.balance import balanced_error
 from alexnet.errors import Interrupted
 from alexnet.models.handcrafted.svm import KernelMachine, LinearMachine
 from alexnet.runtime.machine import available_bytes
@@ -31,13 +32,18 @@ ROWS_AT_A_TIME = 1_024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """The result for one value of C: errors (0 to 1), and a bound on the distance from the optimum."""
+    """The result for one value of C: errors (0 to 1), and a bound on the distance from the optimum.
+
+    balanced_error: the mean of the classes' validation errors; balanced: whether every class weighed the same.
+    """
 
     strength: float
     gamma: float | None
     validation_error: float
     training_error: float
     relative_gap: float
+    balanced_error: float
+    balanced: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +60,15 @@ class Task:
     seed: int
     device: torch.device
     should_stop: Callable[[], bool]
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every class weighs the same."""
+        return self.config.balance == "loss"
+
+    def balanced(self, balanced: bool) -> "Task":
+        """The same task with every class weighing the same, or every image."""
+        return replace(self, config=replace(self.config, balance="loss" if balanced else "none"))
 
     def narrowed(self, training: FeatureSet, strength: float, gamma: float | None) -> "Task":
         """The same task on other training images, with one value of C and one gamma."""
@@ -81,7 +96,9 @@ def candidates(task: Task) -> Iterator[Candidate]:
 
 def _kernels(task: Task, strengths: Sequence[float]) -> Iterator[Candidate]:
     _raise_if_stopped(task)
-    problem = KernelProblem(task.training, classes=task.classes, kernel=task.kernel, gamma=task.gamma, device=task.device)
+    problem = KernelProblem(
+        task.training, classes=task.classes, kernel=task.kernel, gamma=task.gamma, device=task.device, balanced=task.is_balanced
+    )
     for strength in strengths:
         _raise_if_stopped(task)
         fit = problem.solve(strength)
@@ -92,6 +109,8 @@ def _kernels(task: Task, strengths: Sequence[float]) -> Iterator[Candidate]:
             validation_error=error_of(scores, task.validation.labels),
             training_error=error_of(fit.training_scores, task.training.labels),
             relative_gap=fit.relative_gap,
+            balanced_error=balanced_error_of(scores, task.validation.labels),
+            balanced=task.is_balanced,
         )
         yield Candidate(trial, fit.machine, scores, fit.primal, fit.dual, 0, "")
 
@@ -108,6 +127,7 @@ def _linears(task: Task) -> Iterator[Candidate]:
         config=config,
         seed=task.seed,
         should_stop=task.should_stop,
+        balanced=task.is_balanced,
     )
     machines = [LinearMachine(fit.weights, fit.bias, feature_map) for fit in fits]
     unseen = Rows(task.validation, task.device, feature_map)
@@ -119,6 +139,8 @@ def _linears(task: Task) -> Iterator[Candidate]:
             validation_error=error_of(scores, task.validation.labels),
             training_error=error_of(training_scores, labels),
             relative_gap=fit.relative_gap,
+            balanced_error=balanced_error_of(scores, task.validation.labels),
+            balanced=task.is_balanced,
         )
         objectives = float(fit.primal.sum()), float(fit.dual.sum())
         yield Candidate(trial, machine, scores, *objectives, fit.passes, config.method_for(plain.inputs))
@@ -171,6 +193,11 @@ def _machine_scores(machine: KernelMachine, features: FeatureSet, device: torch.
 def error_of(scores: Tensor, labels: NDArray[np.int64]) -> float:
     """The share of images whose highest score is not that of their class."""
     return float((scores.argmax(1).cpu().numpy() != labels).mean())
+
+
+def balanced_error_of(scores: Tensor, labels: NDArray[np.int64]) -> float:
+    """The mean of the classes' shares of images whose highest score is not that of their class."""
+    return balanced_error(scores.argmax(1).cpu().numpy() != labels, labels, scores.shape[1])
 
 
 def _raise_if_stopped(task: Task) -> None:

@@ -9,6 +9,7 @@ from alexnet.storage.records import field_types, shown
 
 KernelChoice = Literal["", "linear", "rbf", "chi2", "intersection"]
 MapChoice = Literal["auto", "exact", "explicit"]
+BalanceChoice = Literal["none", "loss", "validation"]
 Method = Literal["descent", "dual", "primal"]
 MethodChoice = Literal["auto", "descent", "dual", "primal"]
 
@@ -35,6 +36,7 @@ class SolverConfig:
     exact_limit: int = 10_000  # training images; the kernel matrix grows with their square
     method: MethodChoice = "auto"  # of the linear machine; auto: primal for short features, descent for long ones
     refit: bool = True  # once C is chosen, fit again on training and validation images together; reported errors are the first fit's
+    balance: BalanceChoice = "none"  # loss: all classes weigh the same, whatever their size; validation: tries both, and chooses
     strengths: str = ""  # values of C to try, as "0.1,1,10"; "": the machine's default list
     gamma: float = 0.0  # of rbf and chi2; 0: from the spread of the features, and also half and twice that if the machine is exact
     epochs: int = 0  # passes over the features, for primal and dual at most; 0: 60 (primal), 8 or more (dual), 6 or more (descent)

@@ -71,7 +71,6 @@ class _Ascent:
         part = self.problem.some(self.active)
         device_columns = torch.from_numpy(self.active).to(part.rows.device)
         weights, loss = self.weights[device_columns], np.zeros(len(self.active))
-        damping = (0.5 / part.column_strengths).astype(np.float32)
         for number in self.generator.permutation(len(self.batches)).tolist():
             part.raise_if_stopped()
             mix = self.generator.permutation(len(self.batches[number]))
@@ -79,14 +78,21 @@ class _Ascent:
             batch = part.rows.read(which)
             scores, products = (batch @ weights.t()).cpu().numpy(), self._products(number, batch, mix)
             signs, before = part.signs(which).cpu().numpy(), self.duals[np.ix_(which, self.active)]
-            loss += np.square(np.maximum(0, 1 - signs * scores)).sum(0, dtype=np.float64)
-            change = solve_batch(scores, products, signs, before, damping)
+            costs = self._costs(which)
+            loss += (costs * np.square(np.maximum(0, 1 - signs * scores))).sum(0, dtype=np.float64)
+            change = solve_batch(scores, products, signs, before, (0.5 / (part.column_strengths * costs)).astype(np.float32))
             self.duals[np.ix_(which, self.active)] = before + change
             weights.addmm_(torch.from_numpy(change).to(batch.device).t(), batch)
         self.weights[device_columns] = weights
         self.passes += 1
         if self.passes % CHECK_EVERY == 0:
             self._retire(loss, tolerance)
+
+    def _costs(self, which: slice | NDArray[np.int64]) -> Floats:
+        """What the losses of the rows `which` count, (rows, 1)."""
+        count = len(range(*which.indices(len(self.duals)))) if isinstance(which, slice) else len(which)
+        costs = self.problem.costs
+        return np.ones((count, 1), dtype=np.float32) if costs is None else costs[which][:, None]
 
     def _products(self, number: int, batch: Tensor, mix: NDArray[np.int64]) -> Floats:
         """The scalar products of a batch's rows, in the order `mix`."""
@@ -119,7 +125,8 @@ class _Ascent:
         loss = torch.zeros(len(columns), dtype=torch.float64, device=weights.device)
         for which, rows in part.rows.chunks():
             part.raise_if_stopped()
-            loss += (1 - part.signs(which) * (rows @ weights.t())).clamp_min_(0).square().sum(0, dtype=torch.float64)
+            hinge = (1 - part.signs(which) * (rows @ weights.t())).clamp_min_(0)
+            loss += part.weighed(hinge.square(), which).sum(0, dtype=torch.float64)
         energy = weights.square().sum(1, dtype=torch.float64)
         result: NDArray[np.float64] = (energy / 2).cpu().numpy() + part.column_strengths * loss.cpu().numpy()
         return result
@@ -130,7 +137,7 @@ class _Ascent:
         for start in range(0, len(self.duals), 4_096):
             duals = np.abs(self.duals[start : start + 4_096, columns], dtype=np.float64)
             total += duals.sum(0)
-            squares += np.square(duals).sum(0)
+            squares += (np.square(duals) / self._costs(slice(start, start + 4_096))).sum(0)
         result: NDArray[np.float64] = total - energy / 2 - squares / (4 * self.problem.column_strengths[columns])
         return result
 
@@ -138,12 +145,13 @@ class _Ascent:
 def solve_batch(scores: Floats, products: Floats, signs: Floats, duals: Floats, damping: Floats) -> Floats:
     """The change of the signed dual variables (B, K) when each row's are solved exactly, one row after another.
 
-    scores: (B, K), at the weights before; products: (B, B), the rows' scalar products; signs, duals: (B, K); damping: (K,), 1 / (2 C).
+    scores: (B, K), at the weights before; products: (B, B), the rows' scalar products; signs, duals: (B, K); damping: (B, K)
+    or (K,), 1 / (2 C c).
     """
-    change = np.zeros_like(duals)
+    change, damping = np.zeros_like(duals), np.broadcast_to(damping, duals.shape)
     rates = 1 / (products.diagonal()[:, None] + damping)
     for row in range(len(duals)):
         score = scores[row] + products[row, :row] @ change[:row]
-        wanted = duals[row] + (signs[row] - score - damping * duals[row]) * rates[row]
+        wanted = duals[row] + (signs[row] - score - damping[row] * duals[row]) * rates[row]
         change[row] = np.maximum(0, wanted * signs[row]) * signs[row] - duals[row]
     return change

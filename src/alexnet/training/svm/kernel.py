@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.svm import SVC
 from torch import Tensor
 
+from alexnet.data.balance import class_weights
 from alexnet.errors import BadDataset
 from alexnet.i18n.units import data_size
 from alexnet.models.handcrafted.kernels import kernel_matrix
@@ -79,9 +80,12 @@ def check_kernel_size(n: int, config: SolverConfig, *, classes: int = 2, inputs:
 class KernelProblem:
     """Training images with their kernel matrix, float64 (n, n), to be solved for any number of values of C."""
 
-    def __init__(self, training: FeatureSet, *, classes: int, kernel: str, gamma: float, device: torch.device) -> None:
+    def __init__(  # the images (1), the kernel (2), where (1), what images of each class count (1)
+        self, training: FeatureSet, *, classes: int, kernel: str, gamma: float, device: torch.device, balanced: bool = False
+    ) -> None:
         self.classes, self.kernel, self.gamma = classes, kernel, gamma
         self.seen, self.owners = np.unique(training.labels, return_inverse=True)
+        self.costs = class_weights(self.owners, len(self.seen)) if balanced else np.ones(len(self.seen))  # of an image's loss, by class
         if len(self.seen) < 2:
             raise BadDataset("The training pictures are all of one class; a kernel machine needs two.")
         self.vectors = torch.from_numpy(np.array(training.vectors, dtype=np.float32)).to(device)
@@ -92,11 +96,13 @@ class KernelProblem:
 
     def solve(self, strength: float) -> KernelFit:
         """The machine for this C, which holds only its support vectors."""
-        svc = SVC(C=strength, kernel="precomputed", cache_size=cache_bytes(len(self.owners)) / (1 << 20)).fit(self.matrix, self.owners)
+        costs = dict(enumerate(self.costs.tolist()))
+        svc = SVC(C=strength, kernel="precomputed", class_weight=costs, cache_size=cache_bytes(len(self.owners)) / (1 << 20))
+        svc.fit(self.matrix, self.owners)
         coefficients, intercepts = pair_coefficients(svc, self.owners)
         margins = self.margins(svc.support_, coefficients)
         margins += intercepts
-        primal, dual = pair_objectives(margins, self.owners, svc.support_, coefficients, intercepts, strength)
+        primal, dual = pair_objectives(margins, self.owners, svc.support_, coefficients, intercepts, strength * self.costs)
         tensors = (
             torch.from_numpy(coefficients).float(),
             torch.from_numpy(intercepts).float(),
@@ -145,11 +151,15 @@ def pair_objectives(
     support: NDArray[np.int32],
     coefficients: NDArray[np.float64],
     intercepts: NDArray[np.float64],
-    strength: float,
+    strengths: NDArray[np.float64],
 ) -> tuple[float, float]:
-    """Primal and dual objective, summed over the pairs: each pair is a machine of its own, |w|^2 / 2 + C sum hinge, on its two classes."""
+    """Primal and dual objective, summed over the pairs: each pair is a machine of its own, |w|^2 / 2 + sum C_c hinge, on its two classes.
+
+    strengths: C of the images of each class.
+    """
     energy = (coefficients * (margins[support] - intercepts)).sum() / 2
     loss = 0.0
     for pair, (first, second) in enumerate(zip(*np.triu_indices(int(owners.max()) + 1, 1), strict=True)):
-        loss += float(np.maximum(0, 1 - margins[owners == first, pair]).sum() + np.maximum(0, 1 + margins[owners == second, pair]).sum())
-    return float(energy + strength * loss), float(np.abs(coefficients).sum() - energy)
+        own, other = np.maximum(0, 1 - margins[owners == first, pair]).sum(), np.maximum(0, 1 + margins[owners == second, pair]).sum()
+        loss += float(strengths[first] * own + strengths[second] * other)
+    return float(energy + loss), float(np.abs(coefficients).sum() - energy)

@@ -48,13 +48,15 @@ def fit_linear(
     config: SolverConfig,
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
+    balanced: bool = False,
 ) -> list[LinearFit]:
     """One-against-rest machines with the squared hinge, for each C; raises Interrupted when `should_stop` returns true.
 
+    balanced: all classes weigh the same.
     Short features are solved in the primal, because with more images than dimensions the dual variables are many and strongly coupled; long
     ones by descent, which stops early, or in the dual. Raises BadRecipe if the primal's matrix would be too large.
     """
-    problem, method = one_against_rest(rows, labels, classes, strengths, should_stop), config.method_for(rows.inputs)
+    problem, method = one_against_rest(rows, labels, classes, strengths, should_stop, balanced=balanced), config.method_for(rows.inputs)
     passes = config.passes_for(method, len(rows))
     if method == "primal":
         _check_length(rows.inputs)

@@ -1,9 +1,9 @@
 """Accelerated gradient steps on all columns at once, preconditioned by the second moments of the features.
 
-The squared hinge's curvature is never above I + 2 C X'X. A gradient divided by that matrix is the Newton step for the case that every image
-violates its margin; Nesterov's extrapolation makes up for those that do not. This takes about ten passes, whatever the scale of the
-features. The matrix is factored once for each C, so features should have a few thousand values at most. Independent of classes and
-validation.
+The squared hinge's curvature is never above I + 2 C X'X, with the rows weighed by their costs. A gradient divided by that matrix is the
+Newton step for the case that every image violates its margin; Nesterov's extrapolation makes up for those that do not. This takes about ten
+passes, whatever the scale of the features. The matrix is factored once for each C, so features should have a few thousand values at most.
+Independent of classes and validation.
 """
 
 from dataclasses import dataclass
@@ -56,8 +56,9 @@ def _metric(problem: Problem, seed: int) -> _Metric:
     sample = np.sort(np.random.default_rng(seed).choice(len(rows), count, replace=False))
     moments = torch.zeros(rows.inputs + 1, rows.inputs + 1, device=rows.device)
     for start in range(0, count, rows.chunk):
-        part = rows.read(sample[start : start + rows.chunk])
-        moments.addmm_(part.t(), part)
+        chosen = sample[start : start + rows.chunk]
+        part = rows.read(chosen)
+        moments.addmm_(problem.weighed(part.clone(), chosen).t() if problem.costs is not None else part.t(), part)
     moments *= len(rows) / count
     groups = []
     for strength in np.unique(problem.column_strengths):

@@ -45,13 +45,17 @@ def view(page: RunPage) -> Attempts | None:
     part = page.part(Systems)
     if part is None or part.search is None:
         return None
-    ordered = sorted(part.search.tried, key=lambda one: (one.error is None, one.error or 0.0, one.seconds))
+    ordered = sorted(part.search.tried, key=lambda one: (one.error is None, *one.rank))
     return Attempts(validation=f"{part.search.validation:,}", rows=[_row(page, one) for one in ordered])
 
 
 def _row(page: RunPage, one: Tried) -> Row:
     time = page.words.duration(one.seconds) if one.seconds else MISSING
-    return Row(model=one.model, scale=_scale(page, one), time=time, error=reason_of(one, page.words) or percent(one.error))
+    error = percent(one.error)
+    if one.balanced_error is not None:
+        error = page.words.plain("report.search_errors", error=error, balanced=percent(one.balanced_error))
+    model = f"{one.model} ({page.words.plain('report.balanced')})" if one.balance in ("loss", "sampling") else one.model
+    return Row(model=model, scale=_scale(page, one), time=time, error=reason_of(one, page.words) or error)
 
 
 def _scale(page: RunPage, one: Tried) -> str:
