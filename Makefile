@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3; do $$p -c $(NEW_ENOUGH) 2>/dev/nu
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 MUTATION_ARGS ?=
+STUDIO_ARGS ?=
 DEMO_RUN ?= runs/demo
 DEMO_ARGS ?= compare fashion-mnist --models hog-svm,lenet,convnet-small --fractions 1 --budget 5m
 
@@ -20,7 +21,7 @@ PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 CODE = $(wildcard src tests bench tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help install fashion-mnist demo test test-slow fire mutation licences check format bench bench-wire lock clean FORCE
+.PHONY: help install fashion-mnist demo studio test test-slow fire mutation licences check format bench bench-wire lock clean FORCE
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 15
@@ -37,6 +38,11 @@ demo: $(DEMO_RUN)/report.html  ## all three generations on Fashion-MNIST, in abo
 $(DEMO_RUN)/report.html: | $(READY)
 	@$(FASHION_MNIST) || true
 	$(BIN)/alexnet $(DEMO_ARGS) --out $(DEMO_RUN)
+
+studio: $(READY)  ## everything in the browser, on this computer; Ctrl-C ends it
+	@$(BIN)/python -c 'import fastapi, uvicorn, python_multipart, prometheus_client, onnx, onnxruntime, captum' 2>/dev/null \
+		|| $(PIP) --constraint requirements-test.lock --no-build-isolation -e '.[serve,export,explain]'
+	$(BIN)/alexnet studio $(STUDIO_ARGS)
 
 test: $(TEST_READY)  ## the fast tests, about 6 minutes on 2 cores
 	@$(FASHION_MNIST) || true

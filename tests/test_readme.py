@@ -91,7 +91,7 @@ def test_options_and_names_of_examples_exist() -> None:
     assert "digits" in NAMED
 
 
-@pytest.mark.parametrize("name", ["report.png", "study.png", "explain.png", "lecture.png"])
+@pytest.mark.parametrize("name", ["report.png", "study.png", "explain.png", "lecture.png", "studio.png"])
 def test_images_are_small(name: str) -> None:
     assert f"docs/{name}" in README
     assert (ROOT / "docs" / name).stat().st_size < 250_000

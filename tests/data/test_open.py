@@ -135,7 +135,7 @@ def test_nothing_readable_has_no_size(tmp_path: Path) -> None:
 def test_unknown_names_get_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(
         BadDataset,
-        match=r"'fashon-mnist'. Did you mean 'fashion-mnist'\? Known: cifar10, digits, fashion-mnist, imagenet:DIR, mnist",
+        match=r"'fashon-mnist'. Did you mean 'fashion-mnist'\? Known: cifar10, digits, fashion-mnist, hues, imagenet:DIR, mnist",
     ):
         open_dataset("fashon-mnist")
     (tmp_path / "photos").mkdir()

@@ -80,6 +80,7 @@ def widening(classifier: Classifier, method: str, image: Tensor) -> int:
     return {"occlusion": round(size / 7), "gradients": 1, "cam": round(size / cam_cells(classifier, image, 0)[0].shape[-1])}[method]
 
 
+@pytest.mark.slow
 def test_the_mark_is_found_and_forgotten(classifier: Classifier, tmp_path: Path) -> None:
     """Each method puts most of its mass on the mark, and less than half of that when nothing has been learned."""
     known = images(classifier, tmp_path)

@@ -48,6 +48,7 @@ def test_weights_of_another_width_are_refused_with_the_difference(digits_folder:
         alexnet.train(digits_folder, model=MODEL, weights=from_scratch, image_size=32, out=tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_what_is_fixed_stays_and_a_run_that_is_stopped_ends_the_same(digits_folder: Path, tmp_path: Path, from_scratch: Path) -> None:
     steps = 0
 

@@ -161,10 +161,10 @@ def told(**words: Any) -> tuple[str, bool]:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"out": None}, "Several workers need a common run folder: choose it with --out."),
         *(
             pytest.param(words, said, marks=pytest.mark.slow)
             for words, said in (
+                ({"out": None}, "Several workers need a common run folder: choose it with --out."),
                 ({"layout": "halves"}, "No layout is called 'halves'. Known: data, hybrid, towers."),
                 ({"model": "hog-svm"}, "hog-svm runs in a single process: start it without torchrun. Only networks use several workers."),
                 (

@@ -64,7 +64,7 @@ def test_many_images_as_a_table_and_csv(browser: Any, client: httpx.Client, digi
 AXE = [*Path.home().glob(".npm/**/axe.min.js"), *Path("node_modules").glob("**/axe.min.js")]  # where npm puts axe-core
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_by_keyboard_alone_and_without_a_violation(browser: Any, client: httpx.Client, digits_folder: Path, scheme: str) -> None:
     """Choose a file, read the answer, ask why: Tab and Enter. axe-core, where it is installed, objects to nothing, before and after."""
     page = opened(browser, client, color_scheme=scheme, bypass_csp=True)

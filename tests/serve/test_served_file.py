@@ -30,6 +30,7 @@ def classified(client: httpx.Client, images: list[bytes], model: str) -> list[di
     return found
 
 
+@pytest.mark.slow
 def test_a_file_beside_its_run(digits_run: Path, digits_onnx: Path, images: list[bytes]) -> None:
     """The same classes and maps; only the run knows what is unlike its training images."""
     server = open_server([str(digits_onnx), str(digits_run)], port=0)

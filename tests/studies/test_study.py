@@ -180,6 +180,7 @@ def errors(report: StudyReport) -> dict[str, list[float | None]]:
     return {arm.name: list(arm.errors) for finding in report.findings for arm in finding.arms}
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_reported_and_the_others_go_on(letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fit = fit_network
 

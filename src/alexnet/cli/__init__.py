@@ -25,6 +25,7 @@ from alexnet.cli.pack import pack
 from alexnet.cli.predict import predict
 from alexnet.cli.report import report
 from alexnet.cli.serve import serve
+from alexnet.cli.studio import studio
 from alexnet.cli.study import study
 from alexnet.cli.summary import summary
 from alexnet.cli.train import train
@@ -68,6 +69,7 @@ VERBS = (
     explain,
     lecture,
     serve,
+    studio,
 )
 
 app = App(

@@ -47,11 +47,21 @@ def write_page(page: str, out: Path) -> None:
 
 def rendered(template: str, lang: Lang, **values: object) -> str:
     """A template rendered with `values`, in a language's texts and number formats."""
+    script = Markup(copy_script(lang))  # our own text
+    return environment_of(lang).get_template(template).render(script=script, script_digest=script_digest(lang), **values).strip()
+
+
+def copy_script(lang: Lang) -> str:
+    """The only script of a page."""
     script = COPY_SCRIPT
     for placeholder, name in (("COPY;", "report.copy"), ("COPIED;", "report.copied")):
         script = script.replace(placeholder, f"{json.dumps(say(name, lang), ensure_ascii=False)};")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment_of(lang).get_template(template).render(script=Markup(script), script_digest=digest, **values).strip()
+    return script
+
+
+def script_digest(lang: Lang) -> str:
+    """The SHA-256 of that script in base64, by which a content security policy allows it and no other."""
+    return base64.b64encode(hashlib.sha256(copy_script(lang).encode()).digest()).decode()
 
 
 @cache

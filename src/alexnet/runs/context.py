@@ -9,6 +9,7 @@ import torch
 
 from alexnet.data.dataset import Dataset
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.live import LiveRun
 from alexnet.runs.tried import Search
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener, silent
@@ -22,6 +23,7 @@ class RunContext:
     splits: a splits.json that several runs share, used instead of the run's own split; the recipe's fraction is taken of it.
     decoders: threads that decode, or processes if the images do not fit into memory. keep_checkpoints: after the training too.
     started: time on the monotonic clock, in seconds. search: that has chosen the model.
+    live: shows the training to whoever watches it; None for the cells of comparisons and studies, and for workers that do not write.
     """
 
     folder: RunFolder
@@ -36,3 +38,4 @@ class RunContext:
     keep_checkpoints: bool = False
     started: float = field(default_factory=time.monotonic)
     search: Search | None = None
+    live: LiveRun | None = None

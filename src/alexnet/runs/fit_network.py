@@ -25,6 +25,7 @@ from alexnet.models.weights.published import read_for
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
 from alexnet.runs.familiarity import images_measured
+from alexnet.runs.live import ValidationWatch
 from alexnet.runs.prepare import some_images
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import REPORT_SECONDS, FitResult, crops_per_image
@@ -123,6 +124,7 @@ def _fit(resolved: ResolvedRun, context: RunContext, prepared: Prepared, layout:
         rows=layout.rows,
         balance=training.balance,
     )
+    watch = _watch(context, prepared, layout.model)
     return fit(
         Training(
             model=layout.model,
@@ -135,7 +137,8 @@ def _fit(resolved: ResolvedRun, context: RunContext, prepared: Prepared, layout:
             seed=recipe.seed,
             device=context.device,
             budget=_budget(resolved, context, prepared.splits),
-            listen=_recording(context),
+            listen=_recording(context, watch),
+            on_scores=watch.hear if watch is not None else None,
             should_stop=context.should_stop,
             layout=layout,
             class_weights=_weights(store, splits.train, context) if training.balance == "loss" else None,
@@ -169,12 +172,20 @@ def _budget(resolved: ResolvedRun, context: RunContext, splits: Splits) -> Budge
     )
 
 
-def _recording(context: RunContext) -> Listener:
+def _watch(context: RunContext, prepared: Prepared, model: nn.Module) -> ValidationWatch | None:
+    if context.live is None or context.world.size > 1 or not isinstance(model, NetworkModel):
+        return None
+    return ValidationWatch(context.live, context.dataset, prepared.splits.validation, lambda: _first_filters(model))
+
+
+def _recording(context: RunContext, watch: ValidationWatch | None) -> Listener:
     """A listener that writes history.jsonl as epochs end, and passes every event to the run's listener."""
 
     def record(event: Event) -> None:
         if isinstance(event, EpochDone):
             context.folder.append_history(event.row)
+            if watch is not None:
+                watch.end(event.row["epoch"])
         context.listen(event)
 
     return record

@@ -38,6 +38,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.features = path / "features"  # of a hand-crafted system, until its machine is fitted
         self.search = path / "search.json"  # of a search: what was asked for, and what it has tried
+        self.live = path / "live"  # of a training that runs, or was stopped: what can be watched of it
         self.candidates = path / "candidates"  # of a search, until it has ended
         self.baseline = path / "baseline.json"
         self.predictions = path / "predictions.csv"

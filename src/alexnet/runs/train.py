@@ -21,6 +21,7 @@ from alexnet.runs.environment import start_measuring_memory
 from alexnet.runs.finish import finish
 from alexnet.runs.fit import fit
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.live import LiveRun
 from alexnet.runs.prepare import prepare, tell_remarks
 from alexnet.runs.result import Result
 from alexnet.runs.workers import (
@@ -117,11 +118,14 @@ def train(
             RunFolder(Path(out)).check_free(resume=resume)
         begun = RunFolder(Path(out)).started() if out is not None and resume else None
         resolved = resolve(request, dataset, device=chosen_device, world=world, started=begun, listen=listen)
+        folder = RunFolder(_folder(out, dataset.name, resolved), writes=world.first)
+        live = LiveRun(folder.path) if folder.writes and splits is None else None
         context = RunContext(
-            folder=RunFolder(_folder(out, dataset.name, resolved), writes=world.first),
+            folder=folder,
             dataset=dataset,
             device=chosen_device,
-            listen=listen,
+            listen=listen if live is None else _both(live, listen),
+            live=live,
             should_stop=should_stop,
             splits=Path(splits) if splits is not None else None,
             decoders=own_cpus(world) if workers is None else workers,
@@ -147,11 +151,15 @@ def run(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> Result:
                 context.folder.remove_checkpoints()  # left by a process that was killed before it could
                 context.listen(Message(f"{context.folder.path} has already finished: nothing to do."))
                 return done
+            if context.live is not None:
+                context.live.begin(resolved.recipe.model, context.folder.path)
             context.listen(Message(f"Model {resolved.recipe.model}: {resolved.model_reason}."))
             prepared = prepare(resolved, context)
             fitted = fit(resolved, context, prepared)
             context.folder.release_checkpoints()
             result = finish(resolved, context, prepared, fitted)
+            if context.live is not None:
+                context.live.remove()
             context.folder.remove_checkpoints()  # after the result: whatever happens between, the run has finished
             return result
     except (KeyboardInterrupt, Interrupted, CannotWrite) as stop:

@@ -38,6 +38,8 @@ def attempt(
     resolved = _resolved(state, state.request.of(model, balance), seconds, folder, fraction)
     context = _context(state, folder, ends)
     with start_together(resolved, context, resume=True):
+        if state.live is not None:
+            state.live.begin(model, folder.path)
         _share_split(state, folder, fraction)
         prepared = prepare(resolved, context)
         _share_split(state, folder, fraction)
@@ -71,6 +73,7 @@ def _context(state: SearchState, folder: RunFolder, ends: float | None) -> RunCo
         listen=state.listen,
         should_stop=should_stop,
         decoders=state.decoders,
+        live=state.live,
     )
 
 

@@ -42,6 +42,8 @@ def conclude(state: SearchState) -> Result:
     )
     state.listen(Message(f"Testing {resolved.recipe.model}: {reason}."))
     result = finish(resolved, context, best.prepared, best.fitted)
+    if state.live is not None:
+        state.live.remove()
     if not state.keeps:
         shutil.rmtree(state.candidates, ignore_errors=True)
     return result

@@ -12,6 +12,7 @@ from alexnet.data.balance import is_uneven
 from alexnet.data.dataset import Dataset
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.live import LiveRun
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runs.tried import Tried
@@ -39,6 +40,7 @@ class SearchState:
     decoders: threads that read images. started: time on the monotonic clock, in seconds. spent_before: seconds of earlier starts.
     keeps: leaves the folders of the candidates. pace: how many times as long as their rows say the candidates take here.
     best: of this process; what an earlier one has fitted is fitted again where it has won.
+    live: shows the search to whoever watches it.
     """
 
     out: Path
@@ -54,6 +56,7 @@ class SearchState:
     started: float = field(default_factory=time.monotonic)
     tried: list[Tried] = field(default_factory=list)
     best: Attempt | None = None
+    live: LiveRun | None = None
 
     @property
     def candidates(self) -> Path:

@@ -18,12 +18,13 @@ from alexnet.recipes.resolve import SHORTEST_BUDGET, recipe_of
 from alexnet.runs.arguments import check_kinds
 from alexnet.runs.environment import start_measuring_memory
 from alexnet.runs.folder import RunFolder
+from alexnet.runs.live import LiveRun
 from alexnet.runs.prepare import tell_remarks
 from alexnet.runs.result import Result
 from alexnet.runs.train import train as train_one
 from alexnet.runtime.device import choose_device
 from alexnet.runtime.distributed import is_launched
-from alexnet.runtime.events import Message
+from alexnet.runtime.events import Event, Message
 from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.main_guard import refuse_in_import
 from alexnet.search.candidates import FASTEST
@@ -176,14 +177,20 @@ def _check_same(saved: SearchRequest, given: SearchRequest, arguments: dict[str,
 def _state(arguments: dict[str, Any], out: Path, record: SearchRecord, dataset: Dataset) -> SearchState:
     device = choose_device(arguments["device"])
     start_measuring_memory(device)
-    workers = arguments["workers"]
+    workers, live, heard = arguments["workers"], LiveRun(out), arguments["listen"]
+
+    def listen(event: Event) -> None:
+        live(event)
+        heard(event)
+
     return SearchState(
         out=out,
         request=record.request,
         dataset=dataset,
         device=device,
         decoders=available_cpus() if workers is None else workers,
-        listen=arguments["listen"],
+        listen=listen,
+        live=live,
         should_stop=arguments["should_stop"],
         keeps=arguments["keep_checkpoints"],
         spent_before=record.seconds,

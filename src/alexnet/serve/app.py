@@ -5,13 +5,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
-from starlette.exceptions import HTTPException as AnyHTTPException
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
 
 from alexnet._version import __version__
-from alexnet.errors import AlexNetError
+from alexnet.serve.errors import answer_errors_as_json
 from alexnet.serve.explain import explanation_routes
 from alexnet.serve.guard import Guard
 from alexnet.serve.health import health_routes
@@ -44,27 +42,6 @@ def create_app(service: Service, *, token: str | None = None, local: bool = True
     _measure(app, service)
     app.add_middleware(Guard, token=token, local=local, cookie=cookie, closing=lambda: service.state.closing)
     return app
-
-
-def answer_errors_as_json(app: FastAPI) -> None:
-    """Every refusal as {"error": reason}: the service's own, wrong values, and the user's mistakes."""
-
-    async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, AnyHTTPException)
-        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
-
-    async def wrong_value(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        reasons = (f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
-        return JSONResponse({"error": "; ".join(reasons)}, 422)
-
-    async def mistake(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": str(error)}, 422)
-
-    app.add_exception_handler(AnyHTTPException, refused)
-    app.add_exception_handler(HTTPException, refused)
-    app.add_exception_handler(RequestValidationError, wrong_value)
-    app.add_exception_handler(AlexNetError, mistake)
 
 
 def _measure(app: FastAPI, service: Service) -> None:

@@ -3,18 +3,21 @@
 import json
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
 from alexnet.i18n.translate import Lang, say, table
 from alexnet.pages.html import environment_of
-from alexnet.serve.service import Service
+
+if TYPE_CHECKING:
+    from alexnet.serve.service import Service
 
 KINDS = {".js": "text/javascript", ".css": "text/css"}
 
 
-def page_routes(service: Service) -> APIRouter:
+def page_routes(service: "Service") -> APIRouter:
     """The routes, for this service."""
     routes = APIRouter(include_in_schema=False)
     limits = service.limits

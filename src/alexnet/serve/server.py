@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import uvicorn
 
@@ -12,7 +12,12 @@ from alexnet.serve.guard import is_loopback
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from alexnet.serve.service import State
+
+class Closing(Protocol):
+    """What a server tells its application: that it is ending."""
+
+    closing: bool
+
 
 LEAST_TOKEN = 16  # characters
 CONNECTIONS = 1_000  # at once; uvicorn itself answers 503 above that
@@ -25,7 +30,7 @@ class DrainingServer(uvicorn.Server):
     uvicorn alone closes a connection that is idle at that moment, though its client may have just sent a request.
     """
 
-    def __init__(self, config: uvicorn.Config, state: "State") -> None:
+    def __init__(self, config: uvicorn.Config, state: Closing) -> None:
         super().__init__(config)
         self.state = state
 
@@ -83,7 +88,7 @@ def address(bound: socket.socket) -> str:
     return f"http://{shown}:{port}/"
 
 
-def server_of(app: "FastAPI", state: "State") -> DrainingServer:
+def server_of(app: "FastAPI", state: Closing) -> DrainingServer:
     """The server for an application, with limits on connections; `run(sockets=[...])` serves until it is asked to end."""
     config = uvicorn.Config(
         app,

@@ -53,6 +53,14 @@ def read_record(path: Path, kind: type[T], remedy: str = "copy the run again, or
         raise BadRun(f"{path} is damaged ({error}); {remedy}") from None
 
 
+def write_unflushed(path: Path, content: bytes | str) -> None:
+    """Write a file that is complete or absent for every reader, but may be lost in a power cut: for what is of no use after one."""
+    partial = path.with_name(f".{os.getpid()}-{threading.get_ident()}{PARTIAL}")
+    with writing(path):
+        partial.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
+        partial.replace(path)
+
+
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a whole file, as `replaced` does. Text is UTF-8."""
     with replaced(path) as partial:

@@ -21,7 +21,7 @@ from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.layout import Layout
 from alexnet.training.schedule import learning_rate, validation_due
 from alexnet.training.state import TrainingState
-from alexnet.training.step import Batch, measure_classes, seed_dropout, training_step
+from alexnet.training.step import Batch, OnScores, measure_classes, seed_dropout, training_step
 from alexnet.training.step_losses import StepLosses
 from alexnet.training.weight_average import weight_average
 
@@ -69,6 +69,7 @@ class Training:
     layout: Layout | None = None  # of `model` over the workers; None: one worker
     class_weights: Tensor | None = None  # (classes,): what the training loss of an image of each class counts; None: 1
     judged_weights: Tensor | None = None  # the same for validation mistakes: the history then has the mean of the classes' errors too
+    on_scores: OnScores | None = None  # receives what each validation finds, batch by batch
     log_interval: int | None = None  # most steps between two readings of the loss; None: by device (see StepLosses)
 
 
@@ -259,7 +260,7 @@ class _Fit:
         started = time.monotonic()
         scorer = self.layout.scorer(self.validated)
         validation, weights = self.training.validation(), self.training.judged_weights
-        loss, error, of_classes = measure_classes(scorer, validation, self.precision, self.layout, weights)
+        loss, error, of_classes = measure_classes(scorer, validation, self.precision, self.layout, weights, self.training.on_scores)
         if not math.isfinite(loss):
             what = f"the validation loss became {loss} at step {self.state.step:,}"
             raise TrainingFailed(self._failure(what, self._first_images()))

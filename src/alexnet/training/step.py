@@ -13,6 +13,7 @@ from alexnet.runtime.device import Precision, autocast
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.layout import Layout
 
+OnScores = Callable[[Tensor, Tensor], None]  # scores (n, classes) and labels (n,) of one batch
 Batch = tuple[Tensor, Tensor]  # uint8 images (N, 3, S, S), int64 labels (at most N,): images beyond the last label are padding
 Totals = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # loss and errors of one worker -> of all workers, on the same device
 
@@ -96,11 +97,12 @@ def measure_classes(
     precision: Precision,
     layout: Layout | None = None,
     class_weights: Tensor | None = None,
+    on_scores: OnScores | None = None,
 ) -> tuple[float, float, float]:
     """Mean cross-entropy (nats), error (0 to 1) and weighed error of the model over the batches, which `layout` may share among workers.
 
     class_weights: (classes,), what a mistake with an image of each class counts, 1 on the mean of the images; None: 1.
-    The CPU waits for a GPU once, at the end.
+    on_scores is called with the scores and labels of each batch. The CPU waits for a GPU once, at the end.
     """
     model.eval()
     losses: list[Tensor] = []
@@ -116,6 +118,8 @@ def measure_classes(
         if class_weights is not None:
             weighed.append((class_weights.to(labels.device)[labels] * missed).sum())
         images_seen += len(labels)
+        if on_scores is not None:
+            on_scores(scores, labels)
     loss, wrong, seen = _sum(losses), _sum(errors), float(images_seen)
     of_classes = wrong if class_weights is None else _sum(weighed)
     if layout is not None:

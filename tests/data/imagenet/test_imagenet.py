@@ -606,5 +606,5 @@ def test_a_folder_that_is_none_or_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_it_is_listed_among_the_names() -> None:
-    with pytest.raises(BadDataset, match=r"Did you mean 'imagenet:DIR'\? Known: cifar10, digits, fashion-mnist, imagenet:DIR, mnist"):
+    with pytest.raises(BadDataset, match=r"Did you mean 'imagenet:DIR'\? Known: cifar10, digits, fashion-mnist, hues, imagenet:DIR, mnist"):
         open_dataset("imagenett:DIR")

@@ -59,6 +59,8 @@ CHOICES: list[tuple[dict[str, Any], Check]] = [
     ({"pool_after": "conv1, conv3"}, lambda n: [name for name in names(n) if "pool" in name] == ["pool1", "pool3"]),
     ({"pool_after": "conv2,conv5", "pooling": "average"}, lambda n: count(nn.AvgPool2d)(n) == 2),
     ({"norm": "none"}, lambda n: not norms(n)),
+    ({"batch_norm": True}, lambda n: kinds(n).index("BatchNorm2d") < kinds(n).index("ReLU") and count(nn.BatchNorm2d)(n) == 5),
+    ({"batch_norm": True, "batch_norm_place": "after-activation"}, lambda n: kinds(n).index("ReLU") < kinds(n).index("BatchNorm2d")),
     ({"norm": "across-towers"}, lambda n: bool(norms(n)[0].band[47, 48] != 0)),
     ({"norm": "within-towers"}, lambda n: bool(norms(n)[0].band[47, 48] == 0)),
     ({"norm": "same-map"}, lambda n: count(SameMapNorm)(n) == 2),

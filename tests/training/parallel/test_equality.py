@@ -57,7 +57,7 @@ SLOW = pytest.mark.slow  # many cases
         *(pytest.param("towers", 2, name, marks=SLOW) for name in ("no-norm", "no-dropout", "no-hidden", "no-groups", "strided", "thin")),
         ("data", 3, "batch-norm"),
         pytest.param("data", 2, "whitening-bias", marks=SLOW),
-        ("hybrid", 2, "conv-rate"),
+        pytest.param("hybrid", 2, "conv-rate", marks=SLOW),
         pytest.param("hybrid", 4, "owt-three-hidden", marks=SLOW),
         *(pytest.param("hybrid", 2, name, marks=SLOW) for name in ("alexnet", "owt", "one-hidden", "owt-three-hidden", "before-fc")),
         *(pytest.param("hybrid", 4, name, marks=SLOW) for name in ("alexnet", "owt", "three-hidden", "owt-one-hidden")),

@@ -1,0 +1,69 @@
+"""history.jsonl, however long it is: a sample of its rows, and what has been added since. Read by position, never as a whole."""
+
+import json
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+Row = dict[str, float]
+LONGEST_ROW = 4_096  # bytes
+MOST_NEW = 1 << 20  # bytes that are read at once
+
+
+def sample(path: Path, most: int) -> tuple[list[Row], int]:
+    """At most `most` rows, spread evenly over the file, the first and the last among them; and where the file ended."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size <= most * 256:
+                return _rows(file.read(size))
+            starts = [size * place // most for place in range(most - 1)]
+            rows = [row for start in starts for row in _row_at(file, start)]
+            last, end = _rows(_read(file, max(0, size - LONGEST_ROW), LONGEST_ROW).partition(b"\n")[2])
+            return _distinct([*rows, *last]), size - LONGEST_ROW + end if size < LONGEST_ROW else size
+    except OSError:
+        return [], 0
+
+
+def since(path: Path, position: int) -> tuple[list[Row], int]:
+    """The complete rows from a position on, and the position after them; of a file that is shorter now, all rows."""
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size < position:
+                position = 0
+            content = _read(file, position, MOST_NEW)
+    except OSError:
+        return [], position
+    rows, used = _rows(content)
+    return rows, position + used
+
+
+def _rows(content: bytes) -> tuple[list[Row], int]:
+    """The complete rows, and how many bytes they take."""
+    used = content.rfind(b"\n") + 1
+    return [row for line in content[:used].splitlines() for row in _parsed(line)], used
+
+
+def _row_at(file: BinaryIO, start: int) -> list[Row]:
+    """The first whole row at or after a position."""
+    content = _read(file, start, LONGEST_ROW)
+    line = content if start == 0 else content.partition(b"\n")[2]
+    return _parsed(line.partition(b"\n")[0])
+
+
+def _parsed(line: bytes) -> list[Row]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return []
+    return [row] if isinstance(row, dict) else []
+
+
+def _read(file: BinaryIO, start: int, count: int) -> bytes:
+    file.seek(start)
+    return file.read(count)
+
+
+def _distinct(rows: list[Row]) -> list[Row]:
+    by_step = {row.get("step", row.get("epoch", 0.0)): row for row in rows}
+    return [by_step[step] for step in sorted(by_step)]

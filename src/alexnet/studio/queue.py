@@ -1,0 +1,105 @@
+"""The queue: jobs are started one after the other, one at a time on this machine. A studio that is started again finds it as it is."""
+
+import asyncio
+import fcntl
+import logging
+import secrets
+import subprocess
+import threading
+from pathlib import Path
+
+from alexnet.studio.jobs import Job, Request, add_job, all_jobs, first_waiting
+from alexnet.studio.limits import Limits
+from alexnet.studio.refusal import Refusal
+
+log = logging.getLogger(__name__)
+POLL_SECONDS = 1.0
+ENDED = ("done", "stopped", "failed")
+
+
+class Queue:
+    """The jobs of a workspace. machine: the lock that the one running job of this machine holds, whichever studio started it."""
+
+    def __init__(self, folder: Path, machine: Path, limits: Limits) -> None:
+        self.folder, self.machine, self.limits = folder, machine, limits
+        self._turning = threading.Lock()
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def jobs(self) -> list[Job]:
+        """All jobs that are remembered, the oldest first."""
+        return all_jobs(self.folder)
+
+    def find(self, number: int) -> Job:
+        """The job of that number; raises Refusal (404)."""
+        found = next((job for job in self.jobs() if job.number == number), None)
+        if found is None:
+            raise Refusal("no_job", 404, name=number)
+        return found
+
+    def of_run(self, run: str) -> Job | None:
+        """The latest training of a run; None if the studio has started none."""
+        return next(
+            (job for job in reversed(self.jobs()) if job.request.run == run and job.request.kind in ("train", "study", "compare")), None
+        )
+
+    def add(self, request: Request) -> Job:
+        """Add a job at the end; raises Refusal if one like it waits or runs already, or too many wait."""
+        jobs = self.jobs()
+        open_ = [job for job in jobs if job.state() not in ENDED]
+        if any((job.request.words, job.request.kind) == (request.words, request.kind) for job in open_):
+            raise Refusal("job_exists", 409, name=request.run)
+        if len(open_) >= self.limits.jobs:
+            raise Refusal("queue_full", 429, most=self.limits.jobs)
+        for job in [job for job in jobs if job.state() in ENDED][: max(0, len(jobs) + 1 - self.limits.jobs)]:
+            job.forget()
+        with self._turning:
+            job = add_job(self.folder, request)
+            if request.kind == "serve":
+                self._serve(job)
+        self.turn()
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job, or take one that waits out of the queue."""
+        if job.state() == "waiting":
+            job.forget()
+        else:
+            job.stop()
+
+    def turn(self) -> None:
+        """Start the first job that waits, if nothing runs on this machine."""
+        with self._turning:
+            self._children = [child for child in self._children if child.poll() is None]
+            waiting = first_waiting(self.folder)
+            if waiting is not None:
+                self._start_alone(waiting)
+
+    def _start_alone(self, job: Job) -> None:
+        self.machine.parent.mkdir(parents=True, exist_ok=True)
+        with self.machine.open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            self._children.append(job.start(lock))
+
+    def _serve(self, job: Job) -> None:
+        """Start a service beside the queue; its link has a token of its own."""
+        self._children.append(job.start(environment={"ALEXNET_TOKEN": secrets.token_hex(16)}))
+
+    def close(self) -> None:
+        """Wait for no process any more: those that run go on, and are known by their files."""
+        for child in self._children:
+            if child.poll() is None:
+                child.returncode = 0  # so that Python does not warn of it
+        self._children.clear()
+
+    async def run(self) -> None:
+        """Take turns until cancelled."""
+        while True:
+            try:
+                if self._children or first_waiting(self.folder) is not None:
+                    await asyncio.to_thread(self.turn)
+            except OSError as error:
+                log.warning("The queue waits: %s", error)
+            await asyncio.sleep(POLL_SECONDS)

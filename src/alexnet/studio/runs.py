@@ -1,0 +1,167 @@
+"""The runs, comparisons and studies of the workspace, as their folders are now."""
+
+import os
+import socket
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from alexnet.data.sources.source import is_visible
+from alexnet.errors import AlexNetError
+from alexnet.storage.ownership import LOCK
+from alexnet.storage.records import read_json
+from alexnet.studio.jobs import Job
+from alexnet.studio.queue import ENDED, Queue
+from alexnet.studio.workspace import Workspace
+
+Kind = Literal["run", "comparison", "study"]
+MARKS: tuple[tuple[str, Kind], ...] = (  # the file that identifies each kind of folder
+    ("comparison.json", "comparison"),
+    ("study.json", "study"),
+    ("recipe.toml", "run"),
+    ("search.json", "run"),
+)
+SHOWN = ("model", "validation_error", "test_error", "test_interval", "n_train", "n_test", "seconds", "parameters", "bytes",
+         "predict_milliseconds", "epochs", "choice", "model_reason", "remarks", "candidates", "skipped")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One folder, or a job that will make one. state: waiting, running, stopping, done, stopped, failed, or elsewhere (another process)."""
+
+    name: str
+    kind: Kind
+    state: str
+    at: float
+    job: int | None = None
+    message: str = ""
+    result: dict[str, Any] | None = None  # of a run, the values that are shown
+    report: bool = False
+    explanation: bool = False
+
+
+def rows(workspace: Workspace, queue: Queue) -> list[Row]:
+    """All of them, the newest first."""
+    jobs = {job.request.run: job for job in queue.jobs() if job.request.kind in ("train", "study", "compare")}
+    found = [row_of(path, jobs.get(path.name)) for path in folders(workspace)]
+    coming = [coming_row(job) for name, job in jobs.items() if not (workspace.path / name).is_dir()]
+    return sorted([*(row for row in found if row is not None), *coming], key=lambda row: -row.at)
+
+
+def folders(workspace: Workspace) -> list[Path]:
+    """The folders that may be runs."""
+    with os.scandir(workspace.path) as entries:
+        names = [entry.name for entry in entries if is_visible(entry.name) and entry.is_dir()]
+    return [workspace.path / name for name in names if name not in ("data", "exports")]
+
+
+def kind_of(path: Path) -> Kind | None:
+    """What a folder is; None for another folder."""
+    return next((kind for mark, kind in MARKS if (path / mark).is_file()), None)
+
+
+def row_of(path: Path, job: Job | None) -> Row | None:
+    """The row of a folder; None if it is not a run, a comparison or a study, and no job is at work in it."""
+    kind = kind_of(path)
+    if kind is None:
+        return coming_row(job) if job is not None else None
+    state, result = state_of(path, job), result_of(path) if kind == "run" else None
+    return Row(
+        name=path.name,
+        kind=kind,
+        state=state,
+        at=path.stat().st_mtime,
+        job=job.number if job is not None else None,
+        message=job.log() if job is not None and (state in ("failed", "stopped") or (kind != "run" and state == "running")) else "",
+        result=result,
+        report=(path / "report.html").is_file(),
+        explanation=(path / "explanation" / "report.html").is_file(),
+    )
+
+
+def coming_row(job: Job) -> Row:
+    """The row of a job that has made nothing yet."""
+    kinds: dict[str, Kind] = {"study": "study", "compare": "comparison"}
+    state = job.state()
+    return Row(
+        name=job.request.run,
+        kind=kinds.get(job.request.kind, "run"),
+        state=state,
+        at=job.request.at,
+        job=job.number,
+        message=job.log() if state in ENDED else "",
+    )
+
+
+def state_of(path: Path, job: Job | None) -> str:
+    """What happens in a folder."""
+    state = job.state() if job is not None else None
+    if state is not None and state not in ENDED:
+        return state
+    if (path / "result.json").is_file():
+        return "done"
+    if owner_lives(path):
+        return "elsewhere"
+    return "failed" if state == "failed" else "stopped"
+
+
+def owner_lives(path: Path) -> bool:
+    """Whether a process of this machine says that it owns a folder, and lives; the lock itself is not touched."""
+    try:
+        words = (path / LOCK).read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+    if len(words) != 4 or not words[1].isdecimal() or words[3] != socket.gethostname():
+        return False
+    try:
+        line = Path(f"/proc/{words[1]}/cmdline").read_bytes()
+    except OSError:
+        return not Path("/proc/self").exists() and _lives(int(words[1]))
+    return b"alexnet" in line or b"python" in line
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def result_of(path: Path) -> dict[str, Any] | None:
+    """The values of a finished run's result that are shown; None while it has not finished."""
+    file = path / "result.json"
+    try:
+        return _result(file, file.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=2_000)
+def _result(file: Path, changed: int) -> dict[str, Any] | None:
+    from alexnet.runs.result import read_result
+
+    try:
+        found = asdict(read_result(file))
+    except AlexNetError as problem:
+        return {"damage": str(problem)}
+    return {name: found[name] for name in SHOWN}
+
+
+def data_of(path: Path) -> str:
+    """The data set of a run, as its folder records it; empty if it does not."""
+    from alexnet.recipes.toml import from_toml
+
+    try:
+        if (path / "recipe.toml").exists():
+            return from_toml(path / "recipe.toml").data
+        for mark, field in (("search.json", "request"), ("study.json", ""), ("comparison.json", "")):
+            if (path / mark).exists():
+                values = read_json(path / mark)
+                return str((values.get(field) or {}).get("data", "") if field else values.get("data", ""))
+    except (AlexNetError, OSError, ValueError):
+        return ""
+    return ""

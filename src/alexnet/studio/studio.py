@@ -1,0 +1,69 @@
+"""What the routes of one studio share. Independent of HTTP's forms."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alexnet.studio.arrivals import Arrivals
+from alexnet.studio.datasets import DataSets
+from alexnet.studio.findings import Findings
+from alexnet.studio.limits import Limits
+from alexnet.studio.queue import Queue
+from alexnet.studio.requests import Requests
+from alexnet.studio.run_images import RunImages
+from alexnet.studio.tries import Tries
+from alexnet.studio.watch import Watches
+from alexnet.studio.workspace import Workspace
+
+
+@dataclass(slots=True)
+class State:
+    """closing: the studio is ending; streams of events end, and answers ask for their connections to be closed."""
+
+    closing: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Studio:
+    """One studio. changing: held while images of a data set are moved."""
+
+    workspace: Workspace
+    limits: Limits
+    data_sets: DataSets
+    findings: Findings
+    arrivals: Arrivals
+    queue: Queue
+    requests: Requests
+    watches: Watches
+    images: RunImages
+    tries: Tries
+    state: State = field(default_factory=State)
+    changing: threading.Lock = field(default_factory=threading.Lock)
+
+    def close(self) -> None:
+        """End the threads; jobs go on, and are found again at the next start."""
+        self.findings.close()
+        self.arrivals.close()
+        self.tries.close()
+        self.queue.close()
+
+
+def studio_of(workspace: Workspace, machine: Path, limits: Limits | None = None) -> Studio:
+    """A studio over an open workspace. machine: the lock that one job of this machine holds at a time."""
+    limits = limits or Limits()
+    data_sets = DataSets(workspace)
+    queue = Queue(workspace.jobs, machine, limits)
+    images = RunImages(data_sets)
+    return Studio(
+        workspace=workspace,
+        limits=limits,
+        data_sets=data_sets,
+        findings=Findings(),
+        arrivals=Arrivals(workspace, limits, ThreadPoolExecutor(1, thread_name_prefix="archive")),
+        queue=queue,
+        requests=Requests(workspace, data_sets, queue),
+        watches=Watches(workspace, queue),
+        images=images,
+        tries=Tries(images, limits),
+    )

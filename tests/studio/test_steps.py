@@ -1,0 +1,156 @@
+"""The five steps in Debian's Chromium, from an empty folder, with real images and real trainings."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.studio.conftest import running_studio
+
+from alexnet.studio.verb import OpenStudio
+
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+AXE = [
+    *(Path(path) for path in [os.environ.get("ALEXNET_AXE", "")] if path),
+    *Path.home().glob(".npm/**/axe.min.js"),
+    *Path("node_modules").glob("**/axe.min.js"),
+]
+VIOLATIONS = "axe.run().then(found => found.violations.map(one => one.id + ': ' + one.nodes.map(node => node.target).join(' ')))"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        found = started.chromium.launch(executable_path=str(chromium), args=["--no-sandbox", *CAMERA])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[OpenStudio]:
+    with running_studio(tmp_path / "runs") as (opened, _):
+        yield opened
+
+
+def opened_page(browser: Any, studio: OpenStudio, **options: Any) -> Any:
+    """The studio's page; `page.problems` collects errors and requests to anybody else."""
+    context = browser.new_context(bypass_csp=True, **options)  # for axe
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.problems = problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    ours = (studio.address, "data:", f"blob:{studio.address}")
+    page.on("request", lambda request: None if request.url.startswith(ours) else problems.append(request.url))
+    page.goto(studio.link)
+    page.wait_for_selector("h1")
+    return page
+
+
+def check_view(page: Any) -> None:
+    """No violation that axe-core finds, if it is here; nothing is cut off; each image has a text."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is cut off"
+    assert page.locator("img:not([alt])").count() == 0
+    if AXE:
+        page.add_script_tag(path=str(AXE[0]))
+        assert page.evaluate(VIOLATIONS) == []
+
+
+def make_data_set(page: Any, images: dict[str, list[Path]], check: Callable[[Any], None]) -> None:
+    """Step 1, by the keyboard where that is possible: a name, classes, images for each, one of them from the camera."""
+    page.focus("#new-name")
+    page.keyboard.type("digits")
+    page.keyboard.press("Enter")
+    for name, files in images.items():
+        page.wait_for_selector("#class-name")
+        page.focus("#class-name")
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f'section[data-class="{name}"]')
+        page.set_input_files(f'section[data-class="{name}"] .choose-images', [str(file) for file in files])
+        page.wait_for_selector(f'section[data-class="{name}"] h2 small:text-is("{len(files)}")')
+    page.wait_for_selector("#findings + p:has-text('8 × 8')")
+    check(page)
+
+
+def train(page: Any, check: Callable[[Any], None]) -> None:
+    """Step 2: a model, the plan, the start, and the page of the training until it has ended."""
+    page.click(".next a")
+    page.check("input[value=model]")
+    page.select_option("#model", "hog-svm")
+    page.fill("#minutes", "0.5")
+    page.wait_for_selector("#plan p:has-text('hog-svm')")
+    check(page)
+    page.click("#start")
+    page.wait_for_selector("#state")
+    check(page)
+    page.wait_for_selector("#to-try")
+    check(page)
+
+
+@pytest.mark.timeout(400)  # it starts a browser and a training
+def test_the_five_steps_from_an_empty_folder(browser: Any, studio: OpenStudio, images: dict[str, list[Path]], tmp_path: Path) -> None:
+    page = opened_page(browser, studio, viewport={"width": 390, "height": 800}, color_scheme="dark", locale="en-US")
+    check_view(page)
+    make_data_set(page, images, check_view)
+    train(page, check_view)
+
+    page.click("[data-step=compare]")
+    page.wait_for_selector("table.runs tbody tr")
+    assert page.locator("table.runs tbody th").first.inner_text() == "digits-hog-svm"
+    check_view(page)
+
+    page.click("[data-step=try]")
+    page.set_input_files(".choose-images", str(images["1"][0]))
+    page.wait_for_selector("#answer .bars tr")
+    assert page.locator("#answer h2").inner_text() == "1"
+    page.click("#why")
+    page.wait_for_selector("#overlay")
+    assert page.locator(".near img").count() == 5
+    page.select_option("#right-class", "2")
+    page.click("#wrong")
+    page.wait_for_selector("#corrected p, #problem:not(:empty)")
+    told = page.inner_text("#corrected") or page.inner_text("#problem")
+    assert "for training only" in told or "judged by" in told
+    check_view(page)
+
+    page.click("[data-step=take]")
+    with page.expect_download() as download:
+        page.click("#folder-zip")
+    assert Path(download.value.path()).read_bytes()[:4] == b"PK\3\4"
+    check_view(page)
+    assert page.problems == [] or all("409" in problem for problem in page.problems)
+
+
+@pytest.mark.slow
+def test_moving_deleting_photographing_and_chinese(browser: Any, studio: OpenStudio, images: dict[str, list[Path]]) -> None:
+    page = opened_page(browser, studio, locale="zh-CN", viewport={"width": 1280, "height": 900})
+    assert page.locator("h1").inner_text() == "图片"
+    page.set_input_files(".choose-folder", str(images["0"][0].parents[1]))
+    page.wait_for_selector("section[data-class='9']")
+    page.click("section[data-class='0'] .photograph")
+    page.click("#shutter")
+    page.wait_for_selector("dialog [role=status]:has-text('1')")
+    page.click("#close-camera")
+    count = page.locator("section[data-class='0'] h2 small")
+    with_photo = int(count.inner_text())
+    page.focus("section[data-class='0'] .thumb input")
+    page.keyboard.press("Space")
+    page.select_option("#move-to", "1")
+    page.focus("#move")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"section[data-class='0'] h2 small:text-is('{with_photo - 1}')")
+    page.click("section[data-class='0'] .thumb")
+    page.click("#delete")
+    page.wait_for_selector(f"section[data-class='0'] h2 small:text-is('{with_photo - 2}')")
+    for back in (1, 0):
+        page.click("#undo")
+        page.wait_for_selector(f"section[data-class='0'] h2 small:text-is('{with_photo - back}')")
+    check_view(page)
+    page.goto(f"{studio.address}#/train/nothing")
+    page.wait_for_selector("#plan p")
+    page.goto(f"{studio.address}#/data/nothing")
+    page.wait_for_selector("#problem:has-text('没有名为“nothing”的数据集')")
+    assert [problem for problem in page.problems if "404" not in problem and "422" not in problem] == []
