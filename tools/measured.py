@@ -47,7 +47,16 @@ def shortened(report: StudyReport, name: str) -> StudyReport:
     recipe = {**report.recipe, "data": data} if "data" in report.recipe else report.recipe
     command = shlex.join(_without_path(word) for word in shlex.split(report.command))
     command = re.sub(r"--out \S+", f"--out {out}", command)
-    return replace(report, findings=findings, data=data, command=command, run=out, report=f"{out}/report.html", recipe=recipe)
+    return replace(
+        report,
+        findings=findings,
+        data=data,
+        dataset=Path(report.dataset).name,
+        command=command,
+        run=out,
+        report=f"{out}/report.html",
+        recipe=recipe,
+    )
 
 
 def _finding(finding: Finding) -> Finding:
