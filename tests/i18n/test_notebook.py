@@ -41,5 +41,6 @@ def test_results_and_classifiers(digits_run: Path, digits_onnx: Path, digits_fol
 def test_comparisons_and_studies(digits_folder: Path, tmp_path: Path) -> None:
     compared = alexnet.compare(digits_folder, models=["raw-svm", "hog-svm"], fractions=[1], out=tmp_path / "compared")
     assert {"raw-svm", "hog-svm"} <= set(cells(compared._repr_html_()))
-    studied = alexnet.study("fashion-mnist", claims=["pooling"], budget="30s", out=tmp_path / "studied")
+    small = {"training.epochs": 1, "training.learning_rate": 0.02, "fraction": 0.01, "network.width": 0.125}
+    studied = alexnet.study("fashion-mnist", claims=["pooling"], seeds=2, budget="30m", overrides=small, out=tmp_path / "studied")
     assert "pooling" in cells(studied._repr_html_())

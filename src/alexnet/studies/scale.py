@@ -176,7 +176,7 @@ def _with_fewer_images(
     needed = seconds_for(work, speed.measured(work.recipes[0]), least)
     raise BudgetTooSmall(
         f"{work.runs} runs of {smallest.epochs:g} epochs with the smallest network take about {duration(needed)} on one CPU, "
-        f"and the budget allows {duration(process_seconds)}. Set a longer --budget, fewer --claims or fewer --seeds."
+        f"and the budget leaves {duration(max(0.0, process_seconds))}. Set a longer --budget, fewer --claims or fewer --seeds."
     )
 
 
