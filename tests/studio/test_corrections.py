@@ -11,10 +11,13 @@ from alexnet.data.open import open_dataset
 from alexnet.runs.folder import RunFolder
 from alexnet.studio import bin as waste
 from alexnet.studio.adding import own_name
-from alexnet.studio.corrections import correct, renew_table, split_of
-from alexnet.studio.datasets import DataSet, Place, opened
+from alexnet.studio.corrections import correct, renew_table
+from alexnet.studio.datasets import DataSet, DataSets, Place, opened
 from alexnet.studio.limits import Limits
+from alexnet.studio.queue import Queue
 from alexnet.studio.refusal import Refusal
+from alexnet.studio.requests import Requests
+from alexnet.studio.workspace import Workspace
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def test_moved_and_deleted_images_keep_the_table_true(data: DataSet, run: RunFol
     step = waste.move(data, [Place(class_name, None, file)], other)
     renew_table(data, dict(step.moves))
     assert splits_now(data) == before, "it judges under its new class"
-    gone = data.path / next(name for name, split in split_of(data).items() if split == "train")
+    gone = data.path / next(name for name, split in data.fixed_split().items() if split == "train")
     step = waste.delete(data, [Place(gone.parent.name, None, gone.name)])
     renew_table(data, dict(step.moves))
     assert splits_now(data) == before | {"train": before["train"] - {gone.name}}
@@ -100,3 +103,35 @@ def test_a_data_set_with_its_own_split_needs_no_table(images: dict[str, list[Pat
     assert len(list((tmp_path / "own" / "train" / "0").iterdir())) == 9
     with pytest.raises(Refusal, match="judged by"):
         correct(data, run, received(images["0"][9], tmp_path), "0", Limits())
+
+
+def test_a_test_image_that_was_deleted_judges_again_once_that_is_undone(
+    data: DataSet, run: RunFolder, images: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    correct(data, run, received(images["0"][11], tmp_path), "0", Limits())
+    before = splits_now(data)
+    tested = json.loads(run.splits.read_text())["test"][0]
+    class_name, file = Path(tested).parts
+    for whole in (False, True):
+        step = waste.remove_class(data, class_name) if whole else waste.delete(data, [Place(class_name, None, file)])
+        renew_table(data, dict(step.moves), step.judging)
+        assert Path(tested).name not in splits_now(data)["test"]
+        back = waste.undo(data)
+        renew_table(data, dict(back.moves), back.judging)
+        assert splits_now(data) == before
+
+
+def test_a_table_is_true_again_after_others_have_changed_the_folder(
+    data: DataSet, run: RunFolder, images: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    correct(data, run, received(images["0"][11], tmp_path), "0", Limits())
+    (data.path / json.loads(run.splits.read_text())["train"][0]).unlink()
+    (data.path / "0" / "another.png").write_bytes(images["0"][10].read_bytes())
+    workspace = Workspace(tmp_path)
+    (tmp_path / "data").mkdir()
+    data.path.rename(workspace.data / data.name)
+    (tmp_path / "jobs").mkdir()
+    sets = DataSets(workspace)
+    words, _ = Requests(workspace, sets, Queue(tmp_path / "jobs", tmp_path / "machine.lock", Limits())).data(data.name)
+    assert "another.png" in splits_now(sets.find(data.name))["train"]
+    assert words[1] == "--labels"

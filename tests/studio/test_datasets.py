@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -72,6 +73,36 @@ def test_moving_deleting_and_undoing(client: httpx.Client, images: dict[str, lis
     assert client.post("/api/data/digits/undo").status_code == 404
 
 
+def test_undo_loses_nothing_that_has_come_since(client: httpx.Client, images: dict[str, list[Path]], tmp_path: Path) -> None:
+    made_set(client, {"0": images["0"][:3], "1": images["1"][:1]})
+    folder = tmp_path / "runs" / "data" / "digits"
+    client.post("/api/data/digits/classes/remove", json={"name": "0"})
+    client.post("/api/data/digits/classes", json={"name": "0"})
+    again = [images["0"][0], images["0"][5]]  # one that was there, and a new one
+    for file in again:
+        client.put("/api/data/digits/images", params={"class_name": "0"}, content=file.read_bytes())
+    assert client.post("/api/data/digits/undo").status_code == 200
+    there = sorted(path.read_bytes() for path in (folder / "0").iterdir())
+    assert there == sorted(file.read_bytes() for file in {*images["0"][:3], *again})
+    other = folder / "0" / listed(client, "0")[0]
+    before = other.read_bytes()
+    client.post("/api/data/digits/delete", json={"images": [{"class_name": "0", "file": other.name}]})
+    other.write_bytes(images["2"][0].read_bytes())  # by another program
+    client.post("/api/data/digits/undo")
+    assert {before, images["2"][0].read_bytes()} <= {path.read_bytes() for path in (folder / "0").iterdir()}
+
+
+def test_names_that_are_not_utf_8_are_passed_over(client: httpx.Client, images: dict[str, list[Path]], tmp_path: Path) -> None:
+    made_set(client, images)
+    folder = os.fsencode(tmp_path / "runs" / "data" / "digits")
+    for name in (b"0/\xbf\xc0.png", b"0/\xbf\xc1.jpg"):
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes(images["0"][0].read_bytes() if name.endswith(b"png") else b"no image")
+    Path(os.fsdecode(os.fsencode(tmp_path / "runs") + b"/\xbf\xc0")).mkdir()
+    assert len(listed(client, "0")) == 12
+    assert client.get("/api/overview").status_code == 200
+    until(lambda: client.get("/api/data/digits/findings").json()["found"] is not None)
+
+
 def test_an_image_that_cannot_be_read_is_refused(client: httpx.Client, images: dict[str, list[Path]]) -> None:
     made_set(client, images)
     for content in (b"no image", images["0"][0].read_bytes()[:40]):
@@ -122,9 +153,19 @@ def test_an_archive_arrives_as_a_whole_with_its_split(client: httpx.Client, imag
     }
     arriving = send_archive(client, zip_of(files | {"train/0/broken.jpg": b"no image", "loose.png": images["0"][0].read_bytes()}))
     assert (arriving["problem"], arriving["left_out"][0][0]) == (None, "train/0/broken.jpg")
+    assert (arriving["added"], arriving["known"], arriving["n_left_out"]) == (9, 0, 1)
     found = client.get("/api/data/new").json()
     assert (found["splits"], found["counts"]["0"]) == (["train", "test"], {"train": 2, "test": 1})
     assert list((tmp_path / "runs" / ".studio" / "uploads").iterdir()) == []
+
+
+def test_what_an_archive_brought_is_counted(client: httpx.Client, images: dict[str, list[Path]]) -> None:
+    once, twice = (path.read_bytes() for path in images["0"][:2])
+    broken = {f"0/broken-{number}.png": b"no image" for number in range(150)}
+    content = zip_of({"0/1.png": once, "0/2.png": twice, "0/2 copy.png": twice, "1/3.png": once, **broken})
+    arriving = send_archive(client, content)
+    assert (arriving["added"], arriving["known"], arriving["n_left_out"], len(arriving["left_out"])) == (3, 1, 150, 100)
+    assert counts(client, "new") == {"0": 2, "1": 1}
 
 
 UNUSABLE = (

@@ -1,12 +1,14 @@
 """Jobs are processes of their own, told of by files: found again, one at a time, stopped and resumed, whoever is killed."""
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -14,11 +16,15 @@ import pytest
 from tests.studio.conftest import TOKEN, made_set, running_studio, until
 
 from alexnet.errors import AlexNetError
+from alexnet.studio.datasets import DataSets
 from alexnet.studio.jobs import Request, add_job, is_held
 from alexnet.studio.limits import Limits
+from alexnet.studio.names import run_name
 from alexnet.studio.queue import Queue
 from alexnet.studio.refusal import Refusal
+from alexnet.studio.requests import Requests
 from alexnet.studio.verb import open_studio
+from alexnet.studio.workspace import Workspace
 
 QUICK = ("summary", "lenet", "--json")
 WRONG = ("summary", "alexent", "--json")
@@ -78,6 +84,38 @@ def test_too_many_wait_and_old_ones_are_forgotten(queue: Queue) -> None:
     until(lambda: running.state() == "done")
 
 
+def test_a_job_of_another_user_is_not_stopped(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(process: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refused)
+    job = add_job(queue.folder, wanted(*QUICK))
+    with job.file("lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        print(os.getpid(), end="", file=lock, flush=True)
+        with pytest.raises(Refusal, match="Another user"):
+            queue.cancel(job)
+        assert job.state() == "running"
+
+
+def test_of_two_like_requests_at_once_one_is_added(queue: Queue) -> None:
+    def add(_: int) -> bool:
+        with suppress(Refusal):
+            queue.add(wanted(*QUICK))
+            return True
+        return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(add, range(8))) == 1
+    until(lambda: queue.jobs()[0].state() == "done")
+
+
+def test_the_link_of_a_service_is_for_its_user_alone(queue: Queue) -> None:
+    job = queue.add(Request(kind="serve", words=QUICK, run="x"))
+    assert job.file("out").stat().st_mode & 0o077 == 0
+    until(lambda: job.state() == "done")
+
+
 def test_a_lock_lives_as_long_as_its_process_and_no_longer(tmp_path: Path) -> None:
     (tmp_path / "jobs").mkdir()
     job = add_job(tmp_path / "jobs", wanted("train", "digits", "--model", "lenet", "--out", str(tmp_path / "run"), "--json"))
@@ -124,6 +162,10 @@ def test_what_cannot_be_trained_is_said_before(images: dict[str, list[Path]], tm
             "Did you mean 'lenet'?" in client.post("/api/train", json={"data": "digits", "way": "model", "model": "lenett"}).json()["error"]
         )
         assert "cannot be: choose" in client.post("/api/train", json={"data": "digits", "minutes": 0}).json()["error"]
+        from_file = {"data": "digits", "way": "model", "model": "lenet", "recipe": str(tmp_path / "recipe.toml")}
+        assert "There is no recipe" in client.post("/api/train", json=from_file).json()["error"]
+        for claim in ("--out", "pooling,overlap", "../x"):
+            assert "There is no study" in client.post("/api/study", json={"data": "digits", "minutes": 1, "claim": claim}).json()["error"]
         assert client.post("/api/runs/nothing/again").status_code == 404
         assert client.get("/api/overview").json() == {"rows": [], "jobs": []}
 
@@ -138,6 +180,21 @@ def test_the_plan_says_what_how_long_and_how_exact(images: dict[str, list[Path]]
     assert lines[2].startswith("It takes at most about 30 s")
     assert "with 3 test pictures" in lines[3]
     assert "10 分钟" in chinese[2]
+
+
+@pytest.mark.parametrize("name", ["猫" * 40, "x" * 120, "a" * 99 + ". b", "--out"])
+def test_every_name_of_a_data_set_makes_a_name_of_a_run(name: str, images: dict[str, list[Path]], tmp_path: Path, queue: Queue) -> None:
+    workspace = Workspace(tmp_path / "runs")
+    sets = DataSets(workspace)
+    workspace.data.mkdir(parents=True)
+    if name.startswith("-"):
+        with pytest.raises(Refusal):
+            sets.create(name)
+        return
+    requests = Requests(workspace, sets, queue)
+    made = requests.free(f"{sets.create(name).name}-best")
+    assert run_name(f"{made}-999") == f"{made}-999"
+    assert made.startswith(name[:20])
 
 
 @contextmanager

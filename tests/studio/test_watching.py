@@ -2,9 +2,11 @@
 
 import json
 import threading
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -92,6 +94,36 @@ def test_twenty_watch_one_run_and_share_each_look(tmp_path: Path) -> None:
         assert all(any(row["step"] == 31 for one in messages for row in one.get("rows", [])) for messages in heard)
         assert all(messages[-1]["progress"]["share"] == 0.5 for messages in heard)
         assert len(opened.studio.watches.of("long").subscribers) <= 20
+
+
+def test_what_json_has_no_word_for_is_null(tmp_path: Path) -> None:
+    run = begun_run(tmp_path / "runs", 1)
+    with (run / "history.jsonl").open("a") as file:
+        file.write('{"epoch": 1, "step": 2, "training_loss": 0.5, "validation_loss": NaN}\n')
+    (run / "search.json").write_text('{"seconds": Infinity}')
+    (run / "live").mkdir()
+    (run / "live" / "validation.json").write_text(r'{"wrong": [{"file": "\udccd.png"}]}')
+
+    def refused(word: str) -> None:
+        pytest.fail(f"{word} is not JSON")
+
+    with running_studio(tmp_path / "runs") as (_, client):
+        text = json.dumps(first_event(client), allow_nan=False)
+    found = json.loads(text, parse_constant=refused)
+    assert found["rows"][-1]["validation_loss"] is None
+    assert found["validation"]["wrong"][0]["file"] == "\udccd.png"
+
+
+def test_a_run_of_any_name_is_opened(tmp_path: Path) -> None:
+    names = ("a  b", "-x", "a:b", unicodedata.normalize("NFD", "é"), "y" * 200)
+    for name in names:
+        begun_run(tmp_path / "runs", 1).rename(tmp_path / "runs" / name)
+    with running_studio(tmp_path / "runs") as (_, client):
+        assert {row["name"] for row in client.get("/api/overview").json()["rows"]} == set(names)
+        for name in names:
+            assert first_event(client, quote(name, safe=""))["row"]["name"] == name
+        for name in ("data", "exports", ".studio", "..", "."):
+            assert client.get(f"/api/runs/{quote(name, safe='')}/offers").status_code == 404, name
 
 
 @pytest.mark.slow

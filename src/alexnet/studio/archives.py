@@ -21,11 +21,13 @@ MOST_LISTED = 100  # files that were left out, by name
 
 @dataclass(slots=True)
 class Arrival:
-    """How far an archive is: images done, in all, left out with reasons, and in the data set already."""
+    """How far an archive is: images done, in all; then how many were new, there already and left out, the first of those with reasons."""
 
     done: int = 0
     total: int = 0
+    added: int = 0
     known: int = 0
+    n_left_out: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
     remarks: tuple[str, ...] = ()
 
@@ -46,8 +48,10 @@ def unpack(data: DataSet, archive: Path, stage: Path, limits: Limits, tell: Call
     whole = opened(data.path)
     for staged, (name, split) in waiting.items():
         target = whole.folder(name, split) / staged.name.split("-", 1)[1]
-        arrival.known += target.exists()
+        known = target.exists()
         move_in(staged, target)
+        arrival.known += known
+        arrival.added += not known
     shutil.rmtree(stage, ignore_errors=True)
     return arrival
 
@@ -76,6 +80,7 @@ def _stage(
             content = found.content(index)
             read_header(content, item.name, max_pixels=limits.image_pixels)
         except UnreadableImage as problem:
+            arrival.n_left_out += 1
             if len(arrival.left_out) < MOST_LISTED:
                 arrival.left_out.append((item.name, problem.reason))
             continue
@@ -86,5 +91,6 @@ def _stage(
             check_room(stage, len(content), limits)
         place = stage / f"{item.label}{item.split or ''}-{own_name(content, Path(item.name).suffix.lower())}"
         place.write_bytes(content)
+        arrival.known += place in waiting
         waiting[place] = (folder_name(found.classes[item.label]), item.split)
     return waiting

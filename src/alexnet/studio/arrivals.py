@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import threading
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from alexnet.errors import AlexNetError
 from alexnet.i18n.translate import Lang
 from alexnet.studio.archives import Arrival, unpack
+from alexnet.studio.corrections import renew_table
 from alexnet.studio.datasets import DataSet
 from alexnet.studio.limits import Limits
 from alexnet.studio.receiving import disk_refusal, temporary
@@ -38,8 +40,10 @@ class Arriving:
         return {
             "done": self.arrival.done,
             "total": self.arrival.total,
+            "added": self.arrival.added,
             "known": self.arrival.known,
             "left_out": self.arrival.left_out,
+            "n_left_out": self.arrival.n_left_out,
             "remarks": self.arrival.remarks,
             "ended": self.ended,
             "problem": problem.replace(self.archive, self.shown) if problem else None,
@@ -49,8 +53,8 @@ class Arriving:
 class Arrivals:
     """Takes archives apart in the background."""
 
-    def __init__(self, workspace: Workspace, limits: Limits, pool: Executor) -> None:
-        self.workspace, self.limits, self.pool = workspace, limits, pool
+    def __init__(self, workspace: Workspace, limits: Limits, changing: threading.Lock, pool: Executor) -> None:
+        self.workspace, self.limits, self.changing, self.pool = workspace, limits, changing, pool
         self._by_name: dict[str, Arriving] = {}
 
     def begin(self, data: DataSet, received: Path, shown: str) -> None:
@@ -80,6 +84,8 @@ class Arrivals:
         try:
             stage.mkdir()
             unpack(data, archive, stage, self.limits, tell)
+            with self.changing:
+                renew_table(data)
         except (AlexNetError, Refusal) as problem:
             arriving.problem = problem
         except OSError as error:

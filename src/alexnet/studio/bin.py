@@ -7,7 +7,7 @@ so that no training reads it.
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from alexnet.errors import BadRun
@@ -18,11 +18,15 @@ from alexnet.studio.refusal import Refusal
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """What was moved: pairs of paths below the data set's folder, from and to. removed: the class that went with its images."""
+    """What was moved: pairs of paths below the data set's folder, from and to. removed: the class that went with its images.
+
+    judging: former path -> split of the images that a fixed split judges by, so that they judge again once the step is undone.
+    """
 
     moves: tuple[tuple[str, str], ...]
     deleted: bool
     removed: str = ""
+    judging: dict[str, str] = field(default_factory=dict)
 
 
 def move(data: DataSet, places: Sequence[Place], to: str) -> Step:
@@ -64,12 +68,22 @@ def undo(data: DataSet) -> Step:
         raise Refusal("nothing_to_undo", 404)
     step = _read(steps[-1])
     for source, target in reversed(step.moves):
-        old, new = data.path / source, data.path / target
-        if new.exists() and not old.exists():
-            old.parent.mkdir(parents=True, exist_ok=True)
-            new.replace(old)
+        _put_back(data.path / target, data.path / source)
     steps[-1].unlink()
-    return Step(moves=tuple((target, source) for source, target in step.moves), deleted=step.deleted, removed=step.removed)
+    return replace(step, moves=tuple((target, source) for source, target in step.moves))
+
+
+def _put_back(new: Path, old: Path) -> None:
+    """Move a file or a folder to where it was. What has come there since stays, and another image goes beside it."""
+    if new.is_dir() and old.is_dir():
+        for part in sorted(new.iterdir()):
+            _put_back(part, old / part.name)
+        new.rmdir()
+    elif new.is_file() and old.is_file() and new.read_bytes() == old.read_bytes():
+        new.unlink()
+    elif new.exists():
+        old.parent.mkdir(parents=True, exist_ok=True)
+        new.replace(_free(old, set()))
 
 
 def empty(data: DataSet) -> None:
@@ -88,12 +102,20 @@ def summary(data: DataSet) -> dict[str, int]:
 def _do(data: DataSet, step: Step) -> Step:
     if not step.moves:
         return step
+    step = replace(step, judging=_judging(data, [source for source, _ in step.moves]))
     record = data.path / BIN / f"{_next(data):06}.json"
     record.parent.mkdir(exist_ok=True)
     write_atomically(record, json.dumps(asdict(step), ensure_ascii=False))
     for source, target in step.moves:
         (data.path / source).replace(data.path / target)
     return step
+
+
+def _judging(data: DataSet, sources: Sequence[str]) -> dict[str, str]:
+    """The splits of the images among `sources`, or in a folder among them, that a fixed split judges by."""
+    chosen = set(sources)
+    split = data.fixed_split().items()
+    return {name: word for name, word in split if word != "train" and not chosen.isdisjoint((name, name.rpartition("/")[0]))}
 
 
 def _steps(data: DataSet) -> list[Path]:

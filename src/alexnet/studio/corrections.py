@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 from alexnet.data.curation.splits import read_split_names
-from alexnet.data.labels_file import read_labels
 from alexnet.runs.folder import RunFolder
 from alexnet.storage.files import write_atomically
 from alexnet.studio.adding import add_image
@@ -58,26 +57,23 @@ def fix_split(data: DataSet, run: RunFolder) -> None:
     _write(data, {name: split for split in ("validation", "test") for name in names[split]})
 
 
-def renew_table(data: DataSet, moved: Mapping[str, str] | None = None) -> None:
+def renew_table(data: DataSet, moved: Mapping[str, str] | None = None, judging: Mapping[str, str] | None = None) -> None:
     """Bring the table, if there is one, up to date with the images that are there now; new ones are for training.
 
-    moved: former path -> path of images that were moved, which keep their split.
+    moved: former path -> path of images that were moved, which keep their split. judging: path -> split of images that judge if they are
+    there: a step that took them away may have been undone.
     """
     if data.table.exists():
-        known = split_of(data)
-        _write(data, known | {new: known[old] for old, new in (moved or {}).items() if old in known})
-
-
-def split_of(data: DataSet) -> dict[str, str]:
-    """The split that the table has for each image, by its path below the data set's folder; {} without a table."""
-    return {row.file: row.split for row in read_labels(data.table)} if data.table.exists() else {}
+        known = data.fixed_split()
+        _write(data, known | {new: known[old] for old, new in (moved or {}).items() if old in known} | dict(judging or {}))
 
 
 def _write(data: DataSet, split: Mapping[str, str]) -> None:
     out = io.StringIO(newline="")
     rows = ((name, class_name, split.get(name, "train")) for name, class_name in data.names())
     csv.writer(out, lineterminator="\n").writerows([("file", "class", "split"), *rows])
-    write_atomically(data.table, out.getvalue())
+    if not data.table.exists() or data.table.read_bytes() != out.getvalue().encode():
+        write_atomically(data.table, out.getvalue())
 
 
 def _same(received: Path, files: Iterable[Path]) -> Path | None:
@@ -89,7 +85,7 @@ def _same(received: Path, files: Iterable[Path]) -> Path | None:
 def _judging(data: DataSet) -> list[Path]:
     """The validation and test images."""
     if not data.splits:
-        return [data.path / name for name, split in split_of(data).items() if split != "train"]
+        return [data.path / name for name, split in data.fixed_split().items() if split != "train"]
     return [folder / name for _, split, folder in data.folders() if split != "train" for name in listing(folder)]
 
 

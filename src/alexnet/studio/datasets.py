@@ -5,13 +5,17 @@ their folder changes, so that a data set of many thousands of images is opened a
 """
 
 import os
+import threading
+import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from alexnet.data.class_names import is_text
 from alexnet.data.dataset import SPLIT_NAMES, SplitName
+from alexnet.data.labels_file import read_labels
 from alexnet.data.sources.source import is_image, is_visible
 from alexnet.data.split_names import split_folders
 from alexnet.studio.names import class_name, folder_name
@@ -20,6 +24,7 @@ from alexnet.studio.workspace import Workspace
 
 TABLE = "splits.csv"  # in a data set's folder: its split, once it is fixed (see corrections)
 BIN = ".bin"
+SETTLING_NANOSECONDS = 2_000_000_000  # after a change, in which a folder may change again under the same time: file systems count in ticks
 Split = SplitName | None  # None: of a data set without split folders
 
 
@@ -101,6 +106,10 @@ class DataSet:
         (self.splits.get("train", self.path) / name).mkdir(parents=True)
         return name
 
+    def fixed_split(self) -> dict[str, str]:
+        """The split that the table has for each image, by its path below the data set's folder; {} without a table."""
+        return {row.file: row.split for row in read_labels(self.table)} if self.table.exists() else {}
+
     def names(self) -> Iterator[tuple[str, str]]:
         """The path of each image below the data set's folder, with `/`, and its class."""
         for class_name_, _, folder in self.folders():
@@ -110,33 +119,41 @@ class DataSet:
 
 
 def listing(folder: Path) -> tuple[str, ...]:
-    """The names of the images in a folder, sorted; () if it is not there."""
+    """The names of the images in a folder, sorted; () if it is not there. Names that are not UTF-8, which no page can show, are passed over."""
     try:
         changed = folder.stat().st_mtime_ns
     except OSError:
         return ()
+    if time.time_ns() - changed < SETTLING_NANOSECONDS:
+        _listing.cache_clear()
+        return _listed(str(folder))
     return _listing(str(folder), changed)
 
 
 @lru_cache(maxsize=4_096)
 def _listing(folder: str, changed: int) -> tuple[str, ...]:
+    return _listed(folder)
+
+
+def _listed(folder: str) -> tuple[str, ...]:
     with os.scandir(folder) as entries:
-        return tuple(sorted(entry.name for entry in entries if is_image(entry.name) and entry.is_file()))
+        return tuple(sorted(entry.name for entry in entries if is_image(entry.name) and is_text(entry.name) and entry.is_file()))
 
 
 def _folders(top: Path) -> list[str]:
     try:
         with os.scandir(top) as entries:
-            return [entry.name for entry in entries if is_visible(entry.name) and entry.is_dir()]
+            return [entry.name for entry in entries if is_visible(entry.name) and is_text(entry.name) and entry.is_dir()]
     except OSError:
         return []
 
 
 class DataSets:
-    """All data sets of a workspace."""
+    """All data sets of a workspace. changing: held while images are moved, and while a table of a split is written."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
+        self.changing = threading.Lock()
 
     def names(self) -> list[str]:
         """Their names."""
@@ -144,10 +161,9 @@ class DataSets:
 
     def find(self, name: str) -> DataSet:
         """The data set of that name; raises Refusal (404)."""
-        path = self.workspace.data / folder_name(name)
-        if not path.is_dir():
+        if name not in self.names():
             raise Refusal("no_data_set", 404, name=name)
-        return opened(path)
+        return opened(self.workspace.data / name)
 
     def create(self, text: str) -> DataSet:
         """A new, empty data set; raises Refusal if the name is taken or cannot be one."""

@@ -53,10 +53,14 @@ def _row_at(file: BinaryIO, start: int) -> list[Row]:
 
 def _parsed(line: bytes) -> list[Row]:
     try:
-        row = json.loads(line)
+        row = json.loads(line, parse_constant=not_a_number)
     except ValueError:
         return []
     return [row] if isinstance(row, dict) else []
+
+
+def not_a_number(word: str) -> None:
+    """NaN and Infinity, which Python writes and browsers cannot read, as null."""
 
 
 def _read(file: BinaryIO, start: int, count: int) -> bytes:

@@ -99,11 +99,20 @@ class Job:
         return "\n".join([line for line in lines if line.strip()][-LOG_LINES:])
 
     def stop(self) -> None:
-        """Ask its process to stop as Ctrl-C does; a training stops after its step, with nothing lost. A second time: at once."""
-        if is_held(self.file("lock")):
-            self.file("stop").touch()
-            with suppress(OSError, ValueError):
-                os.kill(int(self.file("lock").read_text()), signal.SIGTERM)
+        """Ask its process to stop as Ctrl-C does; a training stops after its step, with nothing lost. A second time: at once.
+
+        Raises PermissionError if it is another user's.
+        """
+        if not is_held(self.file("lock")):
+            return
+        self.file("stop").touch()
+        try:
+            os.kill(int(self.file("lock").read_text()), signal.SIGTERM)
+        except (ProcessLookupError, ValueError):  # it has just ended; or it starts, and will see the file
+            return
+        except PermissionError:
+            self.file("stop").unlink()
+            raise
 
     def forget(self) -> None:
         """Remove its files."""
@@ -115,7 +124,7 @@ class Job:
         with LOOKING, ExitStack() as opened, self._undone_on_failure():
             lock = opened.enter_context(self.file("lock").open("wb"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            out = opened.enter_context(self.file("out").open("wb"))
+            out = opened.enter_context(open(self.file("out"), "wb", opener=self._opener))
             log = opened.enter_context(self.file("log").open("ab"))
             files = [str(self.file(kind)) for kind in ("lock", "status", "stop")]
             self.file("status").unlink(missing_ok=True)
@@ -128,6 +137,10 @@ class Job:
                 pass_fds=[lock.fileno(), *(one.fileno() for one in shared)],
                 env={**os.environ, **(environment or {})},
             )
+
+    def _opener(self, path: str, flags: int) -> int:
+        """A service prints its link with its token, which is for this user alone."""
+        return os.open(path, flags, 0o600 if self.request.kind == "serve" else 0o666)
 
     @contextmanager
     def _undone_on_failure(self) -> Iterator[None]:

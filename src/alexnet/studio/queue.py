@@ -43,28 +43,36 @@ class Queue:
         )
 
     def add(self, request: Request) -> Job:
-        """Add a job at the end; raises Refusal if one like it waits or runs already, or too many wait."""
-        jobs = self.jobs()
-        open_ = [job for job in jobs if job.state() not in ENDED]
-        if any((job.request.words, job.request.kind) == (request.words, request.kind) for job in open_):
-            raise Refusal("job_exists", 409, name=request.run)
-        if len(open_) >= self.limits.jobs:
-            raise Refusal("queue_full", 429, most=self.limits.jobs)
-        for job in [job for job in jobs if job.state() in ENDED][: max(0, len(jobs) + 1 - self.limits.jobs)]:
-            job.forget()
+        """Add a job at the end; raises Refusal as `check` does."""
         with self._turning:
+            self.check(request)
+            jobs = self.jobs()
+            for job in [job for job in jobs if job.state() in ENDED][: max(0, len(jobs) + 1 - self.limits.jobs)]:
+                job.forget()
             job = add_job(self.folder, request)
             if request.kind == "serve":
                 self._serve(job)
         self.turn()
         return job
 
+    def check(self, request: Request) -> None:
+        """Raise Refusal if a job like it waits or runs already, or too many wait."""
+        open_ = [job for job in self.jobs() if job.state() not in ENDED]
+        if any((job.request.words, job.request.kind) == (request.words, request.kind) for job in open_):
+            raise Refusal("job_exists", 409, name=request.run)
+        if len(open_) >= self.limits.jobs:
+            raise Refusal("queue_full", 429, most=self.limits.jobs)
+
     def cancel(self, job: Job) -> None:
-        """Stop a job, or take one that waits out of the queue."""
-        if job.state() == "waiting":
-            job.forget()
-        else:
+        """Stop a job, or take one that waits out of the queue; raises Refusal (403) for a process of another user."""
+        with self._turning:  # or it could be started while its files are removed
+            if job.state() == "waiting":
+                job.forget()
+                return
+        try:
             job.stop()
+        except PermissionError:
+            raise Refusal("job_of_another", 403, name=job.request.run) from None
 
     def turn(self) -> None:
         """Start the first job that waits, if nothing runs on this machine."""

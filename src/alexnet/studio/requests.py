@@ -10,15 +10,17 @@ from alexnet.i18n.translate import Lang
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
+from alexnet.studio.corrections import renew_table
 from alexnet.studio.datasets import DataSet, DataSets
 from alexnet.studio.jobs import Job, Request
-from alexnet.studio.names import folder_name, run_name
+from alexnet.studio.names import run_name
 from alexnet.studio.queue import ENDED, Queue
 from alexnet.studio.refusal import Refusal
 from alexnet.studio.workspace import Workspace
 
 LONGEST_MINUTES = 7 * 24 * 60
 LEAST_SECONDS = 5
+LONGEST_STEM = 100  # bytes of the name of a new run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +62,7 @@ class Requests:
         if wish.way == "best":
             return budget
         check_model(wish.model)
+        check_recipe(wish.recipe)
         return ["--model", wish.model, *(["--recipe", wish.recipe] if wish.recipe else []), *budget]
 
     def again(self, run: str) -> Job:
@@ -69,7 +72,7 @@ class Requests:
         data = self.data_sets.of_path(recipe.data)
         if data is None:
             raise Refusal("not_ours", 409, data=recipe.data)
-        words = [*data_words(data), "--recipe", str(RunFolder(path).recipe)]
+        words = [*self._words(data), "--recipe", str(RunFolder(path).recipe)]
         if (path / "model" / "model.safetensors").exists() and is_network(recipe.model):
             words += ["--weights", str(path)]
         out = self.free(run)
@@ -87,6 +90,7 @@ class Requests:
 
     def study(self, data: str, claim: str, minutes: float, lang: Lang) -> Job:
         """Measure one claim of the lecture on a data set."""
+        check_claim(claim)
         words, stem = self.data(data)
         out = self.free(f"{stem}-{claim}")
         chosen = ("study", *words, "--claims", claim, "--budget", budget_of(minutes), "--lang", lang)
@@ -109,10 +113,12 @@ class Requests:
         """Write a model for other programs into the workspace's exports; a former one of the same form is replaced."""
         path = self.workspace.run(run)
         out = self.exported(run, target, suffix, int8=int8)
+        words = ("export", str(path), "--to", target, *(["--int8"] if int8 else []), "--out", str(out), "--json")
+        request = Request(kind="export", words=words, run=run, title=out.name)
+        self.queue.check(request)
         out.parent.mkdir(exist_ok=True)
         shutil.rmtree(out) if out.is_dir() else out.unlink(missing_ok=True)
-        words = ("export", str(path), "--to", target, *(["--int8"] if int8 else []), "--out", str(out), "--json")
-        return self.queue.add(Request(kind="export", words=words, run=run, title=out.name))
+        return self.queue.add(request)
 
     def exported(self, run: str, target: str, suffix: str, *, int8: bool) -> Path:
         """Where a model of that form is written."""
@@ -133,11 +139,11 @@ class Requests:
         filled = [one for one, counts in data.counts().items() if sum(counts.values())]
         if len(filled) < 2:
             raise Refusal("few_classes", 422, name=name, n=len(filled))
-        return data_words(data), data.name
+        return self._words(data), data.name
 
     def free(self, stem: str) -> str:
         """The first of STEM, STEM-2, STEM-3 ... that no folder has and no job will make."""
-        stem = run_name(folder_name(stem)[:60])
+        stem = run_name(shortened(stem))
         wanted = {job.request.run for job in self.queue.jobs()}
         number, name = 1, stem
         while (self.workspace.path / name).exists() or name in wanted:
@@ -145,13 +151,19 @@ class Requests:
             name = f"{stem}-{number}"
         return name
 
+    def _words(self, data: DataSet) -> list[str]:
+        """The words for a data set of the workspace, with the table of its split if that is fixed, which others may have made untrue."""
+        with self.data_sets.changing:
+            renew_table(data)
+        return [str(data.path), *(["--labels", str(data.table)] if data.table.exists() else [])]
+
     def _out(self, name: str) -> list[str]:
         return ["--out", str(self.workspace.path / name), "--json"]
 
 
-def data_words(data: DataSet) -> list[str]:
-    """The words for a data set of the workspace, with the table of its split if that is fixed."""
-    return [str(data.path), *(["--labels", str(data.table)] if data.table.exists() else [])]
+def shortened(stem: str) -> str:
+    """A name's first characters, so that it can be that of a folder with a number behind it."""
+    return stem.encode()[:LONGEST_STEM].decode(errors="ignore").rstrip(". ")
 
 
 def budget_of(minutes: float) -> str:
@@ -174,6 +186,22 @@ def check_model(name: str) -> None:
     from alexnet.models.registry import check_known
 
     check_known(name)
+
+
+def check_recipe(name: str) -> None:
+    """Raise Refusal (404) for a recipe that has no name here; empty is the model's own. A path is none."""
+    from alexnet.recipes.named import RECIPES
+
+    if name and name not in RECIPES:
+        raise Refusal("no_recipe", 404, name=name)
+
+
+def check_claim(name: str) -> None:
+    """Raise Refusal (404) for a claim that is not known."""
+    from alexnet.studies.registry import STUDIES
+
+    if name not in STUDIES:
+        raise Refusal("no_claim", 404, name=name)
 
 
 def is_network(name: str) -> bool:

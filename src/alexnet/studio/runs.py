@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from alexnet.data.sources.source import is_visible
 from alexnet.errors import AlexNetError
 from alexnet.storage.ownership import LOCK
 from alexnet.storage.records import read_json
@@ -44,16 +43,9 @@ class Row:
 def rows(workspace: Workspace, queue: Queue) -> list[Row]:
     """All of them, the newest first."""
     jobs = {job.request.run: job for job in queue.jobs() if job.request.kind in ("train", "study", "compare")}
-    found = [row_of(path, jobs.get(path.name)) for path in folders(workspace)]
+    found = [row_of(workspace.path / name, jobs.get(name)) for name in workspace.run_names()]
     coming = [coming_row(job) for name, job in jobs.items() if not (workspace.path / name).is_dir()]
     return sorted([*(row for row in found if row is not None), *coming], key=lambda row: -row.at)
-
-
-def folders(workspace: Workspace) -> list[Path]:
-    """The folders that may be runs."""
-    with os.scandir(workspace.path) as entries:
-        names = [entry.name for entry in entries if is_visible(entry.name) and entry.is_dir()]
-    return [workspace.path / name for name in names if name not in ("data", "exports")]
 
 
 def kind_of(path: Path) -> Kind | None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alexnet.studio.corrections import split_of
 from alexnet.studio.datasets import DataSet
 
 Counts = Mapping[str, Mapping[str | None, int]]  # class -> split (None: the program splits) -> images
@@ -22,7 +21,7 @@ def counts_by_split(data: DataSet) -> Counts:
     """The images of a data set of the workspace, with the split that is fixed in its table, if there is one."""
     if not data.table.exists():
         return {name: {None if split == "all" else split: n for split, n in splits.items()} for name, splits in data.counts().items()}
-    fixed = split_of(data)
+    fixed = data.fixed_split()
     found: dict[str, dict[str | None, int]] = {name: {} for name in data.classes()}
     for name, class_name in data.names():
         split = fixed.get(name, "train")

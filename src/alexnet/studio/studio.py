@@ -1,6 +1,5 @@
 """What the routes of one studio share. Independent of HTTP's forms."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ class State:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Studio:
-    """One studio. changing: held while images of a data set are moved."""
+    """One studio."""
 
     workspace: Workspace
     limits: Limits
@@ -39,7 +38,6 @@ class Studio:
     images: RunImages
     tries: Tries
     state: State = field(default_factory=State)
-    changing: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
         """End the threads; jobs go on, and are found again at the next start."""
@@ -60,7 +58,7 @@ def studio_of(workspace: Workspace, machine: Path, limits: Limits | None = None)
         limits=limits,
         data_sets=data_sets,
         findings=Findings(),
-        arrivals=Arrivals(workspace, limits, ThreadPoolExecutor(1, thread_name_prefix="archive")),
+        arrivals=Arrivals(workspace, limits, data_sets.changing, ThreadPoolExecutor(1, thread_name_prefix="archive")),
         queue=queue,
         requests=Requests(workspace, data_sets, queue),
         watches=Watches(workspace, queue),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.runs.live import FILTERS, PROGRESS, VALIDATION
-from alexnet.studio.history import sample, since
+from alexnet.studio.history import not_a_number, sample, since
 from alexnet.studio.queue import Queue
 from alexnet.studio.runs import coming_row, data_of, row_of
 from alexnet.studio.workspace import Workspace
@@ -149,7 +149,7 @@ def _is_below(path: str) -> bool:
 
 
 def _event(message: Message) -> str:
-    return f"data: {json.dumps(message, ensure_ascii=False)}\n\n"
+    return f"data: {json.dumps(message)}\n\n"  # escaped: names of files that are not UTF-8 have no other form
 
 
 def _changed(file: Path) -> int:
@@ -160,6 +160,6 @@ def _changed(file: Path) -> int:
 
 def _json(file: Path) -> dict[str, Any] | None:
     with suppress(OSError, ValueError):
-        found = json.loads(file.read_bytes())
+        found = json.loads(file.read_bytes(), parse_constant=not_a_number)
         return found if isinstance(found, dict) else None
     return None

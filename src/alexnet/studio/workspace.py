@@ -9,16 +9,19 @@
 Nothing else is remembered anywhere: the studio shows what is in this folder.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from alexnet.data.class_names import is_text
+from alexnet.data.sources.source import is_visible
 from alexnet.errors import AlexNetError, BadRun
 from alexnet.storage.files import writing
 from alexnet.storage.ownership import owned
-from alexnet.studio.names import folder_name
+from alexnet.studio.names import RESERVED
 from alexnet.studio.refusal import Refusal
 
 
@@ -55,10 +58,15 @@ class Workspace:
 
     def run(self, name: str) -> Path:
         """The folder of a run, a comparison or a study that exists; raises Refusal (404) for any other name."""
-        path = self.path / folder_name(name)
-        if path in (self.data, self.exports) or not path.is_dir():
+        if name not in self.run_names():
             raise Refusal("no_run", 404, name=name)
-        return path
+        return self.path / name
+
+    def run_names(self) -> list[str]:
+        """The names of the folders that may be runs."""
+        with os.scandir(self.path) as entries:
+            names = [entry.name for entry in entries if is_visible(entry.name) and is_text(entry.name) and entry.is_dir()]
+        return [name for name in names if name not in RESERVED]
 
     @contextmanager
     def opened(self) -> Iterator[None]:

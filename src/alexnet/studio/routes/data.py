@@ -51,7 +51,7 @@ def data_routes(studio: Studio) -> APIRouter:
 
     @routes.post("/{name}/classes", status_code=201)
     def add_class(name: str, wanted: Named) -> dict[str, Any]:
-        with studio.changing:
+        with studio.data_sets.changing:
             return {"name": sets.find(name).add_class(wanted.name)}
 
     return routes

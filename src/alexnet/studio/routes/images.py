@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from alexnet.studio.adding import add_image, layout_of, make_folders
 from alexnet.studio.corrections import renew_table
-from alexnet.studio.datasets import Place, Split
+from alexnet.studio.datasets import DataSet, Place, Split
 from alexnet.studio.receiving import received
 from alexnet.studio.refusal import Refusal
 from alexnet.studio.run_images import thumbnail_of_file
@@ -26,6 +26,11 @@ class Paths:
     paths: list[str]
 
 
+def _renew(studio: Studio, data: DataSet) -> None:
+    with studio.data_sets.changing:
+        renew_table(data)
+
+
 def image_routes(studio: Studio) -> APIRouter:
     """The routes, for this studio."""
     routes = APIRouter(prefix="/api/data/{name}")
@@ -39,7 +44,7 @@ def image_routes(studio: Studio) -> APIRouter:
         async with received(request, studio.workspace.uploads, limits.image_bytes, limits) as file:
             place, known = await asyncio.to_thread(add_image, data, file, class_name, split, shown[:200], limits)
         if not known:
-            await asyncio.to_thread(renew_table, data)
+            await asyncio.to_thread(_renew, studio, data)
         return {**asdict(place), "known": known}
 
     @routes.post("/layout")

@@ -60,5 +60,5 @@ def model_routes(studio: Studio) -> APIRouter:
 
 
 def _corrected(studio: Studio, name: str, path: Path, file: Path, class_name: str) -> Outcome:
-    with studio.changing:
+    with studio.data_sets.changing:
         return correct(studio.data_sets.find(name), RunFolder(path), file, class_name, studio.limits)

@@ -20,6 +20,7 @@ POLICY = (
     f"default-src 'none'; img-src data: 'self'; style-src 'unsafe-inline'; script-src {SCRIPTS}; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
+FILES = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"  # what is beside a page
 
 
 def report_routes(studio: Studio) -> APIRouter:
@@ -38,7 +39,7 @@ def report_routes(studio: Studio) -> APIRouter:
         if file == PAGE:
             return _page(folder, language(request))
         kind = mimetypes.guess_type(file)[0] or "application/octet-stream"
-        return Response((folder / file).read_bytes(), media_type=kind, headers={"Content-Security-Policy": "default-src 'none'"})
+        return Response((folder / file).read_bytes(), media_type=kind, headers={"Content-Security-Policy": FILES})
 
     return routes
 

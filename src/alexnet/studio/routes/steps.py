@@ -59,7 +59,7 @@ def step_routes(studio: Studio) -> APIRouter:
 
     @routes.post("/{name}/empty-bin")
     def empty(name: str) -> dict[str, Any]:
-        with studio.changing:
+        with studio.data_sets.changing:
             waste.empty(studio.data_sets.find(name))
         return {}
 
@@ -73,15 +73,15 @@ def step_routes(studio: Studio) -> APIRouter:
 
 def _stepped(studio: Studio, name: str, do: Callable[[DataSet], waste.Step]) -> dict[str, Any]:
     """Do a step while nobody else changes a data set, and keep the table of its split up to date."""
-    with studio.changing:
+    with studio.data_sets.changing:
         data = studio.data_sets.find(name)
         step = do(data)
-        renew_table(data, dict(step.moves))
+        renew_table(data, dict(step.moves), step.judging)
     return {"moved": len(step.moves)}
 
 
 def _dropped(studio: Studio, name: str) -> dict[str, Any]:
-    with studio.changing:
+    with studio.data_sets.changing:
         data = studio.data_sets.find(name)
         place = studio.workspace.data / ".bin"
         place.mkdir(exist_ok=True)

@@ -46,7 +46,7 @@ async function sendArchive(name, { file }) {
     const { arriving } = await get(dataPath(name));
     if (arriving.ended) {
       if (arriving.problem) throw new Error(arriving.problem);
-      return { added: arriving.total - arriving.left_out.length - arriving.known, known: arriving.known, left: arriving.left_out };
+      return { added: arriving.added, known: arriving.known, left: arriving.left_out, nLeft: arriving.n_left_out };
     }
     say(t("unpacking", { done: count(arriving.done), total: count(arriving.total) }));
     await new Promise((resolve) => { setTimeout(resolve, LOOK_MILLISECONDS); });
@@ -68,9 +68,9 @@ export async function sendWhole(name, files) {
   return files.length === 1 && isArchive(files[0].file) ? sendArchive(name, files[0]) : sendFolder(name, files);
 }
 
-export function told({ added, known, left }) {
+export function told({ added, known, left, nLeft = left.length }) {
   const parts = [t("added", { n: count(added) })];
   if (known) parts.push(t("known", { n: count(known) }));
-  if (left.length) parts.push(t("left_out", { n: count(left.length) }));
+  if (nLeft) parts.push(t("left_out", { n: count(nLeft) }));
   return parts.join(" ");
 }
