@@ -119,7 +119,7 @@ class DataSet:
 
 
 def listing(folder: Path) -> tuple[str, ...]:
-    """The names of the images in a folder, sorted; () if it is not there. Names that are not UTF-8, which no page can show, are passed over."""
+    """The names of the images in a folder, sorted; () if it is not there. No page can show a name that is not UTF-8."""
     try:
         changed = folder.stat().st_mtime_ns
     except OSError:

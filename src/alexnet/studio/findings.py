@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from alexnet.data.class_names import printable
 from alexnet.errors import AlexNetError
 from alexnet.studio.datasets import DataSet
 
@@ -84,5 +85,14 @@ def shortened(found: dict[str, Any]) -> dict[str, Any]:
     return {
         "sizes": found["sizes"],
         "imbalance": found["imbalance"],
-        **{name: {"n": len(values), "first": values[:MOST_LISTED]} for name, values in lists.items()},
+        **{name: {"n": len(values), "first": _shown(values[:MOST_LISTED])} for name, values in lists.items()},
     }
+
+
+def _shown(value: Any) -> Any:
+    """The value with names that are not UTF-8 as escapes: JSON that a browser reads cannot have them."""
+    if isinstance(value, dict):
+        return {name: _shown(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(one) for one in value]
+    return printable(value) if isinstance(value, str) else value
