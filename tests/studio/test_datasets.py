@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from tests.studio.conftest import made_set, running_studio, until
 
 from alexnet.data.open import open_dataset
+from alexnet.studio import receiving
 from alexnet.studio.limits import Limits
 
 
@@ -209,6 +211,24 @@ def test_limits_and_a_full_disk_leave_nothing(images: dict[str, list[Path]], tmp
     with running_studio(tmp_path / "runs", limits=Limits(image_pixels=63)) as (_, client):
         assert client.put("/api/data/digits/images", params={"class_name": "0"}, content=content).status_code == 422
     assert [path for path in (tmp_path / "runs").rglob("*") if path.suffix in (".png", ".partial")] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the disk that is always full is Linux's")
+def test_a_disk_that_fills_up_while_an_image_arrives(
+    client: httpx.Client, images: dict[str, list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_set(client, images)
+
+    def on_a_full_disk(uploads: Path) -> Path:
+        place = uploads / "full.partial"
+        place.symlink_to("/dev/full")
+        return place
+
+    monkeypatch.setattr(receiving, "temporary", on_a_full_disk)
+    full = client.put("/api/data/digits/images", params={"class_name": "0"}, content=images["1"][0].read_bytes())
+    assert (full.status_code, full.json()["error"][:17]) == (507, "The disk is full.")
+    assert counts(client) == {"0": 12, "1": 12, "2": 12}
+    assert list((tmp_path / "runs" / ".studio" / "uploads").iterdir()) == []
 
 
 def test_findings_are_those_of_inspect(client: httpx.Client, images: dict[str, list[Path]], tmp_path: Path) -> None:

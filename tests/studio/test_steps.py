@@ -1,6 +1,8 @@
 """The five steps in Debian's Chromium, from an empty folder, with real images and real trainings."""
 
+import json
 import os
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,88 @@ def test_the_five_steps_from_an_empty_folder(browser: Any, studio: OpenStudio, i
     assert Path(download.value.path()).read_bytes()[:4] == b"PK\3\4"
     check_view(page)
     assert page.problems == [] or all("409" in problem for problem in page.problems)
+
+
+def wait_for_job(page: Any, run: str) -> None:
+    """Follow a job of the page until its end, at its own address."""
+    page.wait_for_selector("#state.state-done, #state.state-failed, #state.state-stopped", timeout=300_000)
+    assert page.locator("h1").inner_text() == run
+    assert page.locator("#state.state-done").count() == 1, page.inner_text("#view")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_training_again_explaining_comparing_and_taking_away(
+    browser: Any, studio: OpenStudio, images: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    page = opened_page(browser, studio, viewport={"width": 1280, "height": 900}, locale="en-US")
+    make_data_set(page, {name: files[:11] for name, files in images.items()}, check_view)
+    train_a_network(page)
+    correct_and_train_again(page, images["1"][11], tmp_path / "runs")
+    explain(page)
+    for claim, run in (("pooling", "digits-pooling"), ("", "digits-comparison")):
+        study(page, studio, claim, run)
+    take_a_page_away(page, studio)
+    assert [problem for problem in page.problems if "409" not in problem] == []
+
+
+def train_a_network(page: Any) -> None:
+    page.click(".next a")
+    page.check("input[value=model]")
+    page.select_option("#model", "lenet")
+    page.fill("#minutes", "0.7")
+    page.wait_for_selector("#plan p:has-text('lenet')")
+    page.click("#start")
+    wait_for_job(page, "digits-lenet")
+
+
+def correct_and_train_again(page: Any, image: Path, runs: Path) -> None:
+    """The new image is for training; those that judge are the same."""
+    page.click("#to-try")
+    page.set_input_files(".choose-images", str(image))
+    page.wait_for_selector("#answer .bars tr")
+    page.select_option("#right-class", "1")
+    page.click("#wrong")
+    page.click("#again")
+    wait_for_job(page, "digits-lenet-2")
+    before, after = (json.loads((runs / name / "splits.json").read_text()) for name in ("digits-lenet", "digits-lenet-2"))
+    assert set(after["test"]) == set(before["test"])
+    assert len(after["train"]) == len(before["train"]) + 1
+
+
+def explain(page: Any) -> None:
+    page.click("[data-step=compare]")
+    page.locator("table.runs tbody tr button").first.click()
+    page.wait_for_selector("#queue:has-text('digits-lenet')")
+    page.wait_for_selector("#queue:not(:has-text('digits-lenet'))", timeout=300_000)
+    page.reload()
+    with page.expect_popup() as popup:
+        page.click("table.runs a:has-text('Explanation')")
+    image = popup.value.locator("img").first
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
+
+
+def study(page: Any, studio: OpenStudio, claim: str, run: str) -> None:
+    page.goto(f"{studio.address}#/compare")
+    page.wait_for_selector("#claim")
+    page.select_option("#claim", claim)
+    page.fill("#study-minutes", "1")
+    page.click("#start-study")
+    wait_for_job(page, run)
+    check_view(page)
+    with page.expect_popup() as popup:
+        page.click("#report")
+    assert popup.value.locator("h1").count() == 1
+
+
+def take_a_page_away(page: Any, studio: OpenStudio) -> None:
+    page.goto(f"{studio.address}#/take/digits-lenet")
+    page.click("[data-offer=web]")
+    page.wait_for_selector("[data-file=web], .log", timeout=300_000)
+    with page.expect_download() as download:
+        page.click("[data-file=web]")
+    with zipfile.ZipFile(download.value.path()) as packed:
+        assert any(name.endswith("index.html") for name in packed.namelist())
 
 
 @pytest.mark.slow

@@ -72,5 +72,5 @@ async def _write(request: Request, place: Path, most: int, limits: Limits) -> No
 def disk_refusal(error: OSError) -> Refusal:
     """What a full or broken disk means for whoever asked."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Refusal("disk_full", 507, free="0 MB", needed="–")
+        return Refusal("disk_now_full", 507)
     return Refusal("disk", 507, reason=error.strerror or str(error))

@@ -5,6 +5,7 @@ import { finishedRuns, noRuns, runSelect } from "./try.js";
 import { known, size, t } from "./texts.js";
 
 const LOOK_MILLISECONDS = 1000;
+const SERVED_MILLISECONDS = 5000; // while a service runs, which seldom changes
 const BUSY = ["waiting", "running", "stopping"];
 
 function offerRow(run, offer, again) {
@@ -59,8 +60,14 @@ export async function show(root, [asked]) {
       served.replaceChildren(...service(run, found.services, draw));
       shown = now;
     }
-    const busy = found.offers.some((one) => BUSY.includes(one.state)) || found.services.some((one) => BUSY.includes(one.state));
-    if (busy) timer = setTimeout(() => draw().catch(() => {}), LOOK_MILLISECONDS);
+    const soon = found.offers.some((one) => BUSY.includes(one.state)) || found.services.some((one) => BUSY.includes(one.state) && !one.link);
+    const served_ = found.services.some((one) => BUSY.includes(one.state));
+    if (soon || served_) timer = setTimeout(look, soon ? LOOK_MILLISECONDS : SERVED_MILLISECONDS);
+  }
+
+  function look() {
+    if (document.hidden) timer = setTimeout(look, SERVED_MILLISECONDS);
+    else draw().catch(() => { if (!ended) timer = setTimeout(look, SERVED_MILLISECONDS); });
   }
 
   root.append(heading(t("step_take")), runSelect("take", runs, run),
