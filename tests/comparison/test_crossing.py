@@ -144,12 +144,26 @@ def test_the_interval_holds_the_true_crossing_in_95_of_100(error: float) -> None
     assert held / count >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / count)
 
 
+@pytest.mark.parametrize("shared", [0.3, 1.0])
+def test_it_holds_where_the_same_test_images_move_all_amounts_together(shared: float) -> None:
+    """The crossing lies halfway between two amounts, where independent differences would be known best."""
+    rng, held, count, error, true = np.random.default_rng(17), 0, 400, 0.002, math.sqrt(300)
+    for _ in range(count):
+        common = math.sqrt(shared) * rng.normal(0, error)
+        noise = common + math.sqrt(1 - shared) * rng.normal(0, error, 5)
+        rows = [(n, 0.3 + 0.02 * math.log(n / true) + e) for n, e in zip((3.0, 10.0, 30.0, 100.0, 300.0), noise, strict=True)]
+        noisy = [Amount(images_per_class=n, first_error=e, second_error=0.3, shown=True, standard_error=error) for n, e in rows]
+        low, high = find_crossing("hog-svm", "lenet", noisy).interval or (math.inf, math.inf)
+        held += (low or 0) <= true <= (high or math.inf)
+    assert held / count >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / count)
+
+
 def test_the_interval_is_in_the_sentence_and_open_where_nothing_was_measured() -> None:
     sure, unsure = find_crossing("hog-svm", "lenet", measured(0.004)), find_crossing("hog-svm", "lenet", measured(0.1))
     assert sure.interval is not None
-    assert sure.interval[0] == pytest.approx(21, rel=0.1)
-    assert sure.interval[1] == pytest.approx(40, rel=0.1)
-    assert "The crossing lies between 22 and 40 pictures per class (95% interval)." in sure.sentence
+    assert sure.interval[0] == pytest.approx(19.6, rel=0.1)
+    assert sure.interval[1] == pytest.approx(42.8, rel=0.1)
+    assert "The crossing lies between 20 and 43 pictures per class (95% interval)." in sure.sentence
     assert unsure.interval == (None, None)
     assert unsure.sentence.endswith("Its 95% interval contains all amounts that were measured.")
     rising = [replace(amount, standard_error=0.001 if amount.images_per_class < 30 else 0.2) for amount in measured(0.1)]

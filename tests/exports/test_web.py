@@ -166,6 +166,10 @@ def test_the_registry_is_that_of_npm(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     ):
         web_runtime(None, silent)
     assert not (cache_folder() / ARCHIVE).exists()
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    (cache_folder() / ARCHIVE).write_bytes(b"damaged")
+    with pytest.raises(AlexNetError, match="cannot be fetched from"):  # it is fetched again
+        web_runtime(None, silent)
     npm.write_text("#!/bin/sh\necho file:///etc\n")
     assert registry() == REGISTRY
 

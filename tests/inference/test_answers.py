@@ -93,6 +93,19 @@ def test_killed_after_the_last_rename(classifier: Classifier, digits_run: Path, 
     assert {path.name for path in tmp_path.iterdir()} == {"whole.jsonl", "killed.jsonl"}
 
 
+def test_another_file_under_the_name_is_not_taken_for_the_answers(
+    classifier: Classifier, digits_run: Path, named: Sequence[tuple[str, Path]], tmp_path: Path
+) -> None:
+    out = tmp_path / "a.csv"
+    with pytest.raises(KeyboardInterrupt):
+        write_answers(Stopping(classifier, 2), digits_run, named, out, chunk=16)
+    out.write_text("mine")
+    with pytest.raises(CannotWrite, match=r"a\.csv exists already, and .*a\.csv\.partial has 32 of 51 pictures\. Remove one"):
+        write_answers(classifier, digits_run, named, out, chunk=16)
+    out.unlink()
+    assert write_answers(classifier, digits_run, named, out, chunk=16).resumed == 32
+
+
 def test_another_request_does_not_resume(
     classifier: Classifier, digits_run: Path, named: Sequence[tuple[str, Path]], tmp_path: Path
 ) -> None:

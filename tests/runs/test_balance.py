@@ -99,6 +99,7 @@ def test_a_network_that_is_stopped_ends_the_same_to_the_bit(uneven: Path, tmp_pa
     assert history(tmp_path / "whole") == history(tmp_path / "run")
     row = json.loads((tmp_path / "run" / "history.jsonl").read_text().splitlines()[-1])
     assert 0 <= row["validation_balanced_error"] <= 1
+    assert "The mean of the classes&#39; validation errors was lowest at" in (tmp_path / "run" / "report.html").read_text()
     assert getattr(from_toml(tmp_path / "run" / "recipe.toml").training, "balance") == balance  # noqa: B009 - of a dataclass with slots
 
 
@@ -132,6 +133,17 @@ def test_the_best_of_uneven_classes_is_that_of_the_mean_class(
     assert "of an average class" in page
     assert from_toml(tmp_path / "run" / "recipe.toml").solver.balance == "validation"
     shutil.rmtree(tmp_path / "run")
+
+
+def test_what_is_requested_decides_between_attempts(
+    uneven: Path, digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are: every image counts the same, however uneven the classes; balanced: every class does, however even."""
+    monkeypatch.setattr(searching, "candidates_for", lambda side: [Candidate(model="raw-svm", fixed_seconds=0.5, image_seconds=0.001)])
+    for data, balance, judged in ((uneven, "none", False), (digits_folder, "loss", True)):
+        alexnet.train(data, budget="1m", balance=balance, out=tmp_path / balance)
+        (row,) = read_search(tmp_path / balance).tried  # type: ignore[union-attr]
+        assert (row.balanced_error is not None) == judged
 
 
 def test_networks_of_uneven_classes_are_tried_both_ways() -> None:

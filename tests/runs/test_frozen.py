@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 import alexnet
-from alexnet.errors import BadModel, BadWeights
+from alexnet.errors import BadModel, BadRecipe, BadWeights
 from alexnet.models.linear_probe import LinearProbe
 from alexnet.recipes.toml import from_toml
 
@@ -29,6 +29,15 @@ def test_features_of_a_run_classify_its_images(digits_run: Path, digits_folder: 
     again = alexnet.train(digits_folder, recipe=tmp_path / "run" / "recipe.toml", out=tmp_path / "again", baseline=False)
     assert again.test_error == result.test_error
     assert json.loads((tmp_path / "run" / "report.json").read_text())["solver"]["kernel"] == "linear"
+
+
+def test_classes_can_weigh_the_same(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = alexnet.train(digits_folder, model="lenet+svm", weights=digits_run, balance="loss", out=out, baseline=False)
+    assert result.test_error is not None
+    assert json.loads((out / "report.json").read_text())["solver"]["classes"].startswith("every class weighs the same")
+    with pytest.raises(BadRecipe, match=r"lenet\+svm ends in an SVM.*draws none. Use --balance loss"):
+        alexnet.train(digits_folder, model="lenet+svm", weights=digits_run, balance="sampling", out=tmp_path / "other")
 
 
 def test_features_of_a_file_of_weights(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.runs.test_train import some_of
 
 import alexnet
+from alexnet.data.balance import effective_images
 from alexnet.errors import AlexNetError, BadDataset, BadModel, BadRecipe, BadRun, BudgetTooSmall, Interrupted
 from alexnet.evaluation.evaluate import evaluate as evaluate_images
 from alexnet.i18n.phrases import REASONS, PageWords
@@ -283,6 +285,17 @@ def test_what_is_said_of_a_choice() -> None:
     close, clear = search(0.10, 0.12), search(0.10, 0.12, n=100_000)
     assert ("either" in choice_of(close), "either" in choice_of(clear)) == (True, False)
     assert [one.model for one in search(0.2, 0.1, 0.2).ranked] == ["hog-svm", "fisher-svm", "alexnet"]
+
+
+def test_few_images_of_small_classes_tell_balanced_errors_apart_badly() -> None:
+    """950 images of one class and 50 of another tell the mean of two errors as 190 images do: 4 / (1 / 950 + 1 / 50)."""
+    effective = effective_images(np.repeat([0, 1], [950, 50]))
+    rows = tuple(Tried(model=name, error=0.05, balanced_error=error) for name, error in (("alexnet", 0.10), ("hog-svm", 0.13)))
+    found = Search(budget_seconds=60.0, validation=1_000, tried=rows, effective=effective)
+    assert effective == 190
+    assert effective_images(np.repeat([0, 2], [40, 40])) == 80
+    assert "either would do" in choice_of(found)
+    assert "either would do" not in choice_of(replace(found, effective=1_000))
 
 
 def test_of_two_attempts_the_better_one_counts() -> None:

@@ -86,6 +86,8 @@ def test_files_are_classified_as_alexnet_itself_does(digits_folder: Path, tmp_pa
     broken.write_bytes(b"no image")
     with pytest.raises(UnreadableImage, match=r"broken\.png"):
         fitted.predict([broken])
+    with pytest.raises(ValueError, match="fit has seen files; pass paths"):
+        fitted.predict(DIGITS.data[FEW])
 
 
 def test_a_grid_over_recipe_fields_in_a_pipeline() -> None:
@@ -122,6 +124,8 @@ def test_wrong_parameters_and_arrays() -> None:
         ImageClassifier("hog-svm").fit(np.zeros((4, 3, 8, 8)), [0, 0, 1, 1])
     with pytest.raises(ValueError, match="no class has the two images"):
         ImageClassifier("raw-svm").fit(rows[:2], [0, 1])
+    with pytest.raises(ValueError, match="X has images of 4 x 16, and fit has seen 8 x 8"):
+        ImageClassifier("raw-svm").fit(rows, labels).predict(rows.reshape(-1, 4, 16))
     with pytest.raises(NotFittedError):
         ImageClassifier().predict_proba(rows)
 

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from alexnet.errors import BudgetTooSmall, Interrupted
 from alexnet.runtime.events import EpochDone, Event, Planned, StepDone
 from alexnet.training.budget import WARM_STEPS, Budget
-from alexnet.training.loop import Training, fit
+from alexnet.training.loop import fit
 from alexnet.training.state import TrainingState
 from alexnet.training.step import Batch
+from alexnet.training.training import Training
 
 BUDGET, RESERVE, FINAL = 600.0, 20.0, 400  # seconds; seconds; images
 VALIDATION_SECONDS = 2.0  # of 100 images

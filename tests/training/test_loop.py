@@ -18,10 +18,11 @@ from alexnet.storage.tensors import read_tensors
 from alexnet.training import loop
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
-from alexnet.training.loop import Training, fit
+from alexnet.training.loop import fit
 from alexnet.training.optimizer import Descent
 from alexnet.training.schedule import learning_rate, validation_due
 from alexnet.training.step import measure, training_step
+from alexnet.training.training import Training
 
 STEPS = 8  # of 2.5 epochs of 3
 

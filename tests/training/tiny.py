@@ -18,8 +18,8 @@ from alexnet.runtime.events import Event, Listener, silent
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
-from alexnet.training.loop import Training
 from alexnet.training.step import Batch
+from alexnet.training.training import Training
 
 TINY = Architecture(
     name="tiny",

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Z95 = 1.959963984540054  # standard deviations on either side that hold 95% of a normal distribution
+from alexnet.evaluation.paired_test import Z95
+
 STEPS = 2_000  # amounts that are tried between the least and the most
 
 Interval = tuple[float | None, float | None]  # None: the end lies beyond the amounts that were measured
@@ -17,10 +18,12 @@ def crossing_interval(images: Sequence[float], differences: Sequence[float], err
 
     differences: of the two systems' errors at each amount in `images` (ascending), with their standard errors. An amount belongs to the
     interval if the interpolated difference there is not significantly different from 0; what is connected to the crossing counts.
+    The same test images judge all amounts, so that their differences err together: between two amounts the standard error is interpolated
+    too, which it never exceeds, however much they do.
     """
     logs = np.log(np.asarray(images, dtype=np.float64))
     places = np.unique(np.concatenate([np.linspace(logs[0], logs[-1], STEPS), [math.log(point)]]))
-    unsure = np.abs(np.interp(places, logs, differences)) <= Z95 * _standard_errors(places, logs, np.asarray(errors, dtype=np.float64))
+    unsure = np.abs(np.interp(places, logs, differences)) <= Z95 * np.interp(places, logs, errors)
     middle = int(np.searchsorted(places, math.log(point)).clip(0, len(places) - 1))
     low = _last_unsure(unsure[middle::-1])
     high = _last_unsure(unsure[middle:])
@@ -28,14 +31,6 @@ def crossing_interval(images: Sequence[float], differences: Sequence[float], err
         None if low is None else float(np.exp(places[middle - low])),
         None if high is None else float(np.exp(places[middle + high])),
     )
-
-
-def _standard_errors(places: NDArray[np.float64], logs: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of a value interpolated between two independent ones."""
-    after = np.searchsorted(logs, places).clip(1, len(logs) - 1)
-    share = (places - logs[after - 1]) / (logs[after] - logs[after - 1])
-    interpolated: NDArray[np.float64] = np.hypot((1 - share) * errors[after - 1], share * errors[after])
-    return interpolated
 
 
 def _last_unsure(unsure: NDArray[np.bool_]) -> int | None:

@@ -28,6 +28,16 @@ def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float64
     return weights
 
 
+def effective_images(labels: NDArray[np.int64]) -> int:
+    """How many images of classes of equal size would tell the mean of the classes' errors as surely as these do: k^2 / sum_c 1 / n_c.
+
+    Exact if all classes have the same error (Kish, Survey Sampling, 1965); small classes leave few.
+    """
+    counts = np.bincount(labels)
+    seen = counts[counts > 0]
+    return round(len(seen) ** 2 / (1 / seen).sum()) if len(seen) else 0
+
+
 def balanced_error(wrong: NDArray[np.bool_], labels: NDArray[np.int64], classes: int) -> float:
     """The mean of the classes' shares of wrong answers, 0 to 1, over the classes with images: 1 minus the balanced accuracy."""
     return float((class_weights(labels, classes)[labels] * wrong).mean())

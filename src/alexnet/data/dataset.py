@@ -5,6 +5,7 @@ Independent of file formats, archives (see images and sources) and batches.
 
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median_low
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from alexnet.data.balance import is_uneven
 from alexnet.data.images.decode import decode, decode_fitted, read_header
 from alexnet.data.images.headers import Header
 from alexnet.data.preprocess import Fit
@@ -133,6 +135,11 @@ class Dataset(ABC):
         if not headers:
             raise BadDataset(f"None of the pictures sampled from {self.name} can be read. `alexnet inspect {self.name}` shows why.")
         return median_low([min(header.width, header.height) for header in headers])
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the classes of the images that can train differ by much in size."""
+        return is_uneven(Counter(item.label for item in self.items if item.split in (None, "train")).values())
 
     def sampled_traits(self) -> Traits:
         """The traits that the class names and the headers of a sample suggest."""

@@ -36,16 +36,16 @@ def web_runtime(archive: str | Path | None, listen: Listener) -> Path:
     """The path of the verified archive, fetched once if no path is passed; raises AlexNetError, with what to do, if it cannot be had."""
     if archive is not None:
         path = path_from(archive, "--runtime", BadModel)
-        _check(path)
+        _check(_content(path), str(path))
         return path
     cached = cache_folder() / ARCHIVE
-    if not cached.is_file():
-        listen(Message(f"Fetching {PACKAGE} {VERSION} (20 MB, once) from {registry()} ..."))
-        content = _fetched(f"{registry()}{PACKAGE}/-/{ARCHIVE}")
+    if not (cached.is_file() and _is_published(_content(cached))):  # fetched again if it was damaged
+        address = f"{registry()}{PACKAGE}/-/{ARCHIVE}"
+        listen(Message(f"Fetching {PACKAGE} {VERSION} (20 MB, once) from {address} ..."))
+        content = _fetched(address)
         with writing(cached):
             cached.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(cached, content)
-    _check(cached)
     return cached
 
 
@@ -79,19 +79,22 @@ def _fetched(address: str) -> bytes:
             content: bytes = answer.read(LARGEST + 1)
     except (OSError, ValueError) as problem:
         raise AlexNetError(f"{PACKAGE} cannot be fetched from {address} ({problem}). {BY_HAND}") from None
-    _check_content(content, address)
+    _check(content, address)
     return content
 
 
-def _check(path: Path) -> None:
+def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            return file.read(LARGEST + 1)
     except OSError as problem:
         raise AlexNetError(f"{path} cannot be opened ({problem.strerror or problem}). {BY_HAND}") from None
-    _check_content(content, str(path))
 
 
-def _check_content(content: bytes, name: str) -> None:
-    if f"sha512-{base64.b64encode(hashlib.sha512(content).digest()).decode()}" != INTEGRITY:
+def _is_published(content: bytes) -> bool:
+    return f"sha512-{base64.b64encode(hashlib.sha512(content).digest()).decode()}" == INTEGRITY
+
+
+def _check(content: bytes, name: str) -> None:
+    if not _is_published(content):
         raise AlexNetError(f"{name} is not {PACKAGE} {VERSION} as it was published: its SHA-512 differs. {BY_HAND}")

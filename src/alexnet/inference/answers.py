@@ -81,7 +81,7 @@ def write_answers(
     partial, record = place.with_name(f"{place.name}.partial"), place.with_name(f"{place.name}.partial.json")
     with writing(place):
         _check_same(record, started, partial)
-        if place.exists():  # killed after its last rename
+        if place.exists():
             return _cleared(place, partial, record, started.n)
         with partial.open("r+b" if partial.exists() else "w+b") as lines:
             done = _whole_chunks(lines, chunk)
@@ -95,7 +95,14 @@ def write_answers(
 
 
 def _cleared(place: Path, partial: Path, record: Path, n: int) -> Answers:
-    """The answers in a complete file; what led to it is removed."""
+    """The answers in a file whose process was killed after the last rename; what led to it is removed.
+
+    Raises CannotWrite if not all images were done: then the file is another one.
+    """
+    with partial.open("rb") as lines:
+        done = sum(line.endswith(b"\n") for line in lines)
+    if done < n:
+        raise CannotWrite(f"{place} exists already, and {partial} has {done:,} of {n:,} pictures. Remove one, or choose another --out.")
     unreadable = sum(answer.error is not None for answer in _read(partial))
     partial.unlink()
     record.unlink()

@@ -6,7 +6,7 @@ from typing import Protocol, get_args
 from alexnet.data.balance import Balance
 from alexnet.data.dataset import Dataset
 from alexnet.errors import BadRecipe
-from alexnet.models.kinds import kind_of
+from alexnet.models.kinds import NETWORK, kind_of
 from alexnet.recipes.handcrafted import HandcraftedRecipes
 from alexnet.recipes.networks import NetworkRecipes
 from alexnet.recipes.recipe import Recipe, foreign_sections
@@ -41,14 +41,12 @@ def balance_of(model: str, balance: str) -> dict[str, str]:
     """The field of a recipe that balances classes of different size; raises BadRecipe for a word that this kind of model cannot follow."""
     if balance not in get_args(Balance):
         raise BadRecipe(f"balance is {shown(balance)}; it can be {', '.join(map(repr, get_args(Balance)))}.")
-    if not kind_of(model).fixed_features:
-        return {"training.balance": balance}
-    if balance == "sampling":
+    if balance == "sampling" and kind_of(model) is not NETWORK:
         raise BadRecipe(
             f"balance is 'sampling', but {model} ends in an SVM, which is fitted to all training pictures at once and draws none. Use "
             "--balance loss: every class then weighs the same."
         )
-    return {"solver.balance": balance}
+    return {"solver.balance" if kind_of(model).fixed_features else "training.balance": balance}
 
 
 def check_fields(model: str, overrides: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -83,7 +83,7 @@ def _fitted(resolved: ResolvedRun, context: RunContext, store: ImageStore, split
             validation,
             classes=len(context.dataset.classes),
             kernel="linear",
-            config=SOLVER,
+            config=replace(SOLVER, balance=resolved.recipe.training.machine_balance),
             seed=resolved.recipe.seed,
             device=context.device,
             should_stop=context.should_stop,

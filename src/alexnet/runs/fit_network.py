@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alexnet.data.balance import class_weights, is_uneven
+from alexnet.data.balance import class_weights
 from alexnet.data.curation.splits import Splits
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.batches import AugmentedBatches, plain_batches
@@ -35,10 +34,11 @@ from alexnet.storage.tensors import read_tensors
 from alexnet.training.budget import Budget
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import BALANCED_ERROR, TrainingConfig
-from alexnet.training.loop import Training, fit
+from alexnet.training.loop import fit
 from alexnet.training.parallel.layout import Layout
 from alexnet.training.parallel.registry import parallelize
 from alexnet.training.state import TrainingState
+from alexnet.training.training import Training
 
 
 def fit_network(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> FitResult:
@@ -155,8 +155,8 @@ def _weights(store: ImageStore, indices: Sequence[int], context: RunContext) -> 
 
 def _judged_weights(store: ImageStore, splits: Splits, context: RunContext, training: TrainingConfig) -> Tensor | None:
     """What a mistake with a validation image of each class counts, where classes are balanced or differ by much in size; else None."""
-    uneven = is_uneven(np.bincount(store.labels_of(splits.train)).tolist())
-    return _weights(store, splits.validation, context) if uneven or training.balance != "none" else None
+    wanted = training.balance != "none" or context.dataset.is_uneven
+    return _weights(store, splits.validation, context) if wanted else None
 
 
 def _budget(resolved: ResolvedRun, context: RunContext, splits: Splits) -> Budget | None:

@@ -100,7 +100,7 @@ def _fitted(resolved: ResolvedRun, context: RunContext, prepared: Prepared, netw
         *sets,
         classes=len(context.dataset.classes),
         kernel="linear",
-        config=SolverConfig(kernel="linear", refit=False),
+        config=SolverConfig(kernel="linear", refit=False, balance=resolved.recipe.training.machine_balance),
         seed=resolved.recipe.seed,
         device=context.device,
         should_stop=context.should_stop,
@@ -110,6 +110,7 @@ def _fitted(resolved: ResolvedRun, context: RunContext, prepared: Prepared, netw
     return FitResult(
         model=model,
         validation_error=choice.validation_error,
+        validation_balanced_error=choice.validation_balanced_error,
         epochs=1.0,
         seconds=time.monotonic() - started,
         images_per_second=rate,

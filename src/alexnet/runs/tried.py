@@ -52,11 +52,15 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
-    """A finished search. budget_seconds: that were allowed; validation: images that chose; tried: in the order of the attempts."""
+    """A finished search. budget_seconds: that were allowed; validation: images that chose; tried: in the order of the attempts.
+
+    effective: as many images of classes of equal size would tell the mean of the classes' errors as surely; None: as `validation`.
+    """
 
     budget_seconds: float
     validation: int
     tried: tuple[Tried, ...]
+    effective: int | None = None
 
     @property
     def ranked(self) -> Sequence[Tried]:
@@ -91,5 +95,5 @@ def reason_of(one: Tried, words: PageWords = ENGLISH) -> str:
 def is_close(search: Search) -> bool:
     """Whether the 95% interval of the winner's validation error includes the error of the second."""
     winner, second = search.ranked[:2]
-    wrong = round((winner.judged or 0.0) * search.validation)
-    return (second.judged or 0.0) <= error_interval(wrong, search.validation)[1]
+    n = search.effective if winner.balanced_error is not None and search.effective else search.validation
+    return (second.judged or 0.0) <= error_interval(round((winner.judged or 0.0) * n), n)[1]

@@ -45,7 +45,7 @@ def attempt(
         _share_split(state, folder, fraction)
         fitted = fit(resolved, context, prepared)
     row = replace(_row(resolved, fitted, time.monotonic() - started, name), balance=balance)
-    if state.is_uneven:
+    if state.judges_classes:
         row = replace(row, balanced_error=fitted.validation_balanced_error)
     _tell(state, row, prepared.splits)
     return Attempt(resolved=resolved, prepared=prepared, fitted=fitted, tried=row)

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+from alexnet.data.balance import effective_images
 from alexnet.models.kinds import kind_of
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import to_toml
@@ -57,7 +58,9 @@ def repeatable(recipe: Recipe, fitted: FitResult) -> Recipe:
 
 
 def _search(state: SearchState, best: Attempt) -> Search:
-    return Search(budget_seconds=state.request.budget_seconds, validation=len(best.prepared.splits.validation), tried=tuple(state.tried))
+    judges = best.prepared.splits.validation
+    effective = effective_images(best.prepared.images.labels_of(judges))
+    return Search(budget_seconds=state.request.budget_seconds, validation=len(judges), tried=tuple(state.tried), effective=effective)
 
 
 def _best(state: SearchState) -> Attempt:

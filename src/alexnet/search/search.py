@@ -29,7 +29,7 @@ def search(state: SearchState) -> None:
     user stops it, and BadDataset and CannotWrite as a run would.
     """
     candidates = candidates_for(state.dataset.native_side())
-    if state.is_uneven and state.request.balance is None:
+    if state.dataset.is_uneven and state.request.balance is None:
         candidates = for_uneven(candidates)
     for candidate in (one for one in candidates if not one.is_trained):
         _try_fast(state, candidate)

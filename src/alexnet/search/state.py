@@ -1,14 +1,12 @@
 """The state of a search: its folder, its clock, what has been tried, and the best model so far."""
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from alexnet.data.balance import is_uneven
 from alexnet.data.dataset import Dataset
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.folder import RunFolder
@@ -81,9 +79,9 @@ class SearchState:
         return own or round(0.8 * len(self.dataset.items))
 
     @property
-    def is_uneven(self) -> bool:
-        """Whether the classes of the images that train differ by much in size."""
-        return is_uneven(Counter(item.label for item in self.dataset.items if item.split in (None, "train")).values())
+    def judges_classes(self) -> bool:
+        """Whether the mean of the classes' errors decides: if classes are to be balanced or, where nothing was requested, are uneven."""
+        return self.dataset.is_uneven if self.request.balance is None else self.request.balance != "none"
 
     @property
     def leader(self) -> Tried | None:
@@ -92,7 +90,7 @@ class SearchState:
 
     @property
     def lowest_error(self) -> float | None:
-        """The lowest validation error so far, of all starts; where classes differ by much in size, of the mean of the classes' errors."""
+        """The lowest validation error so far, of all starts; where that decides, of the mean of the classes' errors."""
         return self.leader.judged if self.leader is not None else None
 
     def was_tried(self, folder: str) -> bool:

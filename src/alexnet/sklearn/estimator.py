@@ -131,7 +131,12 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         classifier: Classifier = self.classifier_
         if are_files(X):
             return _of_files(classifier, X)
-        rows = validate_data(self, flattened(X)[0], reset=False)
+        if not hasattr(self, "scale_"):
+            raise ValueError("X is an array, but fit has seen files; pass paths.")
+        rows, shape = flattened(X)
+        if shape is not None and shape[:2] != tuple(self.image_shape_[:2]):
+            raise ValueError(f"X has images of {shape[0]} x {shape[1]}, and fit has seen {self.image_shape_[0]} x {self.image_shape_[1]}.")
+        rows = validate_data(self, rows, reset=False)
         found = [
             classifier.probabilities(squares(self.scale_.pixels(part, self.image_shape_), classifier.model_card.preprocess)).numpy()
             for part in np.split(rows, range(BATCH, len(rows), BATCH))

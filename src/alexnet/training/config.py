@@ -92,6 +92,11 @@ class TrainingConfig:
         """The name in the history of the error that chooses the weights: where classes are balanced, the mean of the classes' errors."""
         return "validation_error" if self.balance == "none" else BALANCED_ERROR
 
+    @property
+    def machine_balance(self) -> Literal["none", "loss"]:
+        """How an SVM on this network, or beside it, balances its classes: it draws no images, so sampling becomes weights."""
+        return "none" if self.balance == "none" else "loss"
+
     def __post_init__(self) -> None:
         hints = field_types(TrainingConfig)
         for name, kind in hints.items():

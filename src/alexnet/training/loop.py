@@ -2,75 +2,29 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from alexnet.errors import Interrupted, TrainingFailed
 from alexnet.runtime.device import Precision, choose_precision
-from alexnet.runtime.events import EpochDone, Listener, Planned, StepDone, silent
+from alexnet.runtime.events import EpochDone, Planned, StepDone
 from alexnet.training.budget import Budget
-from alexnet.training.checkpoint import Checkpoints
-from alexnet.training.config import BALANCED_ERROR, TrainingConfig
+from alexnet.training.config import BALANCED_ERROR
 from alexnet.training.diagnosis import diagnose
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.layout import Layout
 from alexnet.training.schedule import learning_rate, validation_due
 from alexnet.training.state import TrainingState
-from alexnet.training.step import Batch, OnScores, measure_classes, seed_dropout, training_step
+from alexnet.training.step import measure_classes, seed_dropout, training_step
 from alexnet.training.step_losses import StepLosses
+from alexnet.training.training import Training
 from alexnet.training.weight_average import weight_average
 
 CHANCE_EPOCHS, CHANCE_STEPS = 5, 2_000  # a network that is still at chance after both does not learn
 CHANCE_MARGIN = 0.003  # nats
-
-
-class TrainingBatches(Protocol):
-    """Training images in batches, a pure function of the epoch; `epoch` can start in the middle."""
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches in an epoch."""
-        ...
-
-    @property
-    def images(self) -> int:
-        """Images in an epoch."""
-        ...
-
-    @property
-    def chance_loss(self) -> float:
-        """Cross-entropy, in nats, of always predicting the class frequencies."""
-        ...
-
-    def epoch(self, epoch: int, first_step: int = 0) -> Generator[Batch, None, None]:
-        """The batches of one epoch from `first_step` on; the caller closes the generator if training stops early."""
-        ...
-
-
-@dataclass(slots=True)
-class Training:
-    """Everything that `fit` needs to train one model."""
-
-    model: nn.Module
-    batches: TrainingBatches
-    validation: Callable[[], Iterable[Batch]]
-    config: TrainingConfig
-    checkpoints: Checkpoints
-    seed: int
-    device: torch.device
-    budget: Budget | None = None
-    listen: Listener = silent
-    should_stop: Callable[[], bool] = lambda: False
-    layout: Layout | None = None  # of `model` over the workers; None: one worker
-    class_weights: Tensor | None = None  # (classes,): what the training loss of an image of each class counts; None: 1
-    judged_weights: Tensor | None = None  # the same for validation mistakes: the history then has the mean of the classes' errors too
-    on_scores: OnScores | None = None  # receives what each validation finds, batch by batch
-    log_interval: int | None = None  # most steps between two readings of the loss; None: by device (see StepLosses)
 
 
 def fit(training: Training) -> TrainingState:

@@ -4,6 +4,7 @@ Losses and errors are returned on the device that computed them: reading one mak
 """
 
 from collections.abc import Callable, Iterable
+from operator import mul
 
 import torch
 from torch import Tensor, nn
@@ -101,13 +102,14 @@ def measure_classes(
 ) -> tuple[float, float, float]:
     """Mean cross-entropy (nats), error (0 to 1) and weighed error of the model over the batches, which `layout` may share among workers.
 
-    class_weights: (classes,), what a mistake with an image of each class counts, 1 on the mean of the images; None: 1.
+    class_weights: (classes,), what a mistake with an image of each class counts, 1 on the mean of the images; None: 1. Mistakes are counted
+    before they are weighed, so that neither batches nor workers decide which of two equal errors is the lower one.
     on_scores is called with the scores and labels of each batch. The CPU waits for a GPU once, at the end.
     """
     model.eval()
     losses: list[Tensor] = []
     errors: list[Tensor] = []
-    weighed: list[Tensor] = []
+    mistakes = None if class_weights is None else torch.zeros_like(class_weights, dtype=torch.int64)  # with images of each class
     images_seen = 0
     for images, labels in batches:
         with autocast(precision, images.device):
@@ -115,15 +117,15 @@ def measure_classes(
         losses.append(functional.cross_entropy(scores, labels, reduction="sum"))
         missed = scores.argmax(1) != labels
         errors.append(missed.sum())
-        if class_weights is not None:
-            weighed.append((class_weights.to(labels.device)[labels] * missed).sum())
+        if mistakes is not None:
+            mistakes.index_add_(0, labels, missed.long())
         images_seen += len(labels)
         if on_scores is not None:
             on_scores(scores, labels)
-    loss, wrong, seen = _sum(losses), _sum(errors), float(images_seen)
-    of_classes = wrong if class_weights is None else _sum(weighed)
+    loss, wrong, seen, by_class = _sum(losses), _sum(errors), float(images_seen), [] if mistakes is None else mistakes.tolist()
     if layout is not None:
-        loss, wrong, of_classes, seen = layout.totals(loss, wrong, of_classes, seen)
+        loss, wrong, seen, *by_class = layout.totals(loss, wrong, seen, *by_class)
+    of_classes = wrong if class_weights is None else sum(map(mul, class_weights.tolist(), by_class))
     return loss / max(1, seen), wrong / max(1, seen), of_classes / max(1, seen)
 
 

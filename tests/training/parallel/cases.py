@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from alexnet.data.array_dataset import ArrayDataset
+from alexnet.data.balance import Balance, class_weights
 from alexnet.data.dataset import Traits
 from alexnet.data.pipeline.augment import AugmentConfig
 from alexnet.data.pipeline.batches import AugmentedBatches, plain_batches
@@ -21,10 +22,11 @@ from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Event, StepDone
 from alexnet.training.checkpoint import Checkpoints
 from alexnet.training.config import TrainingConfig
-from alexnet.training.loop import Training, fit
+from alexnet.training.loop import fit
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.layout import Layout, local
 from alexnet.training.parallel.registry import parallelize
+from alexnet.training.training import Training
 from alexnet.training.weight_average import weight_average
 
 SIZE, STORED, CLASSES = 67, 70, 5  # the smallest image that AlexNet's table leaves something of; an odd number of classes
@@ -92,9 +94,10 @@ def train(world: Workers, case: Case, layout: str, folder: Path, stop_after: int
             losses.append(event.loss)
 
     spread_out = parallelize(new_model(case), layout, world, case.config)
+    weights = torch.from_numpy(class_weights(store().labels[:IMAGES].numpy(), CLASSES))
     training = Training(
         model=spread_out.model,
-        batches=batches(case.config.batch_size, spread_out.rows),
+        batches=batches(case.config.batch_size, spread_out.rows, case.config.balance),
         validation=lambda: validation(4 * world.size, spread_out.rows),
         config=case.config,
         checkpoints=Checkpoints(folder, every_seconds, spread_out),
@@ -103,6 +106,8 @@ def train(world: Workers, case: Case, layout: str, folder: Path, stop_after: int
         listen=listen,
         should_stop=lambda: 0 < stop_after <= len(losses) and world.rank == world.size - 1,  # one worker's wish stops all
         layout=spread_out,
+        class_weights=weights if case.config.balance == "loss" else None,
+        judged_weights=weights if case.config.balance != "none" else None,
     )
     try:
         fit(training)
@@ -142,7 +147,10 @@ def new_model(case: Case) -> Any:
     """The case's network before training, the same on every worker."""
     torch.manual_seed(3)
     pre = Preprocess(image_size=SIZE, stored_size=STORED, fit="crop", mean=(120.0, 110.0, 100.0), std=(60.0, 65.0, 70.0))
-    return build_model(case.model, case.choices, CLASSES, 3, pre).double()
+    model = build_model(case.model, case.choices, CLASSES, 3, pre).double()
+    model.network.fix(case.config.fixed_layers)
+    model.keeps_statistics = case.config.norm_statistics == "kept"
+    return model
 
 
 def noise(count: int = IMAGES + HELD_OUT) -> ArrayDataset:
@@ -160,7 +168,7 @@ def store() -> ImageStore:
     return open_images(noise(), STORED, "crop", workers=0, check=False)
 
 
-def batches(batch_size: int, rows: Callable[[int], range]) -> AugmentedBatches:
+def batches(batch_size: int, rows: Callable[[int], range], balance: Balance = "none") -> AugmentedBatches:
     """The training images, changed at random, or a worker's share of them."""
     return AugmentedBatches(
         store(),
@@ -172,6 +180,7 @@ def batches(batch_size: int, rows: Callable[[int], range]) -> AugmentedBatches:
         seed=11,
         device=torch.device("cpu"),
         rows=rows,
+        balance=balance,
     )
 
 

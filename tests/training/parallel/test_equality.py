@@ -11,6 +11,7 @@ from tests.training.parallel.workers import together
 from alexnet.models.networks.architecture import NetworkChoices
 from alexnet.storage.tensors import read_tensors
 
+LITE = Case(model="efficientnet-lite0", choices=NetworkChoices(width=1 / 8))
 CASES = {
     "alexnet": ALEXNET,
     "averaged": ALEXNET.training(averaging=0.9, nesterov=True),
@@ -30,6 +31,10 @@ CASES = {
     "no-groups": Case(model="alexnet-one-tower", choices=replace(SMALL, norm="none")),
     "batch-norm": Case(model="alexnet-cifar-fast", choices=NetworkChoices(width=1 / 8)),
     "whitening-bias": Case(model="convnet-small", choices=NetworkChoices(width=1 / 8)),
+    "weighed": ALEXNET.training(balance="loss"),
+    "drawn": ALEXNET.training(balance="sampling"),
+    "blocks": LITE.training(learning_rate=1e-6),  # with larger steps, rounding grows tenfold with each
+    "fine-tuned": LITE.training(fixed_layers=3, norm_statistics="kept", rate_per_layer=0.85, lower_layers=0.5),
     "thin": ALEXNET.network(width=1 / 48, hidden_units=4128),  # one map of conv1 in each tower
 }
 
@@ -56,6 +61,8 @@ SLOW = pytest.mark.slow  # many cases
         *(pytest.param("towers", 2, name, marks=SLOW) for name in ("alexnet", "towers-silent", "convolutions-dropped", "conv-rate")),
         *(pytest.param("towers", 2, name, marks=SLOW) for name in ("no-norm", "no-dropout", "no-hidden", "no-groups", "strided", "thin")),
         ("data", 3, "batch-norm"),
+        ("data", 2, "weighed"),
+        *(pytest.param("data", 2, name, marks=SLOW) for name in ("drawn", "blocks", "fine-tuned")),
         pytest.param("data", 2, "whitening-bias", marks=SLOW),
         pytest.param("hybrid", 2, "conv-rate", marks=SLOW),
         pytest.param("hybrid", 4, "owt-three-hidden", marks=SLOW),

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from alexnet.errors import TrainingFailed
 from alexnet.runtime.distributed import Workers
 from alexnet.training.checkpoint import Checkpoints
-from alexnet.training.loop import Training, fit
+from alexnet.training.loop import fit
 from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.layout import local
 from alexnet.training.parallel.registry import parallelize
 from alexnet.training.step import training_step
+from alexnet.training.training import Training
 
 
 def job(world: Workers, layout: str, spoiled: int) -> tuple[bool, bool, bool]:

@@ -33,7 +33,8 @@ class SameConv(nn.Conv2d):
 
     def forward(self, images: Tensor) -> Tensor:
         if self.kernel_size == (1, 1):
-            return _over_channels(images, self.weight.flatten(1), self.bias)
+            rows = self.weight.permute(0, 2, 3, 1).flatten(1)  # so that the gradient lies in memory as the weights do, channels_last
+            return _over_channels(images, rows, self.bias)
         if self.stride == (1, 1):
             return super().forward(images)  # an odd kernel: as many zeros on every side
         top, bottom = same_padding(images.shape[-2], self.kernel_size[0], self.stride[0])

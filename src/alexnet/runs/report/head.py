@@ -13,7 +13,7 @@ from alexnet.runs.remarks import Measured, remarks_on
 from alexnet.runs.report.section import RunPage
 from alexnet.runs.report.sections import baseline, solver
 from alexnet.runs.report.sections.baseline import Comparison
-from alexnet.runs.report.sections.curves import best_of, history_of
+from alexnet.runs.report.sections.curves import best_of, chosen_error, history_of
 from alexnet.runs.report.sections.evaluation import Evaluations, first_of, images_role, interval_of, interval_text
 from alexnet.runs.report.sections.layers import macs_of, parameters_of, trainable_of
 from alexnet.runs.report.sections.recipe import Settings
@@ -96,7 +96,6 @@ class Head:
         """What the result means, where it is no better than chance or than the baseline."""
         page, judged = self.page, first_of(self.page)
         settings, comparison = page.part(Settings), page.part(Comparison)
-        errors = history_of(page).column("validation_error")[1]
         rows = [row for row in judged.get("per_class") or () if (finite(row.get("n")) or 0) > 0]
         simple = (comparison.baseline if comparison else None) or {}
         return remarks_on(
@@ -105,7 +104,7 @@ class Head:
                 data=readable((settings.recipe if settings else {}).get("data") or "DATA"),
                 counts={readable(row.get("class")): int(row["n"]) for row in rows},
                 interval=interval_of(judged),
-                validation_error=min(errors, default=None),
+                validation_error=chosen_error(page),
                 baseline=simple if "model" in simple else None,
             ),
             page.words,

@@ -13,16 +13,22 @@ from alexnet.pages.plots import Series, curves, finite_points
 from alexnet.runs.report.part import WHOLE, FinishedRun, Part
 from alexnet.runs.report.section import RunPage, Section
 from alexnet.runs.report.sections import solver
+from alexnet.runs.report.sections.recipe import Settings
 from alexnet.storage.records import convert
+from alexnet.training.config import BALANCED_ERROR
 
 MOST_COUNTED = 10**12  # epochs and steps
-BEST = {"epoch": "report.best_epoch", "step": "report.best_step", "record": "report.best_record"}
+BEST = {  # of the axis: for the error, and for the mean of the classes' errors
+    "epoch": ("report.best_epoch", "report.best_epoch_balanced"),
+    "step": ("report.best_step", "report.best_step_balanced"),
+    "record": ("report.best_record", "report.best_record_balanced"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class History:
     """One dict per epoch (or step) with any of epoch, step, training_loss, training_error, validation_loss, validation_error,
-    learning_rate, images_per_second, seconds (since the start of training). Errors are shares, 0 to 1.
+    validation_balanced_error, learning_rate, images_per_second, seconds (since the start of training). Errors are shares, 0 to 1.
     """  # noqa: D205  # a list of keys
 
     history: Sequence[Mapping[str, Any]] = ()
@@ -76,13 +82,31 @@ def view(page: RunPage) -> CurvesView | None:
 
 
 def best_of(page: RunPage) -> str:
-    """The lowest validation error and its position, as a sentence; empty without one."""
-    history = history_of(page)
-    places, errors = history.column("validation_error")
+    """The lowest validation error, or mean of the classes' errors if they are balanced, and its position, as a sentence; else empty."""
+    history, balanced = history_of(page), _is_balanced(page)
+    places, errors = history.column(_judged_by(page))
     if not errors:
         return ""
     place = f"{places[errors.index(min(errors))]:g}"
-    return page.words.plain(BEST[history.axis[0]], place=place, error=percent(min(errors)))
+    return page.words.plain(BEST[history.axis[0]][balanced], place=place, error=percent(min(errors)))
+
+
+def chosen_error(page: RunPage) -> float | None:
+    """The validation error of the weights that validation chose; None without one."""
+    key = _judged_by(page)
+    rows = [(judged, row) for row in history_of(page).history if (judged := finite(row.get(key))) is not None]
+    return finite(min(rows, key=lambda one: one[0])[1].get("validation_error")) if rows else None
+
+
+def _judged_by(page: RunPage) -> str:
+    return BALANCED_ERROR if _is_balanced(page) else "validation_error"
+
+
+def _is_balanced(page: RunPage) -> bool:
+    """Whether the recipe balances classes, so that the mean of their errors has chosen the weights."""
+    settings = page.part(Settings)
+    training = settings.recipe.get("training") if settings else None
+    return isinstance(training, Mapping) and training.get("balance") in ("loss", "sampling")
 
 
 def _plots(page: RunPage) -> list[Markup]:
