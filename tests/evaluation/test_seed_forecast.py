@@ -6,6 +6,7 @@ from scipy.stats import t as student
 
 from alexnet.evaluation.seed_forecast import expected_half, expected_half_width, more_needed
 from alexnet.evaluation.seed_statistics import Difference, Judging, error_effect
+from alexnet.evaluation.sequential import level_at
 
 DIFFERENCE = Difference(
     difference=0.004, interval=(-0.006, 0.014), seeds=3, images=10_000, seed_variance=5e-5, degrees=6.0, alone=3e-5, shared=4e-7
@@ -46,3 +47,25 @@ def test_before_a_study_the_width_is_by_t() -> None:
     assert alone / among_ten == pytest.approx(student.ppf(0.975, 2) / student.ppf(0.975, 20))
     assert expected_half_width(10_000, 3, pairs=4) < expected_half_width(300, 3, pairs=4)
     assert expected_half_width(300, 10, test_share=0.16) > expected_half_width(300, 10)
+
+
+def test_looks_that_ask_for_more_need_more_seeds_and_images() -> None:
+    """Each look of a study that adds seeds has a level far below 5%."""
+    once, looking = more_needed(DIFFERENCE, margin=0.01), more_needed(DIFFERENCE, margin=0.01, level=level_at)
+    assert once.seeds is not None
+    assert looking.seeds is not None
+    assert looking.seeds > once.seeds
+    seeds = 3 + looking.seeds
+    assert expected_half(DIFFERENCE, seeds=seeds, level=level_at(seeds)) <= 0.006
+    assert expected_half(DIFFERENCE, seeds=seeds - 1, level=level_at(seeds - 1)) > 0.006
+    assert expected_half_width(10_000, 3, pairs=10, level=level_at(3)) > 1.5 * expected_half_width(10_000, 3, pairs=10)
+
+
+def test_images_are_counted_for_one_seed() -> None:
+    """Three splits of 1,000 judged images each; all of them together need so many more."""
+    splits = Difference(
+        difference=0.01, interval=(-0.01, 0.03), seeds=3, images=3_000, seed_variance=1e-4, degrees=8.0, alone=1e-4, correlation=0.16
+    )  # fmt: skip
+    images = more_needed(splits, margin=0.01).images
+    assert images is not None
+    assert expected_half(splits, images=3_000 + 3 * images) <= 0.01 < expected_half(splits, images=3_000 + 3 * int(0.97 * images))

@@ -180,3 +180,13 @@ def test_an_arm_that_never_arrives_is_at_least_so_much_slower() -> None:
     assert judged(study_of("a", "b", measure="epochs", better="b", worse="a"), {"a": quick, "b": never}).verdict == "reversed"
     assert judged(study_of("a", "b", measure="epochs"), {"a": never, "b": never}).verdict == "cannot-be-judged"
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_no_number_of_seeds_helps_where_the_claims_own_arm_never_arrives() -> None:
+    fast, slow = curve(0.5, 0.2, 0.1), curve(0.5, 0.4, 0.35, 0.2)
+    better = [outcome(0, 0.2, history=fast), outcome(1, 0.2, history=fast), outcome(2, 0.9, history=curve(0.9, 0.9), epochs=2.0)]
+    found = judged(study_of("a", "b", measure="epochs"), {"a": better, "b": [outcome(seed, 0.2, history=slow) for seed in range(3)]})
+    assert found.verdict == "too-few"
+    assert found.effect is not None
+    assert found.effect.difference > 1
+    assert found.more == {"seeds": None, "images": None}

@@ -1,6 +1,7 @@
 """How wide an interval will be with more seeds or more images: before a study, and after one that could not decide."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from scipy.special import stdtrit
@@ -13,35 +14,38 @@ MOST_IMAGES = 1_000_000  # beyond this, more of them is no advice
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class More:
-    """How many more seeds, or judged images, would decide; None: no number of them alone would."""
+    """How many more seeds, or judged images of each seed, would decide; None: no number of them alone would."""
 
     seeds: int | None
     images: int | None
 
 
-def more_needed(found: Difference, *, margin: float) -> More:
+def more_needed(found: Difference, *, margin: float, level: Callable[[int], float] = lambda seeds: LEVEL) -> More:
     """How many more seeds, or else images, would probably show the difference or that it is within the margin, if it stays as it is.
 
-    Either 0 leaves the interval, or the whole interval falls within the margin: whichever is wider is aimed at.
+    Either 0 leaves the interval, or the whole interval falls within the margin: whichever is wider is aimed at. level: two-sided, of the
+    look with that many seeds.
     """
     aim = max(abs(found.difference), margin - abs(found.difference))
-    seeds = next((n for n in range(found.seeds + 1, MOST_SEEDS + 1) if expected_half(found, seeds=n) <= aim), None)
-    return More(seeds=None if seeds is None else seeds - found.seeds, images=_images(found, aim))
+    further = range(found.seeds + 1, MOST_SEEDS + 1)
+    seeds = next((n for n in further if expected_half(found, seeds=n, level=level(n)) <= aim), None)
+    return More(seeds=None if seeds is None else seeds - found.seeds, images=_images(found, aim, level(found.seeds)))
 
 
-def _images(found: Difference, aim: float) -> int | None:
-    """By doubling, then bisection: the half width falls as images are added."""
+def _images(found: Difference, aim: float, level: float) -> int | None:
+    """By doubling, then bisection: the half width falls as images are added. Seeds with splits of their own need so many each."""
     if not found.images:  # a ratio of epochs: images have no part in it
         return None
     low, high = found.images, found.images
-    while expected_half(found, images=high) > aim:
+    while expected_half(found, images=high, level=level) > aim:
         low, high = high, 2 * high
         if high > MOST_IMAGES:
             return None
     while high - low > max(1, high // 100):
         middle = (low + high) // 2
-        low, high = (low, middle) if expected_half(found, images=middle) <= aim else (middle, high)
-    return max(1, high - found.images)
+        low, high = (low, middle) if expected_half(found, images=middle, level=level) <= aim else (middle, high)
+    more = high - found.images
+    return max(1, math.ceil(more / found.seeds) if found.correlation else more)
 
 
 def expected_half(found: Difference, *, seeds: int | None = None, images: int | None = None, level: float = LEVEL) -> float:
@@ -59,13 +63,13 @@ SHARED = 0.04  # of the images' variance, what all seeds share: 0.1 of 0.5 point
 EXCESS = 0.005  # standard deviation of a difference from seed to seed, beyond the images' part
 
 
-def expected_half_width(judged: int, seeds: int, *, pairs: int = 1, test_share: float = 0.0, discordant: float = DISCORDANT) -> float:
-    """The expected half width of the 95% interval of a difference of errors, as a share, before anything has been measured.
+def expected_half_width(judged: int, seeds: int, *, pairs: int = 1, test_share: float = 0.0, level: float = LEVEL) -> float:
+    """The expected half width of the interval of a difference of errors, as a share, before anything has been measured.
 
     pairs: of arms in the study, which share what their seeds teach about the noise. test_share: n_test / n_train, if each seed has its own
-    split. By t with the degrees of freedom that these seeds and pairs will have, not by 1.96.
+    split. By t with the degrees of freedom that these seeds and pairs will have, at the two-sided `level`.
     """
-    images = discordant / judged
+    images = DISCORDANT / judged
     shared = 0.0 if test_share else SHARED * images
     variance = (images - shared + EXCESS**2) * (1 / seeds + test_share) + shared
-    return float(stdtrit(max(1, (seeds - 1) * pairs), 1 - LEVEL / 2)) * math.sqrt(variance)
+    return float(stdtrit(max(1, (seeds - 1) * pairs), 1 - level / 2)) * math.sqrt(variance)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from alexnet.evaluation.metrics import error_interval
 from alexnet.evaluation.moderation import Moderated, SeedPrior, moderated
@@ -124,10 +124,9 @@ def half_width(parts: Components, between: Moderated, level: float) -> float:
 
 
 def _p_value(parts: Components, between: Moderated) -> float:
-    """The largest two-sided level at which the interval of `half_width` excludes 0."""
+    """The largest two-sided level at which the interval of `half_width` excludes 0; `between` is at least the images' part."""
     variance, freedom = _variance(parts, between)
-    by_t = 2 * stdtr(freedom, -abs(parts.mean) / np.sqrt(variance))
-    return float(max(by_t, 2 * ndtr(-abs(parts.mean) / np.sqrt(_least(parts)))))
+    return float(2 * stdtr(freedom, -abs(parts.mean) / np.sqrt(variance)))
 
 
 def _variance(parts: Components, between: Moderated) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from alexnet.studies.claim import Study
 from alexnet.studies.findings import ArmFound, Effect, Finding, Reason, StudyReport, Verdict
-from alexnet.studies.preconditions import FITTED, GAP, TRAINED
+from alexnet.studies.preconditions import TRAINED, unmet_overfitting
 from alexnet.studies.registry import STUDIES
 
 Word = Literal["holds", "reversed", "no-difference", "too-few", "cannot-be-judged", "does-not-apply", "not-measured"]
@@ -133,9 +133,8 @@ def unmet(finding: Finding, classes: int) -> Reason | None:
     """Why a finding of an earlier version cannot be judged; None if it can. A finding does not say how an arm's last epochs went."""
     plain, sides = _plain(finding), (finding.arm(finding.better), finding.arm(finding.worse))
     match STUDIES[finding.claim].needs:
-        case "overfits" if plain.training_error is not None and plain.mean is not None:
-            hardly = plain.mean - plain.training_error < GAP
-            return "underfits" if plain.training_error >= FITTED else "hardly-overfits" if hardly else None
+        case "overfits" if plain.mean is not None:
+            return unmet_overfitting(plain.training_error, plain.mean)
         case "fits":
             return "underfits" if any((arm.training_error or 0.0) >= TRAINED for arm in sides) else None
         case "learns":

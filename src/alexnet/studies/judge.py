@@ -124,7 +124,7 @@ def _finding(claim: ClaimRuns, rules: Rules, prior: SeedPrior | None) -> Finding
         needs=study.needs,
         reason=reason,
         also=_also(claim, compare, rules),
-        more=asdict(_more(study, found, rules.margin)) if verdict == "too-few" and found is not None else None,
+        more=asdict(_more(study, found, rules)) if verdict == "too-few" and found is not None else None,
     )
 
 
@@ -192,8 +192,6 @@ def _wins(study: Study, found: Difference) -> float | None:
 def _verdict(claim: ClaimRuns, effect: Effect | None, rules: Rules) -> tuple[Verdict, Reason | None]:
     """The verdict, and why there can be none."""
     runs = {name: [one for one in of_arm if has_result(one)] for name, of_arm in claim.outcomes.items()}
-    if effect is None and not (runs[claim.study.better] and runs[claim.study.worse]):
-        return "cannot-be-judged", "no-runs"
     if (reason := unmet(claim.study, runs, chance_error=rules.chance_error)) is not None:
         return "cannot-be-judged", reason
     if effect is None:  # no run of either arm has reached the target, or none of the same seed
@@ -220,13 +218,15 @@ def verdict(effect: Effect, *, margin: float = MARGIN) -> Verdict:
     return "no-difference" if least <= low and high <= most else "too-few"
 
 
-def _more(study: Study, found: Difference, margin: float) -> More:
-    """How many more seeds or images would probably decide."""
+def _more(study: Study, found: Difference, rules: Rules) -> More:
+    """How many more seeds or images would probably decide; none if a run that never reached the target leaves the wrong side open."""
+    if (found.at_most and found.difference > 1) or (found.at_least and found.difference < 1):
+        return More(seeds=None, images=None)
     if found.seeds < 2:
         return More(seeds=FIRST_LOOK - found.seeds, images=None)
     if study.measure in RATIOS:
-        return more_needed(replace(found, difference=math.log(found.difference)), margin=math.log(RATIO_MARGIN))
-    return more_needed(found, margin=margin)
+        return more_needed(replace(found, difference=math.log(found.difference)), margin=math.log(RATIO_MARGIN), level=rules.level)
+    return more_needed(found, margin=rules.margin, level=rules.level)
 
 
 def _with_holm(findings: Sequence[Finding]) -> list[Finding]:

@@ -164,7 +164,8 @@ def _distinct(recipes: list[Recipe]) -> list[Recipe]:
 def _plan(scale: Scale, work: Workload, side: int, request: StudyRequest, test_share: float) -> str:
     """The plan in a few sentences, with the expected width of the intervals."""
     seen = f"{scale.size} px, " if side >= SMALL else ""
-    half = expected_half_width(work.judged, request.seeds, pairs=max(1, len(work.recipes) - 1), test_share=test_share)
+    pairs = max(1, len(work.recipes) - 1)
+    half = expected_half_width(work.judged, request.seeds, pairs=pairs, test_share=test_share, level=request.first_level)
     claims = f"{len(request.claims)} claim{'s' * (len(request.claims) > 1)}"
     further = f", then more for claims that are not clear, up to {request.most_seeds}" if request.auto else ""
     search = f" {len(work.searched)} more choose the learning rates." if work.searched else ""

@@ -36,7 +36,8 @@ def unmet(study: Study, runs: Runs, *, chance_error: float) -> Reason | None:
         return "at-chance"
     if study.needs == "fits" and not all(map(_is_trained, sides)):
         return "underfits"
-    return _unmet_overfitting(runs[study.unregularised or study.worse]) if study.needs == "overfits" else None
+    plain = runs[study.unregularised or study.worse]
+    return unmet_overfitting(training_error(plain), _mean_error(plain)) if study.needs == "overfits" and plain else None
 
 
 def _at_chance(runs: Sequence[Outcome], chance_error: float) -> bool:
@@ -45,13 +46,13 @@ def _at_chance(runs: Sequence[Outcome], chance_error: float) -> bool:
     return error > chance_error - 2 * float(np.sqrt(chance_error * (1 - chance_error) / images))
 
 
-def _unmet_overfitting(runs: Sequence[Outcome]) -> Reason | None:
-    training = training_error(runs)
+def unmet_overfitting(training: float | None, error: float) -> Reason | None:
+    """Why there is nothing for a regulariser to do, by the error without it on training images (None: unknown) and on judged ones."""
     if training is None:
         return None
     if training >= FITTED:
         return "underfits"
-    return "hardly-overfits" if _mean_error(runs) - training < GAP else None
+    return "hardly-overfits" if error - training < GAP else None
 
 
 def _is_trained(runs: Sequence[Outcome]) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from alexnet.errors import AlexNetError, BadRecipe, BadRun, did_you_mean
-from alexnet.evaluation.sequential import FIRST_LOOK, PLANNED
+from alexnet.evaluation.seed_statistics import LEVEL
+from alexnet.evaluation.sequential import FIRST_LOOK, PLANNED, level_at
 from alexnet.i18n.units import seconds_of
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
@@ -60,6 +61,11 @@ class StudyRequest:
     def planned_seeds(self) -> int:
         """The seeds of every claim for which time is planned."""
         return max(self.seeds, PLANNED_SEEDS) if self.auto else self.seeds
+
+    @property
+    def first_level(self) -> float:
+        """The two-sided level of the first intervals: of the look with `seeds` seeds if there may be further looks."""
+        return level_at(self.seeds) if self.auto else LEVEL
 
     @property
     def budget_seconds(self) -> float:

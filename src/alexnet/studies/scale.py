@@ -175,8 +175,9 @@ def _with_fewer_images(
     least = 1.0 if fixed_fraction else min(1.0, FEWEST_IMAGES / (smallest.fraction * work.train))
     needed = seconds_for(work, speed.measured(work.recipes[0]), least)
     raise BudgetTooSmall(
-        f"{work.runs} runs of {smallest.epochs:g} epochs with the smallest network take about {duration(needed)} on one CPU, "
-        f"and the budget leaves {duration(max(0.0, process_seconds))}. Set a longer --budget, fewer --claims or fewer --seeds."
+        f"{work.runs} runs of {smallest.epochs:g} epochs with the smallest network take about {duration(needed)} in one process "
+        f"at the speed just measured, and the budget leaves {duration(max(0.0, process_seconds))}. "
+        "Set a longer --budget, fewer --claims or fewer --seeds; or try again when the machine has less other work."
     )
 
 

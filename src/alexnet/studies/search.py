@@ -14,7 +14,7 @@ from alexnet.studies.trial import digest
 def resolved_arms(state: StudyState) -> tuple[dict[str, Arms], dict[str, Outcome]]:
     """The planned arms of every claim, each with its own learning rate, and the outcomes of the search by digest.
 
-    Runs the search, or reads what has finished. There is none if the user sets the rate: all arms then have that one.
+    Runs the search, or reads what has finished. There is none if the user sets the rate, the common one.
     """
     assert state.request.scale is not None
     scale = state.request.scale
