@@ -5,7 +5,7 @@ FROM python:3.11-slim
 WORKDIR /app
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
-RUN pip install --no-cache-dir '.[serve]' && useradd --no-create-home --uid 10001 alexnet
+RUN pip install --no-cache-dir '.[serve,train]' && useradd --no-create-home --uid 10001 alexnet
 USER 10001
 EXPOSE 8000
 ENTRYPOINT ["alexnet", "serve"]
