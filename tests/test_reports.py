@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from tests.pages.reading import Page
 from tests.runs.report.report_values import altered, report_of, value_of
-from tests.runs.report.test_page import HOSTILE, Page, digits_report
+from tests.runs.report.test_page import HOSTILE, digits_report
 
 from alexnet.errors import BadRun, CannotWrite
 from alexnet.evaluation.metrics import ReliabilityBin

@@ -60,4 +60,5 @@ def page_files() -> dict[str, str]:
     environment = environment_of("en")
     own = {file.name: file.read_text("utf-8") for file in files("alexnet.exports").joinpath("web").iterdir()}
     page = environment.get_template("web/page.html.j2").render(both=_in_both)
-    return {"index.html": page, "page.css": environment.get_template("page.css.j2").render(), **own}
+    styles = {"page.css": "page.css.j2", "classify.css": "classify.css"}
+    return {"index.html": page, **{name: environment.get_template(source).render() for name, source in styles.items()}, **own}

@@ -55,4 +55,5 @@ def chosen_language(asked: str | None, accepted: str) -> Lang:
 def static_files() -> dict[str, str]:
     """Name to content of every file; only these names exist, so no name can lead elsewhere."""
     found = {file.name: file.read_text("utf-8") for file in files("alexnet.serve").joinpath("static").iterdir()}
-    return {"page.css": environment_of("en").get_template("page.css.j2").render(), **found}
+    styles = {"page.css": "page.css.j2", "classify.css": "classify.css"}
+    return {**{name: environment_of("en").get_template(source).render() for name, source in styles.items()}, **found}
