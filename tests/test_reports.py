@@ -161,6 +161,12 @@ def test_what_is_no_finished_run_is_refused_with_what_to_do(run: Path, tmp_path:
         report_runs([])
 
 
+def test_the_lectures_page_is_made_by_its_own_command(tmp_path: Path) -> None:
+    (tmp_path / "lecture.zh.html").write_text("")
+    assert "holds the lecture's page" in refused(tmp_path)
+    assert "alexnet lecture [STUDY...]" in refused(tmp_path)
+
+
 def test_a_comparison_shares_no_page_and_one_that_has_not_ended_is_gone_on_with(run: Path, tmp_path: Path) -> None:
     comparison = tmp_path / "compared"
     comparison.mkdir()

@@ -22,6 +22,7 @@ from alexnet.runs.report.record_json import read_report
 from alexnet.runtime.arguments import path_from
 from alexnet.storage.records import read_json
 from alexnet.studies.finished import read_study
+from alexnet.studies.lecture_page import PAGES as LECTURE_PAGES
 from alexnet.studies.report.page import study_page
 
 PAGE = "report.html"
@@ -122,6 +123,8 @@ def _kind_of(path: Path) -> FolderKind:
         what = "is a file" if path.exists() else "does not exist"
         raise BadRun(f"{path} {what}; pass a folder that alexnet train, compare or study wrote.")
     kind = next((kind for kind in KINDS if (path / kind.mark).is_file()), None)
+    if kind is None and any((path / page).is_file() for page in LECTURE_PAGES.values()):
+        raise BadRun(f"{path} holds the lecture's page, which is made anew with the studies it shows: alexnet lecture [STUDY...]")
     if kind is None:
         marks = " or ".join(f"{one.mark} (a {one.name})" for one in KINDS)
         raise BadRun(f"{path} has no page: it holds no {marks}. Pass a folder that alexnet train, compare or study wrote.")

@@ -311,7 +311,7 @@ def test_a_signal_while_images_are_read(digits_folder: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["muon", "sgd"])
+@pytest.mark.parametrize("optimizer", ["muon", "sgd", "adam"])
 def test_momentum_comes_back_where_it_belongs(digits_folder: Path, tmp_path: Path, optimizer: str) -> None:
     """Colour images: weights of several input maps lie in memory in another order than in the file."""
     changes = {"training.batch_size": 64, "training.optimizer": optimizer, "network.width": 0.25}

@@ -128,7 +128,7 @@ def test_a_missing_file_is_a_run_that_cannot_be_read(tmp_path: Path) -> None:
         read_tensors(tmp_path / "best.safetensors")
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "muon"])
+@pytest.mark.parametrize("optimizer", ["sgd", "muon", "adam"])
 def test_weights_momentum_and_average_all_come_back(optimizer: Any, tmp_path: Path) -> None:
     config = replace(CONFIG, optimizer=optimizer)
     one, state = model(), TrainingState(step=3, epoch=1, history=[{"epoch": 1.0}], best_error=0.25)
@@ -148,6 +148,8 @@ def test_weights_momentum_and_average_all_come_back(optimizer: Any, tmp_path: Pa
         assert torch.equal(other.state_dict()[name], value)
     for name, value in descent.momentum().items():
         assert torch.equal(again.momentum()[name], value)
+    for name, value in descent.variance().items():
+        assert torch.equal(again.variance()[name], value)
     for name, value in average.state_dict().items():
         assert torch.equal(its_average.state_dict()[name], value)
 

@@ -19,7 +19,7 @@ def test_the_defaults_are_the_papers() -> None:
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"schedule": "cosine"}, "training.schedule is 'cosine'; it can be 'plateau', 'one-cycle', 'constant'"),
     ({"precision": "fp16"}, "training.precision is 'fp16'; it can be 'auto', 'bf16', 'fp32', 'fp64'"),
-    ({"optimizer": "adam"}, "training.optimizer is 'adam'; it can be 'sgd', 'muon'"),
+    ({"optimizer": "lbfgs"}, "training.optimizer is 'lbfgs'; it can be 'sgd', 'muon', 'adam'"),
     ({"learning_rate": 0.0}, "training.learning_rate is 0.0; it must be above 0"),
     ({"learning_rate": float("nan")}, "training.learning_rate is nan"),
     ({"muon_learning_rate": 0.0}, "training.muon_learning_rate is 0.0; it must be above 0"),

@@ -33,6 +33,7 @@ CONFIGS = {
     "no momentum": replace(CONFIG, momentum=0.0, schedule="constant"),
     "nesterov, bf16": replace(CONFIG, nesterov=True, precision="bf16"),
     "muon": replace(CONFIG, optimizer="muon", nesterov=True),
+    "adam": replace(CONFIG, optimizer="adam", learning_rate=0.001),
 }
 
 
@@ -72,7 +73,7 @@ class Every(Checkpoints):
 @pytest.mark.parametrize(
     "config",
     [
-        pytest.param(config, id=name, marks=pytest.mark.slow if name in ("averaging", "no momentum", "muon", "plateau") else ())
+        pytest.param(config, id=name, marks=pytest.mark.slow if name in ("averaging", "no momentum", "muon", "adam", "plateau") else ())
         for name, config in CONFIGS.items()
     ],
 )

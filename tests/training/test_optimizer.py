@@ -65,7 +65,7 @@ def test_each_layer_further_below_learns_more_slowly() -> None:
     assert rates["features.stem.norm.bias"] == 2 * 0.5**17, "biases learn twice as fast as the weights beside them"
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "muon"])
+@pytest.mark.parametrize("optimizer", ["sgd", "muon", "adam"])
 def test_every_trainable_parameter_is_in_one_group(optimizer: Any) -> None:
     for name in ("alexnet-cifar", "alexnet-cifar-fast", "convnet-small"):
         network = small(name)
@@ -110,6 +110,34 @@ def test_three_steps_equal_the_formula(dtype: torch.dtype, nesterov: bool) -> No
         torch.testing.assert_close(parameter.detach().double(), by_hand[name], rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_three_steps_of_adam_equal_algorithm_1(dtype: torch.dtype) -> None:
+    config = replace(PAPER, optimizer="adam", learning_rate=0.01, momentum=0.9, weight_decay=0.01)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(72, 10)).to(dtype)
+    images, labels = digits(0, 20)
+    descent = Descent(network, config)
+    by_hand = {name: parameter.detach().double().clone() for name, parameter in network.named_parameters()}
+    first = {name: torch.zeros_like(value) for name, value in by_hand.items()}
+    second = {name: torch.zeros_like(value) for name, value in by_hand.items()}
+    for t, rate in enumerate((0.01, 0.01, 0.001), 1):
+        descent.set_learning_rate(rate)
+        descent.zero_grad()
+        nn.functional.cross_entropy(network(images.to(dtype) / 255), labels).backward()
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None
+            is_bias = name.endswith("bias")
+            gradient = parameter.grad.double() + (0.0 if is_bias else 0.01) * by_hand[name]
+            first[name] = 0.9 * first[name] + 0.1 * gradient
+            second[name] = 0.999 * second[name] + 0.001 * gradient**2
+            step = first[name] / (1 - 0.9**t) / ((second[name] / (1 - 0.999**t)).sqrt() + 1e-8)
+            by_hand[name] = by_hand[name] - rate * (2.0 if is_bias else 1.0) * step
+        descent.step()
+    tolerance = 1e-12 if dtype == torch.float64 else 2e-5
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(parameter.detach().double(), by_hand[name], rtol=tolerance, atol=tolerance)
+
+
 def test_muon_moves_a_convolution_evenly_in_every_direction_and_the_rest_as_sgd_does() -> None:
     config = replace(PAPER, optimizer="muon", muon_learning_rate=0.01, muon_weight_decay=0.0, momentum=0.9)
     muon, plain = model(), model()
@@ -131,7 +159,7 @@ def test_muon_moves_a_convolution_evenly_in_every_direction_and_the_rest_as_sgd_
 
 
 def test_momentum_survives_being_taken_out_and_put_back() -> None:
-    for optimizer in ("sgd", "muon"):
+    for optimizer in ("sgd", "muon", "adam"):
         config: Any = replace(PAPER, optimizer=optimizer)
         one, other = model(), model()
         first, second = Descent(one, config), Descent(other, config)
@@ -139,15 +167,19 @@ def test_momentum_survives_being_taken_out_and_put_back() -> None:
         nn.functional.cross_entropy(one.eval()(images), labels).backward()
         first.step()
         kept = {name: value.clone() for name, value in first.momentum().items()}
+        squares = {name: value.clone() for name, value in first.variance().items()}
         assert set(kept) == {name for name, _ in one.named_parameters()}
-        second.set_momentum(kept)
+        assert set(squares) == (set(kept) if optimizer == "adam" else set())
+        second.set_averages(kept, squares, 1)
         for name, value in second.momentum().items():
             assert torch.equal(value, kept[name]), name
+        for name, value in second.variance().items():
+            assert torch.equal(value, squares[name]), name
 
 
 def test_zero_grad_forgets_every_gradient() -> None:
     network = model()
-    for optimizer in ("sgd", "muon"):
+    for optimizer in ("sgd", "muon", "adam"):
         config: Any = replace(PAPER, optimizer=optimizer)
         descent = Descent(network, config)
         images, labels = digits(0, 10)

@@ -22,6 +22,7 @@ CONFIGS = {
     "nesterov": replace(CONFIG, nesterov=True),
     "no momentum": replace(CONFIG, momentum=0.0),
     "muon": replace(CONFIG, optimizer="muon", nesterov=True),
+    "adam": replace(CONFIG, optimizer="adam"),
     "float64": replace(CONFIG, precision="fp64"),
 }
 parametrize = pytest.mark.parametrize("config", [pytest.param(config, id=name) for name, config in CONFIGS.items()])
@@ -79,7 +80,8 @@ def fitted(config: TrainingConfig, reads_failed: bool, images: list[Tensor], pre
 def everything(network: nn.Module, descent: Descent, average: nn.Module) -> dict[str, Tensor]:
     held = {**network.state_dict(), **{f"average/{name}": value for name, value in average.state_dict().items()}}
     del held["average/n_averaged"]
-    return deepcopy({**held, **{f"momentum/{name}": value for name, value in descent.momentum().items()}})
+    averages = {"momentum": descent.momentum(), "variance": descent.variance()}
+    return deepcopy({**held, **{f"{kind}/{name}": value for kind, of_name in averages.items() for name, value in of_name.items()}})
 
 
 def good(first: int) -> Tensor:

@@ -16,7 +16,7 @@ from alexnet.recipes.recipe import Recipe
 from alexnet.runtime.device import choose_precision, free_device_memory
 from alexnet.runtime.machine import available_bytes
 
-COPIES = 3  # of the weights: themselves, gradients, momentum
+COPIES = {"sgd": 3, "muon": 3, "adam": 4}  # of the weights: themselves, gradients, momentum; the squares of gradients
 OF_SIZE = ("width", "hidden_units", "fully_connected", "convolutions_3x3", "first_padding", "first_stride", "first_channels")  # choices
 BYTES = {"fp64": 8, "fp32": 4, "bf16": 2}  # of an output; weights have at least 4
 
@@ -28,7 +28,7 @@ def check_memory(recipe: Recipe, *, classes: int, images: int, device: torch.dev
     """
     layers, precision = layers_of(recipe, classes), choose_precision(recipe.training.precision, device)
     weights = sum(layer.parameters for layer in layers)
-    bytes_of_weights = weights * COPIES * max(4, BYTES[precision]) // workers
+    bytes_of_weights = weights * COPIES[recipe.training.optimizer] * max(4, BYTES[precision]) // workers
     batch = math.ceil(min(recipe.training.batch_size, max(1, images)) / workers)
     bytes_of_batch = batch * sum(map(_outputs, layers)) * BYTES[precision]
     on_device = free_device_memory(device)

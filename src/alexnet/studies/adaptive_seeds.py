@@ -30,7 +30,10 @@ def run_until_clear(state: StudyState, arms: ArmsByClaim, judge: Judge) -> tuple
         further = {claim: _compared(arms[claim], seed) for claim in unclear}
         if not further or not _fits(state, further, outcomes):
             break
-        state.listen(Message(f"Seed {seed + 1} of at most {state.request.most_seeds}, for what is not clear yet: {', '.join(unclear)}."))
+        if _todo(state, further):
+            state.listen(
+                Message(f"Seed {seed + 1} of at most {state.request.most_seeds}, for what is not clear yet: {', '.join(unclear)}.")
+            )
         if not state.folder.splits_of(seed).exists():
             make_splits_of_seeds(state, min(seed + SPLITS_AT_ONCE, state.request.most_seeds))
         outcomes |= run_all(state, further)
@@ -52,8 +55,13 @@ def _with_seed(arms: Arms, seed: int) -> Arms:
 
 def _fits(state: StudyState, further: Mapping[str, Arms], outcomes: Mapping[str, Outcome]) -> bool:
     """Whether these runs, each as long as the others were on average, end within the budget; finished ones cost nothing."""
-    todo = sum(not trial.outcome.exists() for trial in trials_of(state, further).values())
+    todo = _todo(state, further)
     spent = [one.seconds + one.evaluation_seconds + one.overhead_seconds for one in outcomes.values() if one.failure is None]
     each = sum(spent) / len(spent) if spent else 0.0
     left = state.request.budget_seconds - CLOSING_SECONDS - (time.monotonic() - state.started)
     return each * -(-todo // state.processes) <= left if todo else True
+
+
+def _todo(state: StudyState, further: Mapping[str, Arms]) -> int:
+    """How many of these runs have not finished."""
+    return sum(not trial.outcome.exists() for trial in trials_of(state, further).values())

@@ -78,7 +78,7 @@ def run_trials(state: StudyState, trials: Mapping[str, Trial], names: Mapping[st
     """Outcomes by digest: each distinct run is made once, or read back if it has finished; one message per run."""
     done = {key: read_outcome(trial.outcome) for key, trial in trials.items() if trial.outcome.exists()}
     todo = [trial for key, trial in trials.items() if key not in done]
-    if done:
+    if done and todo:
         state.listen(Message(f"{len(done)} of {len(trials)} runs are already finished and are not repeated."))
     started = time.monotonic()
     state.listen(RunsDone(0, len(todo), None))

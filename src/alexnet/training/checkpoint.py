@@ -15,7 +15,7 @@ from alexnet.training.optimizer import Descent
 from alexnet.training.parallel.layout import TABLE, Layout, own_name
 from alexnet.training.state import TrainingState
 
-WEIGHTS, MOMENTUM, AVERAGE = "weights/", "momentum/", "average/"
+WEIGHTS, MOMENTUM, VARIANCE, AVERAGE = "weights/", "momentum/", "variance/", "average/"
 PARTS = re.compile(r"last-\d{8,}(-end)?")  # folders of a divided network's checkpoints, by step
 
 
@@ -49,6 +49,7 @@ class Checkpoints:
         """Write `last`, completely or not at all."""
         tensors = {WEIGHTS + name: tensor for name, tensor in model.state_dict().items()}
         tensors |= {MOMENTUM + name: buffer for name, buffer in optimizer.momentum().items()}
+        tensors |= {VARIANCE + name: buffer for name, buffer in optimizer.variance().items()}
         if average is not None:
             tensors |= {AVERAGE + name: tensor for name, tensor in average.state_dict().items()}
         self._make_folder()
@@ -106,7 +107,7 @@ class Checkpoints:
         try:
             state = TrainingState.from_json(text)
             self.layout.load(model, _under(tensors, WEIGHTS))
-            optimizer.set_momentum(_under(tensors, MOMENTUM))
+            optimizer.set_averages(_under(tensors, MOMENTUM), _under(tensors, VARIANCE), state.step)
             if average is not None:
                 average.load_state_dict(_under(tensors, AVERAGE))
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):

@@ -10,7 +10,7 @@ from alexnet.storage.records import field_types, shown
 
 NormStatistics = Literal["batch", "kept"]
 Schedule = Literal["plateau", "one-cycle", "constant"]
-Optimizer = Literal["sgd", "muon"]
+Optimizer = Literal["sgd", "muon", "adam"]
 MuonPrecision = Literal["bf16", "training"]
 WirePrecision = Literal["exact", "bf16"]
 Kept = Literal["best", "last"]
@@ -63,11 +63,11 @@ class TrainingConfig:
     plateau_drops: int = 3  # divisions at most; the next plateau ends the training
     warmup: float = 0.15  # one-cycle: share of the steps that climb to the peak
     final_learning_rate: float = 0.01  # one-cycle: last rate as a share of the peak
-    optimizer: Optimizer = "sgd"  # muon: orthogonalised updates for the convolutions that have several input maps
+    optimizer: Optimizer = "sgd"  # muon: orthogonalised updates for the convolutions that have several input maps; adam: Kingma and Ba's
     muon_learning_rate: float = 0.004  # of those convolutions, on the same schedule; the other layers use learning_rate
     muon_weight_decay: float = 0.1  # per step, times muon_learning_rate
     muon_precision: MuonPrecision = "bf16"  # of its products; "training": that of the training, much faster on a CPU without bf16 units
-    momentum: float = 0.9
+    momentum: float = 0.9  # adam: beta_1; beta_2 is 0.999, as published
     nesterov: bool = False
     weight_decay: float = 5e-4  # of weights of convolutions
     fc_weight_decay: float = -1.0  # of weights of fully connected layers; below 0: weight_decay

@@ -11,6 +11,7 @@ from alexnet.training.optimizer import Descent
 
 ACTIVATIONS = (nn.ReLU, nn.GELU, nn.Tanh, nn.Sigmoid)
 SATURATED = 0.98  # of the way to a bound
+EPSILON = 1e-8  # of Adam
 SILENT = 0.02  # the largest output of a GELU that counts as 0
 
 
@@ -65,17 +66,18 @@ def update_ratios(optimizer: Descent, model: nn.Module) -> dict[str, float]:
 
     The update is the last gradient or, where that is not finite, the momentum after the last good step.
     """
-    rates, momentum = optimizer.rates(), optimizer.momentum()
+    rates, momentum, variance = optimizer.rates(), optimizer.momentum(), optimizer.variance()
     ratios = {}
     for name, parameter in model.named_parameters():
         if parameter.grad is not None and name.endswith("weight"):
-            size, update = parameter.detach().norm().item(), _update_size(parameter.grad, momentum.get(name))
+            size, update = parameter.detach().norm().item(), _update_size(parameter.grad, momentum.get(name), variance.get(name))
             ratios[name.removesuffix(".weight")] = rates.get(name, 0.0) * update / max(size, 1e-12)
     return ratios
 
 
-def _update_size(gradient: Tensor, momentum: Tensor | None) -> float:
+def _update_size(gradient: Tensor, momentum: Tensor | None, variance: Tensor | None) -> float:
     update = gradient if momentum is None or gradient.isfinite().all() else momentum
+    update = update if variance is None else update / (variance.sqrt() + EPSILON)
     return float(update.norm())
 
 

@@ -1,6 +1,6 @@
 """Gradient descent with the paper's parameter groups: biases learn twice as fast and do not decay (trap 7).
 
-Muon (orthogonalised momentum, for matrices) is an option for the convolutions; all other parameters use SGD.
+Muon (orthogonalised momentum, for matrices) is an option for the convolutions; all other parameters use SGD. Adam is one for all of them.
 A step whose loss is not finite changes nothing, and neither does any step after it: the weights stay the last good ones.
 """
 
@@ -18,6 +18,8 @@ from alexnet.training.muon import Muon
 from alexnet.training.parallel.layout import is_part, local
 from alexnet.training.running_statistics import RunningStatistics
 
+BETA_2 = 0.999  # of Adam, as published
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -29,7 +31,7 @@ class View:
 
 
 class Descent:
-    """All optimizers of one model behind one interface: their steps, their rates, and their momentum by parameter name.
+    """All optimizers of one model behind one interface: their steps, their rates, and their running averages by parameter name.
 
     failed: bool, 0-d, on the weights' device: whether a step's loss was not finite.
     reads_failed: whether the CPU reads it before each step, which costs nothing if the weights are on the CPU.
@@ -43,7 +45,8 @@ class Descent:
         parts = {name: weight for name, weight in network.named_parameters() if is_part(weight)}
         shown = {name: nn.Parameter(local(weight.data)) for name, weight in parts.items()}  # fused steps need plain tensors
         self.views = [View(shown[name], weight, local) for name, weight in parts.items()]
-        self.optimizers: list[torch.optim.Optimizer] = [sgd(network, config, without=matrices, instead=shown)]
+        first = adam if config.optimizer == "adam" else sgd
+        self.optimizers: list[torch.optim.Optimizer] = [first(network, config, without=matrices, instead=shown)]
         self.names: dict[Tensor, str] = {parameter: name for name, parameter in network.named_parameters()}
         self.names |= {parameter: name for name, parameter in shown.items()}
         if matrices:
@@ -101,7 +104,8 @@ class Descent:
     def _step_unless_failed(self) -> None:
         """Update every parameter unless `failed`, without reading it on the CPU: the GPU skips the step."""
         for optimizer in self.optimizers:
-            _create_momentum(optimizer)
+            if "momentum" in optimizer.defaults:
+                _create_momentum(optimizer)
             if optimizer.defaults.get("fused"):
                 setattr(optimizer, "found_inf", self.failed.float())  # noqa: B010 - PyTorch's name: fused steps skip where it is 1
                 optimizer.step()
@@ -113,17 +117,28 @@ class Descent:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def momentum(self) -> dict[str, Tensor]:
-        """The momentum of every parameter that has one, by its name."""
-        states = [(parameter, state) for optimizer in self.optimizers for parameter, state in optimizer.state.items()]
-        return {self.names[p]: state["momentum_buffer"] for p, state in states if state.get("momentum_buffer") is not None}
+        """The momentum of every parameter that has one, by its name: of Adam, the running average of its gradients."""
+        return self._averages("momentum_buffer") | self._averages("exp_avg")
 
-    def set_momentum(self, buffers: dict[str, Tensor]) -> None:
-        """Restore the momentum that `momentum` returned."""
+    def variance(self) -> dict[str, Tensor]:
+        """Adam's running average of the squares of every parameter's gradients, by its name; {} for other optimizers."""
+        return self._averages("exp_avg_sq")
+
+    def _averages(self, kind: str) -> dict[str, Tensor]:
+        states = [(parameter, state) for optimizer in self.optimizers for parameter, state in optimizer.state.items()]
+        return {self.names[p]: state[kind] for p, state in states if state.get(kind) is not None}
+
+    def set_averages(self, momentum: Mapping[str, Tensor], variance: Mapping[str, Tensor], steps: int) -> None:
+        """Restore what `momentum` and `variance` returned after so many steps."""
         for optimizer in self.optimizers:
+            kept = {"exp_avg": momentum, "exp_avg_sq": variance} if "betas" in optimizer.defaults else {"momentum_buffer": momentum}
             for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
-                if self.names[parameter] in buffers:
-                    buffer = torch.empty_like(parameter)  # in the weights' memory format: fused steps traverse both in memory order
-                    optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(buffers[self.names[parameter]])
+                name, state = self.names[parameter], optimizer.state[parameter]
+                for kind in (kind for kind, averages in kept.items() if name in averages):
+                    average = torch.empty_like(parameter)  # in the weights' memory format: fused steps traverse both in memory order
+                    state[kind] = average.copy_(kept[kind][name])
+                if "exp_avg" in state:
+                    state["step"] = torch.tensor(float(steps), device=parameter.device)
 
 
 def _create_momentum(optimizer: torch.optim.Optimizer) -> None:
@@ -148,7 +163,28 @@ def _step_and_restore(optimizer: torch.optim.Optimizer, failed: Tensor) -> None:
 def sgd(
     network: nn.Module, config: TrainingConfig, without: Collection[str] = (), instead: Mapping[str, nn.Parameter] | None = None
 ) -> torch.optim.SGD:
-    """SGD with one parameter group per (rate, decay); `rate` is the group's factor on the scheduled learning rate.
+    """SGD of the parameters in their groups; see `parameter_groups`."""
+    return torch.optim.SGD(
+        parameter_groups(network, config, without, instead),
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        nesterov=config.nesterov and config.momentum > 0,
+        fused=next(network.parameters()).dtype != torch.float64,
+    )
+
+
+def adam(
+    network: nn.Module, config: TrainingConfig, without: Collection[str] = (), instead: Mapping[str, nn.Parameter] | None = None
+) -> torch.optim.Adam:
+    """Adam (Kingma and Ba 2015, arXiv 1412.6980, algorithm 1) of the same groups; decay is part of the gradient, as in SGD."""
+    groups = parameter_groups(network, config, without, instead)
+    return torch.optim.Adam(groups, lr=config.learning_rate, betas=(config.momentum, BETA_2), fused=True)
+
+
+def parameter_groups(
+    network: nn.Module, config: TrainingConfig, without: Collection[str] = (), instead: Mapping[str, nn.Parameter] | None = None
+) -> list[dict[str, Any]]:
+    """One group of parameters per (rate, decay); `rate` is the group's factor on the scheduled learning rate.
 
     without: names of parameters to leave out; instead: by name, tensors to update in place of a parameter.
     """
@@ -159,13 +195,7 @@ def sgd(
     for name, parameter in parameters:
         if name not in without:
             groups.setdefault(_rate_and_decay(name, parameter, last, depths[name], config), []).append((instead or {}).get(name, parameter))
-    return torch.optim.SGD(
-        [{"params": group, "rate": rate, "weight_decay": decay} for (rate, decay), group in groups.items()],
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        nesterov=config.nesterov and config.momentum > 0,
-        fused=parameters[0][1].dtype != torch.float64,
-    )
+    return [{"params": group, "rate": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
 
 
 def depths_of(names: Sequence[str]) -> dict[str, int]:

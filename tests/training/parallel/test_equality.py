@@ -14,6 +14,7 @@ from alexnet.storage.tensors import read_tensors
 LITE = Case(model="efficientnet-lite0", choices=NetworkChoices(width=1 / 8))
 CASES = {
     "alexnet": ALEXNET,
+    "adam": ALEXNET.training(optimizer="adam", learning_rate=1e-4),
     "averaged": ALEXNET.training(averaging=0.9, nesterov=True),
     "owt": OWT,
     "towers-silent": ALEXNET.network(towers_talk=False),
@@ -56,7 +57,8 @@ SLOW = pytest.mark.slow  # many cases
     ("layout", "workers", "name"),
     [
         ("towers", 2, "averaged"),
-        *(pytest.param("data", 2, name, marks=SLOW) for name in ("averaged", "convolutions-dropped")),
+        *(pytest.param("data", 2, name, marks=SLOW) for name in ("adam", "averaged", "convolutions-dropped")),
+        pytest.param("towers", 2, "adam", marks=SLOW),
         *(pytest.param("data", workers, name, marks=SLOW) for workers, name in ((3, "owt"), (4, "alexnet"))),
         *(pytest.param("towers", 2, name, marks=SLOW) for name in ("alexnet", "towers-silent", "convolutions-dropped", "conv-rate")),
         *(pytest.param("towers", 2, name, marks=SLOW) for name in ("no-norm", "no-dropout", "no-hidden", "no-groups", "strided", "thin")),
