@@ -11,6 +11,7 @@ import pytest
 
 from alexnet.data.named.registry import NAMED
 from alexnet.models.handcrafted.systems import SYSTEMS
+from alexnet.models.networks.borrowed.registry import SOURCES
 from alexnet.models.registry import ARCHITECTURES
 from alexnet.recipes.named import RECIPES
 
@@ -86,7 +87,7 @@ def test_options_and_names_of_examples_exist() -> None:
     }
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*(?![\w.-])", README))
     assert used <= known | {"--nproc-per-node"}  # torchrun's
-    assert {*re.findall(r"--model ([\w-]+)", README)} <= {*ARCHITECTURES, *SYSTEMS}
+    assert {*re.findall(r"--model ([\w-]+)", README)} <= {*ARCHITECTURES, *SYSTEMS, *SOURCES}
     assert {*re.findall(r"--recipe ([a-z]+)\b(?![/.])", README)} <= set(RECIPES) | {"runs"}
     assert "digits" in NAMED
 

@@ -124,7 +124,7 @@ def _kind_of(path: Path) -> FolderKind:
         raise BadRun(f"{path} {what}; pass a folder that alexnet train, compare or study wrote.")
     kind = next((kind for kind in KINDS if (path / kind.mark).is_file()), None)
     if kind is None and any((path / page).is_file() for page in LECTURE_PAGES.values()):
-        raise BadRun(f"{path} holds the lecture's page, which is made anew with the studies it shows: alexnet lecture [STUDY...]")
+        raise BadRun(f"{path} holds the lecture's page, which is rebuilt with the studies it shows: alexnet lecture [STUDY...]")
     if kind is None:
         marks = " or ".join(f"{one.mark} (a {one.name})" for one in KINDS)
         raise BadRun(f"{path} has no page: it holds no {marks}. Pass a folder that alexnet train, compare or study wrote.")

@@ -81,3 +81,10 @@ def test_ten_views_are_left_out_where_testing_them_would_take_the_time(digits: D
     assert affordable_scale(one, digits, CPU, ["views"]).views == "centre,ten"
     plenty = replace(one, training=replace(one.training, budget_seconds=100_000.0))
     assert affordable_scale(plenty, digits, CPU).views == "centre,ten"
+
+
+@pytest.mark.parametrize(("name", "side"), [("squeezenet1_1", 128), ("vit_b_32", 224)])
+def test_a_network_of_another_library_has_smaller_images_where_its_weights_stay_as_many(digits: Dataset, name: str, side: int) -> None:
+    request = TrainingRequest(data=digits.name, model=f"torchvision:{name}", weights="none", overrides={"training.budget_seconds": 5.0})
+    chosen = affordable_scale(recipe_of(request, digits)[0], digits, CPU)
+    assert (chosen.preprocess.image_size, chosen.network.width) == (side, None)

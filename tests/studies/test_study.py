@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from alexnet.studies.claim import PATIENT
 from alexnet.studies.findings import StudyReport
 from alexnet.studies.outcome import Outcome, best_rate, read_outcome
 from alexnet.studies.rates import RATE_SEED
+from alexnet.studies.registry import STUDIES
 from alexnet.studies.request import StudyFolder
 from alexnet.studies.runner import judging_images, split_ratio
 
@@ -332,3 +334,15 @@ def test_ray_that_is_not_installed_is_named_with_its_extra(letters: Path, tmp_pa
     with pytest.raises(BadRun, match=r"pip install 'alexnet\[ray\]'"):
         run(letters, tmp_path / "s", on="ray")
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.slow
+def test_features_of_a_network_that_others_trained(letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`transfer` on a tenth of 16 px images, enlarged: from scratch, frozen and trained further all have an outcome."""
+    whole = STUDIES["transfer"]
+    monkeypatch.setitem(STUDIES, "transfer", replace(whole, arms=tuple(arm for arm in whole.arms if arm.name.endswith("-10"))))
+    report = run(letters, tmp_path / "study", claims="transfer", overrides=FIELDS | {"fraction": "1"})
+    (finding,) = report.findings
+    assert [arm.name for arm in finding.arms] == ["scratch-10", "frozen-10", "tuned-10"]
+    assert {outcome.failure for outcome in runs(tmp_path / "study").values()} == {None}
+    assert not report.not_applicable

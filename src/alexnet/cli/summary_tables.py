@@ -9,6 +9,7 @@ from alexnet.cli.tables import new_table
 from alexnet.i18n.translate import Lang, say
 
 if TYPE_CHECKING:
+    from alexnet.models.networks.architecture import Architecture
     from alexnet.models.summary import Summary
 
 MEGA = 1e6
@@ -69,8 +70,14 @@ def _overview(summaries: "Sequence[Summary]", lang: Lang) -> Table:
 def _titles(summaries: "Sequence[Summary]", lang: Lang) -> Table:
     table = new_table(*_heads(OF_TITLES, lang))
     for one in summaries:
-        table.add_row(one.architecture.name, say(f"summary.title_{one.architecture.name}", lang))
+        table.add_row(one.architecture.name, _title(one.architecture, lang))
     return table
+
+
+def _title(architecture: "Architecture", lang: Lang) -> str:
+    if architecture.borrowed:
+        return say("summary.title_borrowed", lang, library=architecture.name.partition(":")[0])
+    return say(f"summary.title_{architecture.name}", lang)
 
 
 def _differences(summaries: "Sequence[Summary]", differing: Sequence[tuple[str, list[str]]], lang: Lang) -> Table:

@@ -11,7 +11,8 @@ from alexnet.errors import AlexNetError, BadModel, BadRecipe, BadRun, BudgetTooS
 from alexnet.i18n.units import duration, seconds_of
 from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.models.kinds import FROZEN, FROZEN_NETWORK, NETWORK, kind_of
-from alexnet.models.registry import ARCHITECTURES, SMALL_IMAGE, default_model
+from alexnet.models.networks.borrowed.registry import is_borrowed
+from alexnet.models.registry import ARCHITECTURES, SMALL_IMAGE, check_known, default_model
 from alexnet.recipes.recipe import MOST_SEEDS, check_unreadable
 from alexnet.storage.files import read_record, write_atomically
 
@@ -88,7 +89,9 @@ def _models(models: str | Sequence[str]) -> tuple[str, ...]:
         raise BadModel("--models is empty; list model names separated by commas, such as hog-svm,fisher-svm,alexnet.")
     known = [*SYSTEMS, *ARCHITECTURES, *(name + FROZEN for name in ARCHITECTURES)]
     for name in names:
-        if name not in known:
+        if is_borrowed(name):
+            check_known(name)
+        elif name not in known:
             raise BadModel(f"No model is called '{name}'. {did_you_mean(name, known)}")
     return tuple(dict.fromkeys(part for name in names for part in (network_of(name), name)))
 

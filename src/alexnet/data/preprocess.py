@@ -7,11 +7,14 @@ from alexnet.errors import BadRecipe
 from alexnet.storage.records import shown
 
 Fit = Literal["crop", "squash"]
-PixelRange = Literal["0-255", "0-1", "unit-variance", "-1-1", "imagenet"]
+PixelRange = Literal["0-255", "0-1", "unit-variance", "-1-1", "imagenet", "half", "clip", "dpn"]
 FIXED: dict[PixelRange, tuple[tuple[float, ...], tuple[float, ...]]] = {  # mean and spread that do not depend on the images
     "0-1": ((0.0,) * 3, (255.0,) * 3),
     "-1-1": ((127.0,) * 3, (128.0,) * 3),
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "half": ((127.5,) * 3, (127.5,) * 3),
+    "clip": ((122.771, 116.746, 104.094), (68.501, 66.632, 70.323)),
+    "dpn": ((124.0, 117.0, 104.0), (59.88,) * 3),
 }
 LARGEST_SIDE = 8_192  # px: such an image has 201 MB
 
@@ -25,7 +28,8 @@ class PreprocessConfig:
     fit: Fit = "crop"  # short side to stored_size, then the centre square; "squash": resize to a square, aspect ratio lost
     channels: int = 3  # 1: gray
     # minus the training mean; "unit-variance": also divided by the spread; "0-1": only pixels / 255; of networks that others have trained,
-    # "-1-1": minus 127, divided by 128; "imagenet": minus the mean of ImageNet, divided by its spread
+    # "-1-1": minus 127, divided by 128; "imagenet": minus the mean of ImageNet, divided by its spread; "half", "clip" and "dpn": as other
+    # libraries have them
     pixel_range: PixelRange = "0-255"
 
     def __post_init__(self) -> None:

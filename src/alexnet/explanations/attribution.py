@@ -131,6 +131,8 @@ class Tapped(nn.Module):
         assert network_model is not None
         self.inner = network_model
         architecture = network_model.network.architecture
+        if architecture.borrowed:
+            raise BadModel(f"Grad-CAM needs the layers one by one; {architecture.name} is taken whole from its library.")
         if not (architecture.convs or architecture.stages):
             raise BadModel(f"Grad-CAM needs a convolution; {architecture.name} has none.")
         if architecture.convs and not architecture.convs[-1].shared:

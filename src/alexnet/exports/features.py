@@ -18,7 +18,8 @@ from alexnet.models.handcrafted.raw_pixels import Pixels
 def features_of(module: nn.Module, graph: Graph, images: Value) -> Value:
     """uint8 images -> features; raises BadModel, with the reason, for features that are no tensor operations."""
     if isinstance(module, PretrainedFeatures):
-        return pretrained_features(module.network, graph, images)
+        vectors = pretrained_features(module.network, graph, images)
+        return Value(graph.node("Sqrt", vectors.name), vectors.shape) if module.root else vectors
     with graph:
         if isinstance(module, Pixels):
             return _pixels(graph, images)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from alexnet.errors import BadModel
 from alexnet.exports.graph import Graph, Value
-from alexnet.models.networks.efficientnet_lite import ConvNorm, MBConv, SameConv
+from alexnet.models.networks.efficientnet_lite import ConvNorm, MBConv, SameConv, same_padding
 from alexnet.models.networks.layers import LocalConv2d, MaxAndAveragePool2d, ResponseNorm, SameMapNorm
 
 LOWEST = float(np.finfo(np.float32).min)
@@ -40,7 +40,8 @@ def _dropout(module: nn.Dropout, graph: Graph, value: Value) -> Value:
 
 @layer.register
 def _convolution(module: nn.Conv2d, graph: Graph, value: Value) -> Value:
-    assert not isinstance(module.padding, str)
+    if isinstance(module.padding, str) or module.padding_mode != "zeros":
+        raise BadModel(f"A convolution with the padding {module.padding!r} of {module.padding_mode} cannot be exported to ONNX.")
     top, left = module.padding
     return convolved(module, graph, value, (top, left, top, left))
 
@@ -50,24 +51,28 @@ def _same_convolution(module: SameConv, graph: Graph, value: Value) -> Value:
     if module.stride == (1, 1):
         return _convolution(module, graph, value)
     (top, bottom), (left, right) = (
-        _same(side, kernel, stride) for side, kernel, stride in zip(value.shape[1:], module.kernel_size, module.stride, strict=True)
+        same_padding(side, kernel, stride) for side, kernel, stride in zip(value.shape[1:], module.kernel_size, module.stride, strict=True)
     )
     return convolved(module, graph, value, (top, left, bottom, right))
-
-
-def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """The zeros before and after a side; see `SameConv`."""
-    zeros = max(0, (-(-side // stride) - 1) * stride + kernel - side)
-    return zeros // 2, zeros - zeros // 2
 
 
 def convolved(module: nn.Conv2d, graph: Graph, value: Value, pads: tuple[int, int, int, int]) -> Value:
     """A convolution with these zeros at the top, left, bottom and right."""
     weights = [graph.constant(module.weight)] + ([] if module.bias is None else [graph.constant(module.bias)])
-    name = graph.node("Conv", value.name, *weights, pads=pads, strides=module.stride, group=module.groups, kernel_shape=module.kernel_size)
+    name = graph.node(
+        "Conv",
+        value.name,
+        *weights,
+        pads=pads,
+        strides=module.stride,
+        group=module.groups,
+        kernel_shape=module.kernel_size,
+        dilations=module.dilation,
+    )
+    spans = [(kernel - 1) * step + 1 for kernel, step in zip(module.kernel_size, module.dilation, strict=True)]
     sides = (
-        (side + before + after - kernel) // stride + 1
-        for side, before, after, kernel, stride in zip(value.shape[1:], pads[:2], pads[2:], module.kernel_size, module.stride, strict=True)
+        (side + before + after - span) // stride + 1
+        for side, before, after, span, stride in zip(value.shape[1:], pads[:2], pads[2:], spans, module.stride, strict=True)
     )
     return Value(name, (module.out_channels, *sides))
 
@@ -104,7 +109,9 @@ def _batch_norm(module: nn.BatchNorm2d, graph: Graph, value: Value) -> Value:
     addend = -module.running_mean.double() * factor
     addend = addend + module.bias.double() if module.affine else addend
     scaled = graph.node("Mul", value.name, graph.constant(factor.view(1, -1, 1, 1)))
-    return Value(graph.node("Add", scaled, graph.constant(addend.view(1, -1, 1, 1))), value.shape)
+    found = Value(graph.node("Add", scaled, graph.constant(addend.view(1, -1, 1, 1))), value.shape)
+    activation = getattr(module, "act", None)  # timm's batch norms hold the one that follows
+    return layer(activation, graph, found) if isinstance(activation, nn.Module) else found
 
 
 @layer.register
@@ -132,11 +139,18 @@ def _gelu(module: nn.GELU, graph: Graph, value: Value) -> Value:
 
 @layer.register
 def _max_pool(module: nn.MaxPool2d, graph: Graph, value: Value) -> Value:
+    if _number(module.dilation) != 1:
+        raise BadModel("A pooling with gaps between its pixels cannot be exported to ONNX.")
+    value = padded(graph, value, _number(module.padding), LOWEST)
     return max_pooled(graph, value, _number(module.kernel_size), _number(module.stride), ceil=module.ceil_mode)
 
 
 @layer.register
 def _average_pool(module: nn.AvgPool2d, graph: Graph, value: Value) -> Value:
+    around = _number(module.padding)
+    if around and (not module.count_include_pad or module.ceil_mode):
+        raise BadModel("A mean over windows that leave out the margin cannot be exported to ONNX.")
+    value = padded(graph, value, around, 0.0)
     return average_pooled(graph, value, _number(module.kernel_size), _number(module.stride), ceil=module.ceil_mode)
 
 
@@ -145,6 +159,15 @@ def _both_pools(module: MaxAndAveragePool2d, graph: Graph, value: Value) -> Valu
     largest = max_pooled(graph, value, module.kernel, module.stride, ceil=module.ceil)
     mean = average_pooled(graph, value, module.kernel, module.stride, ceil=module.ceil)
     return Value(graph.node("Mul", graph.node("Add", largest.name, mean.name), graph.constant(0.5)), largest.shape)
+
+
+def padded(graph: Graph, value: Value, around: int, number: float) -> Value:
+    """The maps with a margin of so many pixels on all sides, all of them that number."""
+    if not around:
+        return value
+    channels, *sides = value.shape
+    name = graph.node("Pad", value.name, graph.constant([0, 0, around, around] * 2), graph.constant(number))
+    return Value(name, (channels, *(side + 2 * around for side in sides)))
 
 
 def _number(size: int | tuple[int, ...]) -> int:
@@ -188,12 +211,20 @@ def _whole_by_part(side: int, kernel: int, stride: int, count: int) -> "np.ndarr
 
 @layer.register
 def _adaptive_average(module: nn.AdaptiveAvgPool2d, graph: Graph, value: Value) -> Value:
-    return _adaptive(graph, value, int(module.output_size), "average")  # type: ignore[arg-type]  # ours are numbers
+    return _adaptive(graph, value, _grid(module.output_size), "average")
 
 
 @layer.register
 def _adaptive_max(module: nn.AdaptiveMaxPool2d, graph: Graph, value: Value) -> Value:
-    return _adaptive(graph, value, int(module.output_size), "max")  # type: ignore[arg-type]  # ours are numbers
+    return _adaptive(graph, value, _grid(module.output_size), "max")
+
+
+def _grid(size: object) -> int:
+    """The side of a square of parts; raises BadModel for another rectangle."""
+    sides = size if isinstance(size, tuple | list) else (size,)
+    if len(set(sides)) != 1 or not isinstance(sides[0], int):
+        raise BadModel(f"A pooling to {size} parts cannot be exported to ONNX.")
+    return sides[0]
 
 
 def _adaptive(graph: Graph, value: Value, grid: int, kind: str) -> Value:

@@ -4,6 +4,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from alexnet.errors import BadModel
+from alexnet.exports import traced  # noqa: F401  # its rows of `layer`: the networks of other libraries
 from alexnet.exports.features import features_of
 from alexnet.exports.graph import IR_VERSION, OPSET, Graph, Value
 from alexnet.exports.machines import scores_of_machine

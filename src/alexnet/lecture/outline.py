@@ -55,7 +55,7 @@ SECTIONS: tuple[LectureSection, ...] = (
     ),
     LectureSection(
         name="idea",
-        claims=("convolution", "lenet"),
+        claims=("convolution", "lenet", "transfer"),
         drawings=("winners",),
         commands=("alexnet compare photos --models fisher-svm,alexnet,alexnet+svm --budget 30m",),
         sources=("krizhevsky-2012", "russakovsky-2015"),

@@ -5,6 +5,7 @@ from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.models.kinds import FROZEN, kind_of
 from alexnet.models.networks import alexnet, cifar, convnet_small, efficientnet, lenet, mlp
 from alexnet.models.networks.architecture import Architecture
+from alexnet.models.networks.borrowed.registry import SOURCES, borrowed_architecture, is_borrowed
 from alexnet.storage.records import shown
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -30,10 +31,14 @@ SMALL_IMAGE = 64  # pixels; `alexnet-cifar` is the default for smaller images
 
 
 def check_known(name: object, *others: str) -> None:
-    """Raise BadModel, with the nearest name, unless `name` is a model or one of `others`."""
+    """Raise BadModel, with the nearest name, unless `name` is a model, of another library too, or one of `others`."""
+    if is_borrowed(name):
+        borrowed_architecture(str(name).removesuffix(FROZEN))
+        return
     known = [*others, *ARCHITECTURES, *SYSTEMS]
     if not isinstance(name, str) or (name not in known and name.removesuffix(FROZEN) not in ARCHITECTURES):
-        raise BadModel(f"No model is called {shown(name)}. {did_you_mean(name, known)}")
+        libraries = " and ".join(f"{library}:NAME" for library in SOURCES)
+        raise BadModel(f"No model is called {shown(name)}. {did_you_mean(name, known)} Classifiers of other libraries are {libraries}.")
 
 
 def find_architecture(name: str) -> Architecture:
@@ -41,6 +46,8 @@ def find_architecture(name: str) -> Architecture:
     check_known(name)
     if name not in SYSTEMS:
         name = name.removesuffix(FROZEN)
+    if is_borrowed(name):
+        return borrowed_architecture(name)
     if name not in ARCHITECTURES:
         raise BadModel(f"{name} is {kind_of(name).title}, but this needs a network. {did_you_mean(name, ARCHITECTURES)}")
     return ARCHITECTURES[name]

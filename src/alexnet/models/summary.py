@@ -78,7 +78,7 @@ def comparison(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
     fields = [
         asdict(one.architecture) | {"classes": one.classes, "channels": one.channels, "image_size": one.image_size} for one in summaries
     ]
-    names = [name for name in fields[0] if name not in ("name", "title", "source", "convs", "hidden")]
+    names = [name for name in fields[0] if name not in ("name", "title", "source", "convs", "hidden", "borrowed")]
     return [(name.replace("_", " "), [str(one[name]) for one in fields]) for name in names if len({str(one[name]) for one in fields}) > 1]
 
 

@@ -14,11 +14,13 @@ from alexnet.inference.model_card import read_card
 from alexnet.inference.model_folder import model_folder
 from alexnet.models.kinds import FROZEN, FROZEN_NETWORK, kind_of
 from alexnet.models.networks.architecture import vary
+from alexnet.models.networks.borrowed.registry import is_borrowed
 from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.shapes import Layer, trace
 from alexnet.models.registry import find_architecture
 from alexnet.models.weights.load import fitting
 from alexnet.models.weights.published import read_for
+from alexnet.recipes import borrowed
 from alexnet.recipes.named import find_recipe
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
@@ -31,7 +33,7 @@ OF_WINDOWS = ("pool_kernel", "pool_after", "convolutions_3x3", "first_kernel", "
 
 NO_WEIGHTS = (
     "{model} is an SVM on the last hidden layer of a network that has been trained: add --weights with the folder of a run of {network}, a "
-    "file of weights, or imagenet for torchvision's AlexNet (--model alexnet-owt+svm)."
+    "file of weights, or imagenet for {whose}."
 )
 
 
@@ -41,7 +43,9 @@ class NetworkRecipes:
     def named(self, recipe: str, model: str, data: str, dataset: Dataset) -> Recipe:
         """The named recipe for the network and these images."""
         subject = Subject(data, find_architecture(model), dataset.traits, dataset.native_side(), len(dataset.items))
-        return replace(find_recipe(recipe)(subject), model=model)
+        make = find_recipe(recipe)
+        found = borrowed.named(recipe, subject) if subject.architecture.borrowed else make(subject)
+        return replace(found, model=model)
 
     def check(self, recipe: Recipe, dataset: Dataset) -> None:
         """Raise ImageSizeTooSmall, BadModel or BadWeights if the network cannot be built or the weights do not fit."""
@@ -50,7 +54,9 @@ class NetworkRecipes:
         sizes = recipe.preprocess
         check_fit(sizes.stored_size, sizes.stored_size, sizes.image_size, recipe.augment)
         if kind_of(recipe.model) is FROZEN_NETWORK and not recipe.weights:
-            raise BadWeights(NO_WEIGHTS.format(model=recipe.model, network=recipe.model.removesuffix(FROZEN)))
+            network = recipe.model.removesuffix(FROZEN)
+            whose = f"what its library publishes ({network})" if is_borrowed(network) else "torchvision's AlexNet (--model alexnet-owt+svm)"
+            raise BadWeights(NO_WEIGHTS.format(model=recipe.model, network=network, whose=whose))
         if recipe.weights:
             model = shapes_only(recipe, classes)
             fitting(model.network, read_for(recipe.model.removesuffix(FROZEN), recipe.weights).state, last_layer(model))
@@ -79,7 +85,8 @@ def layers_of(recipe: Recipe, classes: int) -> tuple[Layer, ...]:
 def with_features_of(recipe: Recipe) -> Recipe:
     """The recipe of NETWORK+svm as its weights need it: network and size of the run that they are from, or ImageNet's pixels."""
     if recipe.weights == "imagenet":
-        pixels = "-1-1" if find_architecture(recipe.model).stages else "imagenet"
+        architecture = find_architecture(recipe.model)
+        pixels = borrowed.pixel_range_of(architecture) if architecture.borrowed else "-1-1" if architecture.stages else "imagenet"
         return with_overrides(recipe, {"preprocess.pixel_range": pixels})
     if not recipe.weights or not Path(recipe.weights).is_dir():
         return recipe

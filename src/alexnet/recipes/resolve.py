@@ -13,8 +13,9 @@ import torch
 from alexnet.data.dataset import Dataset
 from alexnet.errors import BadRecipe, BadRun, BudgetTooSmall
 from alexnet.models.kinds import FROZEN_NETWORK, kind_of
+from alexnet.models.networks.borrowed.registry import is_borrowed
 from alexnet.models.registry import check_known, default_model
-from alexnet.recipes.efficientnet import from_new_weights
+from alexnet.recipes import borrowed, efficientnet
 from alexnet.recipes.kinds import balance_of, check_fields, rules_of
 from alexnet.recipes.memory import check_memory
 from alexnet.recipes.named import find_recipe
@@ -124,7 +125,7 @@ def recipe_of(request: TrainingRequest, dataset: Dataset) -> tuple[Recipe, str]:
     if request.weights not in (None, NEW_WEIGHTS) and not chosen.weights:  # a recipe file with weights already has the rates for them
         chosen = with_overrides(chosen, {"training.lower_layers": 0.1, "training.learning_rate": chosen.training.learning_rate / 2})
     if request.weights == NEW_WEIGHTS:
-        chosen = from_new_weights(chosen) if chosen.weights else chosen
+        chosen = _from_new_weights(chosen) if chosen.weights else chosen
     else:
         chosen = replace(chosen, weights=request.weights or chosen.weights)
     if kind_of(chosen.model) is FROZEN_NETWORK and not request.is_from_file:
@@ -137,6 +138,10 @@ def recipe_of(request: TrainingRequest, dataset: Dataset) -> tuple[Recipe, str]:
     _check_budget(chosen.training.budget_seconds)
     rules_of(chosen.model).check(chosen, dataset)
     return chosen, reason
+
+
+def _from_new_weights(recipe: Recipe) -> Recipe:
+    return borrowed.from_new_weights(recipe) if is_borrowed(recipe.model) else efficientnet.from_new_weights(recipe)
 
 
 def _decided(recipe: Recipe, request: TrainingRequest, dataset: Dataset, device: torch.device, world: Workers, listen: Listener) -> Recipe:

@@ -9,9 +9,11 @@ import torch
 
 from alexnet.data.dataset import Dataset
 from alexnet.data.preprocess import Preprocess
+from alexnet.errors import AlexNetError
 from alexnet.inference.build import build_model
+from alexnet.models.networks.borrowed.registry import is_borrowed
 from alexnet.models.registry import find_architecture
-from alexnet.recipes.networks import macs_of, resized
+from alexnet.recipes.networks import layers_of, macs_of, resized
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.runtime.device import choose_precision
@@ -126,12 +128,23 @@ def _scales(recipe: Recipe, requested: Collection[str]) -> Iterator[Recipe]:
 
 
 def _rungs(recipe: Recipe) -> Sequence[tuple[int, float]]:
-    """(px, width) of the scales below the recipe's own; trained weights fit one width only."""
+    """(px, width) of the scales below the recipe's own; trained weights fit one width only, and so do networks of other libraries."""
+    if is_borrowed(recipe.model):
+        return [(size, 1.0) for size, width in LADDER if width == 1.0 and _same_weights(recipe, size)]
     if recipe.weights:
         return [(size, 1.0) for size, width in LADDER if width == 1.0]
     if _is_large(recipe):
         return LADDER
     return [(recipe.preprocess.image_size, width) for width in WIDTHS] if macs_of(recipe, classes=2) >= CHEAP_MACS else ()
+
+
+def _same_weights(recipe: Recipe, size: int) -> bool:
+    """Whether the network takes images of this size with as many weights: a transformer may have some for each position."""
+    try:
+        own, other = (sum(layer.parameters for layer in layers_of(one, classes=2)) for one in (recipe, resized(recipe, size)))
+    except AlexNetError:
+        return False
+    return own == other
 
 
 def _first_that_suffices(scales: list[Recipe], work: _Work, device: torch.device) -> tuple[int, float]:

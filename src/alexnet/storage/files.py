@@ -161,7 +161,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def free_folder(parent: Path, data: str, kind: str) -> Path:
     """The first of NAME-KIND, NAME-KIND-2, NAME-KIND-3 ... under `parent` that does not exist. NAME is the last part of the data's path."""
-    stem = f"{Path(data).resolve().name or 'data'}-{kind}"
+    stem = f"{Path(data).resolve().name or 'data'}-{kind.replace(':', '-')}"  # a colon, as in timm:NAME, is not for names of files
     number, path = 1, parent / stem
     while os.path.lexists(path):
         number += 1

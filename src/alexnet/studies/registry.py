@@ -26,6 +26,7 @@ from alexnet.studies.claims.pooling import POOLING
 from alexnet.studies.claims.random_labels import RANDOM_LABELS
 from alexnet.studies.claims.shifts import SHIFTS
 from alexnet.studies.claims.towers import TOWERS
+from alexnet.studies.claims.transfer import TRANSFER
 from alexnet.studies.claims.weight_decay import WEIGHT_DECAY
 from alexnet.studies.claims.width import WIDTH
 
@@ -56,6 +57,7 @@ STUDIES: dict[str, Study] = {
         INPUT_SIZE,
         PERCEPTRON,
         DATA,
+        TRANSFER,
     )
 }
 

@@ -23,6 +23,8 @@ def test_they_are_the_networks_last_hidden_layer_and_have_no_gradient() -> None:
     assert vectors.shape == (2, features.dimensions)
     assert not vectors.requires_grad
     torch.testing.assert_close(vectors, expected, rtol=0, atol=1e-3)
+    with one_torch_thread():
+        torch.testing.assert_close(PretrainedFeatures(WEIGHTS, 32, root=True)(images) ** 2, vectors, rtol=1e-5, atol=1e-6)
 
 
 def test_weights_that_do_not_fit_are_named() -> None:

@@ -67,7 +67,9 @@ def make(subject: Subject) -> Content:
     """Probes with and without training, patches, and the map. Raises BadModel for a system without layers."""
     network = subject.network
     if not stage_names(network.network):
-        raise BadModel("This network has no hidden layers.")
+        name, borrowed = network.network.architecture.name, network.network.architecture.borrowed
+        why = "is taken whole from its library, not layer by layer" if borrowed else "has no hidden layers"
+        raise BadModel(f"{name} {why}.")
     own = _passed(subject, network, _samples(subject))
     before = _passed(subject, _untrained(subject, network), _samples(subject))
     probes = [

@@ -124,7 +124,7 @@ def build_features(config: FeatureConfig, image_size: int, dictionaries: Sequenc
     if len(dictionaries) != dictionaries_needed(config):
         raise BadModel(f"These features need {dictionaries_needed(config)} dictionaries, but the model has {len(dictionaries)}.")
     if config.is_pretrained:
-        return PretrainedFeatures(dictionaries[0], image_size)
+        return PretrainedFeatures(dictionaries[0], image_size, root=config.root)
     if config.descriptor != "sift":
         detector = detector_of(config)
         return ScatteredFeatures(detector, ScatteredWords(_vocabulary(dictionaries[0], detector.dimensions), config.pyramid))

@@ -14,19 +14,22 @@ MOST_NAMED = 3  # tensors in a message
 class PretrainedFeatures(nn.Module):
     """uint8 (N, 3, S, S) -> float32 (N, 1,280): EfficientNet-Lite0 below its classifier, with its batch normalisation folded.
 
-    weights: its state dict without the classifier. Raises BadModel, with the names, if they do not fit.
+    weights: its state dict without the classifier; root: the square roots of the features, which are 0 or more. Raises BadModel, with the
+    names, if the weights do not fit.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor], image_size: int) -> None:
+    def __init__(self, weights: Mapping[str, Tensor], image_size: int, *, root: bool = False) -> None:
         super().__init__()
         network = EfficientNetLite(classes=0)
         _check_fit(network.state_dict(), weights)
         network.load_state_dict(dict(weights))
         self.network = network.requires_grad_(False).eval().fold()
+        self.root = root
         self.dimensions, self.macs = HEAD, feature_macs(image_size=image_size)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.network.features(images)
+        vectors = self.network.features(images)
+        return vectors.sqrt() if self.root else vectors
 
 
 def _check_fit(needed: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:

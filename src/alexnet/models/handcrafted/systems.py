@@ -37,6 +37,7 @@ class FeatureConfig:
     encoding: Encoding = "none"
     colour: bool = False  # local colour statistics as a second kind of descriptor, at the largest scale
     mirror: bool = False  # describe the mirror image too: right where mirrored images keep their class
+    root: bool = False  # square roots of a pretrained network's features: large ones count less
     step: int = 4  # px between the centres of neighbouring descriptors
     bins: str = "4"  # px per side of each of a descriptor's 4 x 4 bins; several scales as "4,6,8"
     smoothing: float = 0.0  # px, standard deviation of the blur before gradients are computed
@@ -133,7 +134,7 @@ EFFICIENTNET_SVM = System(
     name="efficientnet-lite0+svm",
     title="the last hidden layer of EfficientNet-Lite0, trained on ImageNet, linear SVM",
     source="Donahue et al., DeCAF (ICML 2014); Tan and Le, EfficientNet (ICML 2019)",
-    features=FeatureConfig(descriptor="efficientnet-lite0"),
+    features=FeatureConfig(descriptor="efficientnet-lite0", root=True),
 )
 SYSTEMS: dict[str, System] = {
     system.name: system for system in (FISHER_SVM, SIFT_BOW_SVM, SURF_BOW_SVM, HOG_SVM, RAW_SVM, EFFICIENTNET_SVM)

@@ -120,6 +120,7 @@ class Architecture:
     stages: tuple[Stage, ...] = ()  # of inverted residual blocks, in place of `convs`
     head: int = 0  # maps of the 1x1 convolution after them
     numbered: bool = False  # layers are named by position (as in torchvision's state dict) instead of as in the paper
+    borrowed: bool = False  # another library builds everything below the last layer, in place of a table
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,7 +206,7 @@ def _check_number(name: str, value: float) -> None:
 def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Conv, ...]:
     convs = list(architecture.convs)
     if not convs:
-        _refuse_blocks(architecture, choices)
+        _refuse_fixed(architecture, choices)
         _refuse_windows(architecture, choices)
         return ()
     convs[0] = _with_first_layer(convs[0], choices)
@@ -235,11 +236,13 @@ def _refuse_windows(architecture: Architecture, choices: NetworkChoices) -> None
         raise BadModel(f"{architecture.name} has {has}; network.{chosen[0]} does not apply to it.")
 
 
-def _refuse_blocks(architecture: Architecture, choices: NetworkChoices) -> None:
-    """Raise BadModel if a choice is about what the blocks of a network with stages fix."""
-    chosen = [name for name in OF_LAYERS if getattr(choices, name) is not None]
-    if architecture.stages and chosen:
-        raise BadModel(f"{architecture.name} is made of blocks that fix it; network.{chosen[0]} does not apply to it.")
+def _refuse_fixed(architecture: Architecture, choices: NetworkChoices) -> None:
+    """Raise BadModel if a choice is about what the blocks of a network with stages fix, or for any in a network of another library."""
+    fixed = [choice.name for choice in fields(choices)] if architecture.borrowed else OF_LAYERS if architecture.stages else ()
+    chosen = [name for name in fixed if getattr(choices, name) is not None]
+    if chosen:
+        why = "taken as its library builds it" if architecture.borrowed else "made of blocks that fix it"
+        raise BadModel(f"{architecture.name} is {why}; network.{chosen[0]} does not apply to it.")
 
 
 def _with_first_layer(conv: Conv, choices: NetworkChoices) -> Conv:

@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from alexnet.errors import BadModel
 from alexnet.models.networks.architecture import MONOTONIC, Architecture, Conv
+from alexnet.models.networks.borrowed.body import Body
 from alexnet.models.networks.efficientnet_lite import block_modules
 from alexnet.models.networks.init import initialise
 from alexnet.models.networks.layers import Dropout, LocalConv2d, MaxAndAveragePool2d, ResponseNorm, SameMapNorm
@@ -24,8 +25,9 @@ class Network(nn.Module):
         self.architecture, self.image_size, self.classes, self.channels = architecture, image_size, classes, channels
         self.layers = trace(architecture, classes=classes, channels=channels, image_size=image_size)
         self.grid = feature_side(self.layers) if architecture.convs or architecture.stages else image_size
-        features, classifier = _feature_modules(architecture, channels, self.layers), _classifier_modules(architecture, self.layers)
-        initialise([*features, *classifier], architecture)
+        features = _feature_modules(architecture, channels, self.layers, image_size)
+        classifier = _classifier_modules(architecture, self.layers)
+        initialise([*([] if architecture.borrowed else features), *classifier], architecture)
         self.features = _sequence(features, architecture.numbered)
         self.avgpool = _grid_pool(architecture)
         self.classifier = _sequence(classifier, architecture.numbered)
@@ -52,6 +54,8 @@ class Network(nn.Module):
 
         The first fully connected layer becomes a convolution whose window is the whole trained map, the others become 1x1 convolutions.
         """
+        if self.architecture.borrowed:
+            raise BadModel(f"{self.architecture.name} is evaluated at the size that it was trained for; use --views centre or ten.")
         if not all(conv.shared for conv in self.architecture.convs):
             raise BadModel(f"{self.architecture.name} has local layers, which fit only one picture size; use --views centre or ten.")
         channels = self.features(self.framed(images))
@@ -95,7 +99,9 @@ def _sequence(modules: list[tuple[str, nn.Module]], numbered: bool) -> nn.Sequen
     return nn.Sequential(OrderedDict(modules))
 
 
-def _feature_modules(architecture: Architecture, channels: int, layers: tuple[Layer, ...]) -> list[tuple[str, nn.Module]]:
+def _feature_modules(architecture: Architecture, channels: int, layers: tuple[Layer, ...], image_size: int) -> list[tuple[str, nn.Module]]:
+    if architecture.borrowed:
+        return [("body", Body(architecture.name, channels=channels, image_size=image_size))]
     if architecture.stages:
         return block_modules(architecture, channels)
     modules: list[tuple[str, nn.Module]] = []
@@ -170,7 +176,7 @@ def _pool(architecture: Architecture, conv: Conv) -> nn.Module:
 
 def _classifier_modules(architecture: Architecture, layers: tuple[Layer, ...]) -> list[tuple[str, nn.Module]]:
     modules: list[tuple[str, nn.Module]] = []
-    *hidden, last = [layer for layer in layers if layer.kind == "fully connected"]
+    *hidden, last = [layer for layer in layers if layer.kind == "fully connected"] if not architecture.borrowed else layers[-1:]
     for layer in hidden:
         number = layer.name.removeprefix("fc")
         drop = [(f"dropout{number}", Dropout(architecture.dropout))] if _drops(architecture) else []

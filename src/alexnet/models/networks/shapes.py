@@ -49,6 +49,11 @@ def trace(architecture: Architecture, *, classes: int, channels: int, image_size
             if step == "pool":
                 side = _pooled(architecture, image_size, side, conv)
             layers.append(_step_layer(architecture, conv, step, side))
+    if architecture.borrowed:
+        from alexnet.models.networks.borrowed.body import rows_of  # PyTorch, which no table of ours needs
+
+        rows, units = rows_of(architecture.name, channels=channels, image_size=image_size)
+        return (*(Layer(*row) for row in rows), *_full_layers(architecture, units, classes))
     if architecture.stages:
         blocks, side = _block_layers(architecture, channels, side)
         layers, channels = [*layers, *blocks], architecture.head
@@ -183,6 +188,6 @@ def _full_layers(architecture: Architecture, units_in: int, classes: int) -> lis
 
 def last_name(architecture: Architecture) -> str:
     """The name of the layer that computes the scores, one after the table's last: fc8 for AlexNet."""
-    if architecture.stages:
+    if architecture.stages or architecture.borrowed:
         return "fc"
     return f"fc{len(architecture.convs) + len(architecture.hidden) + 1}"
