@@ -41,9 +41,10 @@ def studio_share(minutes: float, *, data: str = "fashion-mnist", model: str = "a
 
 
 def _watched(studio: int, address: str, token: str, wish: Mapping[str, Any]) -> tuple[float, float]:
-    """CPU seconds of the studio, from its start, and of the training."""
+    """CPU seconds of the studio, from its start, and of the training. What the start took is said."""
     with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
         run = client.post("api/train", json=wish).json()["run"]
+        print(f"CPU seconds of the studio until the training was started: {_seconds(studio):.1f}", file=sys.stderr)
         done = threading.Event()
         watcher = threading.Thread(target=_watch, args=(client, run, done))
         watcher.start()

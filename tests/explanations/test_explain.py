@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.axe import violations
 from tests.conftest import made_once
 
 from alexnet import cli, reports
@@ -130,9 +131,6 @@ def test_other_kinds_of_models(model: str, digits_folder: Path, tmp_path: Path) 
     assert unfit == ({"gradients", "cam"} if handcrafted else {"cam"})
 
 
-AXE = [*Path.home().glob(".npm/**/axe.min.js"), *Path("node_modules").glob("**/axe.min.js")]
-
-
 @pytest.mark.parametrize(("width", "scheme"), [pytest.param(1200, "light", marks=pytest.mark.slow), (390, "dark")])
 def test_the_page_in_a_browser(run: Path, width: int, scheme: str) -> None:
     sync_api = pytest.importorskip("playwright.sync_api")
@@ -157,10 +155,7 @@ def test_the_page_in_a_browser(run: Path, width: int, scheme: str) -> None:
         assert page.evaluate("document.activeElement.tagName") == "A"
         assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
         assert problems == []
-        if AXE:
-            page.add_script_tag(path=str(AXE[0]))
-            found = page.evaluate("axe.run().then(found => found.violations.map(one => one.id + ': ' + one.nodes[0].target))")
-            assert found == []
+        assert violations(page) == []
         browser.close()
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.conftest import made_once
@@ -11,7 +12,7 @@ from torch import Tensor
 from alexnet.data.images.decode import decode
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.explanations.attribution import METHODS, cam_cells
-from alexnet.explanations.fidelity import correlation, random_scores, scores_of_map, unlearned
+from alexnet.explanations.fidelity import correlation, mean_scores, random_maps, scores_of_maps, unlearned
 from alexnet.explanations.parts import mistakes
 from alexnet.explanations.subject import Subject
 from alexnet.inference.classifier import Classifier, load
@@ -101,12 +102,24 @@ def test_the_mark_is_found_and_forgotten(classifier: Classifier, tmp_path: Path)
         assert chance < mean / 2, method.name
 
 
+def area_of_deletion(classifier: Classifier, image: Tensor, number: int, found: Tensor) -> float:
+    """Cover a tenth of the pixels after the other, in numpy, one image at a time; the area by trapezia."""
+    order = np.argsort(-found.numpy().ravel(), kind="stable")
+    pixels, curve = image.numpy().reshape(3, -1).copy(), []
+    colour = np.rint(pixels.astype(np.float32).mean(axis=1)).astype(np.uint8)[:, None]
+    for step in range(11):
+        pixels[:, order[: -(-step * len(order) // 10)]] = colour
+        curve.append(float(classifier.probabilities(torch.from_numpy(pixels.reshape(1, *image.shape)))[0, number]))
+    return (sum(curve) - (curve[0] + curve[-1]) / 2) / 10
+
+
 @pytest.mark.slow
 def test_the_maps_decide_and_random_ones_do_not(classifier: Classifier, tmp_path: Path) -> None:
     image, number, _ = images(classifier, tmp_path)[0]
-    chance = random_scores(classifier, image, number, seed=1)
     found = METHODS[0].attribute(classifier, image, number)
-    scores = scores_of_map(classifier, image, number, found)
+    scores, *of_random = scores_of_maps(classifier, image, number, [found, *random_maps(image.shape[-1], seed=1)])
+    chance = mean_scores(of_random)
+    assert scores.deletion == pytest.approx(area_of_deletion(classifier, image, number, found), abs=1e-5)
     assert scores.deletion < chance.deletion
     assert scores.insertion > chance.insertion
     assert correlation(found, found) == pytest.approx(1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.axe import violations
 from tests.conftest import made_once, missing
 
 import alexnet
@@ -19,7 +20,6 @@ from alexnet.runtime.events import silent
 from alexnet.storage.cache import cache_folder
 
 CHROMIUM = Path("/usr/bin/chromium")
-AXE = [*Path.home().glob(".npm/**/axe.min.js"), *Path("node_modules").glob("**/axe.min.js")]
 
 
 @pytest.fixture(scope="session")
@@ -106,9 +106,7 @@ def test_on_a_phone_in_chinese_and_as_a_file(web: Path) -> None:
         page = opened(browser, f"{address}?lang=zh", viewport={"width": 390, "height": 800}, color_scheme="dark", bypass_csp=True)
         assert page.locator("h1").inner_text() == "在浏览器中分类图片"
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        if AXE:
-            page.add_script_tag(path=str(AXE[0]))
-            assert page.evaluate("axe.run().then(found => found.violations.map(one => one.id + ': ' + one.nodes[0].target))") == []
+        assert violations(page) == []
         assert page.problems == []
         as_file = browser.new_page()
         as_file.goto((web / "index.html").as_uri())

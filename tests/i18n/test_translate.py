@@ -85,6 +85,7 @@ def test_every_message_is_said_somewhere() -> None:
     code += " ".join(f"explain.method_{method.name}" for method in METHODS)
     code += " ".join(f"report.why_{name}" for name in get_args(WhyNot))
     code += " ".join([*LECTURE, *STUDY])
+    code += " ".join(name for name in table() if name.startswith("errors."))  # found by their text: tests/i18n/test_errors.py
     code += " ".join(f"report.{name}_balanced" for name in ("chosen", "chosen_either", "chosen_alone", "trial_name", "trial_name_gamma"))
     code += " ".join(f"summary.title_{name}" for name in ARCHITECTURES)
     code += " ".join(f"summary.field_{field.name}" for field in fields(Architecture))

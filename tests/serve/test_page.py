@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.axe import violations
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +63,11 @@ def test_many_images_as_a_table_and_csv(browser: Any, client: httpx.Client, digi
     assert page.problems == []
 
 
-AXE = [*Path.home().glob(".npm/**/axe.min.js"), *Path("node_modules").glob("**/axe.min.js")]  # where npm puts axe-core
-
-
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_by_keyboard_alone_and_without_a_violation(browser: Any, client: httpx.Client, digits_folder: Path, scheme: str) -> None:
-    """Choose a file, read the answer, ask why: Tab and Enter. axe-core, where it is installed, objects to nothing, before and after."""
+    """Choose a file, read the answer, ask why: Tab and Enter. axe-core objects to nothing, before and after."""
     page = opened(browser, client, color_scheme=scheme, bypass_csp=True)
-    violations(page)
+    assert violations(page) == []
     tab_to(page, "files")
     file_chooser(page).set_files(str(sorted((digits_folder / "0").iterdir())[0]))
     page.wait_for_selector("#one .bars tr")
@@ -77,11 +75,11 @@ def test_by_keyboard_alone_and_without_a_violation(browser: Any, client: httpx.C
     tab_to(page, "why")
     page.keyboard.press("Enter")
     page.wait_for_selector("#one img[src^='data:image/png']")
-    violations(page)
+    assert violations(page) == []
     page.set_input_files("#files", [str(path) for path in sorted(digits_folder.rglob("*.png"))[::100]])
     page.wait_for_selector("#many tbody tr")
     tab_to(page, "csv")
-    violations(page)
+    assert violations(page) == []
     assert page.problems == []
 
 
@@ -107,10 +105,3 @@ def tab_to(page: Any, name: str) -> None:
     assert page.evaluate("document.activeElement.id") == name
     shown = page.evaluate("getComputedStyle(document.activeElement.closest('label') ?? document.activeElement).outlineStyle")
     assert shown != "none", "where the focus is can be seen"
-
-
-def violations(page: Any) -> None:
-    if not AXE:
-        return
-    page.add_script_tag(path=str(AXE[0]))
-    assert page.evaluate("axe.run().then(found => found.violations.map(one => one.id + ': ' + one.nodes[0].target))") == []

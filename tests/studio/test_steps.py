@@ -1,24 +1,18 @@
 """The five steps in Debian's Chromium, from an empty folder, with real images and real trainings."""
 
 import json
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.axe import violations
 from tests.studio.conftest import running_studio
 
 from alexnet.studio.verb import OpenStudio
 
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-AXE = [
-    *(Path(path) for path in [os.environ.get("ALEXNET_AXE", "")] if path),
-    *Path.home().glob(".npm/**/axe.min.js"),
-    *Path("node_modules").glob("**/axe.min.js"),
-]
-VIOLATIONS = "axe.run().then(found => found.violations.map(one => one.id + ': ' + one.nodes.map(node => node.target).join(' ')))"
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +46,10 @@ def opened_page(browser: Any, studio: OpenStudio, **options: Any) -> Any:
 
 
 def check_view(page: Any) -> None:
-    """No violation that axe-core finds, if it is here; nothing is cut off; each image has a text."""
+    """No violation that axe-core finds; nothing is cut off; each image has a text."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is cut off"
     assert page.locator("img:not([alt])").count() == 0
-    if AXE:
-        page.add_script_tag(path=str(AXE[0]))
-        assert page.evaluate(VIOLATIONS) == []
+    assert violations(page) == []
 
 
 def make_data_set(page: Any, images: dict[str, list[Path]], check: Callable[[Any], None]) -> None:

@@ -10,8 +10,10 @@ import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from alexnet.data.dataset import SplitName
+if TYPE_CHECKING:  # it imports PyTorch
+    from alexnet.data.dataset import SplitName
 
 EVALUATION = "evaluation"  # the test set, unless another folder says that it is the test set
 WORDS: dict[str, str] = {
@@ -37,7 +39,7 @@ class _SplitWord:
     others: tuple[str, ...]
 
 
-def split_folders(names: Collection[str]) -> dict[str, SplitName]:
+def split_folders(names: Collection[str]) -> "dict[str, SplitName]":
     """The split of each of the `names`, folders side by side, that is the name of a split; {} if none is.
 
     One of them alone (`train` among vehicles) counts only if its whole name is a word such as train or test.
@@ -62,7 +64,7 @@ def says_nothing(name: str) -> bool:
     return bool(words) and set(words) <= EMPTY_WORDS
 
 
-def _plain(split: str, evaluation: SplitName) -> SplitName:
+def _plain(split: str, evaluation: "SplitName") -> "SplitName":
     if split == EVALUATION:
         return evaluation
     return "train" if split == "train" else "validation" if split == "validation" else "test"

@@ -20,6 +20,7 @@ from alexnet.recipes.toml import from_toml
 from alexnet.runs.report.page import link_explanation
 from alexnet.runtime.arguments import path_from
 from alexnet.runtime.events import Listener, Message, log_messages
+from alexnet.runtime.machine import keep_freed_memory
 from alexnet.storage.files import read_record, write_atomically
 from alexnet.storage.ownership import is_vacant, owned
 
@@ -54,6 +55,7 @@ def explain(
     A part that cannot be made, because the images are gone, say, has its reason in `parts`; the others are made. Raises BadRun if the run
     has not finished or `out` holds something else.
     """
+    keep_freed_memory()
     path, chosen = path_from(run, "The run folder", BadRun), language_of(lang)
     folder = path / FOLDER if out is None else path_from(out, "out", BadRun)
     _check_free(folder)

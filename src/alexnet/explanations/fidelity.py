@@ -3,13 +3,14 @@
 Control: Adebayo et al. 2018, Sanity Checks for Saliency Maps. Deletion and insertion: Petsiuk, Das, Saenko 2018, RISE.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from alexnet.explanations.stages import untrained
-from alexnet.inference.classifier import Classifier
+from alexnet.inference.classifier import BATCH, Classifier
 from alexnet.models.handcrafted.model import HandcraftedModel, rebuild
 from alexnet.models.image_model import ImageModel
 from alexnet.models.linear_probe import LinearProbe
@@ -28,27 +29,45 @@ class Scores:
     insertion: float
 
 
-def scores_of_map(classifier: Classifier, image: Tensor, class_index: int, found: Tensor) -> Scores:
-    """Cover the pixels that the map (S, S) names first, step by step; and uncover them, on an image of the mean colour."""
+def scores_of_maps(classifier: Classifier, image: Tensor, class_index: int, maps: Sequence[Tensor]) -> list[Scores]:
+    """Cover the pixels that each map (S, S) names first, step by step; and uncover them, on an image of the mean colour.
+
+    All maps share their curves' ends, the whole image and the covered one, and the model sees many steps at once.
+    """
+    colour = image.float().mean(dim=(1, 2), keepdim=True).round().to(torch.uint8)
+    shown = [image, colour.expand_as(image)]
+    for found in maps:
+        gone = _ranks(found) < torch.arange(1, STEPS).view(-1, 1, 1, 1) / STEPS
+        shown += [*torch.where(gone, colour, image), *torch.where(gone, image, colour)]
+    parts = [classifier.probabilities(torch.stack(shown[first : first + BATCH])) for first in range(0, len(shown), BATCH)]
+    curve = torch.cat(parts)[:, class_index]
+    whole, covered, between = curve[:1], curve[1:2], curve[2:].view(len(maps), 2, STEPS - 1)
+    return [
+        Scores(_area(torch.cat([whole, deleted, covered])), _area(torch.cat([covered, inserted, whole]))) for deleted, inserted in between
+    ]
+
+
+def _ranks(found: Tensor) -> Tensor:
+    """The share of the pixels that a map names before each pixel: (S, S)."""
     ranks = torch.empty(found.numel())
     ranks[found.flatten().argsort(descending=True, stable=True)] = torch.arange(found.numel()) / found.numel()
-    gone = torch.stack([ranks < step / STEPS for step in range(STEPS + 1)]).view(-1, 1, *found.shape)
-    colour = image.float().mean(dim=(1, 2), keepdim=True).round().to(torch.uint8)
-    both = torch.cat([torch.where(gone, colour, image), torch.where(gone, image, colour)])
-    curve = classifier.probabilities(both)[:, class_index]
-    deletion, insertion = (float(torch.trapezoid(part)) / STEPS for part in curve.chunk(2))
-    return Scores(deletion, insertion)
+    return ranks.view(found.shape)
 
 
-def random_scores(classifier: Classifier, image: Tensor, class_index: int, seed: int) -> Scores:
-    """The mean scores of maps that name random cells."""
-    random, side = torch.Generator().manual_seed(seed), image.shape[-1]
+def _area(curve: Tensor) -> float:
+    return float(torch.trapezoid(curve)) / STEPS
+
+
+def random_maps(side: int, seed: int) -> list[Tensor]:
+    """Maps that name random cells, (side, side)."""
+    random = torch.Generator().manual_seed(seed)
     place = (torch.arange(side) * CELLS) // side
-    found = []
-    for _ in range(RANDOM_MAPS):
-        cells = torch.rand(CELLS, CELLS, generator=random)
-        found.append(scores_of_map(classifier, image, class_index, cells[place][:, place]))
-    return Scores(*(sum(getattr(one, name) for one in found) / RANDOM_MAPS for name in ("deletion", "insertion")))
+    return [torch.rand(CELLS, CELLS, generator=random)[place][:, place] for _ in range(RANDOM_MAPS)]
+
+
+def mean_scores(found: Sequence[Scores]) -> Scores:
+    """The means of both areas."""
+    return Scores(*(sum(getattr(one, name) for one in found) / len(found) for name in ("deletion", "insertion")))
 
 
 def correlation(one: Tensor, other: Tensor) -> float | None:

@@ -46,8 +46,18 @@ def values_in(text: str, name: str) -> dict[str, str] | None:
         f"{re.escape(words)}(?P<{field}>.+?)" if field else re.escape(words)
         for words, field, _, _ in Formatter().parse(table()[name]["en"])
     )
-    found = re.fullmatch(pattern, text)
+    found = re.fullmatch(pattern, text, re.DOTALL)
     return found.groupdict() if found else None
+
+
+def translated(text: str, lang: Lang) -> str:
+    """What the program says in English when something is wrong, in a language; as it is, if `errors.toml` has no message like it."""
+    if lang == "en":
+        return text
+    for name in table():
+        if name.startswith("errors.") and (values := values_in(text, name)) is not None:
+            return say(name, lang, **values)
+    return text
 
 
 def fields_of(text: str) -> set[str]:

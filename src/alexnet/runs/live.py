@@ -1,6 +1,6 @@
 """What can be watched of a training while it runs: RUN/live, which is removed when the run has finished.
 
-Small files, replaced at most once in a second or two: how far it is, what it gets wrong in the last validation, and its first filters.
+Small files: once a second, how far it is; every few seconds, what it gets wrong in the last validation, and its first filters.
 A training never fails or waits because of them. Independent of who watches.
 """
 
@@ -25,7 +25,7 @@ from alexnet.storage.files import write_unflushed
 
 PROGRESS, VALIDATION, FILTERS = "progress.json", "validation.json", "filters.png"
 STEP_SECONDS = 1.0  # between two looks at the progress
-EPOCH_SECONDS = 2.0  # between two looks at a validation
+EPOCH_SECONDS = 5.0  # between two looks at a validation
 MOST_WRONG = 24  # images of a validation that are listed
 MOST_FILTERS = 96
 

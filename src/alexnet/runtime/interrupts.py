@@ -4,23 +4,22 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE_SECONDS = 0.4  # in which a stop needs no message
-POLL_SECONDS = 0.2
 
 
 class Stop:
     """A request to stop. A second one, or one outside the training steps, raises KeyboardInterrupt at once."""
 
     def __init__(self) -> None:
-        self.requested = self.stepping = self.said = False
+        self.requested = self.stepping = False
         self.process = os.getpid()
-        self.signalled_at: float | None = None
+        self._bell = SimpleQueue[bool]()  # rung with True by a signal, False at the end; the one queue that a signal handler may put into
 
     def asked(self) -> bool:
         """Whether the training should stop after its current step."""
@@ -35,18 +34,25 @@ class Stop:
         if os.getpid() != self.process:
             _in_a_worker(number)
             return
-        self.signalled_at = time.monotonic()
+        self._bell.put(True)
         at_once = self.requested or not self.stepping
         self.requested = True  # in any case: code in the middle of an import may swallow the exception
         if at_once:
             raise KeyboardInterrupt
 
-    def say_when_signalled(self, ended: threading.Event) -> None:
-        """Until `ended`: say that the program is stopping, if that takes a while. In a thread: a signal handler must not print."""
-        while not ended.wait(POLL_SECONDS):
-            if self.signalled_at is not None and not self.said and time.monotonic() - self.signalled_at >= PATIENCE_SECONDS:
-                self.said = True
-                print("Stopping; press Ctrl-C again to stop at once.", file=sys.stderr, flush=True)
+    def say_when_signalled(self) -> None:
+        """Until the end: say that the program is stopping, if that takes a while. In a thread: a signal handler must not print."""
+        with suppress(Empty):
+            if not self._bell.get():
+                return
+            while self._bell.get(timeout=PATIENCE_SECONDS):
+                pass  # another signal
+            return
+        print("Stopping; press Ctrl-C again to stop at once.", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Nobody listens any more."""
+        self._bell.put(False)
 
 
 def _in_a_worker(number: int) -> None:
@@ -59,15 +65,15 @@ def _in_a_worker(number: int) -> None:
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
     """Yield a Stop that receives the signals until the end of the block; outside the main thread, which receives them, it never does."""
-    stop, ended = Stop(), threading.Event()
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
     before = {number: signal.signal(number, stop.signalled) for number in SIGNALS}
-    threading.Thread(target=stop.say_when_signalled, args=(ended,), daemon=True).start()
+    threading.Thread(target=stop.say_when_signalled, daemon=True).start()
     try:
         yield stop
     finally:
-        ended.set()
+        stop.end()
         for number, handler in before.items():
             signal.signal(number, handler)

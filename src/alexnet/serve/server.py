@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import uvicorn
@@ -21,18 +22,42 @@ class Closing(Protocol):
 
 LEAST_TOKEN = 16  # characters
 CONNECTIONS = 1_000  # at once; uvicorn itself answers 503 above that
+TICK_SECONDS = 5.0  # between two looks at the clock, for the Date of answers
 LAST_REQUESTS_SECONDS = 0.5  # in which requests on open connections are still answered after the end was asked for
 
 
 class DrainingServer(uvicorn.Server):
     """A server that, asked to end, first answers the requests that are on their way on open connections.
 
-    uvicorn alone closes a connection that is idle at that moment, though its client may have just sent a request.
+    uvicorn alone closes a connection that is idle at that moment, though its client may have just sent a request. It also looks ten times
+    a second whether it should end; this one is told, and sleeps while nobody asks.
     """
 
     def __init__(self, config: uvicorn.Config, state: Closing) -> None:
+        self._ends, self._asked = False, asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         super().__init__(config)
         self.state = state
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether it was asked to end: by a signal, or by whoever sets this, in any thread."""
+        return self._ends
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        self._ends = value
+        if value and self._loop is not None:
+            with suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._asked.set)
+
+    async def main_loop(self) -> None:
+        """Serve until asked to end."""
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._asked.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting connections, answer what arrives on the open ones for a moment, then wait for all answers."""

@@ -8,7 +8,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from alexnet._version import __version__
-from alexnet.errors import CannotWrite, UnreadableImage
+from alexnet.errors import AlexNetError, CannotWrite, UnreadableImage
+from alexnet.i18n.translate import translated
 from alexnet.serve.errors import answer_errors_as_json
 from alexnet.serve.guard import Guard
 from alexnet.studio.page import language, page_routes
@@ -73,7 +74,10 @@ def _answer_refusals(app: FastAPI) -> None:
         return JSONResponse({"error": problem.text(language(request))}, problem.status)
 
     async def unwritable(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": str(error)}, 507)
+        return JSONResponse({"error": translated(str(error), language(request))}, 507)
+
+    async def mistake(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": translated(str(error), language(request))}, 422)
 
     async def system(request: Request, error: Exception) -> Response:
         assert isinstance(error, OSError)
@@ -83,3 +87,4 @@ def _answer_refusals(app: FastAPI) -> None:
     app.add_exception_handler(UnreadableImage, unreadable)
     app.add_exception_handler(CannotWrite, unwritable)
     app.add_exception_handler(OSError, system)
+    app.add_exception_handler(AlexNetError, mistake)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.errors import AlexNetError
-from alexnet.i18n.translate import Lang
+from alexnet.i18n.translate import Lang, translated
 from alexnet.studio.archives import Arrival, unpack
 from alexnet.studio.corrections import renew_table
 from alexnet.studio.datasets import DataSet
@@ -36,18 +36,23 @@ class Arriving:
 
     def to_json(self, lang: Lang) -> dict[str, Any]:
         """What a browser shows."""
-        problem = self.problem.text(lang) if isinstance(self.problem, Refusal) else str(self.problem) if self.problem else None
+        problem = self._problem(lang)
         return {
             "done": self.arrival.done,
             "total": self.arrival.total,
             "added": self.arrival.added,
             "known": self.arrival.known,
-            "left_out": self.arrival.left_out,
+            "left_out": [(name, translated(reason, lang)) for name, reason in self.arrival.left_out],
             "n_left_out": self.arrival.n_left_out,
             "remarks": self.arrival.remarks,
             "ended": self.ended,
             "problem": problem.replace(self.archive, self.shown) if problem else None,
         }
+
+    def _problem(self, lang: Lang) -> str | None:
+        if self.problem is None:
+            return None
+        return self.problem.text(lang) if isinstance(self.problem, Refusal) else translated(str(self.problem), lang)
 
 
 class Arrivals:

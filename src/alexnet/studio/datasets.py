@@ -6,11 +6,9 @@ their folder changes, so that a data set of many thousands of images is opened a
 
 import os
 import threading
-import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from alexnet.data.class_names import is_text
@@ -20,11 +18,11 @@ from alexnet.data.sources.source import is_image, is_visible
 from alexnet.data.split_names import split_folders
 from alexnet.studio.names import class_name, folder_name
 from alexnet.studio.refusal import Refusal
+from alexnet.studio.unchanged import kept_until_changed
 from alexnet.studio.workspace import Workspace
 
 TABLE = "splits.csv"  # in a data set's folder: its split, once it is fixed (see corrections)
 BIN = ".bin"
-SETTLING_NANOSECONDS = 2_000_000_000  # after a change, in which a folder may change again under the same time: file systems count in ticks
 Split = SplitName | None  # None: of a data set without split folders
 
 
@@ -121,21 +119,13 @@ class DataSet:
 def listing(folder: Path) -> tuple[str, ...]:
     """The names of the images in a folder, sorted; () if it is not there. No page can show a name that is not UTF-8."""
     try:
-        changed = folder.stat().st_mtime_ns
+        return _listed(folder)
     except OSError:
         return ()
-    if time.time_ns() - changed < SETTLING_NANOSECONDS:
-        _listing.cache_clear()
-        return _listed(str(folder))
-    return _listing(str(folder), changed)
 
 
-@lru_cache(maxsize=4_096)
-def _listing(folder: str, changed: int) -> tuple[str, ...]:
-    return _listed(folder)
-
-
-def _listed(folder: str) -> tuple[str, ...]:
+@kept_until_changed
+def _listed(folder: Path) -> tuple[str, ...]:
     with os.scandir(folder) as entries:
         return tuple(sorted(entry.name for entry in entries if is_image(entry.name) and is_text(entry.name) and entry.is_file()))
 

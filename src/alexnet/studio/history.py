@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,18 +12,27 @@ MOST_NEW = 1 << 20  # bytes that are read at once
 
 
 def sample(path: Path, most: int) -> tuple[list[Row], int]:
-    """At most `most` rows, spread evenly over the file, the first and the last among them; and where the file ended."""
+    """At most `most` rows, spread evenly over the file, the first and the last among them; and where the file ended.
+
+    Those who watch a run that has ended share one reading.
+    """
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size <= most * 256:
-                return _rows(file.read(size))
-            starts = [size * place // most for place in range(most - 1)]
-            rows = [row for start in starts for row in _row_at(file, start)]
-            last, end = _rows(_read(file, max(0, size - LONGEST_ROW), LONGEST_ROW).partition(b"\n")[2])
-            return _distinct([*rows, *last]), size - LONGEST_ROW + end if size < LONGEST_ROW else size
+        now = path.stat()
+        rows, end = _sample(path, most, now.st_size, now.st_mtime_ns)
     except OSError:
         return [], 0
+    return list(rows), end
+
+
+@lru_cache(maxsize=8)
+def _sample(path: Path, most: int, size: int, changed: int) -> tuple[list[Row], int]:
+    with path.open("rb") as file:
+        if size <= most * 256:
+            return _rows(file.read(size))
+        starts = [size * place // most for place in range(most - 1)]
+        rows = [row for start in starts for row in _row_at(file, start)]
+        last, end = _rows(_read(file, max(0, size - LONGEST_ROW), LONGEST_ROW).partition(b"\n")[2])
+        return _distinct([*rows, *last]), size - LONGEST_ROW + end if size < LONGEST_ROW else size
 
 
 def since(path: Path, position: int) -> tuple[list[Row], int]:

@@ -12,7 +12,6 @@ What a job is doing follows from these files alone, so that any later studio fin
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from typing import IO, Any, Literal
 
 from alexnet.errors import AlexNetError
 from alexnet.storage.files import read_record, write_atomically
+from alexnet.studio.unchanged import kept_until_changed
 
 if sys.platform != "win32":
     import fcntl
@@ -166,11 +166,16 @@ def is_held(lock: Path) -> bool:
 
 def all_jobs(folder: Path) -> list[Job]:
     """The jobs of a queue, the oldest first; files that are damaged are passed over."""
+    return list(_all_jobs(folder))
+
+
+@kept_until_changed
+def _all_jobs(folder: Path) -> tuple[Job, ...]:
     found = []
     for number in _numbers(folder, ".json"):
         with suppress(AlexNetError):
             found.append(Job(number, folder, _request(folder / f"{number:06}.json")))
-    return found
+    return tuple(found)
 
 
 def first_waiting(folder: Path) -> Job | None:
@@ -181,7 +186,8 @@ def first_waiting(folder: Path) -> Job | None:
 
 def _numbers(folder: Path, suffix: str) -> list[int]:
     with os.scandir(folder) as entries:
-        return sorted(int(entry.name[: -len(suffix)]) for entry in entries if re.fullmatch(rf"\d+{suffix}", entry.name))
+        names = [entry.name[: -len(suffix)] for entry in entries if entry.name.endswith(suffix)]
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 @lru_cache(maxsize=1_000)

@@ -13,7 +13,8 @@ from alexnet.studio.limits import Limits
 from alexnet.studio.refusal import Refusal
 
 log = logging.getLogger(__name__)
-POLL_SECONDS = 1.0
+POLL_SECONDS = 1.0  # while a job waits
+IDLE_SECONDS = 5.0  # while none does; a job that is added is started at once
 ENDED = ("done", "stopped", "failed")
 
 
@@ -22,7 +23,9 @@ class Queue:
 
     def __init__(self, folder: Path, machine: Path, limits: Limits) -> None:
         self.folder, self.machine, self.limits = folder, machine, limits
+        self.steps = 0  # grows with each job that is added, started or stopped, for those who wait for a change
         self._turning = threading.Lock()
+        self._waits = True  # whether a job may wait: nobody else adds any to this folder
         self._children: list[subprocess.Popen[bytes]] = []
 
     def jobs(self) -> list[Job]:
@@ -50,6 +53,8 @@ class Queue:
             for job in [job for job in jobs if job.state() in ENDED][: max(0, len(jobs) + 1 - self.limits.jobs)]:
                 job.forget()
             job = add_job(self.folder, request)
+            self._waits = True
+            self.steps += 1
             if request.kind == "serve":
                 self._serve(job)
         self.turn()
@@ -65,6 +70,7 @@ class Queue:
 
     def cancel(self, job: Job) -> None:
         """Stop a job, or take one that waits out of the queue; raises Refusal (403) for a process of another user."""
+        self.steps += 1
         with self._turning:  # or it could be started while its files are removed
             if job.state() == "waiting":
                 job.forget()
@@ -78,18 +84,22 @@ class Queue:
         """Start the first job that waits, if nothing runs on this machine."""
         with self._turning:
             self._children = [child for child in self._children if child.poll() is None]
-            waiting = first_waiting(self.folder)
-            if waiting is not None:
-                self._start_alone(waiting)
+            if self._waits:
+                self._start_alone()
 
-    def _start_alone(self, job: Job) -> None:
+    def _start_alone(self) -> None:
         self.machine.parent.mkdir(parents=True, exist_ok=True)
         with self.machine.open("ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            self._children.append(job.start(lock))
+            job = first_waiting(self.folder)
+            if job is not None:
+                self._children.append(job.start(lock))
+                self.steps += 1
+            else:
+                self._waits = False
 
     def _serve(self, job: Job) -> None:
         """Start a service beside the queue; its link has a token of its own."""
@@ -103,11 +113,11 @@ class Queue:
         self._children.clear()
 
     async def run(self) -> None:
-        """Take turns until cancelled."""
+        """Take turns until cancelled. While nothing waits and nothing ends, a look costs next to nothing."""
         while True:
             try:
-                if self._children or first_waiting(self.folder) is not None:
+                if self._waits or any(child.poll() is not None for child in self._children):
                     await asyncio.to_thread(self.turn)
             except OSError as error:
                 log.warning("The queue waits: %s", error)
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS if self._waits else IDLE_SECONDS)

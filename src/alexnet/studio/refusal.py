@@ -1,18 +1,21 @@
 """What the studio refuses, in the reader's language. Independent of HTTP's forms, but for the status."""
 
-from alexnet.i18n.translate import Lang, table
+from typing import Any
+
+from alexnet.i18n.translate import Lang, table, translated
 
 
 class Refusal(Exception):
     """A request that cannot be granted: the message `studio.problem_PROBLEM` with its values, and the HTTP status that fits."""
 
-    def __init__(self, problem: str, /, status: int = 422, **values: object) -> None:
+    def __init__(self, problem: str, /, status: int = 422, **values: Any) -> None:
         super().__init__(problem)
         self.problem, self.status, self.values = problem, status, values
 
     def text(self, lang: Lang) -> str:
         """The message in a language."""
-        return table()[f"studio.problem_{self.problem}"][lang].format(**self.values)
+        values = {name: translated(value, lang) if name == "reason" else value for name, value in self.values.items()}
+        return table()[f"studio.problem_{self.problem}"][lang].format(**values)
 
     def __str__(self) -> str:
         return self.text("en")

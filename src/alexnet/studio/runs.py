@@ -2,12 +2,14 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from alexnet.errors import AlexNetError
+from alexnet.i18n.translate import LANGUAGES, translated
 from alexnet.storage.ownership import LOCK
 from alexnet.storage.records import read_json
 from alexnet.studio.jobs import Job
@@ -35,6 +37,7 @@ class Row:
     at: float
     job: int | None = None
     message: str = ""
+    problem: Mapping[str, str] | None = None  # language -> the last line of the message, where that is an error that is known
     result: dict[str, Any] | None = None  # of a run, the values that are shown
     report: bool = False
     explanation: bool = False
@@ -59,13 +62,15 @@ def row_of(path: Path, job: Job | None) -> Row | None:
     if kind is None:
         return coming_row(job) if job is not None else None
     state, result = state_of(path, job), result_of(path) if kind == "run" else None
+    message = job.log() if job is not None and (state in ("failed", "stopped") or (kind != "run" and state == "running")) else ""
     return Row(
         name=path.name,
         kind=kind,
         state=state,
         at=path.stat().st_mtime,
         job=job.number if job is not None else None,
-        message=job.log() if job is not None and (state in ("failed", "stopped") or (kind != "run" and state == "running")) else "",
+        message=message,
+        problem=problem_in(message),
         result=result,
         report=(path / "report.html").is_file(),
         explanation=(path / "explanation" / "report.html").is_file(),
@@ -76,14 +81,23 @@ def coming_row(job: Job) -> Row:
     """The row of a job that has made nothing yet."""
     kinds: dict[str, Kind] = {"study": "study", "compare": "comparison"}
     state = job.state()
+    message = job.log() if state in ENDED else ""
     return Row(
         name=job.request.run,
         kind=kinds.get(job.request.kind, "run"),
         state=state,
         at=job.request.at,
         job=job.number,
-        message=job.log() if state in ENDED else "",
+        message=message,
+        problem=problem_in(message),
     )
+
+
+def problem_in(message: str) -> dict[str, str] | None:
+    """The last line of a log in each language; None if it is no error that is known."""
+    last = message.rpartition("\n")[2]
+    found = {lang: translated(last, lang) for lang in LANGUAGES}
+    return found if found["zh"] != last else None
 
 
 def state_of(path: Path, job: Job | None) -> str:

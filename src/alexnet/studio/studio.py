@@ -1,7 +1,7 @@
 """What the routes of one studio share. Independent of HTTP's forms."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.studio.arrivals import Arrivals
@@ -20,7 +20,17 @@ from alexnet.studio.workspace import Workspace
 class State:
     """closing: the studio is ending; streams of events end, and answers ask for their connections to be closed."""
 
-    closing: bool = False
+    watches: Watches
+
+    @property
+    def closing(self) -> bool:
+        """Whether it is ending."""
+        return self.watches.ended
+
+    @closing.setter
+    def closing(self, value: bool) -> None:
+        if value:
+            self.watches.end()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +47,7 @@ class Studio:
     watches: Watches
     images: RunImages
     tries: Tries
-    state: State = field(default_factory=State)
+    state: State
 
     def close(self) -> None:
         """End the threads; jobs go on, and are found again at the next start."""
@@ -53,6 +63,7 @@ def studio_of(workspace: Workspace, machine: Path, limits: Limits | None = None)
     data_sets = DataSets(workspace)
     queue = Queue(workspace.jobs, machine, limits)
     images = RunImages(data_sets)
+    watches = Watches(workspace, queue)
     return Studio(
         workspace=workspace,
         limits=limits,
@@ -61,7 +72,8 @@ def studio_of(workspace: Workspace, machine: Path, limits: Limits | None = None)
         arrivals=Arrivals(workspace, limits, data_sets.changing, ThreadPoolExecutor(1, thread_name_prefix="archive")),
         queue=queue,
         requests=Requests(workspace, data_sets, queue),
-        watches=Watches(workspace, queue),
+        watches=watches,
         images=images,
         tries=Tries(images, limits),
+        state=State(watches),
     )

@@ -2,12 +2,12 @@
 
 import secrets
 import socket
+import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from threading import Timer
 from typing import TYPE_CHECKING
 
 from alexnet.errors import BadRun
@@ -20,17 +20,35 @@ if TYPE_CHECKING:
 
     from alexnet.studio.limits import Limits
     from alexnet.studio.studio import Studio
+    from alexnet.studio.workspace import Workspace
+
+WARMING_SECONDS = 0.5  # after which the imports of later steps begin: the first page goes first
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class OpenStudio:
-    """A studio that is ready to answer: workspace owned, address bound."""
+    """A studio whose workspace is owned and whose address is bound. What it answers with is imported when that is first asked for.
 
-    studio: "Studio"
-    app: "FastAPI"
-    bound: socket.socket
-    address: str
-    token: str
+    address: of its page, without the token.
+    """
+
+    def __init__(self, workspace: "Workspace", bound: socket.socket, token: str, make: "Callable[[], tuple[Studio, FastAPI]]") -> None:
+        from alexnet.serve.server import address
+
+        self.workspace, self.bound, self.token, self.address, self._make = workspace, bound, token, address(bound), make
+
+    @cached_property
+    def _made(self) -> "tuple[Studio, FastAPI]":
+        return self._make()
+
+    @property
+    def studio(self) -> "Studio":
+        """What its routes share."""
+        return self._made[0]
+
+    @property
+    def app(self) -> "FastAPI":
+        """The application."""
+        return self._made[1]
 
     @property
     def link(self) -> str:
@@ -39,17 +57,26 @@ class OpenStudio:
 
     def lines(self) -> list[str]:
         """What the user should see."""
-        return [f"The studio of {self.studio.workspace.path} is at {self.link}", "Press Ctrl-C to end; trainings go on without it."]
+        return [f"The studio of {self.workspace.path} is at {self.link}", "Press Ctrl-C to end; trainings go on without it."]
 
     def run(self, *, browser: bool) -> None:
-        """Serve until SIGINT or SIGTERM, which is raised again at the end."""
+        """Serve until SIGINT or SIGTERM, which is raised again at the end. A browser starts meanwhile: its first request waits."""
         from alexnet.serve.server import server_of
 
         if browser:
-            opening = Timer(0.5, webbrowser.open, (self.link,))
-            opening.daemon = True
-            opening.start()
-        server_of(self.app, self.studio.state).run(sockets=[self.bound])
+            threading.Thread(target=webbrowser.open, args=(self.link,), daemon=True).start()
+        server = server_of(self.app, self.studio.state)
+        warming = threading.Timer(WARMING_SECONDS, import_steps)
+        warming.daemon = True
+        warming.start()
+        server.run(sockets=[self.bound])
+
+
+def import_steps() -> None:
+    """Import what the later steps need, while people look at the first page."""
+    import alexnet.data.verbs
+    import alexnet.studio.choices
+    import alexnet.studio.plan  # noqa: F401
 
 
 @contextmanager
@@ -69,7 +96,7 @@ def open_studio(
     check_system()
     require_packages("studio")
     from alexnet.serve.guard import is_loopback
-    from alexnet.serve.server import address, check_token, listen
+    from alexnet.serve.server import check_token, listen
     from alexnet.storage.cache import cache_folder
     from alexnet.studio.workspace import Workspace
 
@@ -78,9 +105,12 @@ def open_studio(
     check_token(host, own)
     with listen(host, port) as bound, workspace.opened():
         bound.listen()  # whoever follows the link at once waits until the studio answers
-        from alexnet.studio.app import create_app
-        from alexnet.studio.studio import studio_of
 
-        studio = studio_of(workspace, machine or cache_folder() / "job.lock", limits)
-        app = create_app(studio, token=own, local=is_loopback(host), cookie=f"alexnet-studio-{bound.getsockname()[1]}")
-        yield OpenStudio(studio=studio, app=app, bound=bound, address=address(bound), token=own)
+        def made() -> "tuple[Studio, FastAPI]":
+            from alexnet.studio.app import create_app
+            from alexnet.studio.studio import studio_of
+
+            studio = studio_of(workspace, machine or cache_folder() / "job.lock", limits)
+            return studio, create_app(studio, token=own, local=is_loopback(host), cookie=f"alexnet-studio-{bound.getsockname()[1]}")
+
+        yield OpenStudio(workspace, bound, own, made)

@@ -1,12 +1,14 @@
 """A run as it is now, told to every browser that watches it: one look a second at its files, shared by all of them.
 
-A subscriber receives a snapshot, then what changes. Nothing is looked at while nobody watches.
+A subscriber receives a snapshot, then what changes. Nothing is looked at while nobody watches, and a run in which nothing happens is
+looked at less and less often.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +22,12 @@ from alexnet.studio.workspace import Workspace
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
-SILENT_LOOKS = 15  # after which a line is sent all the same, so that a browser that has gone is noticed
+PATIENT_SECONDS, PATIENT_LOOK_SECONDS = 60.0, 2.0  # who has watched for a minute watches something long, and is told every two seconds
+PAUSE_SHARE = 0.2  # of the time in which nothing has changed: the pause between two looks at a run that no process is at work in
+LONGEST_LOOK_SECONDS = 8.0
+BUSY = ("waiting", "running", "stopping", "elsewhere")  # states of a run that may change at any moment
+SILENT_SECONDS = 15.0  # after which a line is sent all the same, so that a browser that has gone is noticed
+THE_END = ""  # instead of a message: there will be no other
 MOST_ROWS = 400  # of the history, in a snapshot
 WAITING_MESSAGES = 30  # of one subscriber; one that falls further behind starts again
 Message = dict[str, Any]
@@ -40,6 +47,13 @@ class Look:
         """Everything that `changes` has told so far, the history as a sample; the changes that follow fit behind it."""
         rows, _ = sample(self.history, MOST_ROWS)
         return {**self._known, "rows": rows, "whole": True, "data": data_of(self.path)}
+
+    def pause(self, silent: float, watched: float) -> float:
+        """Seconds until the next look, if nothing has changed for `silent` seconds, after `watched` seconds in all."""
+        row = self._known.get("row")
+        if row is not None and row["state"] in BUSY:
+            return LOOK_SECONDS if watched < PATIENT_SECONDS else PATIENT_LOOK_SECONDS
+        return min(max(LOOK_SECONDS, silent * PAUSE_SHARE), LONGEST_LOOK_SECONDS)
 
     def changes(self) -> Message:
         """What has changed since the last look; {} if nothing has."""
@@ -87,10 +101,11 @@ class Watch:
     def __init__(self, look: Look) -> None:
         self.look = look
         self.subscribers: set[asyncio.Queue[str]] = set()
+        self.ended = False
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
-    async def messages(self, ended: Callable[[], bool]) -> AsyncIterator[str]:
+    async def messages(self) -> AsyncIterator[str]:
         """A snapshot and then changes, as lines of server-sent events, until the subscriber falls behind or the studio ends."""
         own: asyncio.Queue[str] = asyncio.Queue(WAITING_MESSAGES)
         async with self._turn:
@@ -100,27 +115,44 @@ class Watch:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         try:
-            silent = 0
-            while own in self.subscribers and not ended():
+            while own in self.subscribers and not self.ended:
                 try:
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        yield await own.get()
-                    silent = 0
+                    async with asyncio.timeout(SILENT_SECONDS):
+                        text = await own.get()
                 except TimeoutError:
-                    silent += 1
-                    if silent % SILENT_LOOKS == 0:
-                        yield ":\n\n"
+                    text = ":\n\n"
+                yield text
         finally:
             self.subscribers.discard(own)
 
+    def end(self) -> None:
+        """End all streams at once, and those that begin from now on."""
+        self.ended = True
+        for subscriber in self.subscribers:
+            if subscriber.full():
+                subscriber.get_nowait()
+            subscriber.put_nowait(THE_END)
+        if self._task is not None:
+            self._task.cancel()
+
     async def _run(self) -> None:
+        silent, begun = 0.0, time.monotonic()
         while self.subscribers:
-            await asyncio.sleep(LOOK_SECONDS)
+            pause = self.look.pause(silent, time.monotonic() - begun)
+            await self._sleep(pause)
             try:
                 async with self._turn:
-                    self._send(await asyncio.to_thread(self.look.changes))
+                    message = await asyncio.to_thread(self.look.changes)
+                    self._send(message)
+                silent = 0.0 if message else silent + pause
             except Exception:  # the next look may succeed
                 log.exception("A defect while looking at %s", self.look.path)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Until the next look is due, or somebody has started or stopped a job."""
+        steps, ends = self.look.queue.steps, time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0 and steps == self.look.queue.steps:
+            await asyncio.sleep(min(left, PATIENT_LOOK_SECONDS))
 
     def _send(self, message: Message) -> None:
         text = _event(message) if message and self.subscribers else ""
@@ -136,12 +168,21 @@ class Watches:
 
     def __init__(self, workspace: Workspace, queue: Queue) -> None:
         self.workspace, self.queue = workspace, queue
+        self.ended = False
         self._by_run: dict[str, Watch] = {}
 
     def of(self, run: str) -> Watch:
         """The watch of a run; those that nobody subscribes to are forgotten."""
         self._by_run = {name: watch for name, watch in self._by_run.items() if watch.subscribers or name == run}
-        return self._by_run.setdefault(run, Watch(Look(self.workspace, self.queue, run)))
+        watch = self._by_run.setdefault(run, Watch(Look(self.workspace, self.queue, run)))
+        watch.ended = self.ended
+        return watch
+
+    def end(self) -> None:
+        """End all streams: the studio is closing."""
+        self.ended = True
+        for watch in self._by_run.values():
+            watch.end()
 
 
 def _is_below(path: str) -> bool:

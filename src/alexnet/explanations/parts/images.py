@@ -12,7 +12,7 @@ from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import AlexNetError
 from alexnet.explanations.attribution import METHODS
 from alexnet.explanations.drawing import grid, shown
-from alexnet.explanations.fidelity import correlation, random_scores, scores_of_map, unlearned
+from alexnet.explanations.fidelity import correlation, mean_scores, random_maps, scores_of_maps, unlearned
 from alexnet.explanations.network import network_of
 from alexnet.explanations.part import Content
 from alexnet.explanations.stages import stages
@@ -59,29 +59,11 @@ def explained(classifier: Classifier, control: Classifier, image: NamedImage) ->
     probabilities = classifier.probabilities(seen[None])[0]
     best = probabilities.topk(min(TOP, len(probabilities)))
     chosen = int(best.indices[0])
-    chance = random_scores(classifier, seen, chosen, SEED)
-    maps: list[dict[str, Any]] = []
-    files: dict[str, bytes] = {}
-    for method in METHODS:
-        try:
-            found = method.attribute(classifier, seen, chosen)
-            unlearned_map = method.control(control, seen, chosen)
-        except AlexNetError as problem:
-            maps.append({"method": method.name, "error": str(problem)})
-            continue
-        scores = scores_of_map(classifier, seen, chosen, found)
-        drawn = overlay(seen, found)
-        files[method.name] = png_bytes(drawn)
-        maps.append(
-            {
-                "method": method.name,
-                "image": shown(drawn),
-                "control": shown(overlay(seen, unlearned_map)),
-                "correlation": correlation(found, unlearned_map),
-                "deletion": scores.deletion,
-                "insertion": scores.insertion,
-            }
-        )
+    maps, found = _maps(classifier, control, seen, chosen)
+    scores = scores_of_maps(classifier, seen, chosen, [*found.values(), *random_maps(seen.shape[-1], SEED)])
+    for row, of_map in zip((row for row in maps if "error" not in row), scores, strict=False):
+        row.update(deletion=of_map.deletion, insertion=of_map.insertion)
+    chance = mean_scores(scores[len(found) :])
     return {
         "name": image.name,
         "truth": image.truth,
@@ -94,8 +76,24 @@ def explained(classifier: Classifier, control: Classifier, image: NamedImage) ->
         "maps": maps,
         "random": {"deletion": chance.deletion, "insertion": chance.insertion},
         "layers": _layers(classifier, seen),
-        "files": files,
+        "files": {name: png_bytes(overlay(seen, values)) for name, values in found.items()},
     }
+
+
+def _maps(classifier: Classifier, control: Classifier, seen: Tensor, chosen: int) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
+    """The row of each method, with its map and its control or with the reason why there are none; and the maps (S, S) by method."""
+    rows: list[dict[str, Any]] = []
+    maps: dict[str, Tensor] = {}
+    for method in METHODS:
+        try:
+            found, unlearned_map = method.attribute(classifier, seen, chosen), method.control(control, seen, chosen)
+        except AlexNetError as problem:
+            rows.append({"method": method.name, "error": str(problem)})
+            continue
+        maps[method.name] = found
+        drawn = {"image": shown(overlay(seen, found)), "control": shown(overlay(seen, unlearned_map))}
+        rows.append({"method": method.name, **drawn, "correlation": correlation(found, unlearned_map)})
+    return rows, maps
 
 
 def _layers(classifier: Classifier, seen: Tensor) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from alexnet.i18n.translate import translated
 from alexnet.studio import bin as waste
 from alexnet.studio.datasets import DataSet, Split, listing
 from alexnet.studio.page import language
@@ -37,11 +38,12 @@ def data_routes(studio: Studio) -> APIRouter:
         return described(studio, sets.find(name), request)
 
     @routes.get("/{name}/findings")
-    def findings(name: str, asked: bool = False) -> dict[str, Any]:
+    def findings(name: str, request: Request, asked: bool = False) -> dict[str, Any]:
         found = studio.findings.of(sets.find(name), asked=asked)
         if found is None:
             return {"unasked": True}
-        return {"done": found.done, "total": found.total, "found": found.found, "error": found.error}
+        error = translated(found.error, language(request)) if found.error else None
+        return {"done": found.done, "total": found.total, "found": found.found, "error": error}
 
     @routes.get("/{name}/images")
     def images(name: str, class_name: str, split: Split = None, first: int = 0, count: int = 60) -> dict[str, Any]:

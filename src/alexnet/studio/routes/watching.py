@@ -19,7 +19,7 @@ def watching_routes(studio: Studio) -> APIRouter:
         """Server-sent events: the run as it is, then what changes."""
 
         async def messages() -> AsyncIterator[str]:
-            async for message in studio.watches.of(run).messages(lambda: studio.state.closing):
+            async for message in studio.watches.of(run).messages():
                 yield message
 
         if studio.queue.of_run(run) is None:

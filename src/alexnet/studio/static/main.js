@@ -13,9 +13,11 @@ import * as watch from "./watch.js";
 const VIEWS = { data: datasets, train, watch, compare, try: tryout, take };
 const STEP_OF = { watch: "train" };
 const QUEUE_SECONDS = 4;
+const EMPTY_QUEUE_SECONDS = 20; // what this page starts is shown at once
 const place = document.getElementById("view");
 let end = null;
 let turn = 0;
+let looking = 0;
 
 function words() {
   return location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
@@ -57,13 +59,16 @@ async function showQueue() {
       line.append(`${known(`kind_${running.kind}`, running.kind)}: `, link);
     }
     const waiting = open.length - (running ? 1 : 0);
+    lookAfter(open.length ? QUEUE_SECONDS : EMPTY_QUEUE_SECONDS);
     if (waiting) line.append(running ? " · " : "", t("waiting", { n: waiting }));
-  } catch { /* the next look may succeed */ }
+  } catch {
+    lookAfter(EMPTY_QUEUE_SECONDS);
+  }
 }
 
-async function keepLooking() {
-  if (!document.hidden) await showQueue();
-  setTimeout(keepLooking, 1000 * QUEUE_SECONDS);
+function lookAfter(seconds) {
+  clearTimeout(looking);
+  looking = setTimeout(() => document.hidden || showQueue(), 1000 * seconds); // a page that is shown again looks at once
 }
 
 document.addEventListener("dragover", (event) => event.preventDefault());
@@ -80,5 +85,6 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 window.addEventListener("hashchange", show);
 window.addEventListener("studio:changed", showQueue);
+document.addEventListener("visibilitychange", () => document.hidden || showQueue());
 show();
-keepLooking();
+showQueue();

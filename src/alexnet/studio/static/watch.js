@@ -2,7 +2,7 @@
 import { part, post, reportPath, runPath, watch } from "./api.js";
 import { bar, button, complain, el, figures, heading } from "./dom.js";
 import { curves } from "./plots.js";
-import { certainty, count, duration, known, percent, t } from "./texts.js";
+import { certainty, count, duration, known, lang, percent, t } from "./texts.js";
 
 const MOST_ROWS = 1000;
 
@@ -50,7 +50,8 @@ class View {
       el("p", { class: `state state-${row.state}`, id: "state" }, known(`state_${row.state}`, row.state)),
       running && row.job ? this.act(row.state === "waiting" ? t("cancel") : t("stop"), `/api/jobs/${row.job}/stop`, { id: "stop" }) : "",
       ["stopped", "failed"].includes(row.state) ? this.act(t("resume"), runPath(this.run, "/resume"), { id: "resume", class: "main" }) : "",
-      row.message ? el("details", { open: row.state !== "stopped" }, el("summary", {}, t("last_lines")), el("pre", { class: "log", tabindex: "0" }, row.message)) : "",
+      row.problem ? el("p", { class: "problem", id: "why-failed" }, row.problem[lang]) : "",
+      row.message ? el("details", { open: row.state !== "stopped" && !row.problem }, el("summary", {}, t("last_lines")), el("pre", { class: "log", tabindex: "0" }, row.message)) : "",
     );
     this.parts.result.replaceChildren(...(row.state === "done" ? this.result(row) : []));
     if (row.state === "done") window.dispatchEvent(new Event("studio:changed"));
