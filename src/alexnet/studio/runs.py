@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alexnet.errors import AlexNetError
-from alexnet.i18n.translate import LANGUAGES, translated
+from alexnet.i18n.translate import LANGUAGES, Lang, translated
 from alexnet.storage.ownership import LOCK
 from alexnet.storage.records import read_json
 from alexnet.studio.jobs import Job
@@ -37,7 +37,7 @@ class Row:
     at: float
     job: int | None = None
     message: str = ""
-    problem: Mapping[str, str] | None = None  # language -> the last line of the message, where that is an error that is known
+    problem: Mapping[Lang, str] | None = None  # language -> the last line of the message, where that is an error that is known
     result: dict[str, Any] | None = None  # of a run, the values that are shown
     report: bool = False
     explanation: bool = False
@@ -93,7 +93,7 @@ def coming_row(job: Job) -> Row:
     )
 
 
-def problem_in(message: str) -> dict[str, str] | None:
+def problem_in(message: str) -> dict[Lang, str] | None:
     """The last line of a log in each language; None if it is no error that is known."""
     last = message.rpartition("\n")[2]
     found = {lang: translated(last, lang) for lang in LANGUAGES}
