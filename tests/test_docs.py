@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.studies.invented import report as invented_study
 
-from alexnet.cli import app
+from alexnet.cli.app import app
 from alexnet.comparison.recommendation import Choice
 from alexnet.comparison.request import ComparisonRequest
 from alexnet.comparison.results import Comparison

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import alexnet
-from alexnet import cli, errors
+from alexnet import errors
+from alexnet.cli import app as cli
 from alexnet.models.weights.convert import convert_file
 from alexnet.runs.evaluate import evaluate_run
 from alexnet.search.train import train as train_or_search

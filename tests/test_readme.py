@@ -76,7 +76,7 @@ def test_make_targets_exist() -> None:
 
 
 def test_options_and_names_of_examples_exist() -> None:
-    from alexnet.cli import app
+    from alexnet.cli.app import app
 
     known = {name for one in app["train"].assemble_argument_collection() for name in one.names}
     known |= {

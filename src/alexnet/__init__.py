@@ -5,7 +5,7 @@ The functions take the same arguments as the command line:
 >>> result = alexnet.train("photos", model="alexnet", out="runs/photos")  # doctest: +SKIP
 >>> alexnet.load("runs/photos").predict(["cat.jpg"])  # doctest: +SKIP
 
-Progress and messages go to `listen`; without a listener, messages go to the logger "alexnet":
+Progress and messages go to `listen`. Without one, a notebook shows both below the cell; elsewhere messages go to the logger "alexnet":
 
 >>> logging.basicConfig(level=logging.INFO)  # doctest: +SKIP
 

@@ -101,6 +101,20 @@ def test_torch_is_never_imported(digits_folder: Path, digits_onnx: Path) -> None
     assert set(found[0]["top"][0]) == {"class", "probability"}
 
 
+def test_a_plain_prediction_loads_no_parser_and_answers_the_same(digits_folder: Path, digits_onnx: Path) -> None:
+    """As the program itself, whose end is quicker too; what is in a pipe arrives whole."""
+    image = str(digits_folder / "3" / "0003.png")
+    plain = [sys.executable, "-m", "alexnet", "predict", str(digits_onnx), image]
+    said = [subprocess.run(words, capture_output=True, text=True, check=True).stdout for words in (plain, [*plain, "--top", "3"])]
+    assert said[0] == said[1] != ""
+    code = "import sys; from alexnet.cli import main; main(sys.argv[1:]); print(*{'cyclopts', 'rich', 'filelock'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, *plain[3:]], capture_output=True, text=True, check=True)
+    assert done.stdout == said[0] + "\n"
+    missing = subprocess.run([*plain[:-1], "none.png"], capture_output=True, text=True, check=False)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "none.png" in missing.stderr
+
+
 def test_openvino_answers_the_same(digits_folder: Path, digits_onnx: Path) -> None:
     images = sorted((digits_folder / "3").iterdir())[:5]
     by_both = [OnnxClassifier(digits_onnx, runtime=runtime).predict(images, top=10) for runtime in ("onnxruntime", "openvino")]

@@ -4,7 +4,8 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from alexnet.cli import main
 from alexnet.errors import AlexNetError, CannotWrite
 from alexnet.inference.answers import Answers, write_answers
 from alexnet.inference.classifier import Classifier, load
+from alexnet.inference.cluster import ChunkTask, predict_on_ray
+from alexnet.inference.inputs import ImageInput
+from alexnet.inference.onnx_classifier import OnnxClassifier
 from alexnet.inference.prediction import Prediction
 
 
@@ -150,3 +154,53 @@ def test_memory_is_flat(digits_run: Path, digits_folder: Path, tmp_path: Path) -
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout))
     assert peaks[1] < peaks[0] + 20_000  # kB
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_on_ray_it_is_the_same_file(digits_onnx: Path, digits_folder: Path, tmp_path: Path) -> None:
+    """Three chunks over two processes; and what was begun here is resumed there."""
+    pytest.importorskip("ray")
+    named = [(f"./{path.name}", path) for path in sorted(digits_folder.rglob("*.png"))[:80]] + [("/gone.png", Path("/gone.png"))]
+    classifier, on_ray = OnnxClassifier(digits_onnx), partial(predict_on_ray, str(digits_onnx), device="auto", runtime="onnxruntime")
+    here, there = tmp_path / "here.jsonl", tmp_path / "there.jsonl"
+    write_answers(classifier, digits_onnx, named, here, chunk=32)
+    done = write_answers(classifier, digits_onnx, named, there, chunk=32, predict_chunks=partial(on_ray, top=3, views="centre"))
+    assert (done.n, done.unreadable) == (81, 1)
+    begun = tmp_path / "begun.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        write_answers(Stopping(classifier, 1), digits_onnx, named, begun, chunk=32)
+    assert (
+        write_answers(classifier, digits_onnx, named, begun, chunk=32, predict_chunks=partial(on_ray, top=3, views="centre")).resumed == 32
+    )
+    for other in (there, begun):
+        assert _rounded(other) == _rounded(here)
+
+
+def _rounded(file: Path) -> list[Any]:
+    """The lines of a file with six decimals, as CSV has them: another number of threads may round sums differently."""
+    return [
+        {**line, "top": [(one["class"], round(one["probability"], 6)) for one in line["top"]]}
+        for line in map(json.loads, file.read_text().splitlines())
+    ]
+
+
+def test_chunks_that_end_early_wait_for_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backwards(work: Any, tasks: Sequence[ChunkTask], **_: object) -> Iterator[tuple[int, list[Prediction]]]:
+        for number in (2, 0, 1):
+            yield number, [Prediction(str(image), ()) for image in tasks[number].images]
+
+    monkeypatch.setattr("alexnet.inference.cluster.on_ray", backwards)
+    chunks: list[list[ImageInput]] = [[b"1", b"2"], [b"3"], [b"4"]]
+    found = list(predict_on_ray("run", chunks, device="cpu", runtime="onnxruntime", top=1, views="centre"))
+    assert [[answer.file for answer in chunk] for chunk in found] == [[str(image) for image in chunk] for chunk in chunks]
+
+
+def test_ray_mistakes(digits_onnx: Path, digits_folder: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["predict", str(digits_onnx), str(digits_folder / "3"), "--on", "ray"]
+    assert main(words) == 2
+    assert "add --out answers.csv" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main([*words, "--out", str(tmp_path / "a.csv")]) == 2
+    assert "pip install 'alexnet[ray]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

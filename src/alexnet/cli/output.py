@@ -86,7 +86,7 @@ def leave_the_pipe() -> None:
 
 
 def end_at_once(status: int) -> NoReturn:
-    """Exit one of several workers without Python's cleanup, during which threads of gloo may abort the process."""
+    """Exit without Python's cleanup, during which threads of gloo may abort one of several workers; for a process that owes nothing."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(status)

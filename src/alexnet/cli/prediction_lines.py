@@ -2,24 +2,27 @@
 
 import shlex
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
-from alexnet.inference.prediction import Prediction
-from alexnet.inference.sorting import Sorted, Undone
 from alexnet.runtime.terminal import visible_name
+
+if TYPE_CHECKING:
+    from alexnet.inference.prediction import Prediction
+    from alexnet.inference.sorting import Sorted, Undone
 
 HEADER = ("picture", "class", "probability", "then")
 NUMBERS = 2  # the column that is aligned on the right
 
 
-def prediction_lines(answers: Iterable[Prediction]) -> str:
+def prediction_lines(answers: "Iterable[Prediction]") -> str:
     """One line per image: its classes with probabilities, or the reason it cannot be read."""
     rows = [HEADER, *map(_row, answers)]
     widths = [max(_width(row[column]) for row in rows) for column in range(len(HEADER) - 1)]
     return "\n".join(_aligned(row, widths) for row in rows)
 
 
-def _row(answer: Prediction) -> tuple[str, str, str, str]:
+def _row(answer: "Prediction") -> tuple[str, str, str, str]:
     name = visible_name(answer.file)
     if answer.error is not None:
         return name, "", "", visible_name(answer.error)
@@ -41,7 +44,7 @@ def _width(text: str) -> int:
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def sorted_lines(copies: Sorted) -> str:
+def sorted_lines(copies: "Sorted") -> str:
     """How many images were copied, and how to undo it."""
     unsure = f", {copies.unsure:,} of the unsure" if copies.unsure else ""
     return (
@@ -50,7 +53,7 @@ def sorted_lines(copies: Sorted) -> str:
     )
 
 
-def undone_lines(undone: Undone) -> list[str]:
+def undone_lines(undone: "Undone") -> list[str]:
     """How many copies were removed, and which were kept."""
     changed = [f"Kept, since it was changed: {copy}" for copy in undone.kept]
     return [f"Removed {undone.removed:,} copies.", *changed]

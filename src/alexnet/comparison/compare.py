@@ -26,8 +26,9 @@ from alexnet.runs.environment import environment
 from alexnet.runs.prepare import tell_remarks
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
-from alexnet.runtime.events import Listener, log_messages, silent
+from alexnet.runtime.events import Listener, silent
 from alexnet.runtime.main_guard import refuse_in_import
+from alexnet.runtime.notebook import show_progress
 from alexnet.storage.files import free_folder, write_atomically, writing
 from alexnet.storage.ownership import check_vacant, owned
 
@@ -45,7 +46,7 @@ def compare(
     max_unreadable: float | None = None,
     workers: int | None = None,
     device: str = "auto",
-    listen: Listener = log_messages,
+    listen: Listener = show_progress,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
     """Train every system on every share of the training images with every seed, and recommend one.

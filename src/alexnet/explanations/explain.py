@@ -19,8 +19,9 @@ from alexnet.pages.html import write_page
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.report.page import link_explanation
 from alexnet.runtime.arguments import path_from
-from alexnet.runtime.events import Listener, Message, log_messages
+from alexnet.runtime.events import Listener, Message
 from alexnet.runtime.machine import keep_freed_memory
+from alexnet.runtime.notebook import show_progress
 from alexnet.storage.files import read_record, write_atomically
 from alexnet.storage.ownership import is_vacant, owned
 
@@ -47,7 +48,7 @@ def explain(
     out: str | Path | None = None,
     lang: Lang = "en",
     device: str = "auto",
-    listen: Listener = log_messages,
+    listen: Listener = show_progress,
 ) -> Explanation:
     """Explain a finished run, and these images, on a page in `out` (by default, the folder `explanation` of the run).
 

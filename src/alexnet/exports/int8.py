@@ -19,14 +19,12 @@ from numpy.typing import NDArray
 
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import AlexNetError, BadModel
-from alexnet.exports.check import Check, check
+from alexnet.exports.check import ANY, Check, check
 from alexnet.exports.onnx_model import IMAGES
 from alexnet.exports.request import CALIBRATION, MEASURED, Job
 from alexnet.exports.serialised import runner, with_record
 from alexnet.inference.exported import ExportRecord
 from alexnet.models.kinds import HANDCRAFTED, kind_of
-
-ANY = 1.0  # a probability may differ by this much: accuracy decides
 
 
 def check_int8(job: Job) -> None:

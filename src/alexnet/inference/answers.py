@@ -28,6 +28,7 @@ CHUNK = 512  # images between two flushes, eight batches of a model
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 
 Named = Sequence[tuple[str, ImageInput]]
+PredictChunks = Callable[[Sequence[list[ImageInput]]], Iterator[list[Prediction]]]  # the answers for each chunk, in order
 
 
 class Predicts(Protocol):
@@ -60,7 +61,7 @@ class _Started:
     chunk: int
 
 
-def write_answers(
+def write_answers(  # noqa: PLR0913 - who predicts (3), the images (1), the file (2), the options (2), the listener (1)
     classifier: Predicts,
     run: str | Path,
     images: Named,
@@ -70,10 +71,12 @@ def write_answers(
     views: str = "centre",
     listen: Listener = silent,
     chunk: int = CHUNK,
+    predict_chunks: PredictChunks | None = None,
 ) -> Answers:
     """Predict every image, and write `out`, whose suffix decides the format: .csv, .jsonl or .parquet.
 
-    run: where the classifier comes from. images: (name, image), the same for every start. Raises CannotWrite if `out` exists or cannot be
+    run: where the classifier comes from. images: (name, image), the same for every start. predict_chunks: who predicts instead of the
+    classifier, such as a cluster. Raises CannotWrite if `out` exists or cannot be
     written, AlexNetError for another suffix, for a missing package, and for a partial file of another model, other images or options.
     """
     place = check_out(out)
@@ -85,7 +88,7 @@ def write_answers(
             return _cleared(place, partial, record, started.n)
         with partial.open("r+b" if partial.exists() else "w+b") as lines:
             done = _whole_chunks(lines, chunk)
-            _predict_rest(classifier, images, lines, done, started, listen)
+            _predict_rest(predict_chunks or _one_by_one(classifier, started), images, lines, done, started, listen)
         unreadable = sum(answer.error is not None for answer in _read(partial))
         with replaced(place) as finished:
             FORMATS[place.suffix](partial, finished, min(top, _most(partial)))
@@ -177,11 +180,19 @@ def _whole_chunks(lines: BinaryIO, chunk: int) -> int:
     return done
 
 
-def _predict_rest(classifier: Predicts, images: Named, lines: BinaryIO, done: int, started: _Started, listen: Listener) -> None:
+def _one_by_one(classifier: Predicts, started: _Started) -> PredictChunks:
+    def predicted(chunks: Sequence[list[ImageInput]]) -> Iterator[list[Prediction]]:
+        return (classifier.predict(images, top=started.top, views=started.views) for images in chunks)
+
+    return predicted
+
+
+def _predict_rest(predict_chunks: PredictChunks, images: Named, lines: BinaryIO, done: int, started: _Started, listen: Listener) -> None:
     begun = time.monotonic()
-    for start in range(done, len(images), started.chunk):
+    starts = range(done, len(images), started.chunk)
+    chunks = [[image for _, image in images[start : start + started.chunk]] for start in starts]
+    for start, answers in zip(starts, predict_chunks(chunks) if chunks else (), strict=True):
         several = images[start : start + started.chunk]
-        answers = classifier.predict([image for _, image in several], top=started.top, views=started.views)
         for (name, _), answer in zip(several, answers, strict=True):
             line = json.dumps(replace(answer, file=name).to_json(), ensure_ascii=True, allow_nan=False)
             lines.write(line.encode() + b"\n")

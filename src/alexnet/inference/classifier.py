@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -20,11 +20,12 @@ from alexnet.evaluation.views import VIEWS, View, softmax, view_probabilities
 from alexnet.i18n.notebook import html_table, named_classes
 from alexnet.i18n.units import percent
 from alexnet.inference.build import build_model
+from alexnet.inference.compressed_file import CompressedModel, read_compressed
 from alexnet.inference.decoding import decoded
 from alexnet.inference.familiarity import Familiarity, read_familiarity
 from alexnet.inference.inputs import ImageInput, PendingImage, each_image, pending_image
-from alexnet.inference.model_card import FORMAT, ModelCard, damaged_card, read_card
-from alexnet.inference.model_folder import model_folder
+from alexnet.inference.model_card import FORMAT, ModelCard, damaged_card, model_json, read_card
+from alexnet.inference.model_folder import is_compressed, model_folder
 from alexnet.inference.prediction import Prediction
 from alexnet.models.handcrafted.model import rebuild
 from alexnet.models.handcrafted.svm import machine_from
@@ -172,9 +173,7 @@ class Classifier:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         write_tensors(folder / "model.safetensors", self.model.learned(), {"format": str(FORMAT)})
-        model_card = {"format": FORMAT, **{name: value for name, value in asdict(self.model_card).items() if value is not None}}
-        model_card["network"] = {name: value for name, value in model_card["network"].items() if value is not None}
-        write_atomically(folder / "model.json", json.dumps(model_card, indent=1, ensure_ascii=False))
+        write_atomically(folder / "model.json", json.dumps(model_json(self.model_card), indent=1, ensure_ascii=False))
         if self.familiarity is not None:
             self.familiarity.save(folder)
 
@@ -196,9 +195,15 @@ def precision_here(trained: Precision | None, device: torch.device) -> Precision
 
 
 def load(run: str | Path, *, device: str = "auto") -> Classifier:
-    """The classifier in a run folder (or in its `model` folder); raises BadRun if a file is missing or damaged."""
+    """The classifier in a run folder (or in its `model` folder), or in a file that `alexnet export --compress` wrote.
+
+    Raises BadRun if a file of the folder is missing or damaged, BadModel for a damaged compressed file.
+    """
     choose_device(device)  # reports a bad device before anything is read
-    folder = model_folder(path_from(run, "The run folder", BadRun))
+    path = path_from(run, "The run folder", BadRun)
+    if is_compressed(path):
+        return from_compressed(read_compressed(path), str(path), device=device)
+    folder = model_folder(path)
     model_card = read_card(folder / "model.json")
     if model_card.precision not in (None, *get_args(Precision)):
         raise damaged_card(folder / "model.json", ValueError(f"its precision is {model_card.precision!r}"))
@@ -208,6 +213,15 @@ def load(run: str | Path, *, device: str = "auto") -> Classifier:
     except (TypeError, ValueError, AttributeError, KeyError, RuntimeError, MemoryError, OverflowError) as error:
         raise damaged_card(folder / "model.json", error) from None
     return Classifier(model, model_card, device=device, familiarity=read_familiarity(folder))
+
+
+def from_compressed(found: CompressedModel, name: str, *, device: str = "auto") -> Classifier:
+    """The classifier in a compressed file called `name`; raises BadModel if its weights are another network's."""
+    try:
+        model = _built(found.model_card, found.tensors)
+    except (TypeError, ValueError, AttributeError, KeyError, RuntimeError, MemoryError, OverflowError, AlexNetError) as error:
+        raise BadModel(f"{name} does not hold the weights of the network that it describes ({error}). Export it again.") from None
+    return Classifier(model, found.model_card, device=device)
 
 
 def _built(model_card: ModelCard, tensors: Mapping[str, Tensor]) -> ImageModel:

@@ -1,7 +1,7 @@
 """model.json: everything that a trained model needs besides its weights."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,18 @@ def read_card(path: Path) -> ModelCard:
     try:
         values = read_json(path)
         written = convert(int, values.get("format"), "format")
-        _check_fields(values)
-        model_card = _checked(convert(ModelCard, values)) if written == FORMAT else None
+        model_card = model_card_from(values) if written == FORMAT else None
     except (OSError, ValueError) as error:
         raise damaged_card(path, error) from None
     if model_card is None:
         raise BadRun(f"{path} was written by another version of alexnet. Train again, or use that version.")
     return model_card
+
+
+def model_card_from(values: Mapping[str, Any]) -> ModelCard:
+    """The model card in a JSON object of this version's format; raises ValueError for one that is damaged."""
+    _check_fields(values)
+    return _checked(convert(ModelCard, values))
 
 
 def _check_fields(values: Mapping[str, Any]) -> None:
@@ -57,6 +62,13 @@ def _check_fields(values: Mapping[str, Any]) -> None:
         unknown = sorted(set(section) - {field.name for field in fields(kind)}) if isinstance(section, dict) else []
         if unknown:
             raise ValueError(f"{name}.{unknown[0]} is not known to this version")
+
+
+def model_json(model_card: ModelCard) -> dict[str, Any]:
+    """The model card as the JSON object of `model.json`: settings that are not set are left out."""
+    values = {"format": FORMAT, **{name: value for name, value in asdict(model_card).items() if value is not None}}
+    values["network"] = {name: value for name, value in values["network"].items() if value is not None}
+    return values
 
 
 def _checked(model_card: ModelCard) -> ModelCard:

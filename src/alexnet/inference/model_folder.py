@@ -5,6 +5,13 @@ from pathlib import Path
 
 from alexnet.errors import BadRun
 
+COMPRESSED_SUFFIX = ".alexnet"
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether a path means a compressed model, and not a run folder or an ONNX file."""
+    return path.suffix.lower() == COMPRESSED_SUFFIX and not path.is_dir()
+
 
 def model_folder(path: Path) -> Path:
     """The folder of the trained model in (or at) `path`; raises BadRun if there is none."""

@@ -33,8 +33,9 @@ from alexnet.runs.workers import (
     start_together,
 )
 from alexnet.runtime.distributed import join_workers
-from alexnet.runtime.events import Event, Listener, Message, log_messages, silent
+from alexnet.runtime.events import Event, Listener, Message, silent
 from alexnet.runtime.main_guard import refuse_in_import
+from alexnet.runtime.notebook import show_progress
 from alexnet.storage.files import free_folder
 
 
@@ -61,7 +62,7 @@ def train(
     layout: str | None = None,
     layout_of_folders: str | None = None,
     labels: str | Path | None = None,
-    listen: Listener = log_messages,
+    listen: Listener = show_progress,
     notice: Listener = silent,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Result:

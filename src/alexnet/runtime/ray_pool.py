@@ -5,6 +5,7 @@ machines. If RAY_ADDRESS is not set, Ray is started on this machine.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -57,9 +58,9 @@ def _start(ray: Any, processes: int) -> None:
 
 def _on_one_thread(work: Callable[[Task, Stop], Done], task: Task) -> Done | AlexNetError:
     """Do a task on one thread, as the local pool's processes do, so that both return the same numbers."""
-    import torch
-
-    torch.set_num_threads(1)
+    torch = sys.modules.get("torch")  # of a task that needs it, it has been imported; Ray itself lets later libraries have one thread
+    if torch is not None:
+        torch.set_num_threads(1)
     try:
         return work(task, lambda: False)
     except AlexNetError as error:  # Ray would wrap it

@@ -11,9 +11,11 @@ from pathlib import Path
 from fastapi import HTTPException
 
 from alexnet.errors import AlexNetError, BadRun, did_you_mean
-from alexnet.inference.model_folder import model_folder
+from alexnet.inference.model_folder import COMPRESSED_SUFFIX, is_compressed, model_folder
 from alexnet.serve.batching import Batcher, Run
 from alexnet.serve.served_classifier import ServedClassifier
+
+SUFFIXES = (".onnx", COMPRESSED_SUFFIX)
 
 log = logging.getLogger(__name__)
 Signature = tuple[tuple[int, int, int], ...]  # of each file: inode, bytes, nanoseconds of its last change
@@ -76,13 +78,18 @@ class ServedModel:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a path means an exported file, and not a run folder."""
+    """Whether a path means a file, and not a run folder."""
     return path.suffix.lower() == ".onnx" or path.is_file()
 
 
+def is_onnx(path: Path) -> bool:
+    """Whether a path means an ONNX file, and not what PyTorch computes."""
+    return is_file(path) and not is_compressed(path)
+
+
 def opened(path: Path, device: str) -> ServedClassifier:
-    """The model at a path; only that of a run folder imports PyTorch. Raises BadRun or BadModel."""
-    if is_file(path):
+    """The model at a path; an ONNX file imports no PyTorch. Raises BadRun or BadModel."""
+    if is_onnx(path):
         from alexnet.serve.served_file import ServedFile
 
         return ServedFile(path)
@@ -120,7 +127,7 @@ def model_names(paths: Sequence[Path]) -> list[str]:
     for path in paths:
         place = path.resolve()
         place = place.parent if place.name == "model" else place
-        name = (place.stem if place.suffix == ".onnx" else place.name) or "model"
+        name = (place.stem if place.suffix in SUFFIXES else place.name) or "model"
         names.append(next(one for one in _numbered(name, len(paths)) if one not in names))
     return names
 

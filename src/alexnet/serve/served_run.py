@@ -1,4 +1,4 @@
-"""A run folder behind the service's seam: PyTorch computes it."""
+"""A run folder, or a compressed model, behind the service's seam: PyTorch computes it."""
 
 from pathlib import Path
 from typing import Any

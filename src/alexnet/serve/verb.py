@@ -54,14 +54,14 @@ def open_server(
     require_packages("serve")
     from alexnet.serve.app import create_app
     from alexnet.serve.guard import is_loopback
-    from alexnet.serve.models import is_file
+    from alexnet.serve.models import is_onnx
     from alexnet.serve.server import address, check_token, listen
     from alexnet.serve.service import open_service
 
     if not models:
         raise AlexNetError("Pass one or more run folders or ONNX files: alexnet serve RUN...")
     paths = [path_from(model, "The model", BadRun) for model in models]
-    if device not in ("auto", "cpu") and all(map(is_file, paths)):
+    if device not in ("auto", "cpu") and all(map(is_onnx, paths)):
         raise AlexNetError(f"An ONNX file is computed on the CPU; --device {device} is for run folders.")
     check_token(host, token)
     bound = listen(host, port)

@@ -19,9 +19,10 @@ from alexnet.runs.environment import environment
 from alexnet.runs.prepare import tell_remarks
 from alexnet.runs.workers import require_one_process
 from alexnet.runtime.device import choose_device
-from alexnet.runtime.events import Listener, log_messages
+from alexnet.runtime.events import Listener
 from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.main_guard import refuse_in_import
+from alexnet.runtime.notebook import show_progress
 from alexnet.runtime.ray_pool import import_ray
 from alexnet.storage.files import free_folder, write_atomically, writing
 from alexnet.storage.ownership import check_vacant, owned
@@ -64,7 +65,7 @@ def study(
     device: str = "auto",
     overrides: Mapping[str, Any] | None = None,
     lang: Lang = "en",
-    listen: Listener = log_messages,
+    listen: Listener = show_progress,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> StudyReport:
     """Measure the lecture's claims on these images: every arm with every seed, and a verdict for each claim.
