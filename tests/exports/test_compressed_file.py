@@ -88,8 +88,11 @@ def test_every_changed_byte_is_noticed(content: bytes) -> None:
             compressed_from(changed, "changed")
 
 
-def _first(header: dict[str, Any], **values: object) -> None:
-    next(tensor for tensor in header["tensors"] if tensor["coding"] == "shared").update(values)
+def _first(header: dict[str, Any], **values: object) -> dict[str, Any]:
+    """The header's first tensor with shared values, with these fields changed."""
+    tensor: dict[str, Any] = next(tensor for tensor in header["tensors"] if tensor["coding"] == "shared")
+    tensor.update(values)
+    return tensor
 
 
 LIES: list[tuple[str, Callable[[dict[str, Any]], object]]] = [

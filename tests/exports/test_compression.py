@@ -78,7 +78,7 @@ def test_a_step_moves_shared_values_together() -> None:
     assert values.grad is not None
     expected = values.detach() - 0.1 * values.grad / torch.bincount(numbers, minlength=len(values))
     with torch.no_grad():
-        weight -= 0.1 * weight.grad
+        weight.sub_(0.1 * weight.grad)
     layer.project()
     np.testing.assert_allclose(layer.values, expected.numpy(), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(weight.detach().numpy(), layer.packable().dense())
@@ -87,9 +87,10 @@ def test_a_step_moves_shared_values_together() -> None:
 def test_layers_that_matter_less_are_pruned_more() -> None:
     """Two layers, of which one scores in a single weight and the other in all of them."""
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(40, 40, bias=False), nn.Linear(40, 40, bias=False))
+    lower = nn.Linear(40, 40, bias=False)
+    network = nn.Sequential(lower, nn.Linear(40, 40, bias=False))
     with torch.no_grad():
-        network[0].weight.zero_()[0, 0] = 5.0
+        lower.weight.zero_()[0, 0] = 5.0
     pruning = Pruning.of(weights_of(network))
     before = {name: weight.detach().clone() for name, weight in pruning.weights.items()}
     inputs = torch.randn(100, 40)

@@ -25,7 +25,7 @@ from alexnet.inference.prediction import Prediction
 class Stopping:
     """A classifier whose process ends after some calls."""
 
-    def __init__(self, classifier: Classifier, calls: int) -> None:
+    def __init__(self, classifier: Classifier | OnnxClassifier, calls: int) -> None:
         self.classifier, self.left = classifier, calls
 
     def predict(self, images: Any, /, *, top: int, views: Any) -> list[Prediction]:
