@@ -89,7 +89,8 @@ def test_every_message_is_said_somewhere() -> None:
     code += " ".join(f"report.{name}_balanced" for name in ("chosen", "chosen_either", "chosen_alone", "trial_name", "trial_name_gamma"))
     code += " ".join(f"summary.title_{name}" for name in ARCHITECTURES)
     code += " ".join(f"summary.field_{field.name}" for field in fields(Architecture))
-    kinds = {layer.kind for one in summarise([], classes=None, image_size=None, channels=None) for layer in one.layers} | {"dropout"}
+    kinds = {layer.kind for one in summarise([], classes=None, image_size=None, channels=None) for layer in one.layers}
+    kinds |= {"dropout", "weights"}  # of options; of other libraries
     code += " ".join(f"summary.kind_{kind.replace(' ', '_')}" for kind in kinds)
     code += " ".join(f"{file}.{part}_{name}" for file, name in named for part in ("title", "contents"))
     joined = set(re.findall(r"(\w+_)\$?\{", code))  # beginnings to which the studio's scripts add a name: problem_${...}
