@@ -7,8 +7,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from alexnet.storage.shared_weights import SharedWeights, entropy_bits, huffman_bits, packed, positions_of, unpacked
+from alexnet.storage.shared_weights import SharedWeights, entropy_bits, packed, positions_of, unpacked
+
+
+def huffman_bits(symbols: NDArray[np.uint8]) -> int:
+    """Bits of all symbols in Huffman's code for their frequencies, without its table: what the paper's coder would write."""
+    counts = [int(count) for count in np.bincount(symbols, minlength=1) if count]
+    if len(counts) == 1:
+        return counts[0]
+    heapq.heapify(counts)
+    bits = 0
+    while len(counts) > 1:
+        together = heapq.heappop(counts) + heapq.heappop(counts)
+        bits += together
+        heapq.heappush(counts, together)
+    return bits
 
 
 @given(st.lists(st.tuples(st.integers(0, 700), st.integers(0, 3)), max_size=60), st.integers(0, 600))

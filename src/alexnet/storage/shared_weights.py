@@ -5,7 +5,6 @@ Huffman's code. That coder is zlib's (Deflate restricted to Huffman codes), whic
 Deflate with matches need 3 to 20% more (docs/decisions.md). Independent of PyTorch and of files.
 """
 
-import heapq
 import math
 import zlib
 from dataclasses import dataclass
@@ -78,17 +77,3 @@ def entropy_bits(symbols: NDArray[np.uint8]) -> float:
     counts = np.bincount(symbols, minlength=1)
     shares = counts[counts > 0] / max(1, len(symbols))
     return float(-(shares * np.log2(shares)).sum()) + 0.0
-
-
-def huffman_bits(symbols: NDArray[np.uint8]) -> int:
-    """Bits of all symbols in Huffman's code for their frequencies, without its table: what the paper's coder would write."""
-    counts = [int(count) for count in np.bincount(symbols, minlength=1) if count]
-    if len(counts) == 1:
-        return counts[0]
-    heapq.heapify(counts)
-    bits = 0
-    while len(counts) > 1:
-        together = heapq.heappop(counts) + heapq.heappop(counts)
-        bits += together
-        heapq.heappush(counts, together)
-    return bits
