@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from tests.axe import violations
 from tests.studio.conftest import running_studio
 
@@ -65,7 +66,9 @@ def make_data_set(page: Any, images: dict[str, list[Path]], check: Callable[[Any
         page.wait_for_selector(f'section[data-class="{name}"]')
         page.set_input_files(f'section[data-class="{name}"] .choose-images', [str(file) for file in files])
         page.wait_for_selector(f'section[data-class="{name}"] h2 small:text-is("{len(files)}")')
-    page.wait_for_selector("#findings + p:has-text('8 × 8')")
+    with Image.open(next(iter(images.values()))[0]) as image:
+        width, height = image.size
+    page.wait_for_selector(f"#findings + p:has-text('{width} × {height}')")
     check(page)
 
 
@@ -120,7 +123,7 @@ def test_the_five_steps_from_an_empty_folder(browser: Any, studio: OpenStudio, i
 
 def wait_for_job(page: Any, run: str) -> None:
     """Follow a job of the page until its end, at its own address."""
-    page.wait_for_selector("#state.state-done, #state.state-failed, #state.state-stopped", timeout=300_000)
+    page.wait_for_selector("#state.state-done, #state.state-failed, #state.state-stopped", timeout=600_000)
     assert page.locator("h1").inner_text() == run
     assert page.locator("#state.state-done").count() == 1, page.inner_text("#view")
 
@@ -135,7 +138,7 @@ def test_training_again_explaining_comparing_and_taking_away(
     train_a_network(page)
     correct_and_train_again(page, images["1"][11], tmp_path / "runs")
     explain(page)
-    compare(page, studio)
+    from_page(page, studio, claim="", minutes="1", run="digits-comparison")
     take_a_page_away(page, studio)
     assert [problem for problem in page.problems if "409" not in problem] == []
 
@@ -176,13 +179,32 @@ def explain(page: Any) -> None:
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
 
 
-def compare(page: Any, studio: OpenStudio) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_question_of_the_lecture_is_studied(browser: Any, studio: OpenStudio, images: dict[str, list[Path]], tmp_path: Path) -> None:
+    """With images of 32 px: those of 8 px are refused, with the reason in the page."""
+    page = opened_page(browser, studio, viewport={"width": 1280, "height": 900}, locale="zh-CN")
+    make_data_set(page, enlarged(images, tmp_path / "large"), check_view)
+    from_page(page, studio, claim="pooling", minutes="4", run="digits-pooling")
+    assert page.problems == []
+
+
+def enlarged(images: dict[str, list[Path]], folder: Path) -> dict[str, list[Path]]:
+    folder.mkdir()
+    for file in [file for files in images.values() for file in files]:
+        with Image.open(file) as image:
+            image.resize((32, 32)).save(folder / file.name)
+    return {name: [folder / file.name for file in files] for name, files in images.items()}
+
+
+def from_page(page: Any, studio: OpenStudio, *, claim: str, minutes: str, run: str) -> None:
+    """Start a study of a claim, or without one a comparison of systems, and open its report when it has ended."""
     page.goto(f"{studio.address}#/compare")
     page.wait_for_selector("#claim")
-    page.select_option("#claim", "")  # of systems, and no claim
-    page.fill("#study-minutes", "1")
+    page.select_option("#claim", claim)
+    page.fill("#study-minutes", minutes)
     page.click("#start-study")
-    wait_for_job(page, "digits-comparison")
+    wait_for_job(page, run)
     check_view(page)
     with page.expect_popup() as popup:
         page.click("#report")

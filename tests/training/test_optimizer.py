@@ -1,12 +1,14 @@
 """The update against the same update by hand, and the groups that it treats differently."""
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from tests.training.tiny import digits, model
-from torch import nn
+from torch import Tensor, nn
 
 from alexnet.models.networks.architecture import NetworkChoices, vary
 from alexnet.models.networks.network import Network
@@ -83,59 +85,55 @@ def test_the_scheduled_rate_reaches_every_group_in_its_share() -> None:
     assert rates["features.conv1.weight"] == pytest.approx(0.02 * 0.001 / 0.01)
 
 
+Formula = Callable[[str, Tensor], Tensor]  # a parameter's name and its gradient with decay -> what the rate multiplies
+
+
+def assert_steps_equal(config: TrainingConfig, formula: Formula, rates: Sequence[float], dtype: torch.dtype, tolerance: float) -> None:
+    """Assert that steps at these rates are those of the formula, computed in float64: biases learn twice as fast and do not decay."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(72, 10)).to(dtype)
+    images, labels = digits(0, 20)
+    descent = Descent(network, config)
+    by_hand = {name: parameter.detach().double().clone() for name, parameter in network.named_parameters()}
+    for rate in rates:
+        descent.set_learning_rate(rate)
+        descent.zero_grad()
+        nn.functional.cross_entropy(network(images.to(dtype) / 255), labels).backward()
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None
+            is_bias = name.endswith("bias")
+            gradient = parameter.grad.double() + (0.0 if is_bias else config.weight_decay) * by_hand[name]
+            by_hand[name] = by_hand[name] - rate * (2.0 if is_bias else 1.0) * formula(name, gradient)
+        descent.step()
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(parameter.detach().double(), by_hand[name], rtol=tolerance, atol=tolerance)
+
+
 @pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_three_steps_equal_the_formula(dtype: torch.dtype, nesterov: bool) -> None:
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_three_steps_equal_the_formula(dtype: torch.dtype, tolerance: float, nesterov: bool) -> None:
     config = replace(PAPER, learning_rate=0.1, momentum=0.9, weight_decay=0.01, nesterov=nesterov)
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(72, 10)).to(dtype)
-    images, labels = digits(0, 20)
-    descent = Descent(network, config)
-    by_hand = {name: parameter.detach().double().clone() for name, parameter in network.named_parameters()}
-    velocity = {name: torch.zeros_like(value) for name, value in by_hand.items()}
-    for rate in (0.1, 0.1, 0.01):
-        descent.set_learning_rate(rate)
-        descent.zero_grad()
-        nn.functional.cross_entropy(network(images.to(dtype) / 255), labels).backward()
-        for name, parameter in network.named_parameters():
-            assert parameter.grad is not None
-            is_bias = name.endswith("bias")
-            gradient = parameter.grad.double() + (0.0 if is_bias else 0.01) * by_hand[name]
-            velocity[name] = 0.9 * velocity[name] + gradient
-            step = gradient + 0.9 * velocity[name] if nesterov else velocity[name]
-            by_hand[name] = by_hand[name] - rate * (2.0 if is_bias else 1.0) * step
-        descent.step()
-    tolerance = 1e-12 if dtype == torch.float64 else 1e-5
-    for name, parameter in network.named_parameters():
-        torch.testing.assert_close(parameter.detach().double(), by_hand[name], rtol=tolerance, atol=tolerance)
+    velocity: dict[str, Tensor] = {}
+
+    def formula(name: str, gradient: Tensor) -> Tensor:
+        velocity[name] = 0.9 * velocity.get(name, torch.zeros_like(gradient)) + gradient
+        return gradient + 0.9 * velocity[name] if nesterov else velocity[name]
+
+    assert_steps_equal(config, formula, (0.1, 0.1, 0.01), dtype, tolerance)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_three_steps_of_adam_equal_algorithm_1(dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-5)])
+def test_three_steps_of_adam_equal_algorithm_1(dtype: torch.dtype, tolerance: float) -> None:
     config = replace(PAPER, optimizer="adam", learning_rate=0.01, momentum=0.9, weight_decay=0.01)
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(72, 10)).to(dtype)
-    images, labels = digits(0, 20)
-    descent = Descent(network, config)
-    by_hand = {name: parameter.detach().double().clone() for name, parameter in network.named_parameters()}
-    first = {name: torch.zeros_like(value) for name, value in by_hand.items()}
-    second = {name: torch.zeros_like(value) for name, value in by_hand.items()}
-    for t, rate in enumerate((0.01, 0.01, 0.001), 1):
-        descent.set_learning_rate(rate)
-        descent.zero_grad()
-        nn.functional.cross_entropy(network(images.to(dtype) / 255), labels).backward()
-        for name, parameter in network.named_parameters():
-            assert parameter.grad is not None
-            is_bias = name.endswith("bias")
-            gradient = parameter.grad.double() + (0.0 if is_bias else 0.01) * by_hand[name]
-            first[name] = 0.9 * first[name] + 0.1 * gradient
-            second[name] = 0.999 * second[name] + 0.001 * gradient**2
-            step = first[name] / (1 - 0.9**t) / ((second[name] / (1 - 0.999**t)).sqrt() + 1e-8)
-            by_hand[name] = by_hand[name] - rate * (2.0 if is_bias else 1.0) * step
-        descent.step()
-    tolerance = 1e-12 if dtype == torch.float64 else 2e-5
-    for name, parameter in network.named_parameters():
-        torch.testing.assert_close(parameter.detach().double(), by_hand[name], rtol=tolerance, atol=tolerance)
+    first, second, steps = dict[str, Tensor](), dict[str, Tensor](), Counter[str]()
+
+    def formula(name: str, gradient: Tensor) -> Tensor:
+        steps[name] += 1
+        first[name] = 0.9 * first.get(name, torch.zeros_like(gradient)) + 0.1 * gradient
+        second[name] = 0.999 * second.get(name, torch.zeros_like(gradient)) + 0.001 * gradient**2
+        return first[name] / (1 - 0.9 ** steps[name]) / ((second[name] / (1 - 0.999 ** steps[name])).sqrt() + 1e-8)
+
+    assert_steps_equal(config, formula, (0.01, 0.01, 0.001), dtype, tolerance)
 
 
 def test_muon_moves_a_convolution_evenly_in_every_direction_and_the_rest_as_sgd_does() -> None:

@@ -4,11 +4,11 @@ Every network of the catalogue is one `Architecture`: a table of convolutions, a
 fields whose defaults are the 2012 network's. An ablation is another value in a field.
 """
 
-import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 from alexnet.errors import BadModel
+from alexnet.models.networks.choice_limits import check_number
 from alexnet.storage.records import field_types, shown
 
 Activation = Literal["relu", "tanh", "sigmoid", "gelu"]
@@ -21,21 +21,6 @@ DropoutPlace = Literal["after-fc", "before-fc", "convolutions"]
 Initialisation = Literal["table", "he", "xavier", "pytorch", "program-2012", "images", "dirac"]
 FORMER_INITIALISATIONS: dict[str, Initialisation] = {"pictures": "images"}
 
-AT_MOST = {  # the largest values of fields of NetworkChoices
-    "pool_kernel": 4_096,
-    "norm_alpha": 1e6,
-    "norm_k": 1e6,
-    "fully_connected": 100,
-    "hidden_units": 1 << 20,
-    "convolutions_3x3": 100,
-    "first_kernel": 4_096,
-    "first_stride": 4_096,
-    "first_padding": 4_096,
-    "first_channels": 1 << 16,
-    "width": 1_000,
-}
-SMALLEST_K = 1e-6
-AT_LEAST_ONE = ("pool_kernel", "hidden_units", "towers", "first_kernel", "first_stride", "first_channels")  # fields of NetworkChoices
 OF_FIRST_LAYER = ("first_kernel", "first_stride", "first_padding", "first_channels")
 OF_LAYERS = ("activation", "pool_kernel", "norm_place", "norm_alpha", "norm_k", "dropout_place", "hidden_units")  # that blocks fix
 OF_CONVOLUTIONS = ("pooling", "pool_after", "batch_norm", "batch_norm_place", "convolutions_3x3", "towers", "towers_talk", *OF_FIRST_LAYER)
@@ -184,23 +169,9 @@ def _check(choices: NetworkChoices) -> None:
         if allowed and value not in allowed:
             raise BadModel(f"network.{name} is {shown(value)}; it can be {', '.join(map(repr, allowed))}.")
         if isinstance(value, (int, float)):
-            _check_number(name, value)
+            check_number(name, value)
     if choices.dropout is not None and choices.dropout >= 1:
         raise BadModel(f"network.dropout is {choices.dropout}; it is the share of units that are dropped, from 0 to below 1.")
-
-
-def _check_number(name: str, value: float) -> None:
-    if not 0 <= value < math.inf:
-        raise BadModel(f"network.{name} is {value}; it cannot be negative or infinite.")
-    if name == "norm_k" and value < SMALLEST_K:
-        raise BadModel(
-            f"network.norm_k is {value:g}, and a power of it divides where no neighbour is active; it must be at least {SMALLEST_K:g}. "
-            "The paper's is 2, Caffe's 1."
-        )
-    if name in AT_LEAST_ONE and value < 1:
-        raise BadModel(f"network.{name} is {value}; it must be at least 1.")
-    if value > AT_MOST.get(name, math.inf):
-        raise BadModel(f"network.{name} is {value}; it is at most {AT_MOST[name]:,.0f}.")
 
 
 def _vary_convs(architecture: Architecture, choices: NetworkChoices) -> tuple[Conv, ...]:

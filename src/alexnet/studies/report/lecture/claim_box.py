@@ -11,6 +11,7 @@ from alexnet.i18n.units import MISSING, count, percent, readable
 from alexnet.studies.answers import Answer, Result, Word
 from alexnet.studies.claim import TARGET_ERROR, Measure
 from alexnet.studies.findings import ArmFound
+from alexnet.studies.preconditions import TRAINED
 from alexnet.studies.report.arm_view import ArmView
 from alexnet.studies.report.lecture.arm_rows import ArmRow, arm_rows, common_axis
 from alexnet.studies.report.outcome_text import also_sentences
@@ -92,12 +93,20 @@ class ResultView:
         return {arm.name: ArmView(arm, self.words.arm(arm.name), place, self.words) for place, arm in enumerate(finding.arms)}
 
     @property
+    def _still_falls(self) -> bool:
+        """Whether a part of the network cannot be judged though it has few training errors: their number still falls."""
+        arm, finding = self.result.arm, self.result.finding
+        low = arm is not None and arm.training_error is not None and arm.training_error < TRAINED
+        return low and self.result.reason == "underfits" and finding.needs == "fits"
+
+    @property
     def reasons(self) -> list[str]:
         """Why it cannot be judged, how its version judged it, the same with patience or company, whether it stands among all claims."""
         result, sentences = self.result, list[str]()
         if result.word == "cannot-be-judged" and result.reason is not None:
             arm, training = ("", MISSING) if result.arm is None else (self.words.arm(result.arm.name), percent(result.arm.training_error))
-            sentences.append(self.words.plain(f"lecture.reason_{result.reason}", arm=arm, training=training))
+            name = "lecture.reason_still-falls" if self._still_falls else f"lecture.reason_{result.reason}"
+            sentences.append(self.words.plain(name, arm=arm, training=training))
         if result.before is not None:
             sentences.append(self.words.plain("lecture.judged_before", verdict=self.words.verdict(result.before)))
         sentences += also_sentences(result.finding, self._arms, self.words)
