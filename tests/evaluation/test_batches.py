@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from alexnet.evaluation.batches import WAITING, batches_by_shape
+from alexnet.evaluation.batches import WAITING, batches_by_shape, images_at_once
 
 
 @given(st.lists(st.integers(1, 6), max_size=80), st.integers(1, 5))
@@ -47,3 +48,9 @@ def test_a_batch_of_long_images_has_no_more_pixels_than_one_of_squares() -> None
     images = [(number, torch.zeros(3, 2, 2 if number % 2 else 16)) for number in range(32)]
     sizes = {tuple(batch.shape) for _, batch in batches_by_shape(images, 16)}
     assert sizes == {(2, 3, 2, 16), (16, 3, 2, 2)}
+
+
+@pytest.mark.parametrize(("size", "images"), [(28, 256), (96, 256), (128, 144), (224, 47), (4096, 16)])
+def test_memory_does_not_grow_with_the_image(size: int, images: int) -> None:
+    assert images_at_once(size, torch.device("cpu")) == images
+    assert images_at_once(size, torch.device("meta")) == 256

@@ -51,6 +51,30 @@ def test_a_network_for_small_images_is_as_wide_as_the_time_allows(digits: Datase
     assert least.network.width == 0.125
 
 
+def test_narrow_layers_that_are_slow_do_not_rule_out_wide_ones(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On CPUs with matrix tiles an eighth of the width takes eleven times as long per multiply-accumulate."""
+
+    def seconds(one: Recipe, _images: int, classes: int, _device: torch.device) -> float:
+        return macs_of(one, classes) / RATE / (one.network.width or 1.0)
+
+    monkeypatch.setattr(scale_budget, "seconds_per_image", seconds)
+    one = recipe(digits, "convnet-small", 1.0)
+    enough = 1.2 * seconds_at(one, digits, width=1.0)
+    assert affordable_scale(replace(one, training=replace(one.training, budget_seconds=enough)), digits, CPU).network.width is None
+
+
+def test_scales_that_are_too_large_are_not_timed(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[float] = []
+
+    def seconds(one: Recipe, _images: int, classes: int, _device: torch.device) -> float:
+        timed.append(one.network.width or 1.0)
+        return macs_of(one, classes) / RATE
+
+    monkeypatch.setattr(scale_budget, "seconds_per_image", seconds)
+    affordable_scale(recipe(digits, "convnet-small", 5.0), digits, CPU)
+    assert set(timed) <= {0.125, 0.25}
+
+
 def test_what_the_user_has_set_stays(digits: Dataset) -> None:
     one = recipe(digits, "convnet-small", 5.0)
     chosen = affordable_scale(one, digits, CPU, ["network.width", "training.batch_size"])

@@ -6,8 +6,18 @@ import torch
 from torch import Tensor
 
 WAITING = 4  # most images, in batches, that wait for others of their shape
+MOST, LEAST, SIDE = 256, 16, 96  # images of a batch; on a CPU it has no more pixels than MOST images of SIDE px
 
 Batches = Iterator[tuple[list[int], Tensor]]  # numbers of images, and the images, uint8 (n, 3, H, W)
+
+
+def images_at_once(size: int, device: torch.device) -> int:
+    """How many images of `size` px a network is measured on at once.
+
+    On a CPU as many as have the pixels of 256 images of 96 px: the maps of a network's first layers would take gigabytes otherwise, and
+    larger batches are not faster.
+    """
+    return MOST if device.type != "cpu" else max(LEAST, min(MOST, MOST * SIDE**2 // size**2))
 
 
 def batches_by_shape(images: Iterable[tuple[int, Tensor]], batch_size: int) -> Generator[tuple[list[int], Tensor]]:

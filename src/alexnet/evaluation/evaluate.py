@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from alexnet.data.images.resize import fit_whole
 from alexnet.errors import BadDataset, BadModel, did_you_mean
 from alexnet.evaluation import metrics
-from alexnet.evaluation.batches import Batches, batches_by_shape
+from alexnet.evaluation.batches import Batches, batches_by_shape, images_at_once
 from alexnet.evaluation.views import Scorer, View, count_views, view_probabilities
 from alexnet.i18n.notebook import html_table, with_interval
 from alexnet.i18n.units import percent
@@ -92,15 +92,15 @@ def evaluate(  # noqa: PLR0913 - what is measured (5), and by keyword how
     *,
     view: View = "centre",
     flip: bool,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     on_progress: Progress | None = None,
     world: Workers = ALONE,
 ) -> Evaluation:
     """Measure `model` on the images `indices` of `dataset`; `classes` are the model's, and the data set's are matched to them by name.
 
-    flip: whether a mirrored image keeps its class (used by "ten" only). The centre and ten views are cropped from the squares in `store`;
-    "any" decodes each image again and keeps its aspect ratio. The model is in evaluation mode meanwhile. The workers of a `world` share the
-    images, and all of them return the whole result.
+    flip: whether a mirrored image keeps its class (used by "ten" only). batch_size: by default, what memory is sure to hold. The centre
+    and ten views are cropped from the squares in `store`; "any" decodes each image again and keeps its aspect ratio. The model is in
+    evaluation mode meanwhile. The workers of a `world` share the images, and all of them return the whole result.
     Raises BadDataset if there are no images or a class that the model was not trained on; BadModel if the model does not support the view,
     or its scores are not finite.
     """
@@ -129,14 +129,14 @@ def _probabilities(  # noqa: PLR0913 - the same as `evaluate`'s
     *,
     view: View,
     flip: bool,
-    batch_size: int,
+    batch_size: int | None,
     on_progress: Progress | None,
 ) -> NDArray[np.float32]:
     """Probabilities (n, classes), one row per image."""
     source = _whole_images if view == "any" else _squares
     probabilities, done = np.empty((len(indices), classes), np.float32), 0
     with _measuring(model) as device:
-        for rows, images in source(dataset, store, indices, batch_size):
+        for rows, images in source(dataset, store, indices, batch_size or images_at_once(model.image_size, device)):
             probabilities[rows] = view_probabilities(model, images.to(device), view, flip=flip).cpu().numpy()
             done += len(rows)
             if on_progress:

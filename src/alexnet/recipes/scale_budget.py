@@ -28,7 +28,7 @@ WIDTHS = (1.0, 0.5, 0.25, 0.125)  # of networks made for small images, which kee
 CHEAP_MACS = 10_000_000  # multiply-accumulates per image: a network with fewer gains nothing by being narrower
 LARGE = 128  # px; networks made for less are those for small images
 WANTED_EPOCHS = 15  # a larger scale pays off only if the budget still allows about this many epochs,
-WANTED_EPOCHS_SMALL = 1.5  # or this many with small images, which are many (docs/results.md),
+WANTED_EPOCHS_SMALL = 2.5  # or this many with small images, which are many (docs/results.md),
 WANTED_EPOCHS_TUNED = 4  # where training starts from weights that know much already
 WANTED_STEPS = 600  # and this many steps: few images need more epochs
 SMALL_BATCH = 32  # images, where batches of the recipe's size would be too few;
@@ -71,7 +71,7 @@ def affordable_scale(
 ) -> Recipe:
     """The recipe at the largest scale that allows about 15 epochs and 600 steps within its budget, or else at the smallest.
 
-    Networks for small images become narrower, for 1.5 epochs and as many steps. requested: recipe fields that the user has set, and that
+    Networks for small images become narrower, for 2.5 epochs and as many steps. requested: recipe fields that the user has set, and that
     keep their values. Without a budget, it is the recipe unchanged. The first worker's clock decides for all.
     """
     if not recipe.training.budget_seconds:
@@ -150,18 +150,19 @@ def _same_weights(recipe: Recipe, size: int) -> bool:
 def _first_that_suffices(scales: list[Recipe], work: _Work, device: torch.device) -> tuple[int, float]:
     """The first scale whose measured speed allows enough epochs and steps, else the last one; and its seconds per image.
 
-    Scales that the arithmetic of the smallest one rules out are not timed: a larger one is faster per multiply-accumulate, but not three
-    times.
+    Timed from the smallest up, until one is too large with its smaller batch as well: arithmetic does not tell which will be, since narrow
+    layers take up to eleven times as long per multiply-accumulate as wide ones (CPUs with matrix tiles).
     """
-    least = seconds_per_image(scales[-1], work.images, work.classes, device)
-    per_mac = least / macs_of(scales[-1], work.classes)
-    for rung, scale in enumerate(scales[:-1]):
-        if not work.suffice(scale, per_mac * macs_of(scale, work.classes) / 3):
-            continue
-        seconds = seconds_per_image(scale, work.images, work.classes, device)
-        if work.suffice(scale, seconds):
-            return rung, seconds
-    return len(scales) - 1, least
+    last, smaller_batch = len(scales) - 1, min(scale.training.batch_size for scale in scales)
+    chosen, seconds = last, 0.0
+    for rung in range(last, -1, -1):
+        measured = seconds_per_image(scales[rung], work.images, work.classes, device)
+        suffices = work.suffice(scales[rung], measured)
+        if suffices or rung == last:
+            chosen, seconds = rung, measured
+        if not suffices and scales[rung].training.batch_size == smaller_batch:
+            break
+    return chosen, seconds
 
 
 def estimated_seconds_per_image(recipe: Recipe, images: int, classes: int, device: torch.device) -> float:

@@ -14,6 +14,7 @@ from alexnet.data.pipeline.batches import AugmentedBatches, plain_batches
 from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.data.preprocess import Preprocess
 from alexnet.errors import BadRun
+from alexnet.evaluation.batches import images_at_once
 from alexnet.inference.build import build_model, last_layer
 from alexnet.models.kinds import FROZEN
 from alexnet.models.networks.data_dependent_init import calibrate
@@ -124,13 +125,13 @@ def _fit(resolved: ResolvedRun, context: RunContext, prepared: Prepared, layout:
         rows=layout.rows,
         balance=training.balance,
     )
-    watch = _watch(context, prepared, layout.model)
+    watch, at_once = _watch(context, prepared, layout.model), images_at_once(size, context.device)
     return fit(
         Training(
             model=layout.model,
             batches=batches,
             validation=lambda: plain_batches(
-                store, splits.validation, size=size, batch_size=256 * context.world.size, device=context.device, rows=layout.rows
+                store, splits.validation, size=size, batch_size=at_once * context.world.size, device=context.device, rows=layout.rows
             ),
             config=training,
             checkpoints=Checkpoints(context.folder.checkpoints, training.checkpoint_seconds, layout),

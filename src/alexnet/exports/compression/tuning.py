@@ -16,6 +16,7 @@ from alexnet.data.pipeline.augment import centre_crop
 from alexnet.data.pipeline.batches import AugmentedBatches, plain_batches
 from alexnet.data.pipeline.image_store import ImageStore, open_images
 from alexnet.errors import BadRun
+from alexnet.evaluation.batches import images_at_once
 from alexnet.evaluation.views import softmax
 from alexnet.exports.request import Job
 from alexnet.models.networks.model import NetworkModel
@@ -155,7 +156,7 @@ def tuning_of(job: Job, budget_seconds: float) -> Tuning:
             device=device,
             balance=recipe.training.balance,
         ),
-        validation=lambda: plain_batches(store, validation, size=size, batch_size=256, device=device),
+        validation=lambda: plain_batches(store, validation, size=size, batch_size=images_at_once(size, device), device=device),
         scanned=_scanned(store, validation, size, device),
         precision=job.classifier.precision,
         class_weights=None if weights is None else torch.from_numpy(weights).float().to(device),
