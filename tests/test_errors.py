@@ -149,7 +149,7 @@ def test_a_few_unreadable_images_are_left_out_and_listed(capsys: pytest.CaptureF
     assert main(words) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["skipped"] == 1
-    assert "Left out 1 unreadable file(s)" in captured.err
+    assert "Left out 1 unreadable file, listed in" in captured.err
     lines = (tmp_path / "run" / "skipped.csv").read_text(encoding="utf-8").splitlines()
     assert lines == ["file,class,reason", '"8/bröken, too.png",8,"is not a picture in a known format, or its header is damaged"']
     assert "8/bröken, too.png" not in (tmp_path / "run" / "splits.json").read_text(encoding="utf-8")

@@ -45,7 +45,7 @@ def test_tables_as_spreadsheets_save_them(photos: Path, content: str | bytes) ->
     found = [(item.name, dataset.classes[item.label], item.split) for item in dataset.items]
     assert found == [("a.png", "cat", "train"), ("c.png", "cat", None), ("deep/b.png", "dog", "validation")]
     assert dataset.outside == ("unlisted.png",)
-    assert any("1 pictures are not in" in remark for remark in dataset.remarks)
+    assert any("1 picture is not in" in remark for remark in dataset.remarks)
     assert dataset.image(0).shape == (3, 8, 9)
 
 

@@ -181,6 +181,12 @@ def test_digits() -> None:
         (["one", "two"], False, Traits(flip=False, colour=True)),
         (["turn-left", "turn-right"], False, Traits(flip=False, colour=True)),
         (["red apple", "green apple"], False, Traits(flip=True, colour=False)),
+        (["猫", "狗"], False, Traits(flip=True, colour=True)),
+        (["永", "和"], True, Traits(flip=False, colour=False, gray=True)),
+        (["零", "二", "十一"], False, Traits(flip=False, colour=True)),
+        (["左转", "右转"], False, Traits(flip=False, colour=True)),
+        (["红苹果", "青苹果"], False, Traits(flip=True, colour=False)),
+        (["未成熟", "成熟"], False, Traits(flip=True, colour=False)),
     ],
 )
 def test_safe_defaults_come_from_class_names(classes: list[str], gray: bool, expected: Traits) -> None:

@@ -64,6 +64,22 @@ def test_every_format_holds_the_same(classifier: Classifier, digits_run: Path, n
     assert {path.name for path in tmp_path.iterdir()} == {"a.csv", "a.jsonl", "a.parquet"}
 
 
+def test_two_commands_do_not_write_one_file(
+    classifier: Classifier, digits_run: Path, named: Sequence[tuple[str, Path]], tmp_path: Path
+) -> None:
+    """The second would cut off what the first has written, and both would go on."""
+    out = tmp_path / "a.jsonl"
+
+    class Second:
+        def predict(self, images: Any, /, *, top: int, views: Any) -> list[Prediction]:
+            with pytest.raises(AlexNetError, match=r"Another command is writing .*a\.jsonl\. Wait until it ends"):
+                write_answers(classifier, digits_run, named, out, chunk=16)
+            return classifier.predict(images, top=top, views=views)
+
+    assert write_answers(Second(), digits_run, named, out, chunk=16).n == len(named)
+    assert len(out.read_text().splitlines()) == len(named)
+
+
 @pytest.mark.parametrize("calls", [0, 1, 3])
 def test_resumed_it_is_the_same_file(
     calls: int, classifier: Classifier, digits_run: Path, named: Sequence[tuple[str, Path]], tmp_path: Path

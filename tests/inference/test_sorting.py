@@ -73,14 +73,24 @@ def test_a_list_that_names_files_elsewhere_is_refused(album: Path, tmp_path: Pat
     assert (album / "a.jpg").exists()
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", '"\n'])
-def test_what_is_no_list_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["", "buy milk\n", "a,b\n1,2\n", '"\n', "original,copy\n", "original,copy,class,probability,sha256\nx,cat/a.jpg,cat,1,00,more\n"],
+)
+def test_what_is_no_list_is_refused_and_stays(tmp_path: Path, text: str) -> None:
+    """A file of one line has no rows, and must not be taken for a list whose copies are all removed."""
     (tmp_path / "x.csv").write_text(text)
-    if text:
-        with pytest.raises(AlexNetError, match="is not a list of sorted pictures"):
-            undo_sort(tmp_path / "x.csv")
+    with pytest.raises(AlexNetError, match="is not a list of sorted pictures"):
+        undo_sort(tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text() == text
     with pytest.raises(AlexNetError, match="cannot be opened"):
         undo_sort(tmp_path / "gone.csv")
+
+
+def test_a_list_of_no_copies_is_undone(tmp_path: Path) -> None:
+    done = sort_images([(Prediction("c.jpg", (), "is cut short"), tmp_path / "c.jpg")], tmp_path / "out", CLASSES)
+    assert undo_sort(done.list).removed == 0
+    assert not Path(done.list).exists()
 
 
 @pytest.mark.parametrize(("name", "folder"), [("cat", "cat"), ("a/b", "a_b"), ("..", "_.."), ("", "_"), ("猫", "猫")])

@@ -12,13 +12,18 @@ import torch
 from PIL import Image
 
 from alexnet.cli import main
+from alexnet.data.labels_file import with_labels
 from alexnet.data.open import open_dataset
-from alexnet.errors import AlexNetError, BadRecipe, BadRun, BadWeights, UnreadableImage
+from alexnet.errors import AlexNetError, BadDataset, BadModel, BadRecipe, BadRun, BadWeights, UnreadableImage
+from alexnet.exports.web_runtime import web_runtime
 from alexnet.inference.classifier import load
 from alexnet.inference.decoding import decoded
 from alexnet.inference.inputs import find_images, pending_image
+from alexnet.inference.onnx_file import read_onnx
+from alexnet.inference.sorting import undo_sort
 from alexnet.models.weights.load import read_weights
 from alexnet.recipes.toml import from_toml
+from alexnet.runtime.events import silent
 
 pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="has no pipes in folders"), pytest.mark.timeout(60)]
 
@@ -121,3 +126,17 @@ def test_special_files_as_weights_recipe_and_run(tmp_path: Path) -> None:
     (tmp_path / "run" / "model" / "model.safetensors").write_bytes(b"")
     with pytest.raises(BadRun, match="holds no trained model"):
         load(tmp_path / "run")
+
+
+def test_special_files_as_tables_lists_and_exported_models(tmp_path: Path) -> None:
+    """None of them may wait for a writer that never comes."""
+    (tmp_path / "photos").mkdir()
+    for place in (pipe(tmp_path / "f.onnx"), pipe(tmp_path / "f.csv"), Path("/dev/zero")):
+        with pytest.raises(BadModel, match=r"it is a (pipe|device), not a file"):
+            read_onnx(place)
+        with pytest.raises(BadDataset, match=r"cannot be opened \(it is a (pipe|device), not a file\)"):
+            open_dataset(with_labels(tmp_path / "photos", place))
+        with pytest.raises(AlexNetError, match=r"cannot be opened \(it is a (pipe|device), not a file\)"):
+            undo_sort(place)
+        with pytest.raises(AlexNetError, match=r"cannot be opened \(it is a (pipe|device), not a file\)"):
+            web_runtime(place, silent)

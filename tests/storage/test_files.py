@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 
 from alexnet.errors import CannotWrite
 from alexnet.storage import tensors as safetensors_files
-from alexnet.storage.files import locked, remove_abandoned, replaced, write_atomically, writing
+from alexnet.storage.files import locked, remove_abandoned, replaced, write_atomically, write_unflushed, writing
 from alexnet.storage.tensors import write_tensors
 
 WRITERS: list[Callable[[Path], None]] = [
@@ -31,6 +31,13 @@ with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
+
+
+def test_what_cannot_be_written_leaves_no_temporary_file(tmp_path: Path) -> None:
+    (tmp_path / "progress.json").mkdir()
+    with pytest.raises(CannotWrite):
+        write_unflushed(tmp_path / "progress.json", "{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
 
 
 def test_one_thread_at_a_time(tmp_path: Path) -> None:

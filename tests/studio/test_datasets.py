@@ -61,9 +61,10 @@ def test_moving_deleting_and_undoing(client: httpx.Client, images: dict[str, lis
     folder = tmp_path / "runs" / "data" / "digits"
     before = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")}
     first, second, third = listed(client, "0")[:3]
-    moved = client.post("/api/data/digits/move", json={"images": [{"class_name": "0", "file": first}], "to": "1"})
+    twice = 2 * [{"class_name": "0", "file": first}]  # counts once
+    moved = client.post("/api/data/digits/move", json={"images": twice, "to": "1"})
     assert moved.json() == {"moved": 1}
-    deleted = [{"class_name": "0", "file": second}, {"class_name": "0", "file": third}]
+    deleted = [{"class_name": "0", "file": second}, {"class_name": "0", "file": third}, {"class_name": "0", "file": second}]
     assert client.post("/api/data/digits/delete", json={"images": deleted}).json() == {"moved": 2}
     assert client.post("/api/data/digits/classes/remove", json={"name": "2"}).status_code == 200
     assert counts(client) == {"0": 9, "1": 13}

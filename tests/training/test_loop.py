@@ -168,6 +168,13 @@ def test_a_row_of_history_is_measured_and_not_made_up(tmp_path: Path) -> None:
     assert error == pytest.approx((scores.argmax(1) != labels).double().mean().item())
 
 
+def test_the_speed_counts_images_and_not_places_in_batches(tmp_path: Path) -> None:
+    """40 images make batches of 32 and 8."""
+    one = training(tmp_path, replace(CONFIG, epochs=1.5), batches=DigitBatches(images=40))
+    rows = fit(one).history
+    assert [row["images_per_second"] * row["seconds"] for row in rows] == pytest.approx([40, 72])
+
+
 def test_digits_are_learned_and_the_best_epoch_is_kept(tmp_path: Path) -> None:
     config = TrainingConfig(epochs=12, batch_size=64, learning_rate=0.05, schedule="one-cycle", precision="fp32", averaging=0.9)
     undropped = replace(TINY, dropout=0.0)

@@ -1,7 +1,7 @@
 """The names of classes: one form of Unicode, and which of them are easily confused. Independent of files."""
 
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from alexnet.errors import BadDataset
@@ -45,7 +45,7 @@ def name_remarks(folders: Collection[str]) -> tuple[str, ...]:
     near = [" and ".join(f"'{name}'" for name in names) for names in alike.values() if len(names) > 1]
     return (
         *(
-            [f"Class names are read in Unicode's composed form (NFC), whichever form their folders have: {_some(changed)}."]
+            [f"Class names are read in Unicode's composed form (NFC), whichever form their folders have: {quoted(changed)}."]
             if changed
             else []
         ),
@@ -56,6 +56,7 @@ def name_remarks(folders: Collection[str]) -> tuple[str, ...]:
     )
 
 
-def _some(names: list[str]) -> str:
+def quoted(names: Sequence[str]) -> str:
+    """The names in quotation marks, the first five of many."""
     shown = ", ".join(f"'{name}'" for name in names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5:,} more"

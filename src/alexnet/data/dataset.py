@@ -4,6 +4,7 @@ Independent of file formats, archives (see images and sources) and batches.
 """
 
 import re
+import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -29,9 +30,11 @@ if TYPE_CHECKING:  # these modules import this one
 SplitName = Literal["train", "validation", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
 SIDED = frozenset({"left", "right", "up", "down", "clockwise", "sign", "digit", "number", "letter", "arrow", "text", "word"})
+SIDED_CHINESE = ("左", "右", "向上", "向下", "朝上", "朝下", "顺时针", "逆时针", "标志", "路牌", "数字", "字母", "箭头", "文字", "汉字")
 COLOURS = frozenset(
     {"red", "green", "blue", "yellow", "white", "black", "brown", "purple", "pink", "gray", "grey", "ripe", "unripe", "rotten"}
 )
+COLOURS_CHINESE = ("红", "橙", "黄", "绿", "青", "蓝", "紫", "白", "黑", "灰", "棕", "褐", "粉", "熟", "腐烂", "变质")
 NUMBER_WORDS = frozenset({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"})
 SAMPLE = 100  # images whose headers represent the whole data set
 
@@ -165,13 +168,31 @@ class Dataset(ABC):
 
 
 def traits_of(classes: Sequence[str], *, gray: bool) -> Traits:
-    """Safe defaults for class names.
+    """Safe defaults for class names in English and Chinese.
 
-    No flips for digits, letters and classes with a left and a right; no recolouring if a class name contains a colour or a ripeness.
+    No flips for digits, letters and classes with a left and a right; no recolouring if a class name contains a colour or a ripeness. A
+    Chinese character alone is a word (猫, 狗), but where all images are gray it may be what they show, as in handwriting.
     """
     words = {word for name in classes for word in re.findall(r"[a-z]+", name.lower())}
-    characters = all(len(name) == 1 or name.isdigit() or name.lower() in NUMBER_WORDS for name in classes)
-    return Traits(flip=not characters and not words & SIDED, colour=not gray and not words & COLOURS, gray=gray)
+    sided = bool(words & SIDED) or _holds(classes, SIDED_CHINESE)
+    coloured = bool(words & COLOURS) or _holds(classes, COLOURS_CHINESE)
+    return Traits(
+        flip=not sided and not all(_is_character(name, gray=gray) for name in classes), colour=not gray and not coloured, gray=gray
+    )
+
+
+def _is_character(name: str, *, gray: bool) -> bool:
+    """Whether the images of a class of that name show a digit, a letter or another character."""
+    return name.isnumeric() or name.lower() in NUMBER_WORDS or (len(name) == 1 and (gray or not _is_chinese(name)))
+
+
+def _is_chinese(character: str) -> bool:
+    return unicodedata.name(character, "").startswith("CJK UNIFIED")
+
+
+def _holds(classes: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether the name of a class has one of the words in it; Chinese has no spaces between words."""
+    return any(word in name for name in classes for word in words)
 
 
 class Part(Dataset):

@@ -18,6 +18,7 @@ from alexnet.data.sources.folder import open_source
 from alexnet.data.split_names import split_folders
 from alexnet.errors import BadDataset
 from alexnet.runtime.arguments import any_path
+from alexnet.storage.regular_files import open_regular
 
 PREFIX = "labels:"
 SEPARATORS = (";", "\t", ",")
@@ -64,8 +65,13 @@ class LabelledFiles(FolderDataset):
         found = {files[row.number]: Item(files[row.number], numbers[composed(row.class_name)], splits.get(row.split)) for row in rows}
         self.items = tuple(found[name] for name in sorted(found))
         self.outside = tuple(name for name in self.source.names if name not in found)
-        unused = [f"{len(self.outside):,} pictures are not in {table}, and will not be used."] if self.outside else []
+        unused = [_unused(len(self.outside), table)] if self.outside else []
         self.remarks = (*self.source.remarks, *name_remarks({row.class_name for row in rows}), *unused)
+
+
+def _unused(count: int, table: Path) -> str:
+    pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
+    return f"{pictures} not in {table}, and will not be used."
 
 
 def open_labelled(data: str) -> Dataset:
@@ -73,7 +79,10 @@ def open_labelled(data: str) -> Dataset:
     table, _, rest = data.removeprefix(PREFIX).partition(":")
     path = Path(rest).expanduser()
     if not rest or not path.exists():
-        raise BadDataset(f"There is no folder or archive at '{rest}'. A table of labels (--labels) needs one, and no data set with a name.")
+        raise BadDataset(
+            f"There is no folder or archive at '{rest}'. A table of labels (--labels) is for pictures in a folder or an archive; data sets "
+            "with a name have their classes."
+        )
     return LabelledFiles(path, Path(table).expanduser())
 
 
@@ -104,11 +113,12 @@ def read_labels(table: Path) -> list[LabelRow]:
 
 def _text(table: Path) -> str:
     try:
-        if table.stat().st_size > MOST_BYTES:
-            raise BadDataset(f"{table} has more than {MOST_BYTES:,} bytes: it is not a table of labels.")
-        content = table.read_bytes()
+        with open_regular(table) as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as problem:
         raise BadDataset(f"The table of labels {table} cannot be opened ({problem.strerror or problem}).") from None
+    if len(content) > MOST_BYTES:
+        raise BadDataset(f"{table} has more than {MOST_BYTES:,} bytes: it is not a table of labels.")
     try:
         wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if wide else "utf-8-sig")

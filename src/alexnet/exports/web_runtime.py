@@ -17,6 +17,7 @@ from alexnet.runtime.arguments import path_from
 from alexnet.runtime.events import Listener, Message
 from alexnet.storage.cache import cache_folder
 from alexnet.storage.files import write_atomically, writing
+from alexnet.storage.regular_files import open_regular
 
 PACKAGE, VERSION = "onnxruntime-web", "1.22.0"
 INTEGRITY = "sha512-Ud/+EBo6mhuaQWt/OjaOk0iNWjXqJoeeMFr6xQEERZdIZH2OWpGzuujz7lfuOBjUa6TEE/sc4nb7Da5dNL34fg=="  # as npm states it
@@ -85,7 +86,7 @@ def _fetched(address: str) -> bytes:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(LARGEST + 1)
     except OSError as problem:
         raise AlexNetError(f"{path} cannot be opened ({problem.strerror or problem}). {BY_HAND}") from None

@@ -22,6 +22,7 @@ from alexnet.inference.prediction import Prediction
 from alexnet.runtime.arguments import path_from
 from alexnet.runtime.events import Listener, Predicting, silent
 from alexnet.storage.files import read_record, remove_abandoned, replaced, writing
+from alexnet.storage.ownership import lock_open_file
 from alexnet.storage.spreadsheets import csv_text
 
 CHUNK = 512  # images between two flushes, eight batches of a model
@@ -76,8 +77,8 @@ def write_answers(  # noqa: PLR0913 - who predicts (3), the images (1), the file
     """Predict every image, and write `out`, whose suffix decides the format: .csv, .jsonl or .parquet.
 
     run: where the classifier comes from. images: (name, image), the same for every start. predict_chunks: who predicts instead of the
-    classifier, such as a cluster. Raises CannotWrite if `out` exists or cannot be
-    written, AlexNetError for another suffix, for a missing package, and for a partial file of another model, other images or options.
+    classifier, such as a cluster. Raises CannotWrite if `out` exists or cannot be written, AlexNetError for another suffix, for a missing
+    package, for a partial file of another model, other images or options, and while another process writes it.
     """
     place = check_out(out)
     started = _Started(model=_digest_of(Path(run)), images=_names_digest(images), n=len(images), top=top, views=views, chunk=chunk)
@@ -87,6 +88,8 @@ def write_answers(  # noqa: PLR0913 - who predicts (3), the images (1), the file
         if place.exists():
             return _cleared(place, partial, record, started.n)
         with partial.open("r+b" if partial.exists() else "w+b") as lines:
+            if not lock_open_file(lines.fileno()):
+                raise AlexNetError(f"Another command is writing {place}. Wait until it ends, or choose another --out.")
             done = _whole_chunks(lines, chunk)
             _predict_rest(predict_chunks or _one_by_one(classifier, started), images, lines, done, started, listen)
         unreadable = sum(answer.error is not None for answer in _read(partial))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.errors import BadModel
+from alexnet.storage.regular_files import open_regular
 
 LARGEST = 2_147_483_647  # bytes of one protobuf message
 DEEPEST = 16  # graphs inside graphs
@@ -66,7 +67,7 @@ def _signature(path: Path) -> tuple[int, int, int]:
 def _content(path: Path) -> Iterator[memoryview]:
     """The bytes of a file, of which only the pages that are looked at are read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else memoryview(b"")
     except OSError as problem:
         raise BadModel(f"{path} cannot be opened ({problem.strerror or problem}).") from None

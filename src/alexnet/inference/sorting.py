@@ -17,7 +17,8 @@ from alexnet.errors import AlexNetError
 from alexnet.inference.prediction import Prediction
 from alexnet.runtime.arguments import path_from
 from alexnet.storage.files import writing
-from alexnet.storage.spreadsheets import csv_text, rows_of
+from alexnet.storage.regular_files import check_regular
+from alexnet.storage.spreadsheets import csv_text, header_of, rows_of
 
 UNSURE = "unsure"  # the folder of images whose best class is below the least probability
 LIST = "sorted.csv"
@@ -144,14 +145,15 @@ def undo_sort(listed: str | Path) -> Undone:
 def _rows(path: Path) -> list[dict[str, str]]:
     """The rows of a list; raises AlexNetError if it is none, or names a file that is not in a folder beside it."""
     try:
+        check_regular(path)
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = list(rows_of(file))
-            header = set(COLUMNS) if not rows else set(rows[0])
+            header = header_of(file)
+            rows = list(rows_of(file, COLUMNS)) if header == COLUMNS else []
     except OSError as problem:
         raise AlexNetError(f"The list {path} cannot be opened ({problem.strerror or problem}).") from None
     except csv.Error as problem:
         raise AlexNetError(f"{path} is not a list of sorted pictures ({problem}).") from None
-    if header != set(COLUMNS) or any(None in row.values() for row in rows):
+    if header != COLUMNS or any(None in row.values() or None in row for row in rows):
         raise AlexNetError(f"{path} is not a list of sorted pictures: its columns must be {', '.join(COLUMNS)}. Nothing was removed.")
     outside = next((row["copy"] for row in rows if len(Path(row["copy"]).parts) != 2 or ".." in Path(row["copy"]).parts), None)
     if outside is not None:

@@ -1,9 +1,8 @@
 """Fitting a hand-crafted system to a run's images: dictionaries from a sample, features on disk, one convex problem."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -27,6 +26,7 @@ from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runtime.device import one_torch_thread
 from alexnet.runtime.events import Extracting, Message
+from alexnet.runtime.thread_pool import map_in_order
 from alexnet.training.dictionaries import fit_dictionary, sample_indices, sampled, wanted_descriptors
 from alexnet.training.feature_cache import LARGEST, FeatureCache, Rows, delete_features, digest_of
 from alexnet.training.svm.candidates import Trial
@@ -173,20 +173,14 @@ def _describers(config: FeatureConfig, image_size: int, device: torch.device) ->
 
 def _in_threads(work: Callable[[Tensor], Tensor], batches: Iterator[tuple[int, Tensor]], threads: int) -> Iterator[tuple[int, Tensor]]:
     """The results of `work` on each batch, in order, computed a few ahead. Each batch uses one torch thread: faster than several on one."""
-    with one_torch_thread(), ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting: deque[tuple[int, Future[Tensor]]] = deque()
-        for number, images in batches:
-            waiting.append((number, pool.submit(_without_gradients, work, images)))
-            while len(waiting) > 2 * threads:
-                first, result = waiting.popleft()
-                yield first, result.result()
-        for first, result in waiting:
-            yield first, result.result()
 
+    def done(batch: tuple[int, Tensor]) -> tuple[int, Tensor]:
+        number, images = batch
+        with torch.inference_mode():
+            return number, work(images).cpu()
 
-def _without_gradients(work: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return work(images).cpu()
+    with one_torch_thread(), closing(map_in_order(done, batches, threads=threads, ahead=2)) as results:
+        yield from results
 
 
 def _batches(resolved: ResolvedRun, context: RunContext, store: ImageStore, indices: Sequence[int]) -> Iterator[tuple[int, Tensor]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from alexnet.data.class_names import quoted
 from alexnet.data.curation.duplicates import groups
 from alexnet.data.curation.overlaps import inseparable_classes, overlap_remarks
 from alexnet.data.curation.scan import UNREADABLE_SHARE
@@ -75,7 +76,8 @@ def read_images(resolved: ResolvedRun, context: RunContext) -> ImageStore:
     )
     context.folder.write_skipped((skip.name, skip.class_name, skip.reason) for skip in store.skipped)
     if store.skipped:
-        context.listen(Message(f"Left out {len(store.skipped):,} unreadable file(s), listed in {context.folder.skipped}."))
+        files = "1 unreadable file" if len(store.skipped) == 1 else f"{len(store.skipped):,} unreadable files"
+        context.listen(Message(f"Left out {files}, listed in {context.folder.skipped}."))
     if any(skip.is_heic for skip in store.skipped):
         context.listen(Message(heic_remark(store.skipped)))
     share = resolved.recipe.max_unreadable
@@ -118,7 +120,7 @@ def split_remarks(dataset: Dataset, store: ImageStore, splits: Splits) -> Sequen
     if overlaps or not _is_automatic(dataset):
         return overlaps
     alike = inseparable_classes(dataset, store.readable, _groups(store))
-    return [f"{_ALIKE.format(_quoted(alike))} They are all in train, and the error of such a class will not be known."] if alike else []
+    return [f"{_ALIKE.format(quoted(alike))} They are all in train, and the error of such a class will not be known."] if alike else []
 
 
 def _is_automatic(dataset: Dataset) -> bool:
@@ -130,7 +132,7 @@ def _nothing_to_validate(dataset: Dataset, store: ImageStore) -> BadDataset:
     alike = inseparable_classes(dataset, store.readable, _groups(store))
     if alike:
         return BadDataset(
-            f"{dataset.name} cannot be split, and nothing is left for validation. {_ALIKE.format(_quoted(alike))} Add pictures that were "
+            f"{dataset.name} cannot be split, and nothing is left for validation. {_ALIKE.format(quoted(alike))} Add pictures that were "
             "taken on other occasions, or make the split yourself, with train/ and validation/ above the class folders."
         )
     return BadDataset(f"{dataset.name} has too few pictures: none are left for validation. Add pictures: a class needs at least two.")
@@ -140,10 +142,6 @@ def _groups(store: ImageStore) -> list[int]:
     """The group number of each image: equal for near-duplicates, which a split must not separate."""
     near: list[int] = groups(store.fingerprints).tolist()
     return near
-
-
-def _quoted(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def share_splits(

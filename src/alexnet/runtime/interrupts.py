@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import FrameType
 
+from alexnet.runtime.events import Extracting, RunsDone, StepDone
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE_SECONDS = 0.4  # in which a stop needs no message
 
@@ -27,7 +29,7 @@ class Stop:
 
     def notice(self, event: object) -> None:
         """Listen to a training: during its steps a signal requests a stop, at other times it interrupts at once."""
-        self.stepping = type(event).__name__ in ("StepDone", "Extracting", "RunsDone")
+        self.stepping = isinstance(event, StepDone | Extracting | RunsDone)
 
     def signalled(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""

@@ -18,8 +18,8 @@ POLL_SECONDS = 0.5  # between checks of should_stop
 def on_ray(work: Callable[[Task, Stop], Done], tasks: Sequence[Task], *, processes: int, should_stop: Stop) -> Iterator[tuple[int, Done]]:
     """Yield the number and the result of each task as it ends; `processes` is how many CPUs Ray may use if it is started here.
 
-    Raises BadRun if Ray is not installed or cannot be reached, and Interrupted once `should_stop` returns true: running tasks are
-    cancelled, and resume from their checkpoints when the study is rerun.
+    Raises BadRun if Ray is not installed or cannot be reached, AlexNetError if one of its processes is lost, and Interrupted once
+    `should_stop` returns true: running tasks are cancelled, and resume from their checkpoints when the study is rerun.
     """
     ray = import_ray()
     started_here = not ray.is_initialized()
@@ -67,12 +67,26 @@ def _on_one_thread(work: Callable[[Task, Stop], Done], task: Task) -> Done | Ale
         return error
 
 
+def _result(ray: Any, reference: Any) -> Any:
+    """The result of a task that has ended; raises AlexNetError if its process or its machine was lost, twice."""
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError:  # raised by the task itself: a defect
+        raise
+    except ray.exceptions.RayError as lost:
+        reason = (str(lost).splitlines() or [type(lost).__name__])[0][:200]
+        raise AlexNetError(
+            f"A process of the Ray cluster was lost, most likely because memory ran out ({reason}). Rerun the same command: "
+            "what is finished is kept."
+        ) from None
+
+
 def _as_they_end(ray: Any, numbers: dict[Any, int], should_stop: Stop) -> Iterator[tuple[int, Any]]:
     waiting = list(numbers)
     while waiting:
         ended, waiting = ray.wait(waiting, timeout=POLL_SECONDS)
         for reference in ended:
-            result = ray.get(reference)
+            result = _result(ray, reference)
             if isinstance(result, AlexNetError):
                 raise result
             yield numbers[reference], result

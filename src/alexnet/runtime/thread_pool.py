@@ -6,16 +6,16 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-AHEAD = 4  # items per thread that are begun before the caller needs them
+AHEAD = 4  # items per thread that are begun before the caller needs them, unless it says otherwise
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 
-def map_in_order(work: Callable[[Item], Found], items: Iterable[Item], *, threads: int) -> Generator[Found]:
+def map_in_order(work: Callable[[Item], Found], items: Iterable[Item], *, threads: int, ahead: int = AHEAD) -> Generator[Found]:
     """Yield `work(item)` for each item, in the order of the items; the calling thread reads the items a few at a time.
 
-    With 0 threads, all work runs in the calling thread. Otherwise at most AHEAD items per thread are waiting, running or done and not yet
+    With 0 threads, all work runs in the calling thread. Otherwise at most `ahead` items per thread are waiting, running or done and not yet
     yielded, so memory does not grow with the number of items. Closing the generator drops what has not begun. In the pool's threads torch,
     if it is loaded, computes on one thread: its own threads would spend longer waiting for each other than working.
     """
@@ -29,7 +29,7 @@ def map_in_order(work: Callable[[Item], Found], items: Iterable[Item], *, thread
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
-                if len(waiting) > AHEAD * threads:
+                if len(waiting) > ahead * threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -55,16 +55,24 @@ def read_record(path: Path, kind: type[T], remedy: str = "copy the run again, or
 
 def write_unflushed(path: Path, content: bytes | str) -> None:
     """Write a file that is complete or absent for every reader, but may be lost in a power cut: for what is of no use after one."""
-    partial = path.with_name(f".{os.getpid()}-{threading.get_ident()}{PARTIAL}")
+    partial = temporary_beside(path)
     with writing(path):
-        partial.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
-        partial.replace(path)
+        try:
+            partial.write_bytes(_encoded(content))
+            partial.replace(path)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a whole file, as `replaced` does. Text is UTF-8."""
     with replaced(path) as partial:
-        partial.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
+        partial.write_bytes(_encoded(content))
+
+
+def _encoded(content: bytes | str) -> bytes:
+    return content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
 
 
 @contextmanager
@@ -97,12 +105,12 @@ def remove_abandoned(folder: Path) -> None:
     own = re.compile(rf"\.{re.escape(socket.gethostname())}-(\d+)-\d+{re.escape(PARTIAL)}")
     for partial in folder.glob(f".*{PARTIAL}"):
         writer = own.fullmatch(partial.name)
-        if writer and not _is_alive(int(writer[1])):
+        if writer and not is_alive(int(writer[1])):
             with suppress(OSError):
                 shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
     """Whether a process of this host exists; true where that cannot be asked."""
     if os.name != "posix":
         return True

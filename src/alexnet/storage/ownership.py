@@ -41,6 +41,24 @@ def owned(folder: Path, *, patience_seconds: float = 0.0) -> Iterator[None]:
         lock.release()
 
 
+def lock_open_file(file: int) -> bool:
+    """Lock an open file, by its descriptor, against other processes until it is closed; False if another one has it.
+
+    True, without a lock, on Windows and on disks that have none.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a network disk without locks
+        return True
+    return True
+
+
 def check_vacant(folder: Path, kind: str) -> None:
     """Raise BadRun if something else is where a new folder of this kind ("a study") is to be made. Creates nothing."""
     if folder.exists() and not is_vacant(folder):

@@ -7,7 +7,7 @@ in front; numbers stay numbers. Independent of what the columns mean.
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # also of full width; apostrophes: cells that look escaped already
@@ -21,9 +21,17 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
     return out.getvalue()
 
 
-def rows_of(file: TextIO) -> Iterator[dict[str, str]]:
-    """Each row of a CSV file with a header, as it was before `csv_text`; files of earlier versions too. Raises csv.Error if damaged."""
-    for row in csv.DictReader(file, strict=True):
+def header_of(file: TextIO) -> tuple[str, ...]:
+    """The names in the first row of a CSV file, which the next reading skips; () of an empty file. Raises csv.Error if it is damaged."""
+    return tuple(value_of(name) for name in next(csv.reader(file, strict=True), ()))
+
+
+def rows_of(file: TextIO, columns: Sequence[str] | None = None) -> Iterator[dict[str, str]]:
+    """Each row of a CSV file, as it was before `csv_text`; files of earlier versions too. Raises csv.Error if it is damaged.
+
+    columns: the names of the columns, if the file's first row has been read already.
+    """
+    for row in csv.DictReader(file, columns, strict=True):
         yield {name: value_of(text) if isinstance(text, str) else text for name, text in row.items()}
 
 

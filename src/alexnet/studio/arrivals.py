@@ -15,7 +15,7 @@ from alexnet.studio.corrections import renew_table
 from alexnet.studio.datasets import DataSet
 from alexnet.studio.limits import Limits
 from alexnet.studio.receiving import disk_refusal, temporary
-from alexnet.studio.refusal import Refusal
+from alexnet.studio.refusal import Refusal, problem_text
 from alexnet.studio.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Arriving:
 
     def to_json(self, lang: Lang) -> dict[str, Any]:
         """What a browser shows."""
-        problem = self._problem(lang)
+        problem = problem_text(self.problem, lang) if self.problem is not None else None
         return {
             "done": self.arrival.done,
             "total": self.arrival.total,
@@ -48,11 +48,6 @@ class Arriving:
             "ended": self.ended,
             "problem": problem.replace(self.archive, self.shown) if problem else None,
         }
-
-    def _problem(self, lang: Lang) -> str | None:
-        if self.problem is None:
-            return None
-        return self.problem.text(lang) if isinstance(self.problem, Refusal) else translated(str(self.problem), lang)
 
 
 class Arrivals:

@@ -33,7 +33,7 @@ def move(data: DataSet, places: Sequence[Place], to: str) -> Step:
     """Move images to another class, within their splits; raises Refusal if one is not there."""
     pairs: list[tuple[str, str]] = []
     taken: set[Path] = set()
-    for place in places:
+    for place in dict.fromkeys(places):
         source = data.file(place)
         folder = data.folder(to, place.split)
         folder.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def move(data: DataSet, places: Sequence[Place], to: str) -> Step:
 
 def delete(data: DataSet, places: Sequence[Place]) -> Step:
     """Put images into the bin; raises Refusal if one is not there."""
-    files = [data.file(place) for place in places]
+    files = [data.file(place) for place in dict.fromkeys(places)]
     number = _next(data)
     pairs = tuple((_below(data, file), f"{BIN}/{number:06}-{place}{file.suffix}") for place, file in enumerate(files))
     return _do(data, Step(moves=pairs, deleted=True))

@@ -7,6 +7,7 @@ from typing import Any
 
 from alexnet.data.class_names import printable
 from alexnet.errors import AlexNetError
+from alexnet.i18n.translate import Lang, translated
 from alexnet.studio.datasets import DataSet
 
 MOST_LISTED = 60  # of each kind
@@ -23,6 +24,16 @@ class Finding:
     total: int = 0
     found: dict[str, Any] | None = None
     error: str | None = None
+
+    def to_json(self, lang: Lang) -> dict[str, Any]:
+        """What a browser shows: errors, and why files cannot be read, in its language."""
+        found = self.found
+        if found is not None:
+            unreadable = found["unreadable"]
+            reasons = [{**skip, "reason": translated(skip["reason"], lang)} for skip in unreadable["first"]]
+            found = {**found, "unreadable": {**unreadable, "first": reasons}}
+        error = translated(self.error, lang) if self.error else None
+        return {"done": self.done, "total": self.total, "found": found, "error": error}
 
 
 class Findings:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from alexnet.errors import AlexNetError
 from alexnet.i18n.translate import Lang, table, translated
 
 
@@ -19,3 +20,8 @@ class Refusal(Exception):
 
     def __str__(self) -> str:
         return self.text("en")
+
+
+def problem_text(problem: AlexNetError | Refusal, lang: Lang) -> str:
+    """What a refusal or an error of the program says, in a language if there are words for it."""
+    return problem.text(lang) if isinstance(problem, Refusal) else translated(str(problem), lang)

@@ -1,6 +1,5 @@
 """The runs, comparisons and studies of the workspace, as their folders are now."""
 
-import os
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from alexnet.errors import AlexNetError
 from alexnet.i18n.translate import LANGUAGES, Lang, translated
+from alexnet.storage.files import is_alive
 from alexnet.storage.ownership import LOCK
 from alexnet.storage.records import read_json
 from alexnet.studio.jobs import Job
@@ -123,18 +123,8 @@ def owner_lives(path: Path) -> bool:
     try:
         line = Path(f"/proc/{words[1]}/cmdline").read_bytes()
     except OSError:
-        return not Path("/proc/self").exists() and _lives(int(words[1]))
+        return not Path("/proc/self").exists() and is_alive(int(words[1]))
     return b"alexnet" in line or b"python" in line
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def result_of(path: Path) -> dict[str, Any] | None:

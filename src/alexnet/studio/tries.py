@@ -14,18 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from alexnet.data.images.decode import decode
 from alexnet.data.images.encode import png_bytes
 from alexnet.errors import AlexNetError, UnreadableImage
 from alexnet.explanations.neighbourhood import NearestRows
+from alexnet.i18n.translate import Lang
 from alexnet.inference.classifier import BATCH, Classifier, load
+from alexnet.inference.familiarity import unit
 from alexnet.inference.occlusion import occlusion_map
 from alexnet.pages.overlay import overlay
 from alexnet.runs.folder import RunFolder
 from alexnet.studio.limits import Limits
-from alexnet.studio.refusal import Refusal
+from alexnet.studio.refusal import Refusal, problem_text
 from alexnet.studio.run_images import RunImages
 
 MOST_LOADED = 2
@@ -70,7 +71,7 @@ class Tries:
             "unlike": unlike,
         }
 
-    def why(self, run: Path, content: bytes, name: str, class_name: str) -> dict[str, Any]:
+    def why(self, run: Path, content: bytes, name: str, class_name: str, lang: Lang = "en") -> dict[str, Any]:
         """The occlusion map of an image over it, and the nearest training images; `missing` says why there are none."""
         loaded = self._model(run)
         classifier = loaded.classifier
@@ -82,7 +83,7 @@ class Tries:
         try:
             found |= {"near": self._nearest(run, loaded, square), "compared": len(loaded.names)}
         except (AlexNetError, Refusal) as problem:
-            found["missing"] = str(problem)
+            found["missing"] = problem_text(problem, lang)
         return found
 
     def close(self) -> None:
@@ -111,7 +112,7 @@ class Tries:
         if loaded.rows is None:
             self._compare_with_training(run, loaded)
         assert loaded.rows is not None, "it has just been made"
-        similarities, numbers = loaded.rows.nearest(unit(loaded.classifier, square[None]), NEAREST)
+        similarities, numbers = loaded.rows.nearest(hidden_rows(loaded.classifier, square[None]), NEAREST)
         return [
             {"file": loaded.names[number], "class": loaded.classes[number], "similarity": float(similarity)}
             for similarity, number in zip(similarities[0], numbers[0], strict=True)
@@ -132,16 +133,16 @@ class Tries:
                     continue
                 chosen.append(dataset.items[index])
             if squares:
-                rows.append(unit(loaded.classifier, _stacked(squares)))
+                rows.append(hidden_rows(loaded.classifier, _stacked(squares)))
         loaded.names = tuple(item.name for item in chosen)
         loaded.classes = tuple(dataset.classes[item.label] for item in chosen)
         loaded.rows = NearestRows(np.concatenate(rows))
 
 
-def unit(classifier: Classifier, squares: Tensor) -> NDArray[np.float32]:
+def hidden_rows(classifier: Classifier, squares: Tensor) -> NDArray[np.float32]:
     """The hidden layers of squares uint8 (n, 3, S, S) at unit length: float32 (n, D)."""
-    hidden = classifier.hidden(squares).float().cpu().flatten(1)
-    return functional.normalize(hidden, dim=1).numpy()
+    rows: NDArray[np.float32] = unit(classifier.hidden(squares)).numpy()
+    return rows
 
 
 def _stacked(squares: list[Tensor]) -> Tensor:

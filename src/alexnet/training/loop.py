@@ -252,9 +252,14 @@ class _Fit:
             "training_error": state.training_error,
             **measured,
             "learning_rate": self.learning_rate(),
-            "images_per_second": self.config.batch_size * state.step / max(state.seconds, 1e-9),
+            "images_per_second": self._images_so_far() / max(state.seconds, 1e-9),
             "seconds": state.seconds,
         }
+
+    def _images_so_far(self) -> int:
+        """Images trained on, each as often as it was seen; the last batch of an epoch may be smaller than the others."""
+        images = self.training.batches.images
+        return self.state.epoch * images + min(images, self.state.step_in_epoch * self.config.batch_size)
 
     def _check_above_chance(self, training_loss: float) -> None:
         state, chance = self.state, self.training.batches.chance_loss

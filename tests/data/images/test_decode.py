@@ -139,6 +139,12 @@ def test_floats_are_scaled_by_what_they_hold(low: float, high: float) -> None:
     assert (int(image.min()), int(image.max())) == (0, 255)
 
 
+@pytest.mark.parametrize("level", [-3.0, 300.0])
+def test_an_image_of_one_float_beyond_the_range_is_black(level: float) -> None:
+    image = decode(encoded(Image.fromarray(np.full((16, 16), level, np.float32)), "TIFF"), "a.tif")
+    assert int(image.max()) == 0
+
+
 def test_first_frame_of_an_animation() -> None:
     frames = [Image.new("RGB", (8, 8), RED), Image.new("RGB", (8, 8), "blue")]
     for kind in ("GIF", "PNG", "WEBP", "TIFF"):

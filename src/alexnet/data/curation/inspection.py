@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from alexnet.data.balance import is_uneven
+from alexnet.data.class_names import quoted
 from alexnet.data.curation.duplicates import Pairs, exact_pairs, groups, near_pairs
 from alexnet.data.curation.scan import UNREADABLE_SHARE, Progress, survey
 from alexnet.data.curation.splits import make_splits
@@ -19,7 +21,6 @@ from alexnet.data.fingerprints import Skipped, Survey
 from alexnet.errors import BadDataset
 
 SIDE = 64  # pixels; whole images are squashed to it to be compared
-IMBALANCE = 5.0  # largest class over smallest, from which advice is printed
 SMALL_CLASS = 20  # images; a smaller class can hardly be learned or measured
 TINY_SIDE = 32  # pixels
 
@@ -165,7 +166,7 @@ def _advice_on_files(dataset: Dataset, counts: dict[str, dict[str, int]], unread
         yield f"{_are(heic.total())} HEIC, which is not decoded here and will be left out: pip install 'alexnet[heic]' reads them."
     if bad:
         yield (
-            f"Over 5% of {_list(bad)} cannot be read: training refuses to start until those files are fixed or deleted, "
+            f"Over 5% of {quoted(bad)} cannot be read: training refuses to start until those files are fixed or deleted, "
             "or --max-unreadable allows it."
         )
     elif broken:
@@ -197,19 +198,20 @@ def _advice_on_duplicates(exact: Pairs, near: Pairs, suspects: tuple[Suspect, ..
 def _advice_on_classes(counts: dict[str, dict[str, int]], imbalance: float) -> Iterable[str]:
     totals = {name: total for name, of_class in counts.items() if (total := sum(of_class.values()))}
     most, least = max(totals, key=lambda name: totals[name]), min(totals, key=lambda name: totals[name])
-    if imbalance >= IMBALANCE:
+    if is_uneven(totals.values()):
         yield (
             f"'{most}' has {imbalance:g} times as many pictures as '{least}' ({totals[most]:,} and {totals[least]:,}): "
-            "read the balanced accuracy and the error of each class, not the overall error alone."
+            "read the balanced accuracy and the error of each class, not the overall error alone. With --balance loss every class counts "
+            "the same in a training; a search without --model tries both."
         )
     small = [name for name, total in totals.items() if total < SMALL_CLASS]
     if small:
-        yield f"{_list(small)}: fewer than {SMALL_CLASS} pictures: errors measured on them are very uncertain."
+        yield f"{quoted(small)}: fewer than {SMALL_CLASS} pictures: errors measured on them are very uncertain."
     for split in ("train", "validation", "test"):
         empty = [name for name, of_class in counts.items() if split in of_class and not of_class[split]]
         if empty:
             meaning = "it cannot be learned; training refuses to start" if split == "train" else "its error will not be known"
-            yield f"No pictures of {_list(empty)} in {split}: {meaning}."
+            yield f"No pictures of {quoted(empty)} in {split}: {meaning}."
 
 
 def _advice_on_images(sizes: dict[str, dict[str, int]]) -> Iterable[str]:
@@ -217,11 +219,6 @@ def _advice_on_images(sizes: dict[str, dict[str, int]]) -> Iterable[str]:
         return
     if min(sizes["width"]["min"], sizes["height"]["min"]) < TINY_SIDE <= min(sizes["width"]["median"], sizes["height"]["median"]):
         yield f"Some pictures are under {TINY_SIDE} pixels, though most are larger: perhaps thumbnails slipped in."
-
-
-def _list(names: list[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more classes"
 
 
 def _images(count: int) -> str:

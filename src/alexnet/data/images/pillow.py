@@ -98,7 +98,7 @@ def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     white = _white_level(image, high)
     if low < 0 or high > white:
         values -= low
-        white = high - low
+        white = (high - low) or 1.0  # all pixels are equal: black
     values *= 255 / white
     return values.round().astype(np.uint8)
 

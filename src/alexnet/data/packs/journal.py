@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from alexnet.data.packs.zip_records import local_header
 from alexnet.errors import BadDataset
 from alexnet.storage.files import rename, write_atomically
+from alexnet.storage.ownership import lock_open_file
 from alexnet.storage.records import read_json
 
 SKIPPED, ENCODED, COPIED = range(3)  # what became of an image
@@ -61,7 +62,8 @@ class Journal:
         self.archive, self.records, self.reasons = (
             os.open(folder / name, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644) for name in ("archive", "journal", "reasons")
         )
-        _lock(self.records, folder)
+        if not lock_open_file(self.records):
+            raise BadDataset(f"Another command is packing into {folder}. Wait until it ends, or choose another name.")
         self.count = self._complete_records()
         self.archive_end, self.reasons_end = self._ends(self.count)
         for file, end in ((self.records, self.count * RECORD.itemsize), (self.archive, self.archive_end), (self.reasons, self.reasons_end)):
@@ -164,20 +166,6 @@ class Journal:
             ends = records["offset"] + records["size"]
             archive, reasons = max(archive, *ends[~skipped][-1:].tolist(), 0), max(reasons, *ends[skipped][-1:].tolist(), 0)
         return archive, reasons
-
-
-def _lock(file: int, folder: Path) -> None:
-    """Lock a file against other processes while this one has it open; does nothing on Windows."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BadDataset(f"Another command is packing into {folder}. Wait until it ends, or choose another name.") from None
-    except OSError:
-        return  # a network disk without locks
 
 
 def write_all(file: int, content: bytes | memoryview) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from alexnet.data.balance import is_uneven
 from alexnet.i18n.phrases import PageWords
 from alexnet.i18n.units import MISSING, count, finite, percent, readable
 from alexnet.runs.remarks import Measured, remarks_on
@@ -20,7 +21,6 @@ from alexnet.runs.report.sections.recipe import Settings
 from alexnet.runs.report.sections.search import Systems
 from alexnet.runs.tried import choice_of
 
-UNEVEN = 5  # times as many images in the largest class as in the smallest: most of the error is then that of large classes
 IMAGES = {"unseen": "report.pictures_unseen", "validation": "report.pictures_validation", "training": "report.pictures_training"}
 
 
@@ -52,10 +52,10 @@ class Head:
         return self._headline_untested(model, words)
 
     def _sentence(self, model: str, images: str, judged: Mapping[str, Any]) -> Markup:
-        """The share of images that are right; where classes differ in size by more than UNEVEN, first the mean of the classes' shares."""
+        """The share of images that are right; where classes differ by much in size, first the mean of the classes' shares."""
         right, balanced = percent(1 - judged["top1_error"]), finite(judged.get("balanced_accuracy"))
         sizes = [n for row in judged.get("per_class") or () if (n := finite(row.get("n"))) is not None and n > 0]
-        if balanced is None or not sizes or max(sizes) <= UNEVEN * min(sizes):
+        if balanced is None or not is_uneven(sizes):
             return self.page.words.say("report.headline", model=model, right=right, images=images)
         return self.page.words.say("report.headline_uneven", model=model, right=right, images=images, balanced=percent(balanced))
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from alexnet.i18n.translate import translated
 from alexnet.studio import bin as waste
 from alexnet.studio.datasets import DataSet, Split, listing
 from alexnet.studio.page import language
@@ -42,8 +41,7 @@ def data_routes(studio: Studio) -> APIRouter:
         found = studio.findings.of(sets.find(name), asked=asked)
         if found is None:
             return {"unasked": True}
-        error = translated(found.error, language(request)) if found.error else None
-        return {"done": found.done, "total": found.total, "found": found.found, "error": error}
+        return found.to_json(language(request))
 
     @routes.get("/{name}/images")
     def images(name: str, class_name: str, split: Split = None, first: int = 0, count: int = 60) -> dict[str, Any]:

@@ -37,8 +37,8 @@ def model_routes(studio: Studio) -> APIRouter:
     @routes.post("/why")
     async def why(run: str, request: Request, class_name: str) -> dict[str, Any]:
         """What the answer for the image in the body depends on, and the training images that are most like it."""
-        path = workspace.run(run)
-        found: dict[str, Any] = await with_body(request, lambda content: studio.tries.why(path, content, "image", class_name))
+        path, lang = workspace.run(run), language(request)
+        found: dict[str, Any] = await with_body(request, lambda content: studio.tries.why(path, content, "image", class_name, lang))
         return found
 
     @routes.post("/wrong")

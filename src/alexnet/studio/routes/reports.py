@@ -9,12 +9,13 @@ from fastapi.responses import HTMLResponse, Response
 
 from alexnet.errors import AlexNetError
 from alexnet.i18n.translate import LANGUAGES, Lang
-from alexnet.pages.html import script_digest
+from alexnet.pages.html import HTML_LANGUAGES, script_digest
 from alexnet.studio.page import language
 from alexnet.studio.refusal import Refusal
 from alexnet.studio.studio import Studio
 
 PAGE = "report.html"
+START_BYTES = 200  # of a page, in which it says its language
 SCRIPTS = " ".join(f"'sha256-{script_digest(lang)}'" for lang in LANGUAGES)
 POLICY = (
     f"default-src 'none'; img-src data: 'self'; style-src 'unsafe-inline'; script-src {SCRIPTS}; base-uri 'none'; form-action 'none'; "
@@ -45,16 +46,27 @@ def report_routes(studio: Studio) -> APIRouter:
 
 
 def _page(folder: Path, lang: Lang) -> HTMLResponse:
-    """The page of a folder: rendered for the language if it can be, otherwise as its file is."""
+    """The page of a folder: as its file is, or rendered again if that is in another language and it can be."""
+    written = _written(folder)
+    if f'<html lang="{HTML_LANGUAGES[lang]}">'.encode() not in written[:START_BYTES]:
+        written = _rendered(folder, lang) or written
+    if not written:
+        raise Refusal("no_report", 404, name=folder.name)
+    return HTMLResponse(written, headers={"Content-Security-Policy": POLICY})
+
+
+def _written(folder: Path) -> bytes:
+    try:
+        return (folder / PAGE).read_bytes()
+    except OSError:
+        return b""
+
+
+def _rendered(folder: Path, lang: Lang) -> bytes:
+    """The page in a language; empty if the folder does not hold what it is rendered from."""
     from alexnet import reports  # imports Matplotlib
 
-    headers = {"Content-Security-Policy": POLICY}
-    if lang != "en":
-        kind = next((kind for kind in reports.KINDS if (folder / kind.mark).is_file()), None)
-        if kind is not None:
-            with suppress(AlexNetError):
-                return HTMLResponse(kind.page(folder, lang), headers=headers)
-    try:
-        return HTMLResponse((folder / PAGE).read_bytes(), headers=headers)
-    except OSError:
-        raise Refusal("no_report", 404, name=folder.name) from None
+    kind = next((kind for kind in reports.KINDS if (folder / kind.mark).is_file()), None)
+    with suppress(AlexNetError):
+        return b"" if kind is None else kind.page(folder, lang).encode("utf-8", "replace")
+    return b""

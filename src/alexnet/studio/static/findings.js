@@ -4,7 +4,7 @@ import { button, el, list } from "./dom.js";
 import { count, t } from "./texts.js";
 
 const LOOK_MILLISECONDS = 700;
-const IMBALANCE = 5; // from which a warning is shown
+const UNEVEN = 5; // times as many images, beyond which a warning is shown; as in data/balance.py
 const SMALL = 20; // images of a class
 const SHOWN = 12;
 
@@ -46,7 +46,7 @@ function lines(name, found, counts, remove) {
     pairs(name, t("found_across", { n: count(across.n) }), across, remove),
     pairs(name, t("found_exact", { n: count(found.exact.n) }), found.exact, remove),
     pairs(name, t("found_near", { n: count(found.near.n) }), found.near, remove),
-    found.imbalance >= IMBALANCE ? el("p", {}, t("found_imbalance", { n: found.imbalance.toFixed(1) })) : null,
+    found.imbalance > UNEVEN ? el("p", {}, t("found_imbalance", { n: found.imbalance.toFixed(1) })) : null,
     small.length > 0 ? el("p", {}, t("found_small", { n: SMALL, names: small.slice(0, 8).join(t("comma")) })) : null,
     found.outside.n > 0 ? el("p", {}, t("found_outside", { n: count(found.outside.n) })) : null,
   ].filter(Boolean);
