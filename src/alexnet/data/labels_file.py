@@ -70,8 +70,8 @@ class LabelledFiles(FolderDataset):
 
 
 def _unused(count: int, table: Path) -> str:
-    pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
-    return f"{pictures} not in {table}, and will not be used."
+    images = "1 picture is" if count == 1 else f"{count:,} pictures are"
+    return f"{images} not in {table}, and will not be used."
 
 
 def open_labelled(data: str) -> Dataset:
