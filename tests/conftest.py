@@ -185,6 +185,21 @@ def _exported(run: Path, place: Path) -> None:
     export(run, out=place / "digits.onnx")
 
 
+@pytest.fixture(scope="session")
+def onnxruntime_web() -> Path:
+    """onnxruntime-web's archive: $ALEXNET_ORT_WEB, the one in the cache, or the registry's."""
+    from alexnet.errors import AlexNetError
+    from alexnet.exports.web_runtime import web_runtime
+    from alexnet.runtime.events import silent
+
+    if named := os.environ.get("ALEXNET_ORT_WEB"):
+        return Path(named)
+    try:
+        return web_runtime(None, silent)
+    except AlexNetError as problem:
+        missing(str(problem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def matplotlib_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A font cache of the tests' own where the home folder cannot be written, since matplotlib warns then."""

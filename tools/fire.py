@@ -1,7 +1,8 @@
 """`make fire`: attack the program, and count. The short form of the same attacks is in `make test-slow`.
 
-Kills at random and at every write, disks that are too small, races for a folder, files of every format with changed bytes, run files with
-changed values, recipe fields at their edges. A table of the counts is printed at the end, and stays in fire.jsonl.
+Kills at random and at every write, with what the killed had started; disks that are too small, races for a folder, files of every format
+with changed bytes, run files and studies with changed values, recipe fields at their edges, the service and the studio sent rubbish. A
+table of the counts is printed at the end, and stays in fire.jsonl.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 
 HARDNESS, EXAMPLES = "6", "300"  # how often each attack is repeated; how many values or changes of bytes a test tries
 COUNTS = Path("fire.jsonl")
-FILES = ("test_mutated_files", "test_tampered_files", "test_tampered_runs", "recipes/test_edges")
+FILES = ("test_mutated_files", "test_tampered_files", "test_tampered_runs", "test_tampered_studies", "recipes/test_edges")
 ATTACKS = ("tests/fire", *(f"tests/{name}.py" for name in FILES))
 
 

@@ -22,18 +22,6 @@ from alexnet.storage.cache import cache_folder
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-@pytest.fixture(scope="session")
-def archive() -> Path:
-    """onnxruntime-web's archive: $ALEXNET_ORT_WEB, the one in the cache, or the registry's."""
-    named = os.environ.get("ALEXNET_ORT_WEB")
-    if named:
-        return Path(named)
-    try:
-        return web_runtime(None, silent)
-    except AlexNetError as problem:
-        missing(str(problem))
-
-
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The folder behind `python -m http.server`."""
@@ -47,9 +35,9 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def web(archive: Path, digits_run: Path, session_folder: Path) -> Path:
+def web(onnxruntime_web: Path, digits_run: Path, session_folder: Path) -> Path:
     """The exported folder. Not to be changed."""
-    return made_once(session_folder / "web", lambda place: exported(archive, digits_run, place))
+    return made_once(session_folder / "web", lambda place: exported(onnxruntime_web, digits_run, place))
 
 
 def exported(archive: Path, run: Path, place: Path) -> None:

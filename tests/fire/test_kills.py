@@ -10,23 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from tests.attacks import attacked
-from tests.fire.programs import Ended, Moment, run
+from tests.fire.programs import Ended, Moment, killed, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
+IN_PROCESSES = "study in two processes"
 OFTEN = ("--training.checkpoint-seconds", "0.01")
 TIMES = {"seconds", "images_per_second", "spent", "predict_milliseconds", "milliseconds", "peak_memory_bytes", "memory_bytes", "created"}
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that can be resumed. first: its words; again: those that resume it; made: what must be equal, by file."""
+    """A command that can be resumed. first: its words; again: those that resume it; made: what must be equal, by file.
+
+    once: the name of what it writes under that name when it is complete, and never again.
+    """
 
     first: tuple[str, ...]
     again: tuple[str, ...]
     made: Callable[[Path], dict[str, str]]
+    once: str = ""
 
 
 def digest(path: Path) -> str:
@@ -43,6 +47,11 @@ def tensors(out: Path) -> dict[str, str]:
 def one_file(out: Path) -> dict[str, str]:
     """What is written in one file: an exported model, a list of answers."""
     return {"file": digest(out)}
+
+
+def whole_folder(out: Path) -> dict[str, str]:
+    """Every file of an exported folder."""
+    return {str(path.relative_to(out)): digest(path) for path in out.rglob("*") if path.is_file()}
 
 
 def explained(out: Path) -> dict[str, str]:
@@ -65,10 +74,12 @@ def outcomes(out: Path) -> dict[str, str]:
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _timeless(part) for key, part in value.items() if key not in TIMES and not key.endswith("seconds")}
-    return [_timeless(part) for part in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_timeless(part) for part in value]
+    return float(value) if isinstance(value, int) else value  # a resumed training has read 2 epochs as 2.0
 
 
-def commands(data: str, squares: str, run: str) -> dict[str, Command]:
+def commands(data: str, squares: str, run: str, runtime: str) -> dict[str, Command]:
     network = ("train", data, "--model", "lenet", "--epochs", "4", "--seed", "3", "--no-baseline", *OFTEN)
     handcrafted = ("train", data, "--model", "hog-svm", "--seed", "3")
     search = ("train", data, "--budget", "15s", "--seed", "3")  # hog-svm wins: the others would take longer than that
@@ -80,43 +91,32 @@ def commands(data: str, squares: str, run: str) -> dict[str, Command]:
         "dropout",
         "--seeds",
         "2",
-        "--processes",
-        "1",
         "--set",
         "training.epochs=1",
         "--set",
         "network.width=0.125",
+        "--processes",
     )
     prediction = ("predict", run, data)
-    exporting = ("export", run)
+    exporting, for_browsers = ("export", run), ("export", run, "--to", "web", "--runtime", runtime)
     explanation = ("explain", run)
     return {
         "train a network": Command(network, ("train", "--resume"), tensors),
         "train a hand-crafted system": Command(handcrafted, ("train", "--resume"), tensors),
         "search for the best": Command(search, ("train", "--resume"), tensors),
-        "pack": Command(("pack", data), ("pack", data), one_file),
+        "pack": Command(("pack", data), ("pack", data), one_file, once="made.zip"),
         "compare with a network": Command(comparison, comparison, tensors),
-        "study": Command(study, study, outcomes),
-        "predict into a file": Command(prediction, prediction, one_file),
-        "export": Command(exporting, exporting, one_file),
+        "study": Command((*study, "1"), (*study, "1"), outcomes),
+        IN_PROCESSES: Command((*study, "2"), (*study, "2"), outcomes),
+        "predict into a file": Command(prediction, prediction, one_file, once="made.jsonl"),
+        "export": Command(exporting, exporting, one_file, once="made.onnx"),
+        "export for browsers": Command(for_browsers, for_browsers, whole_folder, once="made-web"),
         "explain": Command(explanation, explanation, explained),
     }
 
 
-NAMES = tuple(commands("", "", ""))
-INTO_A_FILE = {"pack": "made.zip", "predict": "made.jsonl", "export": "made.onnx"}  # a file that exists is never written again
-
-
-@pytest.fixture(scope="module")
-def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of 20 textures of 32 px."""
-    folder, chance = tmp_path_factory.mktemp("data") / "squares", random.Random(0)
-    for side in (2, 5, 11):
-        (folder / f"stripes {side}").mkdir(parents=True)
-        for number in range(20):
-            pixels = bytes((255 if (x + number) // side % 2 else 40) ^ chance.randrange(32) for _ in range(32) for x in range(32))
-            Image.frombytes("L", (32, 32), pixels).save(folder / f"stripes {side}" / f"{number}.png")
-    return folder
+NAMES = tuple(commands("", "", "", ""))
+AT_A_WRITE = tuple(name for name in NAMES if name != IN_PROCESSES)  # its processes die with it, at their own writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +129,12 @@ class Undisturbed:
     seconds: float
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module")
 def undisturbed(
     request: pytest.FixtureRequest, digits_folder: Path, squares: Path, digits_run: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Undisturbed:
-    command = commands(str(digits_folder), str(squares), str(digits_run))[request.param]
+    runtime = request.getfixturevalue("onnxruntime_web") if "browsers" in request.param else ""
+    command = commands(str(digits_folder), str(squares), str(digits_run), str(runtime))[request.param]
     folder = tmp_path_factory.mktemp("undisturbed")
     out = _out(folder, command)
     ended = run(_words(command, out), folder / "log")
@@ -142,12 +143,12 @@ def undisturbed(
 
 
 def _out(folder: Path, command: Command) -> Path:
-    return folder / INTO_A_FILE.get(command.first[0], "made")
+    return folder / (command.once or "made")
 
 
 def _ended(command: Command, out: Path) -> bool:
-    """Whether the command has already written its one file."""
-    return command.first[0] in INTO_A_FILE and out.exists()
+    """Whether the command has already written what it writes once."""
+    return bool(command.once) and out.exists()
 
 
 def _words(command: Command, out: Path) -> list[str | Path]:
@@ -170,6 +171,7 @@ def _finish(undisturbed: Undisturbed, folder: Path) -> None:
     assert not [path for path in folder.rglob("*") if path.name.endswith(".partial")]
 
 
+@pytest.mark.parametrize("undisturbed", NAMES, indirect=True)
 def test_killed_at_random_moments(undisturbed: Undisturbed, tmp_path: Path, chance: random.Random, hardness: int) -> None:
     """Again and again, at any moment of a command's life."""
     kills, attempt, longest = 0, 0, undisturbed.seconds
@@ -188,6 +190,7 @@ def test_killed_at_random_moments(undisturbed: Undisturbed, tmp_path: Path, chan
     attacked(f"killed at random: {undisturbed.name}", kills)
 
 
+@pytest.mark.parametrize("undisturbed", AT_A_WRITE, indirect=True)
 @pytest.mark.parametrize("at", ["flush", "before a rename", "after a rename"])
 def test_killed_at_every_write(undisturbed: Undisturbed, tmp_path: Path, at: Any, hardness: int) -> None:
     """In the short form at every few of them."""
@@ -222,11 +225,10 @@ def test_two_workers_killed(digits_folder: Path, tmp_path: Path, chance: random.
         ]
         if kill is not None:
             processes[0].join(kill)
-            processes[chance.randrange(2)].kill()
+            killed(processes[chance.randrange(2)])
         for process in processes:
             process.join(90)
-            process.kill()
-            process.join()
+        killed(*processes)
         return [process.exitcode for process in processes]
 
     shape = ["--model", "lenet", "--epochs", "4", "--seed", "3", "--layout", "data", *OFTEN]

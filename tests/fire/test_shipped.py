@@ -2,20 +2,25 @@
 
 import base64
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.attacks import attacked
 from tests.exports.compressed import compressed_content, resigned
-from tests.mutations import mutations
+from tests.mutations import EXAMPLES, mutations
 from tests.serve.conftest import client_of
+from tests.test_tampered_runs import tampered
 
 from alexnet.errors import AlexNetError
 from alexnet.inference.classifier import load
 from alexnet.inference.compressed_file import PRELUDE
 from alexnet.inference.onnx_classifier import OnnxClassifier
+from alexnet.runtime.events import silent
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -87,3 +92,41 @@ def test_a_compressed_model(digits_run: Path, image: bytes, tmp_path: Path) -> N
             except AlexNetError as error:
                 assert str(error)  # noqa: PT017 - either way is right; what is not is another exception
                 assert "Traceback" not in str(error)  # noqa: PT017
+
+
+def test_the_runtime_of_a_page_for_browsers(onnxruntime_web: Path, tmp_path: Path) -> None:
+    """An archive with a single changed byte is not what was published, and nothing of it is used."""
+    from alexnet.exports.web_runtime import web_runtime
+
+    content, file = onnxruntime_web.read_bytes(), tmp_path / "onnxruntime-web.tgz"
+    assert web_runtime(onnxruntime_web, silent) == onnxruntime_web
+    for changed in mutations(content, seed=13, count=EXAMPLES // 4):
+        file.write_bytes(changed)
+        if changed != content:
+            with pytest.raises(AlexNetError, match="SHA-512 differs"):
+                web_runtime(file, silent)
+            attacked("archives of the browser's runtime with changed bytes")
+
+
+@settings(max_examples=max(10, EXAMPLES // 4))
+@given(data=st.data())
+def test_a_changed_run_for_browsers(
+    data: st.DataObject, digits_run: Path, onnxruntime_web: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Exported as a whole, or refused with nothing left under its name."""
+    from alexnet.exports.export import export
+
+    folder = tmp_path_factory.mktemp("web")
+    run, out = shutil.copytree(digits_run, folder / "run"), folder / "page"
+    name = data.draw(st.sampled_from(["model/model.json", "model/model.json", "splits.json", "recipe.toml"]))
+    (run / name).write_bytes(tampered(data, digits_run / name))
+    attacked("runs changed, then exported for browsers")
+    try:
+        export(run, to="web", runtime=onnxruntime_web, out=out, listen=silent)
+        described = json.loads((out / "model.json").read_text("utf-8"))
+        assert len(described["classes"]) == 10
+    except AlexNetError as error:
+        assert str(error)  # noqa: PT017 - either way is right; what is not is another exception
+        assert not out.exists()
+    assert not [path for path in folder.iterdir() if path.name.endswith(".partial")]
+    shutil.rmtree(folder)

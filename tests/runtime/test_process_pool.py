@@ -2,12 +2,15 @@
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from alexnet.errors import AlexNetError, Interrupted
+from alexnet.runtime.main_guard import unguarded_mark
 from alexnet.runtime.process_pool import THREADS, in_pool
 
 
@@ -42,6 +45,13 @@ def test_each_task_runs_once_on_one_thread_and_the_environment_is_left_as_it_was
     found = dict(in_pool(threads, [10, 11, 12, 13], processes=2, should_stop=lambda: False))
     assert found == {place: (10 + place, 1, "1") for place in range(4)}
     assert {name: os.environ.get(name) for name in THREADS} == before
+
+
+def test_the_mark_of_a_missing_guard_is_nothing_until_it_is_left() -> None:
+    with unguarded_mark() as mark:
+        assert (mark.parent, mark.exists()) == (Path(tempfile.gettempdir()), False)
+        mark.touch()
+    assert not mark.exists()
 
 
 @pytest.mark.slow

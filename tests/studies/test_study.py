@@ -133,6 +133,16 @@ def test_what_an_earlier_version_judged_is_shown_as_it_was(letters: Path, finish
     assert "An earlier version of the program judged this study" in (out / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("field", ["wrong", "moved"])
+def test_an_outcome_about_other_images_is_refused(field: str, letters: Path, finished: tuple[StudyReport, Path], tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    _copy(finished[1], out)
+    place = min(out.glob("runs/*/outcome.json"))
+    place.write_text(json.dumps(json.loads(place.read_text(encoding="utf-8")) | {field: "0"}))
+    with pytest.raises(BadRun, match=rf"outcome\.json is damaged \(it is about 1 pictures, and its seed .*delete {place.parent} and rerun"):
+        run(letters, out, claims=None, seeds=None, budget=None, overrides=None)
+
+
 def forbidden(*_: object) -> None:
     raise AssertionError("a run was made again")
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.studio.conftest import made_set, running_studio, until
 from alexnet.data.open import open_dataset
 from alexnet.studio import receiving
 from alexnet.studio.limits import Limits
+from alexnet.studio.staged import write_moves
 
 
 def counts(client: httpx.Client, name: str = "digits") -> dict[str, int]:
@@ -187,6 +189,37 @@ def test_archives_that_cannot_be_used(client: httpx.Client, tmp_path: Path) -> N
         assert str(tmp_path) not in arriving["problem"]
     assert [path for path in (tmp_path / "runs" / "data").rglob("*") if path.is_file()] == []
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("moved", [0, 2])
+def test_an_archive_whose_studio_was_killed_while_it_moved_the_images_arrives(
+    images: dict[str, list[Path]], tmp_path: Path, moved: int
+) -> None:
+    stage, data = tmp_path / "runs" / ".studio" / "uploads" / "x.stage", tmp_path / "runs" / "data" / "new"
+    for folder in (stage, data, tmp_path / "runs" / "data" / "other"):
+        folder.mkdir(parents=True)
+    targets = {stage / f"{number}.png": data / "train" / "cat" / f"{number}.png" for number in range(5)}
+    for place, (file, target) in enumerate(targets.items()):
+        here = target if place < moved else file
+        here.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(images["0"][place], here)
+    write_moves(stage, data, targets)
+    with running_studio(tmp_path / "runs") as (_, client):
+        assert client.get("/api/data/new").json()["counts"] == {"cat": {"train": 5}}
+    assert list(stage.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("pair", [["1.png", "../other/1.png"], ["../../../secret", "1.png"], ["1.png", "/tmp/1.png"], [1, 2]])
+def test_a_record_of_moves_leads_nowhere_else(pair: list[Any], tmp_path: Path) -> None:
+    stage, data = tmp_path / "runs" / ".studio" / "uploads" / "x.stage", tmp_path / "runs" / "data"
+    for folder in (stage, data / "new", data / "other"):
+        folder.mkdir(parents=True)
+    for file in (stage / "1.png", tmp_path / "secret"):
+        file.write_text("x")
+    (stage / "moves.json").write_text(json.dumps({"data": "new", "pairs": [pair]}))
+    with running_studio(tmp_path / "runs"):
+        assert [path for path in data.rglob("*") if path.is_file()] == []
+    assert (tmp_path / "secret").exists()
 
 
 def test_a_tar_is_an_archive_too(client: httpx.Client, images: dict[str, list[Path]], tmp_path: Path) -> None:

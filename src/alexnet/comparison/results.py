@@ -19,6 +19,8 @@ from alexnet.i18n.units import seconds_of
 from alexnet.models.kinds import KindName
 from alexnet.storage.records import convert
 
+MOST = 1e12  # images of a class, seconds, milliseconds: what a page can draw
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CellResult:
@@ -197,6 +199,8 @@ def _check(read: Comparison) -> None:
     for one in read.systems:
         if not all(0 <= share <= 1 for share in (one.error, *one.interval)) or min(one.fraction, one.images_per_class) <= 0:
             raise ValueError(f"an error of {one.model} is not between 0 and 1, or its amount is not above 0")
+        if not all(0 <= amount <= MOST for amount in (one.images_per_class, one.train_seconds, one.predict_milliseconds or 0.0)):
+            raise ValueError(f"an amount or a time of {one.model} is not between 0 and {MOST:g}")
 
 
 def relocated(comparison: Comparison, folder: Path) -> Comparison:

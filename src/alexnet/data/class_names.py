@@ -13,8 +13,12 @@ def composed(name: str) -> str:
 
 
 def printable(name: str) -> str:
-    """The name with the bytes that are not UTF-8 as escapes."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """The name with the bytes that are not UTF-8 as escapes, and whatever else is no text."""
+    try:
+        content = name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate that is no byte of a file's name, as JSON can have it
+        content = name.encode("utf-8", "surrogatepass")
+    return content.decode("utf-8", "backslashreplace")
 
 
 def is_text(name: str) -> bool:

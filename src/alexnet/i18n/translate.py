@@ -15,6 +15,7 @@ from alexnet.errors import AlexNetError
 
 Lang = Literal["en", "zh"]
 LANGUAGES: tuple[Lang, ...] = get_args(Lang)
+LONGEST_TRANSLATED = 5_000  # characters of a text that is searched for: the time for a match grows faster than its length
 
 
 def language_of(word: object) -> Lang:
@@ -52,7 +53,7 @@ def values_in(text: str, name: str) -> dict[str, str] | None:
 
 def translated(text: str, lang: Lang) -> str:
     """What the program says in English when something is wrong, in a language; as it is, if `errors.toml` has no message like it."""
-    if lang == "en":
+    if lang == "en" or len(text) > LONGEST_TRANSLATED:
         return text
     for name in table():
         if name.startswith("errors.") and (values := values_in(text, name)) is not None:

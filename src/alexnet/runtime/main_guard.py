@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from alexnet.errors import AlexNetError
 
@@ -30,9 +31,12 @@ def refuse_in_import() -> None:
 
 @contextmanager
 def unguarded_mark() -> Iterator[Path]:
-    """The file that a process leaves which was started without the guard."""
-    with tempfile.TemporaryDirectory(prefix="alexnet-") as folder:
-        yield Path(folder) / "unguarded"
+    """The file that a process leaves which was started without the guard; until then there is nothing that a kill could leave."""
+    mark = Path(tempfile.gettempdir()) / f"alexnet-{uuid4().hex}.unguarded"
+    try:
+        yield mark
+    finally:
+        mark.unlink(missing_ok=True)
 
 
 def unguarded(script: str) -> AlexNetError:

@@ -118,9 +118,9 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 def _begin(stop: Event) -> None:
     """Set up a new process: one thread; Ctrl-C is left to the parent, whose end ends it too."""
     global _stop  # noqa: PLW0603 - set once, when a process of the pool starts
+    end_with_parent()  # first: what follows takes seconds, in which the parent may die
     import torch
 
-    end_with_parent()
     silence_c_libraries()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)

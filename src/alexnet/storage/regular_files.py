@@ -34,6 +34,12 @@ def open_regular(path: Path) -> BinaryIO:
     return file
 
 
+def read_regular(path: Path) -> bytes:
+    """All bytes of the regular file at `path`; raises OSError as `open_regular` does."""
+    with open_regular(path) as file:
+        return file.read()
+
+
 def check_regular(path: Path) -> None:
     """Raise OSError, as `open_regular` does, unless `path` is a regular file: for libraries that open files themselves."""
     _require_regular(path.stat().st_mode, path)

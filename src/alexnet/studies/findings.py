@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from alexnet.i18n.notebook import html_table
 from alexnet.storage.records import convert
+from alexnet.studies.bounds import AMOUNT, DIFFERENCE, FACTOR, NOISE, RATE, SHARE, SIGNAL, check, check_curve
 from alexnet.studies.claim import RATIOS, Extent, Measure, Needs, Published
 from alexnet.studies.outcome import RateTried
 
@@ -58,6 +59,11 @@ class Effect:
         """Whether the effect is a factor, not a difference of shares."""
         return self.measure in RATIOS
 
+    def check(self) -> None:
+        """Raise ValueError for a number that no study measures."""
+        check(FACTOR if self.is_ratio else DIFFERENCE, "an effect", [self.difference, *self.interval])
+        check(NOISE, "the noise of an effect", [self.repeat_noise, self.image_noise])
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArmFound:
@@ -95,6 +101,21 @@ class ArmFound:
     moved: float | None = None  # share of judged images whose prediction changes when they move by 1 to 3 px
     rates: Sequence[RateTried] = ()  # of the search on validation images; empty if there was none
 
+    def check(self) -> None:
+        """Raise ValueError for a number that no study measures."""
+        tried = [one.validation_error for one in self.rates]
+        shares = [*self.errors, self.mean, self.training_error, *self.training_errors, self.moved, *self.per_class.values(), *tried]
+        check(SHARE, f"an error of the arm {self.name}", shares)
+        check(DIFFERENCE, f"the interval of the arm {self.name}", self.interval or ())
+        epochs = [*self.epochs_to_target, *(one.epochs_to_target for one in self.rates)]
+        check(AMOUNT, f"epochs or seconds of the arm {self.name}", [*epochs, self.seconds, self.seconds_to_target])
+        check(SIGNAL, f"a layer's gradient or output in the arm {self.name}", [*self.gradients.values(), *self.outputs.values()])
+        check(RATE, f"a learning rate of the arm {self.name}", [one.rate for one in self.rates])
+        for curve in self.curves:
+            check_curve(curve)
+        if self.against is not None:
+            self.against.check()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
@@ -125,6 +146,17 @@ class Finding:
     def arm(self, name: str) -> ArmFound:
         """The arm with that name."""
         return next(arm for arm in self.arms if arm.name == name)
+
+    def check(self) -> None:
+        """Raise ValueError for an effect without its arms, or a number that no study measures."""
+        effects = [*([self.effect] if self.effect is not None else []), *self.also]
+        sides = {self.better, self.worse} | {side for one in self.also for side in (one.better, one.worse)}
+        if missing := sides - {arm.name for arm in self.arms}:
+            raise ValueError(f"it lacks an arm of {self.claim}: {', '.join(sorted(missing))}")
+        for effect in effects:
+            effect.check()
+        for arm in self.arms:
+            arm.check()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the keys of docs/commands.md among them."""
@@ -181,7 +213,11 @@ class StudyReport:
     def from_json(cls, values: Mapping[str, Any]) -> "StudyReport":
         """The inverse of `to_json`, also for results of earlier versions; raises ValueError for anything else."""
         claims = convert(tuple[dict[str, Any], ...], values.get("studies"), "studies")
-        return convert(cls, {**values, "findings": [_judged(one) for one in claims if one.get("verdict") != "does-not-apply"]})
+        report = convert(cls, {**values, "findings": [_judged(one) for one in claims if one.get("verdict") != "does-not-apply"]})
+        for finding in report.findings:
+            finding.check()
+        check(AMOUNT, "seconds", [report.seconds])
+        return report
 
 
 def _not_applicable(claim: str, reason: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from alexnet.errors import BadRun
 from alexnet.storage.files import write_atomically
 from alexnet.storage.records import convert, read_json
+from alexnet.studies.bounds import AMOUNT, SHARE, SIGNAL, check, check_curve
 from alexnet.studies.claim import Measure
 
 BITS = ("wrong", "moved")  # fields of an outcome that are written as strings of 0 and 1
@@ -47,6 +48,14 @@ class Outcome:
     moved: Sequence[bool] = ()  # of some judged images: whether the prediction changes when the image moves by 1, 2 or 3 px
     failure: str | None = None
 
+    def check(self) -> None:
+        """Raise ValueError for a number that no run measures."""
+        check(SHARE, "an error", [self.judged_error, self.validation_error, self.training_error, *self.per_class.values()])
+        check(AMOUNT, "epochs", [self.epochs])
+        check(AMOUNT, "seconds", [self.seconds, self.evaluation_seconds, self.overhead_seconds])
+        check(SIGNAL, "a layer's gradient or output", [*self.gradients.values(), *self.outputs.values()])
+        check_curve(self.history)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RateTried:
@@ -68,7 +77,9 @@ def read_outcome(path: Path) -> Outcome:
     try:
         values = read_json(path)
         bits = {name: [letter == "1" for letter in convert(str, values.get(name, ""), name)] for name in BITS}
-        return convert(Outcome, values | bits)
+        outcome = convert(Outcome, values | bits)
+        outcome.check()
+        return outcome
     except (OSError, ValueError) as error:
         raise BadRun(f"{path} is damaged ({error}); delete {path.parent} and rerun the same command.") from None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from alexnet.data.curation.splits import read_split_names
 from alexnet.data.dataset import Dataset
+from alexnet.errors import BadRun
 from alexnet.i18n.units import duration
 from alexnet.recipes.recipe import Recipe
 from alexnet.runs.prepare import share_splits
@@ -17,6 +18,7 @@ from alexnet.studies.arms import Arms
 from alexnet.studies.outcome import Outcome, read_outcome
 from alexnet.studies.rates import RATE_SEED
 from alexnet.studies.request import StudyFolder, StudyRequest
+from alexnet.studies.shifts import moved_images
 from alexnet.studies.trial import Trial, digest, run_trial
 
 
@@ -76,7 +78,7 @@ def trials_of(state: StudyState, arms: Mapping[str, Arms]) -> dict[str, Trial]:
 
 def run_trials(state: StudyState, trials: Mapping[str, Trial], names: Mapping[str, str]) -> dict[str, Outcome]:
     """Outcomes by digest: each distinct run is made once, or read back if it has finished; one message per run."""
-    done = {key: read_outcome(trial.outcome) for key, trial in trials.items() if trial.outcome.exists()}
+    done = {key: _finished(state, trial) for key, trial in trials.items() if trial.outcome.exists()}
     todo = [trial for key, trial in trials.items() if key not in done]
     if done and todo:
         state.listen(Message(f"{len(done)} of {len(trials)} runs are already finished and are not repeated."))
@@ -89,6 +91,19 @@ def run_trials(state: StudyState, trials: Mapping[str, Trial], names: Mapping[st
         left = (time.monotonic() - started) / count * (len(todo) - count)
         state.listen(RunsDone(count, len(todo), left))
     return done
+
+
+def _finished(state: StudyState, trial: Trial) -> Outcome:
+    """The outcome of a run that has finished; raises BadRun if it is damaged, or is not about the images that judge its seed."""
+    outcome = read_outcome(trial.outcome)
+    images = range(len(judging_images(state.folder, trial.recipe.seed)))
+    for found, judged in ((outcome.wrong, images), (outcome.moved, moved_images(images))):
+        if found and len(found) != len(judged):
+            raise BadRun(
+                f"{trial.outcome} is damaged (it is about {len(found):,} pictures, and its seed is judged by {len(judged):,}); "
+                f"delete {trial.folder} and rerun the same command."
+            )
+    return outcome
 
 
 def _outcomes(state: StudyState, todo: Sequence[Trial]) -> Iterator[tuple[int, Outcome]]:

@@ -18,13 +18,18 @@ def moved(model: ImageModel, store: ImageStore, indices: Sequence[int], size: in
 
     size: side of the model's input in px. Where the stored image ends, its border is reflected.
     """
-    some = indices[:: -(-len(indices) // IMAGES)]
+    some = moved_images(indices)
     batches = [some[start : start + AT_ONCE] for start in range(0, len(some), AT_ONCE)]
     found: list[bool] = []
     for images in store.stream(batches, device):
         still = _classes(model, shifted(images, size, 0))
         found += torch.stack([_classes(model, shifted(images, size, shift)) != still for shift in SHIFTS]).any(0).tolist()
     return found
+
+
+def moved_images(indices: Sequence[int]) -> Sequence[int]:
+    """Those of the judged images that are shifted: IMAGES at most, spread evenly."""
+    return indices[:: max(1, -(-len(indices) // IMAGES))]
 
 
 def shifted(images: Tensor, size: int, shift: int) -> Tensor:

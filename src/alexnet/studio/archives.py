@@ -15,6 +15,7 @@ from alexnet.studio.limits import Limits
 from alexnet.studio.names import folder_name
 from alexnet.studio.receiving import check_room
 from alexnet.studio.refusal import Refusal
+from alexnet.studio.staged import write_moves
 
 MOST_LISTED = 100  # files that were left out, by name
 
@@ -46,8 +47,9 @@ def unpack(data: DataSet, archive: Path, stage: Path, limits: Limits, tell: Call
     waiting = _stage(found, stage, limits, arrival, tell)
     make_folders(data, places)
     whole = opened(data.path)
-    for staged, (name, split) in waiting.items():
-        target = whole.folder(name, split) / staged.name.split("-", 1)[1]
+    targets = {staged: whole.folder(name, split) / staged.name.split("-", 1)[1] for staged, (name, split) in waiting.items()}
+    write_moves(stage, data.path, targets)
+    for staged, target in targets.items():
         known = target.exists()
         move_in(staged, target)
         arrival.known += known

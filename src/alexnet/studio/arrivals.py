@@ -16,6 +16,7 @@ from alexnet.studio.datasets import DataSet
 from alexnet.studio.limits import Limits
 from alexnet.studio.receiving import disk_refusal, temporary
 from alexnet.studio.refusal import Refusal, problem_text
+from alexnet.studio.staged import SUFFIX
 from alexnet.studio.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class Arrivals:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def _unpack(self, data: DataSet, archive: Path, arriving: Arriving) -> None:
-        stage = archive.with_suffix(".stage")
+        stage = archive.with_suffix(SUFFIX)
 
         def tell(arrival: Arrival) -> None:
             arriving.arrival = arrival

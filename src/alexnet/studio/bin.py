@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from alexnet.data.class_names import is_text
 from alexnet.errors import BadRun
 from alexnet.storage.files import read_record, write_atomically
 from alexnet.studio.datasets import BIN, DataSet, Place
@@ -31,11 +32,12 @@ class Step:
 
 def move(data: DataSet, places: Sequence[Place], to: str) -> Step:
     """Move images to another class, within their splits; raises Refusal if one is not there."""
+    sources = data.files(places)
+    folders = {split: data.folder(to, split) for split in {place.split for place in sources.values()}}
     pairs: list[tuple[str, str]] = []
     taken: set[Path] = set()
-    for place in dict.fromkeys(places):
-        source = data.file(place)
-        folder = data.folder(to, place.split)
+    for source, place in sources.items():
+        folder = folders[place.split]
         folder.mkdir(exist_ok=True)
         if folder != source.parent:
             target = _free(folder / source.name, taken)
@@ -46,7 +48,7 @@ def move(data: DataSet, places: Sequence[Place], to: str) -> Step:
 
 def delete(data: DataSet, places: Sequence[Place]) -> Step:
     """Put images into the bin; raises Refusal if one is not there."""
-    files = [data.file(place) for place in dict.fromkeys(places)]
+    files = data.files(places)
     number = _next(data)
     pairs = tuple((_below(data, file), f"{BIN}/{number:06}-{place}{file.suffix}") for place, file in enumerate(files))
     return _do(data, Step(moves=pairs, deleted=True))
@@ -119,7 +121,7 @@ def _judging(data: DataSet, sources: Sequence[str]) -> dict[str, str]:
 
 
 def _steps(data: DataSet) -> list[Path]:
-    return sorted((data.path / BIN).glob("*.json"))
+    return sorted(path for path in (data.path / BIN).glob("*.json") if path.stem.isdecimal())
 
 
 def _next(data: DataSet) -> int:
@@ -129,9 +131,13 @@ def _next(data: DataSet) -> int:
 
 def _read(path: Path) -> Step:
     step = read_record(path, Step, "delete it to undo what was before it.")
-    if any(Path(part).is_absolute() or ".." in Path(part).parts for pair in step.moves for part in pair):
+    if not all(_is_below(part) for pair in step.moves for part in pair):
         raise BadRun(f"{path} is damaged (it leads out of the data set); delete it to undo what was before it.")
     return step
+
+
+def _is_below(part: str) -> bool:
+    return is_text(part) and "\0" not in part and not Path(part).is_absolute() and ".." not in Path(part).parts
 
 
 def _below(data: DataSet, path: Path) -> str:

@@ -30,7 +30,7 @@ def correct(data: DataSet, run: RunFolder, received: Path, class_name: str, limi
     Raises Refusal if the same file is among the validation or test images, and as `add_image` does.
     """
     data.folder(class_name, None)
-    if not data.splits and not data.table.exists():
+    if not data.splits and not data.is_fixed:
         fix_split(data, run)
     if (held := _same(received, _judging(data))) is not None:
         raise Refusal("held_out", 409, name=held.relative_to(data.path).as_posix())
@@ -63,7 +63,7 @@ def renew_table(data: DataSet, moved: Mapping[str, str] | None = None, judging: 
     moved: former path -> path of images that were moved, which keep their split. judging: path -> split of images that judge if they are
     there: a step that took them away may have been undone.
     """
-    if data.table.exists():
+    if data.is_fixed:
         known = data.fixed_split()
         _write(data, known | {new: known[old] for old, new in (moved or {}).items() if old in known} | dict(judging or {}))
 
@@ -72,7 +72,7 @@ def _write(data: DataSet, split: Mapping[str, str]) -> None:
     out = io.StringIO(newline="")
     rows = ((name, class_name, split.get(name, "train")) for name, class_name in data.names())
     csv.writer(out, lineterminator="\n").writerows([("file", "class", "split"), *rows])
-    if not data.table.exists() or data.table.read_bytes() != out.getvalue().encode():
+    if not data.is_fixed or data.table.read_bytes() != out.getvalue().encode():
         write_atomically(data.table, out.getvalue())
 
 
@@ -85,7 +85,8 @@ def _same(received: Path, files: Iterable[Path]) -> Path | None:
 def _judging(data: DataSet) -> list[Path]:
     """The validation and test images."""
     if not data.splits:
-        return [data.path / name for name, split in data.fixed_split().items() if split != "train"]
+        split = data.fixed_split()
+        return [data.path / name for name, _ in data.names() if split.get(name, "train") != "train"]
     return [folder / name for _, split, folder in data.folders() if split != "train" for name in listing(folder)]
 
 

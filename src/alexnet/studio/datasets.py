@@ -7,7 +7,7 @@ their folder changes, so that a data set of many thousands of images is opened a
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,12 +16,11 @@ from alexnet.data.dataset import SPLIT_NAMES, SplitName
 from alexnet.data.labels_file import read_labels
 from alexnet.data.sources.source import is_image, is_visible
 from alexnet.data.split_names import split_folders
-from alexnet.studio.names import class_name, folder_name
+from alexnet.studio.names import TABLE, class_name, folder_name
 from alexnet.studio.refusal import Refusal
 from alexnet.studio.unchanged import kept_until_changed
 from alexnet.studio.workspace import Workspace
 
-TABLE = "splits.csv"  # in a data set's folder: its split, once it is fixed (see corrections)
 BIN = ".bin"
 Split = SplitName | None  # None: of a data set without split folders
 
@@ -51,6 +50,11 @@ class DataSet:
     def table(self) -> Path:
         """The table of its split; see corrections."""
         return self.path / TABLE
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it has that table."""
+        return self.table.is_file()
 
     def classes(self) -> list[str]:
         """The names of the class folders, empty ones too."""
@@ -96,17 +100,34 @@ class DataSet:
             raise Refusal("no_image", 404, name=place.file)
         return folder / names[number]
 
+    def files(self, places: Iterable[Place]) -> dict[Path, Place]:
+        """The paths of images that are there, each once; raises Refusal (404) if one is not."""
+        listed: dict[tuple[str, Split], tuple[Path, frozenset[str]]] = {}
+        found: dict[Path, Place] = {}
+        for place in places:
+            if (key := (place.class_name, place.split)) not in listed:
+                folder = self.folder(*key)
+                listed[key] = folder, frozenset(listing(folder))
+            folder, names = listed[key]
+            if place.file not in names:
+                raise Refusal("no_image", 404, name=place.file)
+            found[folder / place.file] = place
+        return found
+
     def add_class(self, text: str) -> str:
         """Make the folder of a new class; raises Refusal if it exists or cannot be its name."""
         name = class_name(text)
         if name.casefold() in {one.casefold() for one in self.classes()}:
             raise Refusal("class_exists", 409, name=name)
-        (self.splits.get("train", self.path) / name).mkdir(parents=True)
+        try:
+            (self.splits.get("train", self.path) / name).mkdir(parents=True)
+        except FileExistsError:  # another browser was first, or it is a file
+            raise Refusal("class_exists", 409, name=name) from None
         return name
 
     def fixed_split(self) -> dict[str, str]:
         """The split that the table has for each image, by its path below the data set's folder; {} without a table."""
-        return {row.file: row.split for row in read_labels(self.table)} if self.table.exists() else {}
+        return {row.file: row.split for row in read_labels(self.table)} if self.is_fixed else {}
 
     def names(self) -> Iterator[tuple[str, str]]:
         """The path of each image below the data set's folder, with `/`, and its class."""
@@ -160,7 +181,10 @@ class DataSets:
         name = folder_name(text)
         if name.casefold() in {one.casefold() for one in self.names()}:
             raise Refusal("data_set_exists", 409, name=name)
-        (self.workspace.data / name).mkdir(parents=True)
+        try:
+            (self.workspace.data / name).mkdir(parents=True)
+        except FileExistsError:  # another browser was first, or it is a file
+            raise Refusal("data_set_exists", 409, name=name) from None
         return opened(self.workspace.data / name)
 
     def of_path(self, data: str) -> DataSet | None:

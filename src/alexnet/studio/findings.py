@@ -64,7 +64,7 @@ class Findings:
 
         try:
             if self._by_name.get(data.name) is finding:  # else it has changed again while it waited
-                found = inspect(data.path, labels=data.table if data.table.exists() else None, on_progress=progress).to_json()
+                found = inspect(data.path, labels=data.table if data.is_fixed else None, on_progress=progress).to_json()
                 finding.found = shortened(found)
         except AlexNetError as problem:
             finding.error = str(problem)
@@ -80,7 +80,7 @@ class Findings:
 def signature_of(data: DataSet) -> Signature:
     """What changes when images come or go."""
     folders = [(str(folder), folder.stat().st_mtime_ns) for _, _, folder in data.folders() if folder.is_dir()]
-    return (*folders, ("table", data.table.stat().st_mtime_ns if data.table.exists() else 0))
+    return (*folders, ("table", data.table.stat().st_mtime_ns if data.is_fixed else 0))
 
 
 def shortened(found: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """history.jsonl, however long it is: a sample of its rows, and what has been added since. Read by position, never as a whole."""
 
-import json
 import os
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
+
+from alexnet.i18n.units import finite
+from alexnet.storage.records import parse_json
+from alexnet.storage.regular_files import open_regular
 
 Row = dict[str, float]
 LONGEST_ROW = 4_096  # bytes
@@ -26,7 +29,7 @@ def sample(path: Path, most: int) -> tuple[list[Row], int]:
 
 @lru_cache(maxsize=8)
 def _sample(path: Path, most: int, size: int, changed: int) -> tuple[list[Row], int]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if size <= most * 256:
             return _rows(file.read(size))
         starts = [size * place // most for place in range(most - 1)]
@@ -38,7 +41,7 @@ def _sample(path: Path, most: int, size: int, changed: int) -> tuple[list[Row], 
 def since(path: Path, position: int) -> tuple[list[Row], int]:
     """The complete rows from a position on, and the position after them; of a file that is shorter now, all rows."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if os.fstat(file.fileno()).st_size < position:
                 position = 0
             content = _read(file, position, MOST_NEW)
@@ -63,14 +66,9 @@ def _row_at(file: BinaryIO, start: int) -> list[Row]:
 
 def _parsed(line: bytes) -> list[Row]:
     try:
-        row = json.loads(line, parse_constant=not_a_number)
+        return [parse_json(line)]
     except ValueError:
         return []
-    return [row] if isinstance(row, dict) else []
-
-
-def not_a_number(word: str) -> None:
-    """NaN and Infinity, which Python writes and browsers cannot read, as null."""
 
 
 def _read(file: BinaryIO, start: int, count: int) -> bytes:
@@ -79,5 +77,5 @@ def _read(file: BinaryIO, start: int, count: int) -> bytes:
 
 
 def _distinct(rows: list[Row]) -> list[Row]:
-    by_step = {row.get("step", row.get("epoch", 0.0)): row for row in rows}
+    by_step = {finite(row.get("step", row.get("epoch"))) or 0.0: row for row in rows}
     return [by_step[step] for step in sorted(by_step)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 class Limits:
     """The limits of one studio. The defaults suit photos, and data sets that fit on a personal computer."""
 
+    json_bytes: int = 32 << 20  # of any other request: the names of 200,000 images
     image_bytes: int = 64 << 20  # of one image that is sent
     image_pixels: int = 50_000_000  # from its header, before it is decoded; a phone's largest photo has 48 million
     archive_bytes: int = 20 << 30  # of one archive that is sent

@@ -11,12 +11,16 @@ from alexnet.data.split_names import is_split_alone
 from alexnet.studio.refusal import Refusal
 
 MOST_BYTES = 120
+LONGEST_TYPED = 1_000  # characters, before spaces are joined and letters composed
 FORBIDDEN = frozenset('/\\:*?"<>|')  # in the names of folders here or elsewhere; a colon would also end the name of a table of labels
 RESERVED = frozenset({"data", "exports"})  # folders of the workspace that are no runs
+TABLE = "splits.csv"  # in a data set's folder: its split, once it is fixed (see corrections)
 
 
 def folder_name(text: str) -> str:
     """The text as the name of one folder, in composed form; raises Refusal for one that cannot be."""
+    if len(text) > LONGEST_TYPED:
+        raise Refusal("name_long", name=text[:40], most=MOST_BYTES)
     name = composed(" ".join(text.split()))
     if not name:
         raise Refusal("name_empty")
@@ -25,6 +29,8 @@ def folder_name(text: str) -> str:
         raise Refusal("name_characters", name=name)
     if len(name.encode()) > MOST_BYTES:
         raise Refusal("name_long", name=name[:40], most=MOST_BYTES)
+    if name.lower() == TABLE:
+        raise Refusal("name_reserved", name=name)
     return name
 
 

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from alexnet.i18n.units import data_size
 from alexnet.storage.files import PARTIAL
+from alexnet.studio.bodies import lift_limit
 from alexnet.studio.limits import Limits
 from alexnet.studio.refusal import Refusal
 
@@ -34,6 +35,7 @@ def check_room(folder: Path, needed: int, limits: Limits) -> None:
 @asynccontextmanager
 async def received(request: Request, uploads: Path, most: int, limits: Limits) -> AsyncIterator[Path]:
     """The body as a file, which the block may move; what it leaves is removed. Raises Refusal 408, 413 or 507."""
+    lift_limit(request.scope)
     announced = request.headers.get("content-length", "")
     size = int(announced[:20]) if announced.isdecimal() else 0
     if size > most:

@@ -4,6 +4,9 @@ from typing import Any
 
 from alexnet.errors import AlexNetError
 from alexnet.i18n.translate import Lang, table, translated
+from alexnet.i18n.units import short
+
+LONGEST_NAME = 300  # characters of a name in a message
 
 
 class Refusal(Exception):
@@ -15,11 +18,18 @@ class Refusal(Exception):
 
     def text(self, lang: Lang) -> str:
         """The message in a language."""
-        values = {name: translated(value, lang) if name == "reason" else value for name, value in self.values.items()}
+        values = {name: _shown(name, value, lang) for name, value in self.values.items()}
         return table()[f"studio.problem_{self.problem}"][lang].format(**values)
 
     def __str__(self) -> str:
         return self.text("en")
+
+
+def _shown(name: str, value: object, lang: Lang) -> object:
+    """A value as its message shows it: a reason in the language, other text on one line, without what could disturb a page."""
+    if not isinstance(value, str):
+        return value
+    return translated(value, lang) if name == "reason" else short(value, LONGEST_NAME)
 
 
 def problem_text(problem: AlexNetError | Refusal, lang: Lang) -> str:

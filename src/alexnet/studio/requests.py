@@ -155,7 +155,7 @@ class Requests:
         """The words for a data set of the workspace, with the table of its split if that is fixed, which others may have made untrue."""
         with self.data_sets.changing:
             renew_table(data)
-        return [str(data.path), *(["--labels", str(data.table)] if data.table.exists() else [])]
+        return [str(data.path), *(["--labels", str(data.table)] if data.is_fixed else [])]
 
     def _out(self, name: str) -> list[str]:
         return ["--out", str(self.workspace.path / name), "--json"]
@@ -163,7 +163,7 @@ class Requests:
 
 def shortened(stem: str) -> str:
     """A name's first characters, so that it can be that of a folder with a number behind it."""
-    return stem.encode()[:LONGEST_STEM].decode(errors="ignore").rstrip(". ")
+    return stem.encode(errors="replace")[:LONGEST_STEM].decode(errors="ignore").rstrip(". ")
 
 
 def budget_of(minutes: float) -> str:

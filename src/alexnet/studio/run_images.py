@@ -48,8 +48,11 @@ def thumbnail(dataset: Dataset, index: int) -> bytes:
 
 
 def thumbnail_of_file(path: Path) -> bytes:
-    """The same of an image file; raises UnreadableImage."""
-    content = read_image_file(path, path.name, MAX_FILE_BYTES)
+    """The same of an image file; raises UnreadableImage, and Refusal (404) for one that cannot be opened."""
+    try:
+        content = read_image_file(path, path.name, MAX_FILE_BYTES)
+    except OSError:
+        raise Refusal("no_image", 404, name=path.name) from None
     header = read_header(content, path.name)
     side = min(SIDE, header.width, header.height)
     return jpeg_bytes(decode_fitted(content, path.name, side, "crop")[0], gray=False, quality=QUALITY)

@@ -12,6 +12,7 @@ from alexnet.i18n.translate import LANGUAGES, Lang, translated
 from alexnet.storage.files import is_alive
 from alexnet.storage.ownership import LOCK
 from alexnet.storage.records import read_json
+from alexnet.storage.regular_files import read_regular
 from alexnet.studio.jobs import Job
 from alexnet.studio.queue import ENDED, Queue
 from alexnet.studio.workspace import Workspace
@@ -115,7 +116,7 @@ def state_of(path: Path, job: Job | None) -> str:
 def owner_lives(path: Path) -> bool:
     """Whether a process of this machine says that it owns a folder, and lives; the lock itself is not touched."""
     try:
-        words = (path / LOCK).read_text(encoding="utf-8", errors="replace").split()
+        words = read_regular(path / LOCK).decode("utf-8", "replace").split()
     except OSError:
         return False
     if len(words) != 4 or not words[1].isdecimal() or words[3] != socket.gethostname():
@@ -157,7 +158,8 @@ def data_of(path: Path) -> str:
         for mark, field in (("search.json", "request"), ("study.json", ""), ("comparison.json", "")):
             if (path / mark).exists():
                 values = read_json(path / mark)
-                return str((values.get(field) or {}).get("data", "") if field else values.get("data", ""))
+                asked = values.get(field) if field else values
+                return str(asked.get("data", "")) if isinstance(asked, dict) else ""
     except (AlexNetError, OSError, ValueError):
         return ""
     return ""

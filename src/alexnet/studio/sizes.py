@@ -19,7 +19,7 @@ class Sizes:
 
 def counts_by_split(data: DataSet) -> Counts:
     """The images of a data set of the workspace, with the split that is fixed in its table, if there is one."""
-    if not data.table.exists():
+    if not data.is_fixed:
         return {name: {None if split == "all" else split: n for split, n in splits.items()} for name, splits in data.counts().items()}
     fixed = data.fixed_split()
     found: dict[str, dict[str | None, int]] = {name: {} for name in data.classes()}

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from alexnet.data.class_names import printable
 from alexnet.studio.jobs import Job, State
+from alexnet.studio.limits import Limits
 from alexnet.studio.queue import ENDED, Queue
-from alexnet.studio.receiving import temporary
+from alexnet.studio.receiving import check_room, temporary
 from alexnet.studio.refusal import Refusal
 from alexnet.studio.requests import Requests
 from alexnet.studio.workspace import Workspace
@@ -92,14 +94,21 @@ def files_of(path: Path) -> Iterator[Path]:
         yield from (part for part in sorted(path.rglob("*")) if part.is_file() and not part.is_symlink())
 
 
-def zipped(folder: Path, workspace: Workspace) -> Path:
-    """A temporary zip of a run's folder without what belongs to its training alone, or of an export that is a folder."""
+def zipped(folder: Path, workspace: Workspace, limits: Limits) -> Path:
+    """A temporary zip of a run's folder without what belongs to its training alone, or of an export that is a folder.
+
+    Raises Refusal (507) if the disk has too little room for it.
+    """
+    parts = [part for part in files_of(folder) if part.relative_to(folder).parts[0] not in LEFT_OUT]
+    check_room(workspace.uploads, sum(part.stat().st_size for part in parts), limits)
     place = temporary(workspace.uploads)
-    with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED, allowZip64=True) as out:
-        for part in files_of(folder):
-            below = part.relative_to(folder)
-            if below.parts[0] not in LEFT_OUT:
-                out.write(part, Path(folder.name) / below)
+    try:
+        with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED, strict_timestamps=False) as out:  # files may be dated before 1980
+            for part in parts:
+                out.write(part, printable(f"{folder.name}/{part.relative_to(folder).as_posix()}"))
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
     return place
 
 

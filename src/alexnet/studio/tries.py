@@ -134,6 +134,8 @@ class Tries:
                 chosen.append(dataset.items[index])
             if squares:
                 rows.append(hidden_rows(loaded.classifier, _stacked(squares)))
+        if not rows:
+            raise Refusal("no_training_image", 409, name=run.name)
         loaded.names = tuple(item.name for item in chosen)
         loaded.classes = tuple(dataset.classes[item.label] for item in chosen)
         loaded.rows = NearestRows(np.concatenate(rows))

@@ -5,7 +5,6 @@ looked at less and less often.
 """
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -14,8 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from alexnet.data.class_names import is_text
 from alexnet.runs.live import FILTERS, PROGRESS, VALIDATION
-from alexnet.studio.history import not_a_number, sample, since
+from alexnet.storage.records import read_json
+from alexnet.studio.history import sample, since
+from alexnet.studio.json_answer import json_text
 from alexnet.studio.queue import Queue
 from alexnet.studio.runs import coming_row, data_of, row_of
 from alexnet.studio.workspace import Workspace
@@ -186,11 +188,11 @@ class Watches:
 
 
 def _is_below(path: str) -> bool:
-    return not Path(path).is_absolute() and ".." not in Path(path).parts
+    return is_text(path) and "\0" not in path and not Path(path).is_absolute() and ".." not in Path(path).parts
 
 
 def _event(message: Message) -> str:
-    return f"data: {json.dumps(message)}\n\n"  # escaped: names of files that are not UTF-8 have no other form
+    return f"data: {json_text(message)}\n\n"
 
 
 def _changed(file: Path) -> int:
@@ -201,6 +203,5 @@ def _changed(file: Path) -> int:
 
 def _json(file: Path) -> dict[str, Any] | None:
     with suppress(OSError, ValueError):
-        found = json.loads(file.read_bytes(), parse_constant=not_a_number)
-        return found if isinstance(found, dict) else None
+        return read_json(file)
     return None

@@ -23,6 +23,7 @@ from alexnet.storage.files import writing
 from alexnet.storage.ownership import owned
 from alexnet.studio.names import RESERVED
 from alexnet.studio.refusal import Refusal
+from alexnet.studio.staged import finish_moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Workspace:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Own the workspace: its folders made, what an earlier studio left half received removed.
+        """Own the workspace: its folders made, what an earlier studio left half received removed, and what it had received moved.
 
         Raises BadRun if another studio is open on it, and CannotWrite if it cannot be written.
         """
@@ -84,6 +85,7 @@ class Workspace:
             except BadRun:
                 raise BadRun(f"{self.path} is open in another studio. Use that one, end it, or choose another folder.") from None
             with writing(self.path):
+                finish_moves(self.uploads, self.data)
                 shutil.rmtree(self.uploads, ignore_errors=True)
                 for folder in (self.data, self.jobs, self.uploads):
                     folder.mkdir(parents=True, exist_ok=True)

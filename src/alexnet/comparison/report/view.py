@@ -136,7 +136,7 @@ class CompareView:
         """The link to a cell's report, relative to the page so that the folder can be moved."""
         if cell.report is None or not Path(cell.report).is_relative_to(self.comparison.run):
             return None
-        return quote(str(PurePosixPath(Path(cell.report).relative_to(self.comparison.run))))
+        return quote(str(PurePosixPath(Path(cell.report).relative_to(self.comparison.run))), errors="replace")
 
     def _per_class(self, fraction: float) -> str:
         """Images per class at that share, as text."""

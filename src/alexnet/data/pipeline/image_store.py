@@ -29,6 +29,7 @@ from alexnet.errors import BadDataset, UnreadableImage
 from alexnet.runtime.device import free_device_memory, one_torch_thread
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.machine import available_bytes
+from alexnet.runtime.process_pool import end_with_parent
 
 MEMORY_SHARE = 0.4  # of the free memory, for decoded squares
 DEVICE_SHARE = 1 / 3  # of a GPU's free memory, for the same squares
@@ -197,9 +198,15 @@ def _loader(squares: _Squares, batches: Iterable[Sequence[int]], workers: int) -
         batch_sampler=([int(index) for index in batch] for batch in batches),
         num_workers=workers,
         collate_fn=_unchanged,
+        worker_init_fn=_begin if workers else None,
         generator=torch.Generator(),  # torch draws a seed for its workers, which must not advance the run's global generator
     )
 
 
 def _unchanged(batch: Any) -> Any:
     return batch
+
+
+def _begin(worker: int) -> None:
+    """In a new process: torch itself watches the process that forked it, which is another one than ours under `forkserver`."""
+    end_with_parent()

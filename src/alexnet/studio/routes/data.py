@@ -64,7 +64,7 @@ def described(studio: Studio, data: DataSet, request: Request) -> dict[str, Any]
         "path": str(data.path),
         "counts": data.counts(),
         "splits": list(data.splits),
-        "fixed": data.table.exists(),
+        "fixed": data.is_fixed,
         "sizes": asdict(sizes_of(counts_by_split(data))),
         "bin": waste.summary(data),
         "arriving": studio.arrivals.of(data.name, language(request)),

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from alexnet.errors import AlexNetError
 from alexnet.i18n.translate import LANGUAGES, Lang
 from alexnet.pages.html import HTML_LANGUAGES, script_digest
+from alexnet.storage.regular_files import read_regular
 from alexnet.studio.page import language
 from alexnet.studio.refusal import Refusal
 from alexnet.studio.studio import Studio
@@ -40,7 +41,10 @@ def report_routes(studio: Studio) -> APIRouter:
         if file == PAGE:
             return _page(folder, language(request))
         kind = mimetypes.guess_type(file)[0] or "application/octet-stream"
-        return Response((folder / file).read_bytes(), media_type=kind, headers={"Content-Security-Policy": FILES})
+        try:
+            return Response(read_regular(folder / file), media_type=kind, headers={"Content-Security-Policy": FILES})
+        except OSError:
+            raise Refusal("no_file", 404, name=file) from None
 
     return routes
 
@@ -57,7 +61,7 @@ def _page(folder: Path, lang: Lang) -> HTMLResponse:
 
 def _written(folder: Path) -> bytes:
     try:
-        return (folder / PAGE).read_bytes()
+        return read_regular(folder / PAGE)
     except OSError:
         return b""
 

@@ -75,5 +75,5 @@ def finished(studio: Studio, run: str) -> Path:
 def _download(studio: Studio, path: Path) -> FileResponse:
     if path.is_file():
         return FileResponse(path, filename=path.name)
-    zip_file = zipped(path, studio.workspace)
+    zip_file = zipped(path, studio.workspace, studio.limits)
     return FileResponse(zip_file, filename=f"{path.name}.zip", background=BackgroundTask(partial(zip_file.unlink, missing_ok=True)))

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 
 from alexnet.runs.live import FILTERS
+from alexnet.storage.regular_files import read_regular
 from alexnet.studio.refusal import Refusal
 from alexnet.studio.studio import Studio
 
@@ -29,7 +30,7 @@ def watching_routes(studio: Studio) -> APIRouter:
     @routes.get("/filters")
     def filters(run: str) -> Response:
         try:
-            content = (studio.workspace.run(run) / "live" / FILTERS).read_bytes()
+            content = read_regular(studio.workspace.run(run) / "live" / FILTERS)
         except OSError:
             raise Refusal("no_image", 404, name=FILTERS) from None
         return Response(content, media_type="image/png")
