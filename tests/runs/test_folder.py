@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alexnet.data.curation.splits import read_split_names
 from alexnet.data.open import open_dataset
 from alexnet.errors import BadRun
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.toml import from_toml
 from alexnet.runs.folder import RunFolder
-from alexnet.storage.files import free_folder, read_object, write_atomically
+from alexnet.storage.files import free_folder, write_atomically
+from alexnet.storage.records import read_json
 from alexnet.storage.spreadsheets import rows_of
 
 RECIPE = Recipe(name="quick", data="photos", model="lenet")
@@ -91,7 +93,7 @@ def test_names_that_are_no_unicode(tmp_path: Path) -> None:
     folder.write_skipped([("cat/\udcff.png", "cat", "is empty")])
     assert folder.skipped.read_text(encoding="utf-8").splitlines()[1] == "cat/\\udcff.png,cat,is empty"
     write_atomically(folder.splits, json.dumps({"train": ["cat/\udcff.png"]}, ensure_ascii=False))
-    assert read_object(folder.splits, ["train"]) == {"train": ["cat/\udcff.png"]}
+    assert read_json(folder.splits) == {"train": ["cat/\udcff.png"]}
 
 
 def test_history_is_one_object_a_line(tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ def test_damaged_objects(tmp_path: Path, text: str) -> None:
     path = tmp_path / "splits.json"
     path.write_text(text)
     with pytest.raises(BadRun, match=r"splits\.json is damaged"):
-        read_object(path, ["train"])
+        read_split_names(path)
 
 
 def test_free_folder(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ Only types are checked here; the range of a number or the spelling of a name is 
 """
 
 import math
-import os
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -60,11 +59,6 @@ def check_kinds(**arguments: object) -> None:
         is_right, kind = KINDS[name]
         if not is_right(value):
             raise AlexNetError(f"{name} is {reprlib.repr(value)}; it must be {kind}.")
-
-
-def as_text(value: str | os.PathLike[str] | None) -> str | None:
-    """A name or a path as text, which is how recipes store it."""
-    return None if value is None else os.fspath(value)
 
 
 def as_duration(budget: str | float | None) -> str | None:

@@ -6,10 +6,10 @@ import re
 import shutil
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from filelock import FileLock
 
@@ -31,18 +31,6 @@ REASONS = {
     errno.EPERM: _DENIED,
     errno.ENAMETOOLONG: "the name is too long. Choose a shorter one.",
 }
-
-
-def read_object(path: Path, keys: Iterable[str]) -> dict[str, Any]:
-    """The JSON object in a file of a run folder; raises BadRun when it is damaged or lacks a key."""
-    try:
-        values = read_json(path)
-        missing = [key for key in keys if key not in values]
-        if missing:
-            raise ValueError(f"it lacks {', '.join(missing)}")
-    except (OSError, ValueError) as error:
-        raise BadRun(f"{path} is damaged ({error}); copy the run again, or delete the file and add --resume.") from None
-    return values
 
 
 def read_record(path: Path, kind: type[T], remedy: str = "copy the run again, or delete the file and add --resume.") -> T:

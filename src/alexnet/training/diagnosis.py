@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +12,6 @@ ACTIVATIONS = (nn.ReLU, nn.GELU, nn.Tanh, nn.Sigmoid)
 SATURATED = 0.98  # of the way to a bound
 EPSILON = 1e-8  # of Adam
 SILENT = 0.02  # the largest output of a GELU that counts as 0
-
-
-@dataclass(frozen=True, slots=True)
-class LayerHealth:
-    """One layer: the share of its units that are 0 or saturated for every image, and the ratio of update size to weight size."""
-
-    name: str
-    stuck: float  # 0 to 1
-    update_to_weight: float  # per step; 1e-3 is healthy
 
 
 def stuck_units(model: nn.Module, images: Tensor) -> dict[str, float]:
