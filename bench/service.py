@@ -63,11 +63,11 @@ uvicorn.run(app, port=int(sys.argv[1]), log_level="error")
 
 def service(rounds: int = 5) -> dict[str, Row]:
     """Requests per second of both, and of the same model in fp32."""
-    content = _jpeg()
+    content = jpeg()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
-        files = _exported(Path(folder))
+        files = exported_files(Path(folder))
         commands = {name: ["-m", "alexnet", "serve", str(file), "--port"] for name, file in files.items()} | {"plain": ["-c", PLAIN]}
-        addresses = {name: running.enter_context(_serving(words)) for name, words in commands.items()}
+        addresses = {name: running.enter_context(serving(words))[1] for name, words in commands.items()}
         seconds = interleaved({name: partial(_asked, address, content) for name, address in addresses.items()}, rounds=rounds)
     rate = {name: REQUESTS / value for name, value in seconds.items()}
     title = f"service, alexnet-owt, {CLIENTS} clients, against FastAPI and eager PyTorch"
@@ -77,14 +77,15 @@ def service(rounds: int = 5) -> dict[str, Row]:
     }
 
 
-def _jpeg() -> bytes:
+def jpeg() -> bytes:
+    """A photo of 256 x 256 px that was made up."""
     out = io.BytesIO()
     pixels = generated(256, 4).images[3].permute(1, 2, 0).numpy()
     Image.fromarray(np.ascontiguousarray(pixels)).save(out, "JPEG", quality=90)
     return out.getvalue()
 
 
-def _exported(folder: Path) -> dict[str, Path]:
+def exported_files(folder: Path) -> dict[str, Path]:
     """The untrained network in fp32 and in 8 bits, as `alexnet export` writes it: speed does not depend on the weights."""
     torch.manual_seed(0)
     sizes = Preprocess(image_size=SIDE, stored_size=SIDE, fit="crop", mean=(120.0,) * 3, std=(60.0,) * 3)
@@ -109,8 +110,8 @@ def _exported(folder: Path) -> dict[str, Path]:
 
 
 @contextmanager
-def _serving(words: list[str]) -> Iterator[str]:
-    """The address of a service, once it answers."""
+def serving(words: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A service and its address, once it answers. words: Python's, before the port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -118,7 +119,7 @@ def _serving(words: list[str]) -> Iterator[str]:
     with subprocess.Popen([sys.executable, *words, str(port)], stdout=subprocess.DEVNULL) as process:
         try:
             _wait(address)
-            yield address
+            yield process, address
         finally:
             process.terminate()
 

@@ -20,7 +20,6 @@ message is shown. Our own defects are ordinary exceptions and keep their traceba
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 LONGEST_GUESSED = 100  # characters of a wrong name that are compared with the known ones: millions would take gigabytes
 
@@ -93,6 +92,8 @@ class Interrupted(AlexNetError):
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """The end of every 'unknown name' message: the nearest known name, then all known names."""
+    from difflib import get_close_matches
+
     names = sorted(known)
     near = get_close_matches(str(word)[:LONGEST_GUESSED], names, n=1)
     guess = f"Did you mean '{near[0]}'? " if near else ""

@@ -15,7 +15,8 @@ import alexnet
 from alexnet.cli import main
 from alexnet.errors import BadModel
 from alexnet.inference.classifier import load
-from alexnet.inference.compressed_file import PRELUDE, compressed_from, read_compressed
+from alexnet.inference.compressed_file import PRELUDE, compressed_from, content_of, read_compressed
+from alexnet.inference.model_card import model_json
 from alexnet.models.networks.model import NetworkModel
 
 
@@ -44,6 +45,14 @@ def test_it_unpacks_to_the_bits_that_were_packed(digits_run: Path, file: Path) -
             assert torch.equal(tensor, trained[name])
     model = load(file, device="cpu").model
     assert all(torch.equal(tensor, model.learned()[name]) for name, tensor in read.tensors.items())
+
+
+def test_a_single_number_stays_one(digits_run: Path) -> None:
+    """As batch normalisation counts its batches."""
+    card = model_json(load(digits_run, device="cpu").model_card)
+    header, blocks = header_of(content_of(card, {}, {}, {"batches": np.array(7, np.int64), "none": np.zeros((0, 3), np.float32)}))
+    assert [(tensor["shape"], tensor["blocks"]) for tensor in header["tensors"]] == [([], [8]), ([0, 3], [0])]
+    assert blocks == (7).to_bytes(8, "little")
 
 
 def test_python_and_the_verbs_take_it(file: Path, digits_run: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

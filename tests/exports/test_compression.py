@@ -147,6 +147,25 @@ def test_a_run_becomes_a_small_file(digits_run: Path, tmp_path: Path, capsys: py
     _is_the_model_that_was_scored(digits_run, out, test["accuracy_after"])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("model", ["torchvision:squeezenet1_1", "torchvision:mobilenet_v3_small"])
+def test_a_network_of_another_library(model: str, digits_folder: Path, tmp_path: Path) -> None:
+    """The second has batch normalisation, whose statistics and counters are stored as they are."""
+    small = {"training.batch_size": 64, "training.precision": "fp32", "preprocess.stored_size": 36, "augment.scale": 0.8}
+    run, out = tmp_path / "run", tmp_path / "run.alexnet"
+    train(digits_folder, model=model, weights="none", image_size=32, epochs=1, baseline=False, workers=0, overrides=small, out=run)
+    done = export(run, compress=True, budget="15s", max_loss=100, out=out)
+    assert done.compression is not None
+    assert done.compression.test is not None
+    assert [step.step for step in done.compression.steps] == ["trained", "pruned", "shared", "coded"]
+    assert done.compression.steps[-1].times > 8
+    before, after = load(run, device="cpu").model.learned(), read_compressed(out).tensors
+    assert {name: tensor.shape for name, tensor in before.items()} == {name: tensor.shape for name, tensor in after.items()}
+    assert {tensor.dtype for tensor in after.values()} <= {torch.float32, torch.int64}
+    _is_the_model_that_was_scored(run, out, done.compression.test.accuracy_after)
+
+
 def _is_the_model_that_was_scored(run: Path, out: Path, accuracy: float) -> None:
     """The file's own answers on the run's test images have the accuracy that was printed."""
     names = json.loads((run / "splits.json").read_text())["test"]

@@ -1,21 +1,20 @@
-"""64 clients at twice the sustainable rate: what is accepted is answered in time, the rest is refused at once, and memory stays."""
+"""64 clients at twice the sustainable rate, over sockets to a process of its own: answered or refused, and nothing accepted is lost."""
 
 import asyncio
-import statistics
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
+from tests.serve.conftest import until
 
-CLIENTS = 64
-SECONDS = 10.0
-HEADERS = {"content-type": "image/png"}
+from bench.load import CLIENTS, STOPPED, TIMES, Flood, ended_in_the_middle, memory_bytes, request_of, sustained_rate
+
+REQUESTS, STEADY = 2_000, 240
 GROWTH = 64 << 20  # bytes that the process may grow by between its warm state and the end
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")]
@@ -28,73 +27,53 @@ def serving(run: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         assert process.stdout is not None
         address = process.stdout.readline().split(" at ")[-1].strip().rstrip("/")
         try:
+            until(lambda: accepts(address))
             yield process, address
         finally:
             process.kill()
 
 
-def memory(process: subprocess.Popen[str]) -> int:
-    """Resident bytes."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
+def accepts(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
-async def steady(address: str, content: bytes, seconds: float) -> float:
-    """Requests per second of eight clients that wait for their answers."""
-    ends, answered = time.monotonic() + seconds, 0
-
-    async def one() -> None:
-        nonlocal answered
-        while time.monotonic() < ends:
-            (await client.post("/v1/predict", content=content, headers=HEADERS)).raise_for_status()
-            answered += 1
-
-    async with httpx.AsyncClient(base_url=address, timeout=60, verify=False) as client:
-        await asyncio.gather(*(one() for _ in range(8)))
-    return answered / seconds
-
-
-async def flooded(address: str, content: bytes, rate: float, seconds: float, answers: list[tuple[int, float]], lost: list[str]) -> None:
-    """64 clients, each on a connection of its own, send at a share of the rate; one that still waits for an answer lets its turn pass.
-
-    answers: status and seconds of each; lost: requests that the service took and did not answer.
-    """
-
-    async def one(number: int) -> None:
-        ends = time.monotonic() + seconds
-        async with httpx.AsyncClient(base_url=address, timeout=60, verify=False) as client:
-            await asyncio.sleep(number / rate)
-            while (started := time.monotonic()) < ends:
-                try:
-                    answer = await client.post("/v1/predict", content=content, headers=HEADERS)
-                except httpx.ConnectError:
-                    return  # the service has ended
-                except httpx.HTTPError as problem:
-                    lost.append(repr(problem))
-                    return
-                answers.append((answer.status_code, time.monotonic() - started))
-                await asyncio.sleep(max(0.0, started + CLIENTS / rate - time.monotonic()))
-
-    await asyncio.gather(*(one(number) for number in range(CLIENTS)))
+def first_image(address: str, folder: Path) -> bytes:
+    return request_of(address, sorted(folder.rglob("*.png"))[0].read_bytes(), "image/png")
 
 
 def test_twice_the_sustainable_rate(digits_run: Path, digits_folder: Path) -> None:
-    content = sorted(digits_folder.rglob("*.png"))[0].read_bytes()
-    answers: list[tuple[int, float]] = []
-    lost: list[str] = []
-
-    async def load(process: subprocess.Popen[str], address: str) -> tuple[int, int]:
-        rate = 2 * await steady(address, content, 3.0)
-        await flooded(address, content, rate, SECONDS / 4, [], lost)  # buffers and pools grow once
-        before = memory(process)
-        await flooded(address, content, rate, SECONDS, answers, lost)
-        return before, memory(process)
+    async def load(process: subprocess.Popen[str], address: str) -> tuple[Flood, int]:
+        request = first_image(address, digits_folder)
+        rate = TIMES * await sustained_rate(address, request, STEADY)
+        await Flood(address, request).run(rate, REQUESTS // 3)  # buffers and pools grow once
+        flood, before = Flood(address, request), memory_bytes(process.pid)
+        await flood.run(rate, REQUESTS)
+        return flood, memory_bytes(process.pid) - before
 
     with serving(digits_run) as (process, address):
-        before, after = asyncio.run(load(process, address))
-    accepted = [seconds for status, seconds in answers if status == 200]
-    assert lost == []
-    assert {status for status, _ in answers} <= {200, 503}
-    assert len(accepted) > 100
-    assert float(np.quantile(accepted, 0.99)) < 10 * statistics.median(accepted)
-    assert after - before < GROWTH
+        flood, growth = asyncio.run(load(process, address))
+    assert (flood.lost, flood.untaken) == ([], [])
+    assert {status for status, _ in flood.answers} <= {200, 503}
+    assert len(flood.answers) + flood.passed == REQUESTS
+    assert len(flood.accepted()) > REQUESTS / 10
+    assert growth < GROWTH
+
+
+def test_an_end_in_the_middle_loses_no_accepted_request(digits_run: Path, digits_folder: Path) -> None:
+    async def load(process: subprocess.Popen[str], address: str) -> tuple[Flood, int]:
+        flood = Flood(address, first_image(address, digits_folder))
+        rate = TIMES * await sustained_rate(address, flood.request, STEADY)
+        return flood, await ended_in_the_middle(flood, rate, REQUESTS, lambda: process.send_signal(signal.SIGTERM))
+
+    with serving(digits_run) as (process, address):
+        flood, under_way = asyncio.run(load(process, address))
+        status = process.wait(60)
+        errors = "" if process.stderr is None else process.stderr.read()
+    assert flood.lost == []
+    assert {status for status, _ in flood.answers} <= {200, 503}
+    assert under_way > 0
+    assert len(flood.accepted()) > CLIENTS
+    assert (status, "Traceback" in errors) == (STOPPED, False)

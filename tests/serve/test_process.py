@@ -1,11 +1,8 @@
-"""The process: an end that answers what was accepted, models loaded again under load, refusals before the start."""
+"""The process: models loaded again under load, refusals before the start."""
 
 import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -43,31 +40,6 @@ def clients(address: str, content: bytes, ended: threading.Event, count: int) ->
 
 def image_in(folder: Path) -> bytes:
     return sorted(folder.rglob("*.png"))[0].read_bytes()
-
-
-@pytest.mark.slow
-def test_sigterm_under_load_loses_no_accepted_request(digits_run: Path, digits_folder: Path) -> None:
-    command = [sys.executable, "-m", "alexnet", "serve", str(digits_run), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        address = first.split(" at ")[-1].strip().rstrip("/")
-        until(lambda: accepts(address))
-        threads, statuses, lost = clients(address, image_in(digits_folder), threading.Event(), 8)
-        process.send_signal(signal.SIGTERM)
-        for thread in threads:
-            thread.join(60)
-        status = process.wait(60)
-        errors = "" if process.stderr is None else process.stderr.read()
-    assert (lost, set(statuses)) == ([], {200})
-    assert (status, "Traceback" in errors) == (130, False)
-
-
-def accepts(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/readyz").status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def test_a_changed_model_is_loaded_without_a_lost_request(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:

@@ -242,7 +242,7 @@ def test_a_training_outlives_its_studio_and_is_found_again(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_browser_killed_in_mid_upload_leaves_no_half_image(images: dict[str, list[Path]], tmp_path: Path) -> None:
+def test_a_connection_that_is_cut_in_mid_upload_leaves_no_half_image(images: dict[str, list[Path]], tmp_path: Path) -> None:
     with running_studio(tmp_path / "runs") as (opened, client):
         made_set(client, images)
         host, port = opened.bound.getsockname()[:2]

@@ -124,7 +124,7 @@ def _coded(name: str, tensor: SharedWeights | NDArray[Any]) -> tuple[TensorEntry
             values=len(tensor.values),
         )
         return counted, blocks
-    array = np.ascontiguousarray(tensor)
+    array = np.asarray(tensor, order="C")  # a counter of batches stays a single number
     blocks = [array.astype(array.dtype.newbyteorder("<")).tobytes()]
     return TensorEntry(name=name, shape=array.shape, coding="plain", blocks=(len(blocks[0]),), dtype=array.dtype.name), blocks
 

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from alexnet.data.images.pillow import decode_pixels
 from alexnet.data.images.resize_pixels import fit_square_pixels
 from alexnet.errors import AlexNetError, BadModel, UnreadableImage
-from alexnet.i18n.notebook import html_table, named_classes
-from alexnet.i18n.units import percent
 from alexnet.inference.exported import from_metadata
 from alexnet.inference.inputs import ImageInput, PendingImage, content_of, each_image, pending_image
 from alexnet.inference.onnx_file import read_onnx
@@ -52,6 +50,9 @@ class OnnxClassifier:
 
     def _repr_html_(self) -> str:
         """As a notebook shows it."""
+        from alexnet.i18n.notebook import html_table, named_classes
+        from alexnet.i18n.units import percent
+
         record = self.record
         error = percent(record.scores.get("validation_error"))
         rows = [("classes", named_classes(self.classes)), ("pictures", f"{record.image_size} px"), ("validation error", error)]

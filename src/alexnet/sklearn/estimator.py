@@ -52,8 +52,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     """A classifier of images.
 
     model: a name of the catalogue, such as "fisher-svm" or "lenet". recipe: a named recipe, or the path of a recipe.toml. epochs, budget:
-    of a network, as for `alexnet.train`. image_size: px per side that the model sees. image_shape: of the image in a flat row, (H, W) or
-    (H, W, 3). random_state: seed of all random numbers. device: "auto", "cpu", "cuda".
+    of a network, as for `alexnet.train`. weights: to start from, as for `alexnet.train`; NETWORK+svm needs some. image_size: px per side
+    that the model sees. image_shape: of the image in a flat row, (H, W) or (H, W, 3). random_state: seed of all random numbers. device:
+    "auto", "cpu", "cuda".
     recipe_fields: any field of a recipe, its section and name joined by two underscores: `solver__strengths="0.1,1"`,
     `training__learning_rate=0.02`. `set_params` and grids of GridSearchCV take them too; wrong names are reported by `fit`.
 
@@ -61,13 +62,14 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     errors on the tenth of the images that chose the model; n_features_in_, for arrays.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - scikit-learn's rules: a parameter is an argument
         self,
         model: str = "fisher-svm",
         *,
         recipe: str | Path = "quick",
         epochs: float | None = None,
         budget: str | float | None = None,
+        weights: str | Path | None = None,
         image_size: int | None = None,
         image_shape: Shape | None = None,
         random_state: Any = 0,
@@ -78,16 +80,30 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.recipe = recipe
         self.epochs = epochs
         self.budget = budget
+        self.weights = weights
         self.image_size = image_size
         self.image_shape = image_shape
         self.random_state = random_state
         self.device = device
-        for name, value in recipe_fields.items():
-            setattr(self, name, value)
+        self._recipe_fields = recipe_fields  # wrong names among them: by scikit-learn's rules, `fit` is the first to raise
+
+    def __getattr__(self, name: str) -> Any:
+        """A field of the recipe that was set; it is a parameter like those in the signature."""
+        fields: dict[str, Any] = vars(self).get("_recipe_fields", {})
+        if name not in fields:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return fields[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute, or a field of the recipe."""
+        if _is_field(name) or name in vars(self).get("_recipe_fields", ()):
+            self._recipe_fields[name] = value
+        else:
+            super().__setattr__(name, value)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All parameters by name, fields of the recipe included."""
-        return {**super().get_params(deep=deep), **self._fields()}
+        return {**super().get_params(deep=deep), **self._recipe_fields}
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, and fields of the recipe; raises ValueError for other names."""
@@ -95,11 +111,6 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             setattr(self, name, params.pop(name))
         super().set_params(**params)
         return self
-
-    def _fields(self) -> dict[str, Any]:
-        """The parameters that are in no signature, wrong ones among them: by scikit-learn's rules, `fit` is the first to raise."""
-        named = self._get_param_names()
-        return {name: value for name, value in vars(self).items() if name not in named and name == name.strip("_")}
 
     def fit(self, X: Any, y: Any) -> Self:  # noqa: N803  # scikit-learn's names
         """Fit the model to images X (see alexnet.sklearn.inputs) with labels y (N,), of any type that can be sorted.
@@ -164,7 +175,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return [str(name) for name in self.classes_.tolist()], labels.astype(np.int64)
 
     def _run(self, dataset: Dataset, folder: Path) -> tuple[ResolvedRun, RunContext]:
-        wrong = [name for name in self._fields() if not _is_field(name)]
+        wrong = [name for name in self._recipe_fields if not _is_field(name)]
         if wrong:
             raise ValueError(f"ImageClassifier has no parameter {wrong[0]!r}. Fields of recipes are written as training__learning_rate.")
         device = choose_device(self.device)
@@ -174,7 +185,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             recipe=str(self.recipe),
             seed=int(check_random_state(self.random_state).randint(MOST_SEEDS)),
             image_size=self.image_size,
-            overrides={name.replace("__", ".", 1): value for name, value in self._fields().items()} | self._length(),
+            weights=None if self.weights is None else str(self.weights),
+            overrides={name.replace("__", ".", 1): value for name, value in self._recipe_fields.items()} | self._length(),
         )
         resolved = resolve(request, dataset, device=device, listen=log_messages)
         return resolved, RunContext(folder=RunFolder(folder), dataset=dataset, device=device, listen=_heard, decoders=0)

@@ -122,6 +122,7 @@ def tuning_of(job: Job, budget_seconds: float) -> Tuning:
     folder, model, sizes = RunFolder(job.path, writes=False), job.classifier.model, job.classifier.model_card.preprocess
     assert isinstance(model, NetworkModel)
     recipe, dataset = from_toml(folder.recipe), open_own_data(folder, "put it back, or link it there")
+    model.keeps_statistics = recipe.training.norm_statistics == "kept"
     if dataset.classes != job.classifier.classes:
         raise BadRun(f"The data set {dataset.name} has other classes than the model.")
     splits = folder.read_splits(dataset)
