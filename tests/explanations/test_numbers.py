@@ -15,13 +15,14 @@ from alexnet.explanations.neighbourhood import NearestRows, others
 from alexnet.explanations.parts.cells import Decomposition
 from alexnet.explanations.parts.concepts import CONCEPTS, concept_maps, correlations
 from alexnet.explanations.parts.filters import colour_share, dead, orientation_selectivity, specialisation
-from alexnet.explanations.stages import receptive_fields, stage_names, stages
+from alexnet.explanations.stages import receptive_fields
 from alexnet.explanations.suspects import RIDGE, leave_one_out, suspicion
 from alexnet.inference.build import build_model
 from alexnet.inference.classifier import Classifier, load
 from alexnet.models.handcrafted.model import HandcraftedModel
 from alexnet.models.networks.architecture import NetworkChoices
 from alexnet.models.networks.model import NetworkModel
+from alexnet.models.networks.stages import stage_names, stages
 from alexnet.models.registry import ARCHITECTURES
 from alexnet.runs.train import train
 

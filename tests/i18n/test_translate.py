@@ -25,6 +25,7 @@ from alexnet.studies.claim import Extent, Measure
 from alexnet.studies.findings import Reason
 from alexnet.studies.measurements import shipped_results
 from alexnet.studies.registry import STUDIES
+from alexnet.studies.report.layer_plots import KINDS
 from alexnet.studies.report.lecture.claim_box import STYLES
 from alexnet.studies.report.lecture.published_drawings import GROWTH, RUNS
 
@@ -47,7 +48,8 @@ STUDY = [
     *(f"study.{kind}_{reason.replace('-', '_')}" for reason in get_args(Reason) for kind in ("short", "why")),
     *(f"study.why_{name}" for name in ("overfits", "fits", "epochs")),
     *(f"study.{kind}_{measure}" for measure in get_args(Measure) for kind in ("axis", "head_against", "line")),
-    *(f"study.line_{kind}_{way}" for kind in ("error", "shifts") for way in ("less", "more")),
+    *(f"study.line_{kind}_{way}" for kind in ("error", "shifts", "probes") for way in ("less", "more")),
+    *(f"study.plot_{kind}" for kind in KINDS),
     *(f"study.left_out_{extent}" for extent in get_args(Extent)),
 ]
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "alexnet"

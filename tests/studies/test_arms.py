@@ -28,6 +28,7 @@ ISSUE = {  # what the lecture and its audience ask
     "activation", "pooling", "overlap", "pool-position", "dropout", "normalization", "fully-connected", "depth", "first-layer", "towers",
     "augmentation", "colour", "weight-decay", "initialisation", "input-size", "convolution", "data",
     "batch-norm", "width", "momentum", "lenet", "random-labels", "pooling-gradients", "shifts", "transfer",
+    "activation-cost", "activation-gradients", "probes",
 }  # fmt: skip
 
 
@@ -141,6 +142,7 @@ def test_overlap_is_compared_on_maps_of_the_same_size(kind: str, request: pytest
         ("fully-connected", "fc-one-equal", "parameters"),
         ("convolution", "mlp-parameters", "parameters"),
         ("convolution", "mlp-macs", "macs"),
+        ("convolution", "mixer-parameters", "parameters"),
         ("pool-position", "pools-123-macs", "macs"),
         ("depth", "one-macs", "macs"),
         ("depth", "five-macs", "macs"),
@@ -173,6 +175,18 @@ def test_the_first_layer_has_the_channels_that_its_arm_names_at_any_width(channe
 def test_every_claim_says_what_it_needs() -> None:
     assert {study.claim for study in STUDIES.values() if study.needs == "overfits"} == {"dropout", "augmentation", "colour", "weight-decay"}
     assert all(study.needs is not None for study in STUDIES.values())
+
+
+def test_claims_about_layers_share_the_runs_of_the_common_recipe(small: Dataset) -> None:
+    plain = {
+        claim: arm_recipe(STUDIES[claim], STUDIES[claim].arms[0], common(small), small, seed=0)
+        for claim in ("activation-gradients", "probes")
+    }
+    assert {digest(recipe) for recipe in plain.values()} == {digest(common(small))}
+    assert STUDIES["probes"].on_request == {"probes"}
+    assert STUDIES["activation-gradients"].on_request == {"gradients-epoch", "gradients-end"}
+    assert STUDIES["activation-cost"].on_request == {"seconds"}
+    assert STUDIES["pooling-gradients"].on_request == frozenset()
 
 
 @pytest.mark.parametrize("study", [study for study in STUDIES.values() if study.needs == "overfits"], ids=lambda study: study.claim)

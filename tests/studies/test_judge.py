@@ -1,6 +1,7 @@
 """Outcomes of runs that were never made, judged: what each arm shows, which pairs count, and what a failure does."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -190,3 +191,67 @@ def test_no_number_of_seeds_helps_where_the_claims_own_arm_never_arrives() -> No
     assert found.effect is not None
     assert found.effect.difference > 1
     assert found.more == {"seeds": None, "images": None}
+
+
+def measured(measure: Measure, a: list[dict[str, Any]], b: list[dict[str, Any]], **fields: Any) -> Finding:
+    """Two arms that err alike, with these further fields of their runs."""
+    study = replace(study_of("a", "b", measure=measure), **fields)
+    return judged(study, {name: [outcome(seed, 0.3, **one) for seed, one in enumerate(runs)] for name, runs in (("a", a), ("b", b))})
+
+
+def test_gradients_after_an_epoch_are_a_ratio_and_those_of_other_times_stand_beside_it() -> None:
+    moments = ("gradients", "gradients_epoch", "gradients_end")
+    larger = [{name: {"conv1": 4.0 * (1 + seed / 50), "fc8": 9.0} for name in moments} for seed in range(3)]
+    smaller = [
+        {
+            "gradients": {"conv1": 1.0, "fc8": 1.0},
+            "gradients_epoch": {"conv1": 2.0, "fc8": 2.0},
+            "gradients_end": {"conv1": 6.0, "fc8": 6.0},
+        }
+    ] * 3
+    found = measured("gradients-epoch", larger, smaller, further_measures=("gradients", "gradients-end"))
+    assert found.effect is not None
+    assert found.effect.difference == pytest.approx(3.0, rel=0.02)  # the geometric mean of 4 and 9, over 2
+    assert (found.verdict, found.effect.measure, found.effect.nothing) == ("holds", "gradients-epoch", 1.0)
+    assert {one.measure: one.difference for one in found.also} == {
+        "gradients": pytest.approx(6.0, rel=0.02), "gradients-end": pytest.approx(1.0, rel=0.02)
+    }  # fmt: skip
+    assert found.arm("b").gradients_end == {"conv1": 6.0, "fc8": 6.0}
+
+
+def test_times_are_those_of_the_other_side_over_the_claims() -> None:
+    plain = [{"step_times": {"forward": 1.0, "step": 1.0 + seed / 100}} for seed in range(3)]
+    slow = [{"step_times": {"forward": 1.6, "step": 1.3 - seed / 100}} for seed in range(3)]
+    found = measured("seconds", plain, slow)
+    assert found.effect is not None
+    assert found.effect.difference == pytest.approx((1.3 * 1.29 / 1.01 * 1.28 / 1.02) ** (1 / 3))
+    assert found.verdict == "holds"
+    assert found.arm("b").step_times == pytest.approx({"forward": 1.6, "step": 1.29})
+    assert measured("seconds", plain, plain).verdict == "no-difference"
+    assert measured("seconds", [{}] * 3, [{}] * 3).verdict == "cannot-be-judged"  # runs that nobody timed
+
+
+def test_probes_compare_the_errors_of_the_linear_machines() -> None:
+    rng = np.random.default_rng(0)
+    better, worse = (
+        [{"probed": tuple(rng.random(1_000) < error), "probes": {"conv1": 0.6, "fc7": error}} for _ in range(3)] for error in (0.3, 0.5)
+    )
+    found = measured("probes", better, worse)
+    assert found.effect is not None
+    assert found.effect.difference == pytest.approx(0.2, abs=0.03)
+    assert (found.verdict, found.effect.images) == ("holds", 1_000)
+    assert found.arm("a").last_probe == pytest.approx(0.3)
+    assert measured("probes", better, [*worse[:2], {}]).effect is None  # a run without
+
+
+def test_hardly_trained_runs_of_a_claim_about_time_say_nothing_about_the_noise_of_others() -> None:
+    calm = {"a": errors(0.200, 0.205, 0.210), "b": errors(0.300, 0.306, 0.309)}
+    wild = {"a": errors(0.5, 0.8, 0.6), "b": errors(0.9, 0.55, 0.7)}
+    claims = [
+        ClaimRuns(study=study_of("a", "b"), outcomes=calm, changes={"a": {}, "b": {}}, models={"a": "alexnet", "b": "alexnet"}),
+        ClaimRuns(
+            study=study_of("a", "b", measure="seconds"), outcomes=wild, changes={"a": {}, "b": {}}, models={"a": "alexnet", "b": "alexnet"}
+        ),
+    ]
+    rules = Rules(judging=Judging(same_images=False), chance_error=0.95)
+    assert judge(claims, rules)[0].effect == judge(claims[:1], rules)[0].effect

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.training.tiny import TINY, digits
+from tests.training.tiny import CONFIG, TINY, digits
 from torch.nn import functional
 
 from alexnet.models.networks.model import NetworkModel, Normalise
 from alexnet.models.networks.network import Network
 from alexnet.studies.layer_signals import signals_on
+from alexnet.training.optimizer import Descent
+from alexnet.training.step import seed_dropout, training_step
 
 
 def network() -> NetworkModel:
@@ -41,3 +43,30 @@ def test_the_hooks_are_gone_afterwards() -> None:
     model, (images, labels) = network(), digits(0, 3)
     signals_on(model, images, labels)
     pickle.dumps(model.network)
+
+
+def trained(*, looked_at: bool) -> dict[str, torch.Tensor]:
+    """The weights after four steps with dropout, between which somebody looks, or nobody does."""
+    torch.manual_seed(0)
+    model = NetworkModel(Network(TINY, classes=10, channels=1, image_size=8), Normalise((80.0,), (90.0,)))
+    descent = Descent(model, CONFIG)
+    for step in range(4):
+        seed_dropout(step, torch.device("cpu"))
+        images, labels = digits(32 * step, 32)
+        training_step(model, descent, images, labels, 0.0, "fp32")
+        if looked_at:
+            found = signals_on(model, images, labels)
+            assert model.training
+            assert all(norm > 0 for norm in found.gradients.values())
+    return dict(model.state_dict())
+
+
+def test_a_training_that_is_looked_at_ends_in_the_same_weights() -> None:
+    seen, unseen = trained(looked_at=True), trained(looked_at=False)
+    assert all(torch.equal(seen[name], unseen[name]) for name in unseen)
+
+
+def test_a_layer_that_is_not_trained_has_no_gradient() -> None:
+    model, (images, labels) = network(), digits(0, 20)
+    model.network.fix(1)
+    assert list(signals_on(model, images, labels).gradients) == ["fc2", "fc3"]

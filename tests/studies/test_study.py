@@ -347,6 +347,56 @@ def test_ray_that_is_not_installed_is_named_with_its_extra(letters: Path, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_claim_that_measures_more_repeats_the_runs_that_lack_it(
+    letters: Path, finished: tuple[StudyReport, Path], tmp_path: Path
+) -> None:
+    """The common recipe's run is that of `overlap` too: it is made again, ends in the same errors, and is not made a third time."""
+    out = tmp_path / "copy"
+    _copy(finished[1], out)
+    before = runs(out)
+    report = run(letters, out, claims="probes,activation-gradients,activation-cost")
+    after = runs(out)
+    repeated = [key for key in before if set(after[key].measured) == {"gradients-end", "gradients-epoch", "probes"}]
+    assert len(repeated) == 2  # seeds
+    for key in before:
+        assert (after[key].wrong, after[key].gradients) == (before[key].wrong, before[key].gradients)
+    layers = "conv1 conv2 conv3 conv4 conv5 fc6 fc7".split()
+    for key in repeated:
+        one = after[key]
+        assert list(one.probes) == layers
+        assert one.probes["fc7"] == pytest.approx(sum(one.probed) / len(one.probed))
+        assert list(one.gradients_epoch) == list(one.gradients_end) == [*layers, "fc8"]
+        assert one.gradients_epoch != one.gradients_end != one.gradients
+        assert not list((out / "runs" / key).glob("first-epoch*"))
+    found = {finding.claim: finding for finding in report.findings}
+    assert list(found) == ["activation-cost", "activation-gradients", "overlap", "probes"]
+    for arm in found["activation-cost"].arms:
+        assert set(arm.step_times) == {"forward", "step"}
+        assert 0.2 < arm.step_times["step"] < 5
+    assert {one.measure for one in found["activation-gradients"].also} == {"gradients", "gradients-end"}
+    assert found["probes"].arm("layers-random").parameters < found["probes"].arm("layers-trained").parameters
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Error of a linear machine on each layer" in page
+    assert "Norm of the gradient after the first epoch" in page
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trial, "fit", forbidden)
+        assert run(letters, out, claims=None, seeds=None, budget=None, overrides=None).findings == report.findings
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_that_is_resumed_has_the_gradients_after_its_first_epoch(letters: Path, tmp_path: Path) -> None:
+    words: dict[str, Any] = {"claims": "activation-gradients", "overrides": FIELDS | {"training.epochs": "4"}}
+    whole = run(letters, tmp_path / "whole", **words)
+    stops = iter([False] * 60 + [True] * 10_000)
+    with pytest.raises(Interrupted):
+        run(letters, tmp_path / "stopped", should_stop=lambda: next(stops), **words)
+    resumed = run(letters, tmp_path / "stopped", **words)
+    assert [arm.gradients_epoch for arm in resumed.findings[0].arms] == [arm.gradients_epoch for arm in whole.findings[0].arms]
+
+
+@pytest.mark.slow
 def test_features_of_a_network_that_others_trained(letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`transfer` on a tenth of 16 px images, enlarged: from scratch, frozen and trained further all have an outcome."""
     whole = STUDIES["transfer"]

@@ -15,10 +15,11 @@ from torch.nn import functional
 
 from alexnet.errors import BadModel
 from alexnet.explanations.network import network_of
-from alexnet.explanations.stages import ReceptiveField, learns, receptive_field
+from alexnet.explanations.stages import ReceptiveField, receptive_field
 from alexnet.inference.classifier import Classifier
 from alexnet.inference.occlusion import occlusion_map
 from alexnet.models.image_model import ImageModel
+from alexnet.models.networks.stages import learns
 
 STEPS = 20  # of the path from the plain image: Gauss-Legendre, so that few suffice
 CONTROL_STEPS = 8  # of a control, whose map is only compared

@@ -1,11 +1,15 @@
 """Networks behind the seam as ONNX nodes: normalisation, margin, layers."""
 
+from math import prod
+
 import torch
+from torch import nn
 
 from alexnet.exports.graph import Graph, Value
 from alexnet.exports.layers import flattened, layer
 from alexnet.models.networks.efficientnet import MEAN, STD
 from alexnet.models.networks.efficientnet_lite import EfficientNetLite
+from alexnet.models.networks.mixer_layers import ChannelNorm, MixerLayer
 from alexnet.models.networks.model import NetworkModel, Normalise
 from alexnet.models.networks.network import Network
 from alexnet.models.networks.shapes import margins
@@ -58,3 +62,44 @@ def pretrained_features(network: EfficientNetLite, graph: Graph, images: Value) 
     for part in (network.stem, network.blocks, network.head):
         value = layer(part, graph, value)
     return flattened(graph, Value(graph.node("GlobalAveragePool", value.name), (value.shape[0], 1, 1)))
+
+
+@layer.register
+def _mixer(module: MixerLayer, graph: Graph, value: Value) -> Value:
+    """Mixing over a table of patches and channels, (N, patches, C)."""
+    channels, *sides = value.shape
+    rows = graph.reshape(value.name, (0, channels, prod(sides)))
+    table = graph.node("Transpose", rows, perm=(0, 2, 1))
+    by_channel = graph.node("Transpose", _layer_norm(module.before_patches, graph, table), perm=(0, 2, 1))
+    mixed = graph.node("Transpose", _over_last(module.over_patches, graph, by_channel), perm=(0, 2, 1))
+    table = graph.node("Add", table, mixed)
+    table = graph.node("Add", table, _over_last(module.over_channels, graph, _layer_norm(module.before_channels, graph, table)))
+    maps = graph.reshape(graph.node("Transpose", table, perm=(0, 2, 1)), (0, channels, *sides))
+    return Value(maps, value.shape)
+
+
+@layer.register
+def _channel_norm(module: ChannelNorm, graph: Graph, value: Value) -> Value:
+    channels, *sides = value.shape
+    table = graph.node("Transpose", graph.reshape(value.name, (0, channels, prod(sides))), perm=(0, 2, 1))
+    normed = graph.node("Transpose", _layer_norm(module, graph, table), perm=(0, 2, 1))
+    return Value(graph.reshape(normed, (0, channels, *sides)), value.shape)
+
+
+def _layer_norm(module: nn.LayerNorm, graph: Graph, table: str) -> str:
+    """Over the last dimension, from operators of every version."""
+    centred = graph.node("Sub", table, graph.node("ReduceMean", table, axes=[2], keepdims=1))
+    variance = graph.node("ReduceMean", graph.node("Mul", centred, centred), axes=[2], keepdims=1)
+    spread = graph.node("Sqrt", graph.node("Add", variance, graph.constant(module.eps)))
+    scaled = graph.node("Mul", graph.node("Div", centred, spread), graph.constant(module.weight))
+    return graph.node("Add", scaled, graph.constant(module.bias))
+
+
+def _over_last(module: nn.Sequential, graph: Graph, table: str) -> str:
+    """A perceptron over the last dimension of (N, rows, columns)."""
+    for part in module:
+        if isinstance(part, nn.Linear):
+            table = graph.node("Add", graph.inner(table, part.weight.t()), graph.constant(part.bias))
+        else:
+            table = layer(part, graph, Value(table, ())).name
+    return table

@@ -55,7 +55,7 @@ SECTIONS: tuple[LectureSection, ...] = (
     ),
     LectureSection(
         name="idea",
-        claims=("convolution", "lenet", "transfer"),
+        claims=("convolution", "probes", "lenet", "transfer"),
         drawings=("winners",),
         commands=("alexnet compare photos --models fisher-svm,alexnet,alexnet+svm --budget 30m",),
         sources=("krizhevsky-2012", "russakovsky-2015"),
@@ -90,7 +90,7 @@ SECTIONS: tuple[LectureSection, ...] = (
     ),
     LectureSection(
         name="activation",
-        claims=("activation",),
+        claims=("activation", "activation-cost", "activation-gradients"),
         slides=("gradient",),
         drawings=("slopes",),
         sources=("krizhevsky-2012", "glorot-2010"),

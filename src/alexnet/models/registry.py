@@ -3,7 +3,7 @@
 from alexnet.errors import BadModel, did_you_mean
 from alexnet.models.handcrafted.systems import SYSTEMS
 from alexnet.models.kinds import FROZEN, kind_of
-from alexnet.models.networks import alexnet, cifar, convnet_small, efficientnet, lenet, mlp
+from alexnet.models.networks import alexnet, cifar, convnet_small, efficientnet, lenet, mlp, mlp_mixer
 from alexnet.models.networks.architecture import Architecture
 from alexnet.models.networks.borrowed.registry import SOURCES, borrowed_architecture, is_borrowed
 from alexnet.storage.records import shown
@@ -24,6 +24,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         efficientnet.EFFICIENTNET_LITE0,
         lenet.LENET,
         mlp.MLP,
+        mlp_mixer.MLP_MIXER,
     )
 }
 

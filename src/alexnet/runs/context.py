@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from alexnet.data.dataset import Dataset
+from alexnet.models.networks.model import NetworkModel
 from alexnet.runs.folder import RunFolder
 from alexnet.runs.live import LiveRun
 from alexnet.runs.tried import Search
@@ -24,6 +25,7 @@ class RunContext:
     decoders: threads that decode, or processes if the images do not fit into memory. keep_checkpoints: after the training too.
     started: time on the monotonic clock, in seconds. search: that has chosen the model.
     live: shows the training to whoever watches it; None for the cells of comparisons and studies, and for workers that do not write.
+    after_epoch: called with the network that is trained, which it must leave as it was, at the end of every epoch.
     """
 
     folder: RunFolder
@@ -39,3 +41,4 @@ class RunContext:
     started: float = field(default_factory=time.monotonic)
     search: Search | None = None
     live: LiveRun | None = None
+    after_epoch: Callable[[NetworkModel], None] | None = None

@@ -138,7 +138,7 @@ def _fit(resolved: ResolvedRun, context: RunContext, prepared: Prepared, layout:
             seed=recipe.seed,
             device=context.device,
             budget=_budget(resolved, context, prepared.splits),
-            listen=_recording(context, watch),
+            listen=_recording(context, watch, layout.model),
             on_scores=watch.hear if watch is not None else None,
             should_stop=context.should_stop,
             layout=layout,
@@ -179,14 +179,16 @@ def _watch(context: RunContext, prepared: Prepared, model: nn.Module) -> Validat
     return ValidationWatch(context.live, context.dataset, prepared.splits.validation, lambda: _first_filters(model))
 
 
-def _recording(context: RunContext, watch: ValidationWatch | None) -> Listener:
-    """A listener that writes history.jsonl as epochs end, and passes every event to the run's listener."""
+def _recording(context: RunContext, watch: ValidationWatch | None, model: nn.Module) -> Listener:
+    """A listener that writes history.jsonl as epochs end, shows the network to who wants it, and passes every event on."""
 
     def record(event: Event) -> None:
         if isinstance(event, EpochDone):
             context.folder.append_history(event.row)
             if watch is not None:
                 watch.end(event.row["epoch"])
+            if context.after_epoch is not None and isinstance(model, NetworkModel):
+                context.after_epoch(model)
         context.listen(event)
 
     return record

@@ -64,4 +64,4 @@ def _fits(state: StudyState, further: Mapping[str, Arms], outcomes: Mapping[str,
 
 def _todo(state: StudyState, further: Mapping[str, Arms]) -> int:
     """How many of these runs have not finished."""
-    return sum(not trial.outcome.exists() for trial in trials_of(state, further).values())
+    return sum(trial.done() is None for trial in trials_of(state, further).values())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alexnet.evaluation.seed_ratio import Passes
 from alexnet.evaluation.seed_statistics import Judging, mean_error
-from alexnet.studies.claim import TARGET_ERROR, Arm
+from alexnet.studies.claim import TARGET_ERROR, Arm, Measure
 from alexnet.studies.findings import ArmFound, Effect
 from alexnet.studies.outcome import Outcome, epochs_to
 
@@ -28,10 +28,26 @@ def moved_of(outcomes: Iterable[Outcome]) -> list[NDArray[np.bool_]]:
     return [np.array(one.moved, dtype=np.bool_) for one in outcomes]
 
 
-def gradient_of(outcome: Outcome) -> float:
-    """The geometric mean of the layers' gradient norms before training; 0 if one vanished, or none was measured."""
-    norms = np.array(list(outcome.gradients.values()))
+def probed_of(outcomes: Iterable[Outcome]) -> list[NDArray[np.bool_]]:
+    """Whether the linear machine on the last hidden layer missed each judged image, for each run; empty for one without."""
+    return [np.array(one.probed, dtype=np.bool_) for one in outcomes]
+
+
+def gradient_of(outcome: Outcome, measure: Measure = "gradients") -> float:
+    """The geometric mean of the layers' gradient norms, when the measure says; 0 if one vanished, or none was measured."""
+    norms = np.array(list(gradients_of(outcome, measure).values()))
     return float(np.exp(np.log(norms).mean())) if len(norms) and norms.min() > 0 else 0.0
+
+
+def gradients_of(of: Outcome | ArmFound, measure: Measure) -> Mapping[str, float]:
+    """The layers' gradient norms before training, after the first epoch, or at the end."""
+    found: Mapping[str, float] = getattr(of, measure.replace("-", "_"))
+    return found
+
+
+def step_time_of(outcome: Outcome) -> float:
+    """The time of a training step in multiples of the same network with ReLU; 0 if it was not measured."""
+    return outcome.step_times.get("step", 0.0)
 
 
 def passes_of(outcome: Outcome) -> Passes:
@@ -70,6 +86,10 @@ def summary_of(
         outputs=_means([one.outputs for one in ended]),
         per_class=_means([one.per_class for one in ended]),
         moved=_mean(float(np.mean(one.moved)) for one in ended if one.moved),
+        gradients_epoch=_means([one.gradients_epoch for one in ended]),
+        gradients_end=_means([one.gradients_end for one in ended]),
+        step_times=_means([one.step_times for one in ended]),
+        probes=_means([one.probes for one in ended]),
         failures=list(dict.fromkeys(one.failure for one in outcomes if one.failure is not None)),
     )
 

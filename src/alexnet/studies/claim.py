@@ -6,10 +6,13 @@ from typing import Any, Literal
 
 from alexnet.i18n.translate import say
 
-# error on the judged images; epochs until TARGET_ERROR on the training images; gradients of the layers before training; shifts: the share
-# of judged images whose class changes when they move by 1 to 3 px
-Measure = Literal["error", "epochs", "gradients", "shifts"]
-RATIOS: frozenset[Measure] = frozenset({"epochs", "gradients"})  # a factor between the arms; the others are differences of shares
+# error on the judged images; epochs until TARGET_ERROR on the training images; gradients of the layers before training, after the first
+# epoch and at the end; shifts: the share of judged images whose class changes when they move by 1 to 3 px; seconds of a training step;
+# probes: the error of a linear machine on the last hidden layer
+Measure = Literal["error", "epochs", "gradients", "gradients-epoch", "gradients-end", "shifts", "seconds", "probes"]
+GRADIENTS: tuple[Measure, ...] = ("gradients", "gradients-epoch", "gradients-end")
+RATIOS: frozenset[Measure] = frozenset({"epochs", "seconds", *GRADIENTS})  # a factor between the arms; the others are differences of shares
+ON_REQUEST: frozenset[Measure] = frozenset({"gradients-epoch", "gradients-end", "seconds", "probes"})  # they take time: where a claim asks
 Needs = Literal["overfits", "fits", "learns"]  # the regime in which a claim can be judged; `studies.preconditions` checks it
 
 Extent = Literal["all", "core", "equal"]  # all arms; those that the verdict needs; of these only the ones at equal epochs
@@ -55,14 +58,15 @@ class Published:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Study:
-    """A claim of the lecture. It holds if arm `better` has a lower measure than arm `worse` (of gradients, a higher one).
+    """A claim of the lecture. It holds if arm `better` has a lower measure than arm `worse` (of gradients, higher ones).
 
     needs: without which it cannot be judged. "overfits" (what controls capacity): the arm without the regulariser fits the training
     images and errs far more often on others. "fits": both arms have been trained to their end. "learns": the better arm beats chance.
     None: nothing. unregularised: of a claim that needs "overfits", the arm without the regulariser; "" is `worse`.
 
     rates: factors on the learning rate, of which every arm gets the one with the lowest validation error (measure "epochs": that learns
-    fastest). beside: pairs of arms, better and worse, with the same difference where both have another regulariser.
+    fastest). beside: pairs of arms, better and worse, with the same difference where both have another regulariser. further_measures: by
+    which the same two arms are compared as well, without a verdict.
 
     changes: what all arms change in the common recipe, such as the initial weights. The question and the claim are the messages
     `claims.NAME-question` and `claims.NAME-claim`.
@@ -78,6 +82,7 @@ class Study:
     unregularised: str = ""
     rates: tuple[float, ...] = THREE_RATES
     beside: tuple[tuple[str, str], ...] = ()
+    further_measures: tuple[Measure, ...] = ()
     published: tuple[Published, ...] = ()
     changes: Changes = field(default_factory=dict)
     small: Changes = field(default_factory=dict)  # further changes for small images, which are used at their own size
@@ -86,6 +91,11 @@ class Study:
     def arm(self, name: str) -> Arm:
         """The arm of that name."""
         return next(arm for arm in self.arms if arm.name == name)
+
+    @property
+    def on_request(self) -> frozenset[Measure]:
+        """What its runs measure that others do not."""
+        return frozenset({self.measure, *self.further_measures}) & ON_REQUEST
 
     def at(self, extent: Extent) -> "Study":
         """The study with the arms of that extent. Those that control capacity are added with more epochs: they need longer to fit."""

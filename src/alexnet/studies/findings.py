@@ -28,8 +28,10 @@ class Effect:
     """One arm against another over paired runs, with its 95% interval.
 
     Measure "error": error of `worse` minus error of `better`, as a share; positive if `better` has less. Measure "epochs": epochs of
-    `worse` divided by epochs of `better`; above 1 if `better` is faster. "gradients": the gradient norms of `better` divided by those of
-    `worse`, geometric mean over layers. "shifts": like "error", of predictions that change.
+    `worse` divided by epochs of `better`; above 1 if `better` is faster; "seconds": the same of the time of a training step. "gradients",
+    "gradients-epoch", "gradients-end": the gradient norms of `better` divided by those of `worse`, geometric mean over layers, before
+    training, after the first epoch and at the end. "shifts": like "error", of predictions that change; "probes": of a linear machine on
+    the last hidden layer.
 
     repeat_noise: standard deviation over seeds of the difference
     (of the logarithm of the ratio), moderated by the study's other pairs. image_noise: the part of it that the choice of images causes.
@@ -73,7 +75,8 @@ class ArmFound:
     augmentation, and training_error their mean. interval: 95%, of the mean. against: the effect of this arm as
     `better` against the first arm; None for the first. epochs_to_target: epochs to 25% training error, one per seed (None: not reached).
     curves: the history of each seed that has one. gradients, outputs: per layer before training, mean over seeds. per_class: mean error of
-    each class. changes: dotted fields with their resolved values. failures: distinct reasons.
+    each class. changes: dotted fields with their resolved values. failures: distinct reasons. gradients_epoch, gradients_end, step_times,
+    probes: as in an Outcome, mean over seeds; empty where no claim asked for them.
     """
 
     name: str
@@ -100,6 +103,15 @@ class ArmFound:
     failures: Sequence[str] = ()
     moved: float | None = None  # share of judged images whose prediction changes when they move by 1 to 3 px
     rates: Sequence[RateTried] = ()  # of the search on validation images; empty if there was none
+    gradients_epoch: Mapping[str, float] = field(default_factory=dict)
+    gradients_end: Mapping[str, float] = field(default_factory=dict)
+    step_times: Mapping[str, float] = field(default_factory=dict)
+    probes: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def last_probe(self) -> float | None:
+        """The error of a linear machine on the last hidden layer; None if it was not measured."""
+        return list(self.probes.values())[-1] if self.probes else None
 
     def check(self) -> None:
         """Raise ValueError for a number that no study measures."""
@@ -140,7 +152,7 @@ class Finding:
     needs: Needs | None = None
     reason: Reason | None = None
     holm: bool | None = None
-    also: Sequence[Effect] = ()  # the same difference with the epochs that each side needs to fit, and beside another regulariser
+    also: Sequence[Effect] = ()  # the same with the epochs that each side needs to fit, beside another regulariser, by other measures
     more: Mapping[str, int | None] | None = None  # "seeds", "images"
 
     def arm(self, name: str) -> ArmFound:
@@ -238,5 +250,5 @@ def _in_words(effect: Effect | None) -> str:
         return "–"
     low, high = effect.interval
     if effect.is_ratio:
-        return f"{effect.difference:.2f} times as many {effect.measure} ({low:.2f} to {high:.2f})"
+        return f"{effect.difference:.2f} times the {effect.measure} ({low:.2f} to {high:.2f})"
     return f"{100 * effect.difference:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"

@@ -5,9 +5,9 @@ once need Holm's correction. Independent of how runs are executed and shown; the
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from scipy.special import ndtr
 
@@ -18,16 +18,34 @@ from alexnet.evaluation.seed_ratio import ratio_effect, times_effect
 from alexnet.evaluation.seed_statistics import LEVEL, Difference, Judging, difference_components, error_effect
 from alexnet.evaluation.sequential import FIRST_LOOK, level_at, sequential_p
 from alexnet.evaluation.variance_components import Components
-from alexnet.studies.arm_summary import cost_ratios, gradient_of, has_result, moved_of, passes_of, summary_of, wrong_of
-from alexnet.studies.claim import RATIOS, Study
+from alexnet.studies.arm_summary import (
+    cost_ratios,
+    gradient_of,
+    has_result,
+    moved_of,
+    passes_of,
+    probed_of,
+    step_time_of,
+    summary_of,
+    wrong_of,
+)
+from alexnet.studies.claim import GRADIENTS, RATIOS, Measure, Study
 from alexnet.studies.findings import RATIO_MARGIN, Effect, Finding, Reason, Verdict
 from alexnet.studies.outcome import Outcome
 from alexnet.studies.preconditions import is_saturated, unmet
 
 Outcomes = Mapping[str, Sequence[Outcome]]  # an arm's name -> one outcome per seed, in the same order of seeds
-Compare = Callable[[str, str], Difference | None]  # names of better and worse
+Pairs = Sequence[tuple[Outcome, Outcome]]  # runs of better and worse with the same seed
 
 MARGIN = 0.01  # a smaller difference of errors does not matter
+
+
+class Compare(Protocol):
+    """Compares two arms of a claim, by the claim's own measure if none is named; None without a pair that has measured it."""
+
+    def __call__(self, better: str, worse: str, measure: Measure | None = None) -> Difference | None:
+        """The difference over the seeds for which both arms have a result."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,9 +90,12 @@ def judge(claims: Sequence[ClaimRuns], rules: Rules) -> list[Finding]:
 
 
 def _components(claims: Sequence[ClaimRuns], judging: Judging) -> Iterator[Components]:
-    """The variance components of each distinct pair of arms, every arm with the first one of its claim and the claim's own pair."""
+    """The variance components of each distinct pair of arms, every arm with the first one of its claim and the claim's own pair.
+
+    Runs of a claim about time are hardly trained: how much their errors vary says nothing about the others.
+    """
     seen = set()
-    for claim in claims:
+    for claim in (one for one in claims if one.study.measure != "seconds"):
         first = claim.study.arms[0].name
         for better, worse in [*((arm.name, first) for arm in claim.study.arms[1:]), (claim.study.better, claim.study.worse)]:
             pairs = _pairs(claim.outcomes, better, worse)
@@ -87,7 +108,7 @@ def _components(claims: Sequence[ClaimRuns], judging: Judging) -> Iterator[Compo
                 yield parts
 
 
-def _pairs(outcomes: Outcomes, better: str, worse: str) -> list[tuple[Outcome, Outcome]]:
+def _pairs(outcomes: Outcomes, better: str, worse: str) -> Pairs:
     """The runs of both arms over the seeds for which both have a result."""
     return [(b, w) for b, w in zip(outcomes[better], outcomes[worse], strict=False) if has_result(b) and has_result(w)]
 
@@ -129,32 +150,48 @@ def _finding(claim: ClaimRuns, rules: Rules, prior: SeedPrior | None) -> Finding
 
 
 def _also(claim: ClaimRuns, compare: Compare, rules: Rules) -> list[Effect]:
-    """The effects of the study's further pairs that have a result."""
-    found = [_effect(claim, better, worse, compare(better, worse), rules) for better, worse in claim.study.also]
+    """The effects of the study's further pairs, and of its own by further measures, that have a result."""
+    study = claim.study
+    found = [_effect(claim, better, worse, compare(better, worse), rules) for better, worse in study.also]
+    for measure in study.further_measures:
+        difference = compare(study.better, study.worse, measure)
+        found.append(_effect(claim, study.better, study.worse, difference, rules, measure))
     return [effect for effect in found if effect is not None]
 
 
 def _comparing(claim: ClaimRuns, rules: Rules, prior: SeedPrior | None) -> Compare:
-    """A function that compares two arms by the study's measure."""
+    """A function that compares two arms of the claim."""
 
-    def compare(better: str, worse: str) -> Difference | None:
-        pairs = _pairs(claim.outcomes, better, worse)
-        firsts, seconds = [b for b, _ in pairs], [w for _, w in pairs]
-        level = rules.level(_looks(claim.outcomes, better, worse))
-        if claim.study.measure == "epochs":
-            return ratio_effect([passes_of(one) for one in firsts], [passes_of(one) for one in seconds], level=level)
-        if claim.study.measure == "gradients":
-            return times_effect([gradient_of(one) for one in firsts], [gradient_of(one) for one in seconds], level=level)
-        if claim.study.measure == "shifts":
-            return error_effect(moved_of(firsts), moved_of(seconds), rules.judging, level=level) if _all_moved(pairs) else None
-        return error_effect(wrong_of(firsts), wrong_of(seconds), rules.judging, prior=prior, level=level)
+    def compare(better: str, worse: str, measure: Measure | None = None) -> Difference | None:
+        pairs, level = _pairs(claim.outcomes, better, worse), rules.level(_looks(claim.outcomes, better, worse))
+        chosen = measure or claim.study.measure
+        if chosen in RATIOS:
+            return _ratio(chosen, pairs, level)
+        return _of_images(chosen, pairs, rules.judging, prior, level)
 
     return compare
 
 
-def _all_moved(pairs: Sequence[tuple[Outcome, Outcome]]) -> bool:
-    """Whether all runs have measured what a shift changes."""
-    return bool(pairs) and all(one.moved and other.moved for one, other in pairs)
+def _ratio(measure: Measure, pairs: Pairs, level: float) -> Difference | None:
+    """How many times as many epochs or seconds `worse` takes; how many times as large the gradients of `better` are."""
+    firsts, seconds = [b for b, _ in pairs], [w for _, w in pairs]
+    if measure in GRADIENTS:
+        return times_effect([gradient_of(one, measure) for one in firsts], [gradient_of(one, measure) for one in seconds], level=level)
+    if measure == "seconds":
+        return times_effect([step_time_of(one) for one in seconds], [step_time_of(one) for one in firsts], level=level)
+    return ratio_effect([passes_of(one) for one in firsts], [passes_of(one) for one in seconds], level=level)
+
+
+def _of_images(measure: Measure, pairs: Pairs, judging: Judging, prior: SeedPrior | None, level: float) -> Difference | None:
+    """Of how many more images `worse` is wrong, or changes its mind; only errors share what the study's pairs teach about the noise."""
+    firsts, seconds = [b for b, _ in pairs], [w for _, w in pairs]
+    if measure == "error":
+        return error_effect(wrong_of(firsts), wrong_of(seconds), judging, prior=prior, level=level)
+    bits_of = moved_of if measure == "shifts" else probed_of
+    better, worse = bits_of(firsts), bits_of(seconds)
+    if not pairs or not all(len(one) for one in (*better, *worse)):
+        return None
+    return error_effect(better, worse, judging, level=level)
 
 
 def _looks(outcomes: Outcomes, better: str, worse: str) -> int:
@@ -162,13 +199,16 @@ def _looks(outcomes: Outcomes, better: str, worse: str) -> int:
     return min(len(outcomes[better]), len(outcomes[worse]))
 
 
-def _effect(claim: ClaimRuns, better: str, worse: str, found: Difference | None, rules: Rules) -> Effect | None:
+def _effect(
+    claim: ClaimRuns, better: str, worse: str, found: Difference | None, rules: Rules, measure: Measure | None = None
+) -> Effect | None:
     if found is None:
         return None
+    chosen = measure or claim.study.measure
     return Effect(
         better=better,
         worse=worse,
-        measure=claim.study.measure,
+        measure=chosen,
         difference=found.difference,
         interval=found.interval,
         repeat_noise=math.sqrt(found.seed_variance),
@@ -176,15 +216,15 @@ def _effect(claim: ClaimRuns, better: str, worse: str, found: Difference | None,
         seeds=found.seeds,
         images=found.images,
         p=rules.p(found.p, _looks(claim.outcomes, better, worse)),
-        wins=_wins(claim.study, found),
+        wins=_wins(chosen, found),
     )
 
 
-def _wins(study: Study, found: Difference) -> float | None:
+def _wins(measure: Measure, found: Difference) -> float | None:
     """How often one run of `better` beats one of `worse` with the same seed: normal around the difference; None for a single pair."""
     if found.seeds < 2:
         return None
-    size = math.log(found.difference) if study.measure in RATIOS else found.difference
+    size = math.log(found.difference) if measure in RATIOS else found.difference
     noise = math.sqrt(found.seed_variance)
     return float(ndtr(size / noise)) if noise else 0.5 + 0.5 * math.copysign(size != 0, size)
 

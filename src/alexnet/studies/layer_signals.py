@@ -1,4 +1,4 @@
-"""The signal in an untrained network: activations forward, gradients backward. One batch, single precision."""
+"""The signal in a network, before training or after: activations forward, gradients backward. One batch, single precision."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,23 +23,34 @@ class Signals:
 
     gradients: Mapping[str, float] = field(default_factory=dict)
     outputs: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
 
 
 def signals_of(model: NetworkModel, device: torch.device, store: ImageStore, splits: Splits) -> Signals:
     """The signals over up to IMAGES training images, spread evenly over the split."""
+    return signals_on(model, *batch_of(model.image_size, device, store, splits))
+
+
+def batch_of(size: int, device: torch.device, store: ImageStore, splits: Splits) -> tuple[Tensor, Tensor]:
+    """Up to IMAGES training images, spread evenly over the split, as input of `size` px, and their labels."""
     indices = splits.train[:: -(-len(splits.train) // IMAGES)]
-    images = centre_crop(next(store.stream([indices])), model.image_size).to(device)
-    return signals_on(model, images, store.labels[torch.tensor(indices)].to(device))
+    images = centre_crop(next(store.stream([indices])), size).to(device)
+    return images, store.labels[torch.tensor(indices)].to(device)
 
 
 def signals_on(model: NetworkModel, images: Tensor, labels: Tensor) -> Signals:
-    """The signals over one batch of the model's input and its labels. Outputs are taken after nonlinearity, normalisation and pooling."""
+    """The signals over one batch of the model's input and its labels. Outputs are taken after nonlinearity, normalisation and pooling.
+
+    The model is left as it was, so that a training can be looked at while it runs. A layer that is not trained has no gradient.
+    """
+    training = model.training
     model.eval()  # without dropout
-    with _recorded_outputs(model.network) as outputs:
-        functional.cross_entropy(model(images), labels).backward()
-    gradients = {_layer(name): float(weight.grad.double().norm()) for name, weight in _weights(model.network) if weight.grad is not None}
-    return Signals(gradients=gradients, outputs=outputs)
+    trained = [(name, weight) for name, weight in _weights(model.network) if weight.requires_grad]
+    with _recorded_outputs(model.network) as outputs, torch.enable_grad():
+        loss = functional.cross_entropy(model(images), labels)
+    gradients = torch.autograd.grad(loss, [weight for _, weight in trained])
+    model.train(training)
+    norms = {_layer(name): float(gradient.double().norm()) for (name, _), gradient in zip(trained, gradients, strict=True)}
+    return Signals(gradients=norms, outputs=outputs)
 
 
 def _weights(network: nn.Module) -> list[tuple[str, nn.Parameter]]:

@@ -13,7 +13,7 @@ from alexnet.storage.records import convert, read_json
 from alexnet.studies.bounds import AMOUNT, SHARE, SIGNAL, check, check_curve
 from alexnet.studies.claim import Measure
 
-BITS = ("wrong", "moved")  # fields of an outcome that are written as strings of 0 and 1
+BITS = ("wrong", "moved", "probed")  # fields of an outcome that are written as strings of 0 and 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +24,10 @@ class Outcome:
     training images, without augmentation and dropout. history: one row per epoch. gradients: per layer, the norm of the gradient of the
     loss with respect to its weights; outputs: per layer, the mean absolute value of the next layer's input; both before training, over one
     batch. failure: why there is no result; then the rest is empty.
+
+    Where a claim asks for it, which `measured` says: the gradients after the first epoch and at the end, over the same batch;
+    step_times: seconds of a "forward" pass and of a whole "step" in multiples of the same network with ReLU; probes: the error of a linear
+    machine on each layer, and probed: of the one on the last hidden layer, for some judged images, whether it misclassified them.
     """
 
     key: str  # the recipe's digest
@@ -46,6 +50,12 @@ class Outcome:
     outputs: Mapping[str, float] = field(default_factory=dict)
     per_class: Mapping[str, float] = field(default_factory=dict)  # error of each class
     moved: Sequence[bool] = ()  # of some judged images: whether the prediction changes when the image moves by 1, 2 or 3 px
+    measured: Sequence[Measure] = ()  # of ON_REQUEST
+    gradients_epoch: Mapping[str, float] = field(default_factory=dict)
+    gradients_end: Mapping[str, float] = field(default_factory=dict)
+    step_times: Mapping[str, float] = field(default_factory=dict)
+    probes: Mapping[str, float] = field(default_factory=dict)
+    probed: Sequence[bool] = ()
     failure: str | None = None
 
     def check(self) -> None:
@@ -67,7 +77,7 @@ class RateTried:
 
 
 def write_outcome(outcome: Outcome, path: Path) -> None:
-    """Write the outcome atomically; `wrong` and `moved` become strings of 0 and 1."""
+    """Write the outcome atomically; its BITS become strings of 0 and 1."""
     values = asdict(outcome) | {name: "".join("01"[one] for one in getattr(outcome, name)) for name in BITS}
     write_atomically(path, json.dumps(values, ensure_ascii=False, allow_nan=False))
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from alexnet.errors import BadRecipe, did_you_mean
 from alexnet.studies.claim import Study
 from alexnet.studies.claims.activation import ACTIVATION
+from alexnet.studies.claims.activation_cost import ACTIVATION_COST
+from alexnet.studies.claims.activation_gradients import ACTIVATION_GRADIENTS
 from alexnet.studies.claims.augmentation import AUGMENTATION
 from alexnet.studies.claims.batch_norm import BATCH_NORM
 from alexnet.studies.claims.colour import COLOUR
@@ -23,6 +25,7 @@ from alexnet.studies.claims.overlap import OVERLAP
 from alexnet.studies.claims.perceptron import PERCEPTRON
 from alexnet.studies.claims.pool_position import POOL_POSITION
 from alexnet.studies.claims.pooling import POOLING
+from alexnet.studies.claims.probes import PROBES
 from alexnet.studies.claims.random_labels import RANDOM_LABELS
 from alexnet.studies.claims.shifts import SHIFTS
 from alexnet.studies.claims.towers import TOWERS
@@ -34,6 +37,8 @@ STUDIES: dict[str, Study] = {
     study.claim: study
     for study in (
         ACTIVATION,
+        ACTIVATION_COST,
+        ACTIVATION_GRADIENTS,
         POOLING,
         GRADIENTS,
         OVERLAP,
@@ -56,6 +61,7 @@ STUDIES: dict[str, Study] = {
         LENET_STEPS,
         INPUT_SIZE,
         PERCEPTRON,
+        PROBES,
         DATA,
         TRANSFER,
     )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alexnet.data.curation.splits import read_split_names
 from alexnet.data.dataset import Dataset
@@ -15,7 +15,8 @@ from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.process_pool import in_pool
 from alexnet.runtime.ray_pool import on_ray
 from alexnet.studies.arms import Arms
-from alexnet.studies.outcome import Outcome, read_outcome
+from alexnet.studies.claim import Measure
+from alexnet.studies.outcome import Outcome
 from alexnet.studies.rates import RATE_SEED
 from alexnet.studies.request import StudyFolder, StudyRequest
 from alexnet.studies.shifts import moved_images
@@ -72,13 +73,18 @@ def run_all(state: StudyState, arms: Mapping[str, Arms]) -> dict[str, Outcome]:
 
 
 def trials_of(state: StudyState, arms: Mapping[str, Arms]) -> dict[str, Trial]:
-    """The runs that verdicts need, by digest."""
-    return make_trials(state, [recipe for one in arms.values() for recipe in one.recipes])
+    """The runs that verdicts need, by digest, each with all that the claims which share it measure."""
+    measures: dict[str, frozenset[Measure]] = {}
+    for one in arms.values():
+        for recipe in one.recipes:
+            measures[digest(recipe)] = measures.get(digest(recipe), frozenset()) | one.study.on_request
+    trials = make_trials(state, [recipe for one in arms.values() for recipe in one.recipes])
+    return {key: replace(trial, measures=measures[key]) for key, trial in trials.items()}
 
 
 def run_trials(state: StudyState, trials: Mapping[str, Trial], names: Mapping[str, str]) -> dict[str, Outcome]:
     """Outcomes by digest: each distinct run is made once, or read back if it has finished; one message per run."""
-    done = {key: _finished(state, trial) for key, trial in trials.items() if trial.outcome.exists()}
+    done = {key: outcome for key, trial in trials.items() if (outcome := _finished(state, trial)) is not None}
     todo = [trial for key, trial in trials.items() if key not in done]
     if done and todo:
         state.listen(Message(f"{len(done)} of {len(trials)} runs are already finished and are not repeated."))
@@ -93,9 +99,11 @@ def run_trials(state: StudyState, trials: Mapping[str, Trial], names: Mapping[st
     return done
 
 
-def _finished(state: StudyState, trial: Trial) -> Outcome:
+def _finished(state: StudyState, trial: Trial) -> Outcome | None:
     """The outcome of a run that has finished; raises BadRun if it is damaged, or is not about the images that judge its seed."""
-    outcome = read_outcome(trial.outcome)
+    outcome = trial.done()
+    if outcome is None:
+        return None
     images = range(len(judging_images(state.folder, trial.recipe.seed)))
     for found, judged in ((outcome.wrong, images), (outcome.moved, moved_images(images))):
         if found and len(found) != len(judged):

@@ -37,8 +37,10 @@ from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import FitResult
 from alexnet.runtime.device import autocast, choose_device, choose_precision
 from alexnet.runtime.machine import available_bytes, available_cpus
+from alexnet.studies.claim import Measure
 from alexnet.studies.decoded import images_of_runs
 from alexnet.studies.layer_signals import Signals, signals_of
+from alexnet.studies.on_request import FIRST_EPOCH, OnRequest
 from alexnet.studies.outcome import Outcome, read_outcome, write_outcome
 from alexnet.studies.shifts import moved
 
@@ -50,18 +52,29 @@ MEMORY_SHARE = 0.4  # of the free memory, for the decoded images of all workers 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """One run to make: its resolved recipe, the file of its split, and the folder of its outcome."""
+    """One run to make: its resolved recipe, the file of its split, and the folder of its outcome.
+
+    measures: of ON_REQUEST, what it measures besides. judged: False for a run of a search, which sees no test image.
+    """
 
     recipe: Recipe
     splits: Path
     folder: Path
     device: str = "auto"
-    judged: bool = True  # False: a run of a search, which sees no test image
+    judged: bool = True
+    measures: frozenset[Measure] = frozenset()
 
     @property
     def outcome(self) -> Path:
         """The file of the outcome, which exists once the run has finished."""
         return self.folder / "outcome.json"
+
+    def done(self) -> Outcome | None:
+        """The outcome of the finished run; None if it has not finished, or did not measure what is asked for. Raises BadRun if damaged."""
+        if not self.outcome.exists():
+            return None
+        found = read_outcome(self.outcome)
+        return found if found.failure is not None or self.measures <= set(found.measured) else None
 
 
 class Data(NamedTuple):
@@ -81,8 +94,8 @@ def run_trial(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
 
     Raises Interrupted when `should_stop` returns true.
     """
-    if trial.outcome.exists():
-        return read_outcome(trial.outcome)
+    if (done := trial.done()) is not None:
+        return done
     with RunFolder(trial.folder).owned(resume=True, patience_seconds=ORPHAN_SECONDS):
         return _run(trial, should_stop)
 
@@ -99,6 +112,7 @@ def _run(trial: Trial, should_stop: Callable[[], bool]) -> Outcome:
     write_outcome(outcome, trial.outcome)
     if outcome.failure is None:  # the message of a failure refers to the last good weights
         shutil.rmtree(trial.folder / "checkpoints", ignore_errors=True)
+        (trial.folder / FIRST_EPOCH).unlink(missing_ok=True)
     return outcome
 
 
@@ -106,9 +120,11 @@ def _outcome(trial: Trial, key: str, started: float, should_stop: Callable[[], b
     resolved = ResolvedRun(recipe=trial.recipe, model_reason="set by the study")
     context, prepared = _prepared(resolved, trial, started, should_stop)
     splits, images = prepared.splits, prepared.images
-    signals = _signals(resolved, context, prepared) if trial.judged else Signals()
+    request = OnRequest(measures=trial.measures, resolved=resolved, context=context, prepared=prepared)
+    looked_at = time.monotonic()
+    signals, times = _signals(resolved, context, prepared) if trial.judged else Signals(), request.before()
     prepared_at = time.monotonic()
-    fitted = fit(resolved, context, prepared)
+    fitted = fit(resolved, request.watching(), prepared)
     fitted_at = time.monotonic()
     judged, indices = ("test", splits.test) if splits.test else ("validation", splits.validation)
     evaluation = _evaluated(resolved, context, fitted, images, indices) if trial.judged else None
@@ -117,10 +133,12 @@ def _outcome(trial: Trial, key: str, started: float, should_stop: Callable[[], b
         key=key,
         seed=trial.recipe.seed,
         moved=_moved(resolved, context, fitted, images, indices) if trial.judged else (),
+        **times,
+        **request.after(fitted),
         judged=judged,
         training_error=sample.top1_error,
-        evaluation_seconds=time.monotonic() - fitted_at + signals.seconds,
-        overhead_seconds=prepared_at - started - signals.seconds,
+        evaluation_seconds=time.monotonic() - fitted_at + prepared_at - looked_at,
+        overhead_seconds=looked_at - started,
         n_train=len(splits.train),
         memory_bytes=memory_used(context.device),
         gradients=signals.gradients,
@@ -185,11 +203,9 @@ def _signals(resolved: ResolvedRun, context: RunContext, prepared: Prepared) -> 
     """The layer signals of the untrained network; empty for a hand-crafted system."""
     if kind_of(resolved.recipe.model).fixed_features:
         return Signals()
-    started = time.monotonic()
     sample = some_images(prepared.images, prepared.splits)
     model = new_model(resolved, context, prepared.preprocess, sample)
-    signals = signals_of(model, context.device, prepared.images, prepared.splits)
-    return replace(signals, seconds=time.monotonic() - started)
+    return signals_of(model, context.device, prepared.images, prepared.splits)
 
 
 def _moved(resolved: ResolvedRun, context: RunContext, fitted: FitResult, store: ImageStore, indices: tuple[int, ...]) -> list[bool]:

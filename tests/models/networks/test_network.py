@@ -66,6 +66,14 @@ def test_every_network_keeps_the_contract(name: str, classes: int, channels: int
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_last_layer_is_trained_however_many_are_fixed(name: str) -> None:
+    network = behind_the_seam(narrow(name), classes=2).network
+    network.fix(10_000)
+    trained = {parameter_name.split(".")[1] for parameter_name, parameter in network.named_parameters() if parameter.requires_grad}
+    assert trained == {list(dict(network.classifier.named_children()))[-1]}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_only_a_whitening_layer_is_fixed(name: str) -> None:
     network = behind_the_seam(narrow(name), classes=2).network
     fixed = {parameter_name for parameter_name, parameter in network.named_parameters() if not parameter.requires_grad}

@@ -207,3 +207,37 @@ def test_every_measure_has_its_column() -> None:
     assert "predictions that change" in box
     assert re.findall(r'class="value">([^<]+)<', box) == ["12.0%", "25.0%"]
     assert "epochs to 25% training error" in section(html, "claim-activation")
+
+
+def test_times_gradients_during_training_and_probes_have_columns_and_plots() -> None:
+    layers = {"conv1": 2.0, "fc7": 8.0}
+    claims = [
+        finding(
+            "activation-cost",
+            (arm("cost-relu", 0.8, step_times={"step": 1.0}), arm("cost-sigmoid", 0.8, step_times={"step": 1.21})),
+            "holds",
+            effect("cost-relu", "cost-sigmoid", 1.21, 0.02, "seconds"),
+        ),
+        finding(
+            "activation-gradients",
+            (arm("gradient-relu", 0.1, gradients_epoch=layers, gradients_end=layers), arm("gradient-sigmoid", 0.2, gradients_epoch=layers)),
+            "no-difference",
+            effect("gradient-relu", "gradient-sigmoid", 1.0, 0.02, "gradients-epoch"),
+            also=(effect("gradient-relu", "gradient-sigmoid", 3.0, 0.1, "gradients-end"),),
+        ),
+        finding(
+            "probes",
+            (arm("layers-trained", 0.1, probes={"conv1": 0.5, "fc7": 0.2}), arm("layers-random", 0.6, probes={"conv1": 0.55, "fc7": 0.7})),
+            "holds",
+            effect("layers-trained", "layers-random", 0.5, 0.02, "probes"),
+        ),
+    ]
+    html = lecture_html(answers([report(claims, rules=2)], []))
+    boxes = [section(html, f"claim-{one.claim}").split('class="claim')[0] for one in claims]
+    values = [re.findall(r'class="value">([^<]+)<', box) for box in boxes]
+    assert values == [["1.00", "1.21"], ["4.00", "4.00"], ["20.0%", "70.0%"]]
+    assert "time of a step, with ReLU 1" in boxes[0]
+    assert "At the end of training they are 3.00 times as large" in boxes[1]
+    assert "Norm of the gradient after the first epoch, layer by layer: ReLU: conv1 2, fc7 8" in boxes[1]
+    assert "Error of a linear machine on each layer, layer by layer: all layers trained: conv1 50.0%, fc7 20.0%" in boxes[2]
+    assert "Zeiler, Fergus 2013, table 7" in boxes[2]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import pytest
@@ -15,6 +16,7 @@ from tests.studies.invented import CLASSES, HOSTILE, arm, classes_finding, effec
 from alexnet.errors import BadRun
 from alexnet.i18n import translate
 from alexnet.i18n.translate import LANGUAGES, Lang, fields_of
+from alexnet.studies.claim import Measure
 from alexnet.studies.registry import STUDIES
 from alexnet.studies.report.page import study_page, write_study
 from alexnet.studies.report.phrases import StudyWords, factor, points, ratio
@@ -193,6 +195,26 @@ def test_epochs_have_sentences_for_every_verdict(verdict: str, said: str) -> Non
     paragraph = StudyView(report([found])).claims[0].paragraph
     assert said in paragraph
     assert "Only 2 pairs of runs count" in paragraph
+
+
+VERDICTS = ("holds", "reversed", "no-difference", "too-few", "cannot-be-judged")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("measure", [one for one in get_args(Measure) if one != "gradients-end"])  # which stands beside another
+def test_every_measure_has_sentences_and_a_line_for_every_verdict(measure: Measure, lang: Lang) -> None:
+    further: dict[str, Any] = {"step_times": {"forward": 1.5, "step": 1.25}, "probes": {"conv1": 0.4, "fc7": 0.321}, "moved": 0.17}
+    arms = [arm(name, 0.1, epochs_to_target=(3.0, 3.5, 4.0), **further) for name in ("one", "other")]
+    said = set()
+    for verdict in VERDICTS:
+        found = finding("pooling", arms, verdict, effect("one", "other", 1.3, 0.1, measure))  # type: ignore[arg-type]
+        paragraph = StudyView(report([found]), lang).claims[0].paragraph
+        assert "1.3" in paragraph or "130" in paragraph
+        said.add(str(paragraph))
+        assert study_lines(report([found]), lang)[0].count("（" if lang == "zh" else "(") >= 1
+    assert len(said) == len(VERDICTS)
+    shown = {"seconds": "1.50", "probes": "32.1%", "shifts": "17.0%"}.get(measure, "")
+    assert any(shown in paragraph for paragraph in said)
 
 
 def test_arms_show_seeds_changes_fairness_and_failures(pages: dict[Lang, str]) -> None:

@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.explanations.part import Content
-from alexnet.explanations.stages import stages
 from alexnet.explanations.subject import SEED, Subject
+from alexnet.models.networks.stages import stages
 from alexnet.runtime.device import autocast
 from alexnet.storage.spreadsheets import csv_text
 

@@ -15,9 +15,9 @@ from alexnet.explanations.drawing import grid, shown
 from alexnet.explanations.fidelity import correlation, mean_scores, random_maps, scores_of_maps, unlearned
 from alexnet.explanations.network import network_of
 from alexnet.explanations.part import Content
-from alexnet.explanations.stages import stages
 from alexnet.explanations.subject import SEED, NamedImage, Subject
 from alexnet.inference.classifier import Classifier
+from alexnet.models.networks.stages import stages
 from alexnet.pages.overlay import overlay
 from alexnet.runtime.device import autocast
 

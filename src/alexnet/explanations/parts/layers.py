@@ -7,25 +7,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import BadDataset, BadModel
 from alexnet.evaluation.metrics import error_interval
 from alexnet.explanations.drawing import cut, shown, thumbnail, tiled
 from alexnet.explanations.part import Content
-from alexnet.explanations.stages import receptive_fields, stage_names, stages, untrained
+from alexnet.explanations.stages import receptive_fields, untrained
 from alexnet.explanations.subject import SEED, Subject, batches
 from alexnet.models.networks.model import NetworkModel
+from alexnet.models.networks.stages import stage_names, stages
 from alexnet.runtime.device import autocast
 from alexnet.storage.spreadsheets import csv_text
-from alexnet.training.svm.config import SolverConfig
-from alexnet.training.svm.model_selection import choose
-from alexnet.training.svm.rows import FeatureSet
+from alexnet.training.layer_probes import MOST_JUDGED, MOST_TRAINING, MOST_VALIDATION, pooled, probed_classes, rows_of, scale_of
 
-MOST_TRAINING, MOST_VALIDATION, MOST_JUDGED = 1_500, 500, 1_000  # images of the probes
-DIMENSIONS = 1_024  # of a layer's output at most, after its maps are averaged over parts
-STRENGTHS = "0.03,0.3,3"  # values of C, of which validation chooses one
 CHANNELS, PATCHES = 6, 6  # strongest channels of a layer, and patches of each
 ON_THE_MAP = 250  # images
 
@@ -48,19 +43,9 @@ class Pass:
         self.largest.setdefault(name, []).append(best.values.cpu())
         self.places.setdefault(name, []).append(best.indices.cpu())
 
-    def rows(self, name: str) -> NDArray[np.float16]:
-        """The features of a stage, scaled to at most 1 so that half precision can hold them."""
-        found = torch.cat(self.features[name])
-        return np.asarray((found / found.abs().max().clamp(min=1e-12)).half().numpy())
-
-
-def pooled(values: Tensor) -> Tensor:
-    """A stage's output as at most DIMENSIONS numbers per image: maps are averaged over a grid as fine as that allows."""
-    values = values.float()
-    if values.dim() == 2:
-        return values
-    side = max(1, min(values.shape[-1], int((DIMENSIONS / values.shape[1]) ** 0.5)))
-    return functional.adaptive_avg_pool2d(values, side).flatten(1)
+    def outputs(self, name: str) -> Tensor:
+        """The features of a stage, (n, d)."""
+        return torch.cat(self.features[name])
 
 
 def make(subject: Subject) -> Content:
@@ -126,21 +111,10 @@ def _passed(subject: Subject, network: NetworkModel, samples: dict[str, tuple[in
 
 def _probe(subject: Subject, passes: dict[str, Pass], layer: str) -> dict[str, Any]:
     """The accuracy of linear machines on a layer's output, C chosen on validation, with its 95% interval."""
-    samples = _samples(subject)
-    training, validation = (FeatureSet(passes[name].rows(layer), subject.store.labels_of(samples[name])) for name in ("train", "chooses"))
-    choice = choose(
-        training,
-        validation,
-        classes=len(subject.classes),
-        kernel="linear",
-        config=SolverConfig(kernel="linear", refit=False, strengths=STRENGTHS),
-        seed=SEED,
-        device=subject.classifier.device,
-    )
-    rows = torch.from_numpy(passes[subject.judged_split].rows(layer)).float().to(subject.classifier.device)
-    with torch.inference_mode():
-        predicted = choice.machine(rows).argmax(1).cpu().numpy()
-    labels = subject.store.labels_of(samples[subject.judged_split])
+    samples, scale = _samples(subject), scale_of(passes["train"].outputs(layer))
+    rows = [rows_of(passes[name].outputs(layer), scale) for name in ("train", "chooses", subject.judged_split)]
+    *known, labels = (subject.store.labels_of(samples[name]) for name in ("train", "chooses", subject.judged_split))
+    predicted = probed_classes(rows, known, classes=len(subject.classes), seed=SEED, device=subject.classifier.device)
     wrong = int((predicted != labels).sum())
     low, high = error_interval(wrong, len(labels))
     return {"accuracy": 1 - wrong / len(labels), "interval": [1 - high, 1 - low]}

@@ -57,6 +57,17 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Mixing:
+    """Layers that mix patches and channels in turn (MLP-Mixer); the paper's P, C, D_S, D_C and number of layers."""
+
+    patch: int  # pixels, side of a patch
+    channels: int  # of a patch
+    patch_units: int  # of the hidden layer over patches
+    channel_units: int  # of the hidden layer over channels
+    layers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Full:
     """One hidden fully connected layer."""
 
@@ -104,8 +115,14 @@ class Architecture:
     stem: int = 0  # maps of the 3x3 convolution, with stride 2, before the stages
     stages: tuple[Stage, ...] = ()  # of inverted residual blocks, in place of `convs`
     head: int = 0  # maps of the 1x1 convolution after them
+    mixing: Mixing | None = None  # in place of `convs`
     numbered: bool = False  # layers are named by position (as in torchvision's state dict) instead of as in the paper
     borrowed: bool = False  # another library builds everything below the last layer, in place of a table
+
+    @property
+    def blocks(self) -> bool:
+        """Whether its features are blocks in place of single convolutions."""
+        return bool(self.stages) or self.mixing is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -203,13 +220,13 @@ def _refuse_windows(architecture: Architecture, choices: NetworkChoices) -> None
     """Raise BadModel if a choice is about convolutions, for a network that has none."""
     chosen = [name for name in OF_CONVOLUTIONS if getattr(choices, name) is not None]
     if chosen:
-        has = "no table of single convolutions" if architecture.stages else "no convolutions"
+        has = "no table of single convolutions" if architecture.blocks else "no convolutions"
         raise BadModel(f"{architecture.name} has {has}; network.{chosen[0]} does not apply to it.")
 
 
 def _refuse_fixed(architecture: Architecture, choices: NetworkChoices) -> None:
     """Raise BadModel if a choice is about what the blocks of a network with stages fix, or for any in a network of another library."""
-    fixed = [choice.name for choice in fields(choices)] if architecture.borrowed else OF_LAYERS if architecture.stages else ()
+    fixed = [choice.name for choice in fields(choices)] if architecture.borrowed else OF_LAYERS if architecture.blocks else ()
     chosen = [name for name in fixed if getattr(choices, name) is not None]
     if chosen:
         why = "taken as its library builds it" if architecture.borrowed else "made of blocks that fix it"
@@ -264,7 +281,12 @@ def _widened(architecture: Architecture, factor: float) -> Architecture:
     hidden = tuple(replace(full, units=max(1, round(full.units * factor))) for full in architecture.hidden)
     stages = tuple(replace(stage, channels=_by_eights(stage.channels, factor)) for stage in architecture.stages)
     stem, head = (_by_eights(maps, factor) if maps else 0 for maps in (architecture.stem, architecture.head))
-    return replace(architecture, convs=convs, hidden=hidden, stages=stages, stem=stem, head=head)
+    mixing = architecture.mixing and _wider(architecture.mixing, factor)
+    return replace(architecture, convs=convs, hidden=hidden, stages=stages, stem=stem, head=head, mixing=mixing)
+
+
+def _wider(mixing: Mixing, factor: float) -> Mixing:
+    return replace(mixing, **{name: max(1, round(getattr(mixing, name) * factor)) for name in ("channels", "patch_units", "channel_units")})
 
 
 def _by_eights(channels: int, factor: float) -> int:

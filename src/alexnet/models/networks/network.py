@@ -11,6 +11,7 @@ from alexnet.models.networks.borrowed.body import Body
 from alexnet.models.networks.efficientnet_lite import block_modules
 from alexnet.models.networks.init import initialise
 from alexnet.models.networks.layers import Dropout, LocalConv2d, MaxAndAveragePool2d, ResponseNorm, SameMapNorm
+from alexnet.models.networks.mixer_layers import mixing_modules
 from alexnet.models.networks.shapes import Layer, feature_side, last_name, margins, steps_after, trace, trains_bias
 
 
@@ -24,7 +25,7 @@ class Network(nn.Module):
         super().__init__()
         self.architecture, self.image_size, self.classes, self.channels = architecture, image_size, classes, channels
         self.layers = trace(architecture, classes=classes, channels=channels, image_size=image_size)
-        self.grid = feature_side(self.layers) if architecture.convs or architecture.stages else image_size
+        self.grid = feature_side(self.layers) if architecture.convs or architecture.blocks else image_size
         features = _feature_modules(architecture, channels, self.layers, image_size)
         classifier = _classifier_modules(architecture, self.layers)
         initialise([*([] if architecture.borrowed else features), *classifier], architecture)
@@ -44,8 +45,8 @@ class Network(nn.Module):
         return units
 
     def fix(self, count: int) -> None:
-        """Stop training the first `count` layers or blocks: those of `features` with weights, from the image on."""
-        layers = [module for module in self.features if any(True for _ in module.parameters())]
+        """Stop training the first `count` layers or blocks with weights, from the image on; the last layer is always trained."""
+        layers = [module for module in (*self.features, *self.classifier[:-1]) if any(True for _ in module.parameters())]
         for module in layers[:count]:
             module.requires_grad_(False)
 
@@ -56,6 +57,8 @@ class Network(nn.Module):
         """
         if self.architecture.borrowed:
             raise BadModel(f"{self.architecture.name} is evaluated at the size that it was trained for; use --views centre or ten.")
+        if self.architecture.mixing is not None:
+            raise BadModel(f"{self.architecture.name} mixes as many patches as it was trained with; use --views centre or ten.")
         if not all(conv.shared for conv in self.architecture.convs):
             raise BadModel(f"{self.architecture.name} has local layers, which fit only one picture size; use --views centre or ten.")
         channels = self.features(self.framed(images))
@@ -104,6 +107,8 @@ def _feature_modules(architecture: Architecture, channels: int, layers: tuple[La
         return [("body", Body(architecture.name, channels=channels, image_size=image_size))]
     if architecture.stages:
         return block_modules(architecture, channels)
+    if architecture.mixing is not None:
+        return mixing_modules(architecture, channels, side=layers[0].output[1])
     modules: list[tuple[str, nn.Module]] = []
     sides = {layer.name: layer.output[1] for layer in layers if len(layer.output) == 3}
     for conv in architecture.convs:

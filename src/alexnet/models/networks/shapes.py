@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alexnet.errors import BadModel, ImageSizeTooSmall
-from alexnet.models.networks.architecture import Architecture, Conv, Stage
+from alexnet.models.networks.architecture import Architecture, Conv, Mixing, Stage
 
 MAX_IMAGE_SIZE = 4096  # pixels per side
 
@@ -57,6 +57,8 @@ def trace(architecture: Architecture, *, classes: int, channels: int, image_size
     if architecture.stages:
         blocks, side = _block_layers(architecture, channels, side)
         layers, channels = [*layers, *blocks], architecture.head
+    if architecture.mixing is not None:
+        layers, channels = _mixing_layers(architecture, architecture.mixing, channels, image_size, side), architecture.mixing.channels
     if architecture.grid:
         side = architecture.grid
         layers.append(Layer(architecture.grid_pooling, "pool", (channels, side, side), 0, 0))
@@ -87,6 +89,20 @@ def _block_layers(architecture: Architecture, channels: int, side: int) -> tuple
         channels = stage.channels
     layers.append(_normed("head", "convolution", (architecture.head, side, side), channels * architecture.head, 2 * architecture.head))
     return layers, side
+
+
+def _mixing_layers(architecture: Architecture, mixing: Mixing, channels: int, image_size: int, side: int) -> list[Layer]:
+    """Patches, mixer layers and the last norm, one row each. A layer norm has a factor and an addend per channel."""
+    side = _window(architecture, image_size, side, "patches", mixing.patch, mixing.patch, 0, ceil=False)
+    positions, units, output = side**2, mixing.channels, (mixing.channels, side, side)
+    inputs = channels * mixing.patch**2
+    over_patches, over_channels = 2 * positions * mixing.patch_units, 2 * units * mixing.channel_units
+    biases = mixing.patch_units + positions + mixing.channel_units + units
+    parameters = over_patches + over_channels + biases + 4 * units
+    macs = units * over_patches + positions * over_channels
+    mixers = [Layer(f"mixer{number}", "mixer", output, parameters, macs) for number in range(1, mixing.layers + 1)]
+    first = Layer("patches", "convolution", output, units * (inputs + 1), positions * units * inputs)
+    return [first, *mixers, Layer("norm", "norm", output, 2 * units, 0)]
 
 
 def _normed(name: str, kind: str, output: tuple[int, int, int], weights: int, norm: int) -> Layer:
@@ -188,6 +204,6 @@ def _full_layers(architecture: Architecture, units_in: int, classes: int) -> lis
 
 def last_name(architecture: Architecture) -> str:
     """The name of the layer that computes the scores, one after the table's last: fc8 for AlexNet."""
-    if architecture.stages or architecture.borrowed:
+    if architecture.blocks or architecture.borrowed:
         return "fc"
     return f"fc{len(architecture.convs) + len(architecture.hidden) + 1}"

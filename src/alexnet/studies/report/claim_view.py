@@ -10,15 +10,14 @@ from markupsafe import Markup
 from alexnet.i18n.units import MISSING, count, finite, readable
 from alexnet.studies.findings import Finding, StudyReport, Verdict
 from alexnet.studies.report.arm_view import ArmView, helped_and_hurt
+from alexnet.studies.report.layer_plots import layer_plots
 from alexnet.studies.report.outcome_text import TARGET, also_sentences, outcome_sentences
 from alexnet.studies.report.phrases import VERDICTS, StudyWords, factor, points
 from alexnet.studies.report.plots import (
     Band,
     CostDot,
-    LayerLine,
     band,
     cost_against_error,
-    layer_numbers,
     training_curves,
 )
 
@@ -242,18 +241,15 @@ class ClaimView:
 
     @cached_property
     def layer_plots(self) -> list[Markup]:
-        """Gradients and outputs of each layer before training."""
-        drawn = []
-        for kind, title in (("gradients", "study.plot_gradients"), ("outputs", "study.plot_outputs")):
-            lines = [LayerLine(arm.name, arm.place, _positive(getattr(arm.found, kind))) for arm in self.arms]
-            if known := [line for line in lines if line.values]:
-                drawn.append(layer_numbers(f"{self.anchor}-{kind}", self.words.plain(title), known, self.words))
-        return drawn
+        """Gradients and outputs of each layer before training; in claims that ask for them, gradients during training and probes."""
+        named = [(arm.name, arm.found) for arm in self.arms]
+        return layer_plots(self.anchor, named, self.words)
 
     @property
     def about_layers(self) -> bool:
-        """Whether the study is about the signal before training; if so, these plots are shown open."""
-        return any(name in {"network.initialisation", "network.activation"} for arm in self.arms for name in arm.found.changes)
+        """Whether the study is about the layers; if so, these plots are shown open."""
+        changed = any(name in {"network.initialisation", "network.activation"} for arm in self.arms for name in arm.found.changes)
+        return changed or self.finding.measure == "probes"
 
     @cached_property
     def class_rows(self) -> list[tuple[ArmView, list[str], list[str]]]:
@@ -272,8 +268,3 @@ class ClaimView:
     def about_classes(self) -> bool:
         """Whether the study is about augmentation; if so, its classes are shown open."""
         return any(name.startswith("augment.") for arm in self.arms for name in arm.found.changes)
-
-
-def _positive(values: object) -> dict[str, float]:
-    """The values that a logarithmic axis can show."""
-    return {name: value for name, value in dict(values).items() if (known := finite(value)) is not None and known > 0}  # type: ignore[call-overload]

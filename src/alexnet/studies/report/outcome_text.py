@@ -38,6 +38,21 @@ OUTCOMES = {
     ("shifts", "no-difference"): "study.shifts_same",
     ("shifts", "too-few"): "study.shifts_few",
     ("shifts", "cannot-be-judged"): "study.shifts_unjudged",
+    ("gradients-epoch", "holds"): "study.epoch_gradients_hold",
+    ("gradients-epoch", "reversed"): "study.epoch_gradients_reversed",
+    ("gradients-epoch", "no-difference"): "study.epoch_gradients_same",
+    ("gradients-epoch", "too-few"): "study.epoch_gradients_few",
+    ("gradients-epoch", "cannot-be-judged"): "study.epoch_gradients_unjudged",
+    ("seconds", "holds"): "study.seconds_hold",
+    ("seconds", "reversed"): "study.seconds_reversed",
+    ("seconds", "no-difference"): "study.seconds_same",
+    ("seconds", "too-few"): "study.seconds_few",
+    ("seconds", "cannot-be-judged"): "study.seconds_unjudged",
+    ("probes", "holds"): "study.probes_hold",
+    ("probes", "reversed"): "study.probes_reversed",
+    ("probes", "no-difference"): "study.probes_same",
+    ("probes", "too-few"): "study.probes_few",
+    ("probes", "cannot-be-judged"): "study.probes_unjudged",
 }
 Sides = tuple[ArmView, ArmView]  # the arm that should be better, and the other
 
@@ -56,6 +71,8 @@ def outcome_sentences(finding: Finding, arms: Mapping[str, ArmView], report: Stu
         worse=worse.name,
         better_value=_value(finding, better),
         worse_value=_value(finding, worse),
+        better_forward=_times(better, "forward"),
+        worse_forward=_times(worse, "forward"),
         difference=bare(effect),
         interval=words.interval(effect),
         target=TARGET,
@@ -72,24 +89,31 @@ def outcome_sentences(finding: Finding, arms: Mapping[str, ArmView], report: Stu
 
 
 def also_sentences(finding: Finding, arms: Mapping[str, ArmView], words: StudyWords) -> list[Markup]:
-    """The same difference with the epochs that each side needs to fit, and beside another regulariser; then what that shows."""
+    """The same difference with the epochs that each side needs to fit, beside another regulariser, and by other measures."""
     sentences = []
     for effect in finding.also:
-        patient = PATIENT in effect.better + effect.worse
         figures = {"difference": bare(effect), "interval": words.interval(effect)}
         better, worse = arms[effect.better], arms[effect.worse]
         sentences.append(
             words.say(
-                "study.also_patient" if patient else "study.also_beside",
+                _also_name(finding, effect),
                 better=better.name,
                 worse=worse.name,
                 better_value=percent(better.found.mean),
                 worse_value=percent(worse.found.mean),
                 better_training=percent(better.found.training_error),
+                worse_training=percent(worse.found.training_error),
                 **figures,
             )
         )
     return sentences
+
+
+def _also_name(finding: Finding, effect: Effect) -> str:
+    """The message for a further comparison."""
+    if effect.measure != finding.measure:
+        return "study.also_gradients_end" if effect.measure == "gradients-end" else "study.also_gradients"
+    return "study.also_patient" if PATIENT in effect.better + effect.worse else "study.also_beside"
 
 
 def _why(finding: Finding, sides: Sides, unregularised: ArmView | None, report: StudyReport, words: StudyWords) -> list[Markup]:
@@ -124,7 +148,16 @@ def _value(finding: Finding, arm: ArmView) -> str:
         return f"{arm.found.mean:.2%}" if close else percent(arm.found.mean)
     if finding.measure == "shifts":
         return percent(arm.found.moved)
+    if finding.measure == "probes":
+        return percent(arm.found.last_probe)
+    if finding.measure == "seconds":
+        return _times(arm, "step")
     return MISSING if arm.epochs is None else f"{arm.epochs:.1f}"
+
+
+def _times(arm: ArmView, what: str) -> str:
+    """The time of a forward pass or of a step, in multiples of a network with ReLU."""
+    return factor(arm.found.step_times.get(what))
 
 
 def _more(finding: Finding, words: StudyWords) -> list[Markup]:

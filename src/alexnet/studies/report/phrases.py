@@ -134,7 +134,7 @@ class StudyWords(PageWords):
         interval = self.interval(effect)
         if effect.is_ratio:
             return self.plain(f"study.line_{effect.measure}", factor=factor(effect.difference), interval=interval)
-        kind = "shifts" if effect.measure == "shifts" else "error"
+        kind = effect.measure
         if effect.difference < 0:
             effect = replace(effect, difference=-effect.difference, interval=(-effect.interval[1], -effect.interval[0]))
             return self.plain(f"study.line_{kind}_more", points=bare(effect).lstrip("+"), interval=self.interval(effect))

@@ -122,7 +122,7 @@ def cost_against_error(name: str, dots: Sequence[CostDot], words: StudyWords) ->
                 axes.vlines([dot.seconds], *dot.interval, color=series.colour, linewidth=1.4)
             axes.plot([dot.seconds], [dot.error], color=series.colour, marker=series.marker, markersize=7, linestyle="")
         _dress_cost(axes, [dot.seconds for dot in dots])
-        axes.set_xlabel(words.plain("study.axis_seconds"))
+        axes.set_xlabel(words.plain("study.axis_training_seconds"))
         axes.margins(y=0.15)
 
     each = [words.plain("study.dot_cost", arm=dot.name, error=percent(dot.error), seconds=words.duration(dot.seconds)) for dot in dots]
@@ -149,8 +149,8 @@ def _dress_log(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def layer_numbers(name: str, title: str, lines: Sequence[LayerLine], words: StudyWords) -> Markup:
-    """A number per layer and arm on a logarithmic axis; the layer nearest the input is at the top."""
+def layer_numbers(name: str, title: str, lines: Sequence[LayerLine], words: StudyWords, *, shares: bool = False) -> Markup:
+    """A number per layer and arm on a logarithmic axis, or a share on a linear one; the layer nearest the input is at the top."""
     layers = list(dict.fromkeys(layer for line in lines for layer in line.values))
 
     def dress(axes: Axes) -> None:
@@ -158,13 +158,21 @@ def layer_numbers(name: str, title: str, lines: Sequence[LayerLine], words: Stud
             series = SeriesStyle(line.place)
             places = [layers.index(layer) for layer in line.values]
             axes.plot(list(line.values.values()), places, color=series.colour, marker=series.marker, markersize=5, linewidth=1)
-        _dress_log(axes)
+        if shares:
+            axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
+        else:
+            _dress_log(axes)
         axes.set_ylim(len(layers) - 0.5, -0.5)
         axes.set_yticks(range(len(layers)), [readable(layer) for layer in layers])
 
     comma = words.plain("report.counted_comma")
     each = [
-        words.plain("study.arm_layers", arm=line.name, layers=comma.join(f"{layer} {value:.2g}" for layer, value in line.values.items()))
+        words.plain(
+            "study.arm_layers",
+            arm=line.name,
+            layers=comma.join(f"{layer} {percent(value) if shares else f'{value:.2g}'}" for layer, value in line.values.items()),
+        )
         for line in lines
     ]
     label = words.plain("study.layers_said", title=title, arms=words.plain("report.semicolon").join(each))

@@ -139,9 +139,9 @@ class StudyView:
         """The values at the edges of the small plots."""
         halves = {measure: reach_in_words(half, measure) for measure, half in self._halves.items()}
         parts = [self.words.say("study.axis_errors", points=halves["error"])] if "error" in halves else []
-        if "shifts" in halves:
-            parts.append(self.words.say("study.axis_shifts", points=halves["shifts"]))
-        ratios: tuple[Measure, ...] = ("epochs", "gradients")
+        shares: tuple[Measure, ...] = ("shifts", "probes")
+        ratios: tuple[Measure, ...] = ("epochs", "seconds", "gradients", "gradients-epoch")
+        parts += [self.words.say(f"study.axis_{measure}", points=halves[measure]) for measure in shares if measure in halves]
         parts += [self.words.say(f"study.axis_{measure}", factor=halves[measure]) for measure in ratios if measure in halves]
         return self.words.sentences(parts)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from alexnet.i18n.units import MISSING, percent
 from alexnet.studies.answers import mean_epochs
-from alexnet.studies.claim import Measure
+from alexnet.studies.arm_summary import gradients_of
+from alexnet.studies.claim import GRADIENTS, RATIOS, Measure
 from alexnet.studies.findings import ArmFound, Finding
 from alexnet.studies.report.phrases import StudyWords, factor
 
@@ -55,7 +56,7 @@ def shown(value: float | None, measure: Measure) -> str:
         return MISSING
     if measure == "epochs":
         return f"{value:.1f}"
-    return factor(value) if measure == "gradients" else percent(value)
+    return factor(value) if measure in RATIOS else percent(value)
 
 
 def _each(measure: Measure, arm: ArmFound, words: StudyWords) -> str:
@@ -71,8 +72,12 @@ def _middle(measure: Measure, arm: ArmFound) -> float | None:
             return mean_epochs(arm)
         case "shifts":
             return arm.moved
-        case "gradients":
-            return _geometric_mean([value for value in arm.gradients.values() if value > 0])
+        case "probes":
+            return arm.last_probe
+        case "seconds":
+            return arm.step_times.get("step")
+    if measure in GRADIENTS:
+        return _geometric_mean([value for value in gradients_of(arm, measure).values() if value > 0])
     return arm.mean
 
 

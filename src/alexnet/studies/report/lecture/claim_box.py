@@ -1,7 +1,6 @@
 """A claim on the lecture's page: its verdict, difference, arms, published results and the command. Independent of HTML but for emphasis."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,14 +8,14 @@ from markupsafe import Markup
 
 from alexnet.i18n.units import MISSING, count, percent, readable
 from alexnet.studies.answers import Answer, Result, Word
-from alexnet.studies.claim import TARGET_ERROR, Measure
-from alexnet.studies.findings import ArmFound
+from alexnet.studies.claim import GRADIENTS, RATIOS, TARGET_ERROR, Measure
 from alexnet.studies.preconditions import TRAINED
 from alexnet.studies.report.arm_view import ArmView
+from alexnet.studies.report.layer_plots import layer_plots
 from alexnet.studies.report.lecture.arm_rows import ArmRow, arm_rows, common_axis
 from alexnet.studies.report.outcome_text import also_sentences
 from alexnet.studies.report.phrases import StudyWords
-from alexnet.studies.report.plots import LayerLine, interval_mark, layer_numbers
+from alexnet.studies.report.plots import interval_mark
 
 STYLES: dict[Word, tuple[str, str]] = {  # symbol, CSS class
     "holds": ("✓", "holds"),
@@ -27,8 +26,12 @@ STYLES: dict[Word, tuple[str, str]] = {  # symbol, CSS class
     "does-not-apply": ("–", "none"),
     "not-measured": ("…", "none"),
 }
-HALVES: dict[Measure, float] = {"error": 0.10, "shifts": 0.10, "epochs": math.log(2.5), "gradients": math.log(20)}  # of the small plots
-ABOUT_THE_SIGNAL = ("activation", "initialisation", "pooling-gradients")  # claims
+HALVES: dict[Measure, float] = {  # of the small plots
+    **dict.fromkeys(("error", "shifts", "probes"), 0.10),
+    **dict.fromkeys(("epochs", "seconds"), math.log(2.5)),
+    **dict.fromkeys(GRADIENTS, math.log(20)),
+}
+ABOUT_LAYERS = ("activation", "activation-gradients", "initialisation", "pooling-gradients", "probes")  # claims
 
 
 @dataclass(frozen=True)
@@ -157,21 +160,11 @@ class ClaimBox:
 
     @property
     def layer_plots(self) -> list[Markup]:
-        """Of claims about the signal: outputs and gradients of each layer before training, if the study saved them."""
-        if self.answer.study.claim not in ABOUT_THE_SIGNAL or not self.answer.results:
+        """Of claims about layers: what was measured of each, if the study saved it."""
+        if self.answer.study.claim not in ABOUT_LAYERS or not self.answer.results:
             return []
-        arms = self.answer.results[0].finding.arms
-        return [drawn for kind in ("outputs", "gradients") for drawn in self._layers(kind, arms)]
-
-    def _layers(self, kind: str, arms: Sequence[ArmFound]) -> list[Markup]:
-        known = [(place, arm, getattr(arm, kind)) for place, arm in enumerate(arms)]
-        lines = [
-            LayerLine(self.words.arm(arm.name), place, positive)
-            for place, arm, values in known
-            if (positive := {layer: value for layer, value in values.items() if value > 0})
-        ]
-        name = f"{self.anchor}-{kind}"
-        return [layer_numbers(name, self.words.plain(f"study.plot_{kind}"), lines, self.words)] if lines else []
+        arms = [(self.words.arm(arm.name), arm) for arm in self.answer.results[0].finding.arms]
+        return layer_plots(self.anchor, arms, self.words)
 
     @property
     def command(self) -> str:
@@ -215,7 +208,7 @@ class ClaimBox:
         ends = common_axis(self.answer.results[0].finding) if self.answer.results else None
         if ends is None:
             return ""
-        shares = self.measure in ("error", "shifts")
+        shares = self.measure not in RATIOS
         low, high = (f"{end:.0%}" if shares else f"{end:.2g}" for end in ends)
         return self.words.plain("lecture.axis_ends", low=low, high=high)
 
