@@ -218,5 +218,5 @@ def test_ray_mistakes(digits_onnx: Path, digits_folder: Path, tmp_path: Path, ca
     assert "add --out answers.csv" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main([*words, "--out", str(tmp_path / "a.csv")]) == 2
-    assert "pip install 'alexnet[ray]'" in capsys.readouterr().err
+    assert "pip install '.[ray]'" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

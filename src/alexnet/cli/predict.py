@@ -48,7 +48,7 @@ def predict(
     runtime
         onnxruntime or openvino: what computes an ONNX file.
     on
-        local, or ray: with --out, the images are divided over a Ray cluster, or one started on this machine (pip install 'alexnet[ray]').
+        local, or ray: with --out, the images are divided over a Ray cluster, or one started on this machine (pip install '.[ray]').
     json
         Print one JSON object and nothing else.
     """

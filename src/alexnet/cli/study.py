@@ -56,7 +56,7 @@ def study(
     max_unreadable
         Share of the files of a class that may be unreadable, 0 to 1; they are left out. Default: 0.05.
     on
-        local: processes on this machine. ray: a Ray cluster, or one started on this machine (pip install 'alexnet[ray]').
+        local: processes on this machine. ray: a Ray cluster, or one started on this machine (pip install '.[ray]').
     processes
         Runs at the same time. Default: one per CPU, or one on a GPU.
     device

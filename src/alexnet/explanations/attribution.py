@@ -25,7 +25,7 @@ STEPS = 20  # of the path from the plain image: Gauss-Legendre, so that few suff
 CONTROL_STEPS = 8  # of a control, whose map is only compared
 STRIDE, CONTROL_STRIDE = 1 / 10, 1 / 7  # of the occlusion map, as shares of the side: 100 and 49 patches
 SMOOTHING = 28  # integrated gradients are averaged over a square of this part of the side: single pixels are noise to the eye
-MISSING_CAPTUM = "Integrated gradients and Grad-CAM need captum: pip install 'alexnet[explain]'"
+MISSING_CAPTUM = "Integrated gradients and Grad-CAM need captum: pip install '.[explain]'"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def _faiss(rows: NDArray[np.float32]) -> Any:
     try:
         import faiss
     except ImportError:
-        raise BadModel(f"Neighbours among {len(rows):,} pictures need faiss: pip install 'alexnet[faiss]'") from None
+        raise BadModel(f"Neighbours among {len(rows):,} pictures need faiss: pip install '.[faiss]'") from None
     index = faiss.IndexFlatIP(rows.shape[1])
     index.add(np.ascontiguousarray(rows))
     return index

@@ -156,7 +156,7 @@ def _require_packages() -> None:
     """Raise AlexNetError, with the extra, if a package is missing."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise AlexNetError(f"Export needs {' and '.join(missing)}: pip install 'alexnet[export]'")
+        raise AlexNetError(f"Export needs {' and '.join(missing)}: pip install '.[export]'")
 
 
 def _check_options(target: Target, *, int8: bool, max_loss: float, runtime: object) -> None:

@@ -127,7 +127,7 @@ def check_out(out: str | Path) -> Path:
         try:
             import pyarrow  # noqa: F401
         except ImportError:
-            raise AlexNetError("Parquet files need pyarrow: pip install 'alexnet[parquet]'") from None
+            raise AlexNetError("Parquet files need pyarrow: pip install '.[parquet]'") from None
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
     return place

@@ -16,7 +16,7 @@ from alexnet.runtime.machine import available_cpus
 
 Runtime = Literal["onnxruntime", "openvino"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
-INSTALL = {"onnxruntime": "pip install onnxruntime", "openvino": "pip install 'alexnet[openvino]'"}
+INSTALL = {"onnxruntime": "pip install onnxruntime", "openvino": "pip install '.[openvino]'"}
 IMAGES, PROBABILITIES = "images", "probabilities"
 
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

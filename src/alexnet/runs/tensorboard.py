@@ -19,7 +19,7 @@ def tensorboard_listener(run: str | Path | None) -> Iterator[Listener]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise AlexNetError("--tensorboard needs the package tensorboard: pip install 'alexnet[tensorboard]'.") from None
+        raise AlexNetError("--tensorboard needs the package tensorboard: pip install '.[tensorboard]'.") from None
     folder = Path(run) / "tensorboard"
     writers: list[SummaryWriter] = []
     with ExitStack() as open_files:

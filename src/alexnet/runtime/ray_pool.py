@@ -1,4 +1,4 @@
-"""The same independent tasks on a Ray cluster, or on Ray on this machine alone. Ray is an extra: pip install 'alexnet[ray]'.
+"""The same independent tasks on a Ray cluster, or on Ray on this machine alone. Ray is an extra: pip install '.[ray]'.
 
 Each task takes one CPU (and one GPU, where the cluster has any). The images and the study folder must have the same path on all
 machines. If RAY_ADDRESS is not set, Ray is started on this machine.
@@ -44,7 +44,7 @@ def import_ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise BadRun("--on ray needs Ray, which is not installed: run pip install 'alexnet[ray]', or leave out --on ray.") from None
+        raise BadRun("--on ray needs Ray, which is not installed: run pip install '.[ray]', or leave out --on ray.") from None
     return ray
 
 

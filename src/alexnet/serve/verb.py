@@ -78,4 +78,4 @@ def require_packages(verb: str) -> None:
     """Raise AlexNetError naming the extra if a package that HTTP needs is missing."""
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise AlexNetError(f"alexnet {verb} needs {', '.join(missing)}, which is not installed. Run pip install 'alexnet[serve]'.")
+        raise AlexNetError(f"alexnet {verb} needs {', '.join(missing)}, which is not installed. Run pip install '.[serve]'.")

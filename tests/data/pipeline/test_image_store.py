@@ -135,7 +135,7 @@ def test_heic_photos_are_counted_apart(tmp_path: Path) -> None:
     dataset = write(tmp_path, {"cat": 20, "dog": 20}, {})
     photos = [Skipped(item.name, "cat", HEIC_REASON) for item in dataset.items[:19]]
     check_readable(dataset, photos)
-    assert heic_remark(photos) == "19 of the files are HEIC photos: pip install 'alexnet[heic]' makes them readable."
+    assert heic_remark(photos) == "19 of the files are HEIC photos: pip install '.[heic]' makes them readable."
     with pytest.raises(BadDataset, match=r"Over 5% of the pictures of a class cannot be read \('cat': 1 of 1\)"):
         check_readable(dataset, [*photos, Skipped(dataset.items[19].name, "cat", "is cut short")])
     with pytest.raises(BadDataset, match=r"only one class with pictures, 'dog'; training needs at least 2. 20 of the files are HEIC"):

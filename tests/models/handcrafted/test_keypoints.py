@@ -129,11 +129,11 @@ def test_gray_squares_are_luma_and_at_least_96_px() -> None:
 @pytest.mark.parametrize(
     ("builder", "module", "message"),
     [
-        (SURF, "mahotas", "SURF needs mahotas, which is not installed. Run pip install 'alexnet[surf]'."),
+        (SURF, "mahotas", "SURF needs mahotas, which is not installed. Run pip install '.[surf]'."),
         (
             SparseSIFT,
             "cv2",
-            "SIFT at interest points needs opencv-python-headless, which is not installed. Run pip install 'alexnet[sparse]'.",
+            "SIFT at interest points needs opencv-python-headless, which is not installed. Run pip install '.[sparse]'.",
         ),
     ],
 )

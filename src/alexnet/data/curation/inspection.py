@@ -163,7 +163,7 @@ def _advice_on_files(dataset: Dataset, counts: dict[str, dict[str, int]], unread
     broken = Counter(skip.class_name for skip in unreadable if not skip.is_heic)
     bad = [name for name in dataset.classes if broken[name] > UNREADABLE_SHARE * (sum(counts[name].values()) - heic[name])]
     if heic:
-        yield f"{_are(heic.total())} HEIC, which is not decoded here and will be left out: pip install 'alexnet[heic]' reads them."
+        yield f"{_are(heic.total())} HEIC, which is not decoded here and will be left out: pip install '.[heic]' reads them."
     if bad:
         yield (
             f"Over 5% of {quoted(bad)} cannot be read: training refuses to start until those files are fixed or deleted, "

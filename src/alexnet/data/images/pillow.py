@@ -26,7 +26,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says of a damaged image is in our reason; it is not for the screen
 HEIC_REASON = (
     "is a HEIC photo; convert to JPEG (on an iPhone: Settings > Camera > Formats > Most Compatible), "
-    "or read such photos with pip install 'alexnet[heic]'"
+    "or read such photos with pip install '.[heic]'"
 )
 
 

