@@ -17,7 +17,7 @@ LONG = ("--set", "training.epochs=400", "--set", "network.width=0.125", "--set",
 NETWORK = ("train", "{digits}", "--model", "lenet", "--epochs", "400", "--no-baseline", "--workers", "2")
 COMPARISON = ("compare", "{digits}", "--models", "lenet", "--fractions", "1", "--workers", "2")
 COMMANDS: dict[str, tuple[tuple[str, ...], str, int]] = {  # words, how processes are started, and how many there are then
-    "a study in two processes": ((*STUDY, *LONG), "fork", 3),  # and one that keeps account of their semaphores
+    "a study in two processes": ((*STUDY, *LONG), "fork", 2),
     "a comparison with two decoding processes": (COMPARISON, "fork", 2),
     "a training with two decoding processes": (NETWORK, "fork", 2),
     "a training with two decoding processes, started by forkserver": (NETWORK, "forkserver", 3),  # and the server
