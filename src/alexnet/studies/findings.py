@@ -116,12 +116,23 @@ class ArmFound:
     def check(self) -> None:
         """Raise ValueError for a number that no study measures."""
         tried = [one.validation_error for one in self.rates]
-        shares = [*self.errors, self.mean, self.training_error, *self.training_errors, self.moved, *self.per_class.values(), *tried]
+        shares = [
+            *self.errors,
+            self.mean,
+            self.training_error,
+            *self.training_errors,
+            self.moved,
+            *self.per_class.values(),
+            *self.probes.values(),
+            *tried,
+        ]
         check(SHARE, f"an error of the arm {self.name}", shares)
         check(DIFFERENCE, f"the interval of the arm {self.name}", self.interval or ())
         epochs = [*self.epochs_to_target, *(one.epochs_to_target for one in self.rates)]
         check(AMOUNT, f"epochs or seconds of the arm {self.name}", [*epochs, self.seconds, self.seconds_to_target])
-        check(SIGNAL, f"a layer's gradient or output in the arm {self.name}", [*self.gradients.values(), *self.outputs.values()])
+        layers = (self.gradients, self.gradients_epoch, self.gradients_end, self.outputs)
+        check(SIGNAL, f"a layer's gradient or output in the arm {self.name}", [value for one in layers for value in one.values()])
+        check(FACTOR, f"a time of a step in the arm {self.name}", self.step_times.values())
         check(RATE, f"a learning rate of the arm {self.name}", [one.rate for one in self.rates])
         for curve in self.curves:
             check_curve(curve)
