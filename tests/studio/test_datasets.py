@@ -145,7 +145,7 @@ def test_a_dropped_folder_is_read_as_any_data_set(client: httpx.Client) -> None:
         (None, None),
     ]
     flat = client.post("/api/data/digits/layout", json={"paths": ["1.jpg", "2.jpg"]})
-    assert (flat.status_code, flat.json()["error"][:30]) == (422, "There are no class folders in ")
+    assert (flat.status_code, flat.json()["error"][:30]) == (422, "It has no class folders: put t")
     chinese = client.post("/api/data/digits/layout", json={"paths": ["1.jpg"]}, headers={"Accept-Language": "zh-CN"})
     assert chinese.json()["error"].startswith("其中没有类别文件夹")
 
