@@ -242,7 +242,7 @@ def test_a_missing_library_is_named_before_anything_is_read(
     for name in ("mahotas", "cv2"):
         monkeypatch.setitem(__import__("sys").modules, name, None)
     changes = {"features.descriptor": "sparse-sift"} if extra == "sparse" else {}
-    with pytest.raises(BadModel, match=rf"pip install 'alexnet\[{extra}\]'"):
+    with pytest.raises(BadModel, match=rf"pip install '\.\[{extra}\]'"):
         train(digits_folder, model=model, out=tmp_path / "run", overrides=changes)
     assert not (tmp_path / "run").exists()
 

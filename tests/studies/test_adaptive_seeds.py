@@ -52,7 +52,7 @@ def made(state: StudyState, seeds: int) -> dict[str, Arms]:
     common = common_recipe(state.request.data, state.dataset, SCALE, {})
     for key, trial in trials_of(state, {claim: resolve(STUDIES[claim], common, state.dataset, seeds=seeds) for claim in CLAIMS}).items():
         trial.folder.mkdir()
-        write_outcome(Outcome(key=key, seed=trial.recipe.seed, wrong=[True], judged_error=1.0, seconds=10.0), trial.outcome)
+        write_outcome(Outcome(key=key, seed=trial.recipe.seed, judged_error=1.0, seconds=10.0), trial.outcome)
     return {claim: resolve(STUDIES[claim], common, state.dataset, seeds=3) for claim in CLAIMS}
 
 

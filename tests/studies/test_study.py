@@ -341,7 +341,7 @@ def test_processes_and_ray_give_the_numbers_of_one_process(letters: Path, finish
 
 def test_ray_that_is_not_installed_is_named_with_its_extra(letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(BadRun, match=r"pip install 'alexnet\[ray\]'"):
+    with pytest.raises(BadRun, match=r"pip install '\.\[ray\]'"):
         run(letters, tmp_path / "s", on="ray")
     assert not (tmp_path / "s").exists()
 

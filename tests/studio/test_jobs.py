@@ -161,7 +161,7 @@ def test_what_cannot_be_trained_is_said_before(images: dict[str, list[Path]], tm
         assert (
             "Did you mean 'lenet'?" in client.post("/api/train", json={"data": "digits", "way": "model", "model": "lenett"}).json()["error"]
         )
-        assert "cannot be: choose" in client.post("/api/train", json={"data": "digits", "minutes": 0}).json()["error"]
+        assert "A training cannot take 0 minutes: choose" in client.post("/api/train", json={"data": "digits", "minutes": 0}).json()["error"]
         from_file = {"data": "digits", "way": "model", "model": "lenet", "recipe": str(tmp_path / "recipe.toml")}
         assert "There is no recipe" in client.post("/api/train", json=from_file).json()["error"]
         for claim in ("--out", "pooling,overlap", "../x"):
@@ -177,7 +177,7 @@ def test_the_plan_says_what_how_long_and_how_exact(images: dict[str, list[Path]]
         chinese = client.post("/api/plan", json={"data": "digits"}, headers={"Accept-Language": "zh"}).json()["lines"]
     assert lines[0] == "36 pictures of 3 classes: about 30 to learn from, 3 for validation, 3 for the test."
     assert "hog-svm (about 2 s)" in lines[1]
-    assert lines[2].startswith("It takes at most about 30 s")
+    assert lines[2].startswith("It takes about 30 s at most")
     assert "with 3 test pictures" in lines[3]
     assert "10 分钟" in chinese[2]
 

@@ -102,8 +102,8 @@ def run_trials(state: StudyState, trials: Mapping[str, Trial], names: Mapping[st
 def _finished(state: StudyState, trial: Trial) -> Outcome | None:
     """The outcome of a run that has finished; raises BadRun if it is damaged, or is not about the images that judge its seed."""
     outcome = trial.done()
-    if outcome is None:
-        return None
+    if outcome is None or not (outcome.wrong or outcome.moved):
+        return outcome
     images = range(len(judging_images(state.folder, trial.recipe.seed)))
     for found, judged in ((outcome.wrong, images), (outcome.moved, moved_images(images))):
         if found and len(found) != len(judged):

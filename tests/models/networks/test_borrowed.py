@@ -119,7 +119,7 @@ def test_what_timm_does_not_have_or_bring_is_said(timm: Config) -> None:
 
 def test_without_timm_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(BadModel, match=r"timm:resnet18 needs timm, which is not installed. Run pip install 'alexnet\[timm\]'"):
+    with pytest.raises(BadModel, match=r"timm:resnet18 needs timm, which is not installed. Run pip install '\.\[timm\]'"):
         Timm().check("resnet18")
 
 

