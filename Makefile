@@ -44,7 +44,7 @@ studio: $(READY)  ## everything in the browser, on this computer; Ctrl-C ends it
 		|| $(PIP) --constraint requirements-test.lock --no-build-isolation -e '.[serve,export,explain]'
 	$(BIN)/alexnet studio $(STUDIO_ARGS)
 
-test: $(TEST_READY)  ## the fast tests, about 6 minutes on 2 cores
+test: $(TEST_READY)  ## the fast tests, about 4 minutes on 2 cores
 	@$(FASHION_MNIST) || true
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 

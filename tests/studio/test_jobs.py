@@ -161,7 +161,7 @@ def test_what_cannot_be_trained_is_said_before(images: dict[str, list[Path]], tm
         assert (
             "Did you mean 'lenet'?" in client.post("/api/train", json={"data": "digits", "way": "model", "model": "lenett"}).json()["error"]
         )
-        assert "A training cannot take 0 minutes: choose" in client.post("/api/train", json={"data": "digits", "minutes": 0}).json()["error"]
+        assert "cannot take 0 minutes: choose" in client.post("/api/train", json={"data": "digits", "minutes": 0}).json()["error"]
         from_file = {"data": "digits", "way": "model", "model": "lenet", "recipe": str(tmp_path / "recipe.toml")}
         assert "There is no recipe" in client.post("/api/train", json=from_file).json()["error"]
         for claim in ("--out", "pooling,overlap", "../x"):
