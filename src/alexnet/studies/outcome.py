@@ -10,7 +10,7 @@ from typing import Any
 from alexnet.errors import BadRun
 from alexnet.storage.files import write_atomically
 from alexnet.storage.records import convert, read_json
-from alexnet.studies.bounds import AMOUNT, SHARE, SIGNAL, check, check_curve
+from alexnet.studies.bounds import AMOUNT, FACTOR, SHARE, SIGNAL, check, check_curve
 from alexnet.studies.claim import Measure
 
 BITS = ("wrong", "moved", "probed")  # fields of an outcome that are written as strings of 0 and 1
@@ -60,10 +60,16 @@ class Outcome:
 
     def check(self) -> None:
         """Raise ValueError for a number that no run measures."""
-        check(SHARE, "an error", [self.judged_error, self.validation_error, self.training_error, *self.per_class.values()])
+        check(
+            SHARE,
+            "an error",
+            [self.judged_error, self.validation_error, self.training_error, *self.per_class.values(), *self.probes.values()],
+        )
         check(AMOUNT, "epochs", [self.epochs])
         check(AMOUNT, "seconds", [self.seconds, self.evaluation_seconds, self.overhead_seconds])
-        check(SIGNAL, "a layer's gradient or output", [*self.gradients.values(), *self.outputs.values()])
+        signals = (self.gradients, self.gradients_epoch, self.gradients_end, self.outputs)
+        check(SIGNAL, "a layer's gradient or output", [value for one in signals for value in one.values()])
+        check(FACTOR, "the time of a step", self.step_times.values())
         check_curve(self.history)
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from alexnet.data.curation.splits import read_split_names
 from alexnet.data.dataset import Dataset
@@ -84,7 +85,8 @@ def trials_of(state: StudyState, arms: Mapping[str, Arms]) -> dict[str, Trial]:
 
 def run_trials(state: StudyState, trials: Mapping[str, Trial], names: Mapping[str, str]) -> dict[str, Outcome]:
     """Outcomes by digest: each distinct run is made once, or read back if it has finished; one message per run."""
-    done = {key: outcome for key, trial in trials.items() if (outcome := _finished(state, trial)) is not None}
+    judging = cache(lambda seed: len(judging_images(state.folder, seed)))  # a split names every image: it is read once
+    done = {key: outcome for key, trial in trials.items() if (outcome := _finished(trial, judging)) is not None}
     todo = [trial for key, trial in trials.items() if key not in done]
     if done and todo:
         state.listen(Message(f"{len(done)} of {len(trials)} runs are already finished and are not repeated."))
@@ -99,12 +101,15 @@ def run_trials(state: StudyState, trials: Mapping[str, Trial], names: Mapping[st
     return done
 
 
-def _finished(state: StudyState, trial: Trial) -> Outcome | None:
-    """The outcome of a run that has finished; raises BadRun if it is damaged, or is not about the images that judge its seed."""
+def _finished(trial: Trial, judging: Callable[[int], int]) -> Outcome | None:
+    """The outcome of a run that has finished; raises BadRun if it is damaged, or is not about the images that judge its seed.
+
+    judging: how many images judge a seed.
+    """
     outcome = trial.done()
     if outcome is None or not (outcome.wrong or outcome.moved):
         return outcome
-    images = range(len(judging_images(state.folder, trial.recipe.seed)))
+    images = range(judging(trial.recipe.seed))
     for found, judged in ((outcome.wrong, images), (outcome.moved, moved_images(images))):
         if found and len(found) != len(judged):
             raise BadRun(

@@ -85,8 +85,8 @@ class ArmView:
 
 
 def helped_and_hurt(first: ArmFound, arm: ArmFound) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-    """Classes with the change in their error from the first arm: the largest decreases, and the largest increases."""
+    """Classes with the change in their error from the first arm: the largest decreases, and the largest increases; ties in their order."""
     changes = {name: error - first.per_class[name] for name, error in arm.per_class.items() if name in first.per_class}
-    ordered = sorted(changes.items(), key=lambda pair: pair[1])
+    ordered = sorted(changes.items(), key=lambda pair: round(pair[1], 9))
     helped = [pair for pair in ordered if pair[1] < 0][:MOST_CLASSES]
     return helped, [pair for pair in reversed(ordered) if pair[1] > 0][:MOST_CLASSES]
