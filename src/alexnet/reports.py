@@ -68,7 +68,8 @@ def read_comparison(path: Path) -> Comparison:
         values = read_json(folder.result)
         if "environment" not in values:
             raise BadRun(
-                f"{folder.result} was made by an earlier version, which saved less. To build its page without running any cell again: {again}"
+                f"{folder.result} was made by an earlier version, which saved less. "
+                f"To build its page without running any cell again: {again}"
             )
         return relocated(Comparison.from_json(values), path)
     except (OSError, ValueError) as error:
