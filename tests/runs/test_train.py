@@ -50,6 +50,23 @@ def test_it_learns(digits_run: Path) -> None:
     assert rows[-1]["training_loss"] < rows[0]["training_loss"] / 2
 
 
+def test_the_share_that_is_kept_for_validation_can_be_set(digits_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert main(["train", str(digits_folder), "--model", "raw-svm", "--set", "validation=0.3", "--out", str(out), "--json"]) == 0
+    splits = json.loads((out / "splits.json").read_text())
+    sizes = {name: len(splits[name]) for name in ("train", "validation", "test")}
+    assert abs(sizes["validation"] - 90) <= 5
+    assert abs(sizes["test"] - 30) <= 5
+    assert sum(sizes.values()) == 300
+
+
+def test_a_share_for_validation_that_leaves_nothing_is_refused(
+    digits_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(digits_folder), "--model", "raw-svm", "--set", "validation=1", "--out", str(tmp_path / "run")]) == 2
+    assert "validation is 1; it is the share of the pictures to validate on, above 0 and below 1" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_run_is_repeated_from_its_recipe_file(digits_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command that the report prints, seed and all."""

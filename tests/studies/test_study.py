@@ -52,6 +52,13 @@ def finished(letters: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[S
     return run(letters, out), out
 
 
+def test_the_share_for_validation_is_that_of_all_runs(letters: Path, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(letters, tmp_path / "study", overrides=FIELDS | {"validation": "0.3"}, should_stop=lambda: True)
+    splits = json.loads((tmp_path / "study" / "splits-0.json").read_text())
+    assert (len(splits["train"]), len(splits["validation"])) == (54, 27)
+
+
 def runs(out: Path) -> dict[str, Outcome]:
     return {path.parent.name: read_outcome(path) for path in sorted(out.glob("runs/*/outcome.json"))}
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import cast, get_args
 
+from alexnet.data.curation.splits import VALIDATION_FRACTION
 from alexnet.data.folder_layout import LayoutOfFolders
 from alexnet.data.pipeline.augment import AugmentConfig
 from alexnet.data.preprocess import PreprocessConfig
@@ -32,6 +33,7 @@ class Recipe:
     weights: str = ""  # trained weights to start from: a file, or "imagenet"
     views: str = "centre"  # views of the test images to evaluate, as "centre,ten"
     fraction: float = 1.0  # of the training images to use, 0 to 1; validation and test are not reduced
+    validation: float = VALIDATION_FRACTION  # share of the images that is kept for validation, where the data has none of its own
     preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     network: NetworkChoices = field(default_factory=NetworkChoices)
@@ -46,6 +48,8 @@ class Recipe:
         check_unreadable(self.max_unreadable)
         if not 0 < self.fraction <= 1:
             raise BadRecipe(f"fraction is {self.fraction:g}; it is a share of the training pictures, above 0 and at most 1.")
+        if not 0 < self.validation < 1:
+            raise BadRecipe(f"validation is {self.validation:g}; it is the share of the pictures to validate on, above 0 and below 1.")
         if not 0 <= self.seed < MOST_SEEDS:
             raise BadRecipe(f"seed is {self.seed}; it is a whole number from 0 to {MOST_SEEDS - 1:,}.")
 

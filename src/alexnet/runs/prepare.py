@@ -12,7 +12,7 @@ from alexnet.data.class_names import quoted
 from alexnet.data.curation.duplicates import groups
 from alexnet.data.curation.overlaps import inseparable_classes, overlap_remarks
 from alexnet.data.curation.scan import UNREADABLE_SHARE
-from alexnet.data.curation.splits import Splits, make_splits, read_split_names, take_fraction
+from alexnet.data.curation.splits import VALIDATION_FRACTION, Splits, make_splits, read_split_names, take_fraction
 from alexnet.data.dataset import Dataset
 from alexnet.data.pipeline.colour_statistics import ColourPCA, colour_pca, measured
 from alexnet.data.pipeline.image_store import ImageStore, check_readable, heic_remark, open_images
@@ -102,7 +102,10 @@ def split_images(resolved: ResolvedRun, context: RunContext, store: ImageStore) 
     if context.splits is not None:
         splits = Splits.from_json(context.dataset, read_split_names(context.splits))
     else:
-        splits = make_splits(context.dataset, store.readable, lambda: _groups(store), seed=resolved.recipe.seed)
+        recipe = resolved.recipe
+        splits = make_splits(
+            context.dataset, store.readable, lambda: _groups(store), seed=recipe.seed, validation_fraction=recipe.validation
+        )
     for remark in split_remarks(context.dataset, store, splits) if context.splits is None else ():
         context.listen(Message(remark))
     if not splits.validation:
@@ -145,10 +148,17 @@ def _groups(store: ImageStore) -> list[int]:
 
 
 def share_splits(
-    dataset: Dataset, paths: Mapping[int, Path], *, workers: int, listen: Listener = silent, max_unreadable: float | None = None
+    dataset: Dataset,
+    paths: Mapping[int, Path],
+    *,
+    workers: int,
+    listen: Listener = silent,
+    max_unreadable: float | None = None,
+    validation: float = VALIDATION_FRACTION,
 ) -> None:
     """Write the split of each seed to its path, for several runs to share; near-duplicates are found at one size for all of them.
 
+    validation: share of the images that is kept for it, where the data has no such split.
     Raises BadDataset if more than the share `max_unreadable` of the files of a class (None: 0.05) cannot be read.
     """
     reading = partial(_report_reading, listen)
@@ -156,7 +166,7 @@ def share_splits(
     check_readable(dataset, store.skipped, UNREADABLE_SHARE if max_unreadable is None else max_unreadable)
     near = groups(store.fingerprints).tolist()
     for seed, path in paths.items():
-        splits = make_splits(dataset, store.readable, near, seed=seed)
+        splits = make_splits(dataset, store.readable, near, seed=seed, validation_fraction=validation)
         for remark in split_remarks(dataset, store, splits) if seed == min(paths) else ():
             listen(Message(remark))
         write_atomically(path, json.dumps(splits.to_json(dataset), ensure_ascii=False))

@@ -214,7 +214,7 @@ def _split(dataset: Dataset, images: ImageStore, resolved: ResolvedRun) -> Split
     header = dataset.header(images.readable[0])
     near = groups(images.fingerprints).tolist() if min(header.width, header.height) >= LEAST_SIDE else None
     for together in (near, None):
-        splits = make_splits(dataset, images.readable, together, seed=recipe.seed, test_fraction=0)
+        splits = make_splits(dataset, images.readable, together, seed=recipe.seed, validation_fraction=recipe.validation, test_fraction=0)
         if splits.validation:
             return take_fraction(dataset, splits, recipe.fraction, seed=recipe.seed)
     raise ValueError(f"n_samples={len(dataset.items)}: no class has the two images that training and validation need.")

@@ -45,13 +45,12 @@ def make_splits_of_seeds(state: StudyState, seeds: int) -> None:
     missing = {seed: path for seed in wanted if not (path := state.folder.splits_of(seed)).exists()}
     if missing:
         state.listen(Message(f"Reading {len(state.dataset.items):,} pictures of {len(state.dataset.classes)} classes ..."))
-        share_splits(state.dataset, missing, workers=available_cpus(), listen=state.listen, max_unreadable=_allowed(state.request))
+        share_splits(state.dataset, missing, workers=available_cpus(), listen=state.listen, **_shares(state.request))
 
 
-def _allowed(request: StudyRequest) -> float | None:
-    """The share of a class's files that may be unreadable; None if it is not set."""
-    share = request.overrides.get("max_unreadable")
-    return None if share is None else float(share)
+def _shares(request: StudyRequest) -> dict[str, float]:
+    """The shares that the splits depend on, those that are set: of a class's files that may be unreadable, and of validation."""
+    return {name: float(request.overrides[name]) for name in ("max_unreadable", "validation") if request.overrides.get(name) is not None}
 
 
 def judging_images(folder: StudyFolder, seed: int) -> list[str]:

@@ -14,6 +14,7 @@ from alexnet.data.dataset import SPLIT_NAMES, Dataset
 from alexnet.errors import BadDataset
 from alexnet.storage.files import read_record
 
+VALIDATION_FRACTION = 0.1  # of the images, where the user's own split has none
 Groups = list[list[int]]  # images that must stay together
 
 
@@ -79,7 +80,7 @@ def make_splits(
     groups: Sequence[int] | Callable[[], Sequence[int]] | None,
     *,
     seed: int,
-    validation_fraction: float = 0.1,
+    validation_fraction: float = VALIDATION_FRACTION,
     test_fraction: float = 0.1,
 ) -> Splits:
     """Split the readable images; an automatic split never separates items with equal numbers in `groups` (one per item).
