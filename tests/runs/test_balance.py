@@ -147,8 +147,7 @@ def test_what_is_requested_decides_between_attempts(
 
 
 def test_networks_of_uneven_classes_are_tried_both_ways() -> None:
-    fast, network = Candidate(model="hog-svm"), Candidate(model="convnet-small", needs_trial=False)
-    rows = for_uneven([fast, network])
+    rows = for_uneven([Candidate(model="hog-svm"), Candidate(model="convnet-small")])
     assert [(row.model, row.balance, row.needs_trial) for row in rows[1:]] == [
         ("convnet-small", "none", True),
         ("convnet-small", "loss", True),

@@ -75,6 +75,7 @@ def fit_handcrafted(resolved: ResolvedRun, context: RunContext, prepared: Prepar
         model=model,
         validation_error=choice.validation_error,
         validation_balanced_error=choice.validation_balanced_error,
+        balanced=choice.balanced,
         epochs=1.0,  # each image is read once
         seconds=time.monotonic() - started,
         images_per_second=rate,

@@ -111,6 +111,7 @@ def _fitted(resolved: ResolvedRun, context: RunContext, prepared: Prepared, netw
         model=model,
         validation_error=choice.validation_error,
         validation_balanced_error=choice.validation_balanced_error,
+        balanced=choice.balanced,
         epochs=1.0,
         seconds=time.monotonic() - started,
         images_per_second=rate,

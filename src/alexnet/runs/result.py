@@ -72,7 +72,7 @@ class FitResult:
     seconds: of fitting alone. images_per_second: training images per second of training or feature extraction. history: one row per epoch,
     empty for a hand-crafted system. machine: the spec of the SVM on frozen or hand-crafted features. solver: the solution of its problem.
     familiarity: where the hidden layers of all images were at hand. validation_balanced_error: the mean of the classes' errors, where it
-    was measured.
+    was measured. balanced: whether all classes of an SVM weigh the same.
     """
 
     model: ImageModel
@@ -89,6 +89,7 @@ class FitResult:
     solver: Mapping[str, Any] = field(default_factory=dict)
     familiarity: Familiarity | None = None
     validation_balanced_error: float | None = None
+    balanced: bool | None = None
 
 
 def crops_per_image(recipe: Recipe) -> int:

@@ -20,7 +20,7 @@ class Tried:
     seconds: that it took. error: None without a result, whose reason is `why_not`; `needed` and `left` are seconds, `detail` is the text of
     an error. image_size (px), width and epochs: of a network. fraction: of the training images, where all would have taken too long.
     balance: of classes of different size, as the attempt was asked for. balanced_error: the mean of the classes' errors, which decides
-    where classes differ by much in size.
+    where classes differ by much in size. balanced: whether all classes of an SVM weigh the same, where validation has chosen; else None.
     folder: its name among the candidates' while the search runs, which tells the attempts of one system apart.
     """
 
@@ -37,6 +37,7 @@ class Tried:
     fraction: float = 1.0
     balance: str | None = None
     balanced_error: float | None = None
+    balanced: bool | None = None
     folder: str = ""
 
     @property

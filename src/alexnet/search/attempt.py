@@ -15,6 +15,7 @@ from alexnet.runs.result import FitResult
 from alexnet.runs.tried import Tried
 from alexnet.runs.workers import start_together
 from alexnet.runtime.events import Message
+from alexnet.search.request import BY_VALIDATION
 from alexnet.search.state import Attempt, SearchState
 
 
@@ -91,7 +92,14 @@ def _share_split(state: SearchState, folder: RunFolder, fraction: float) -> None
 def _row(resolved: ResolvedRun, fitted: FitResult, seconds: float, folder: str) -> Tried:
     recipe = resolved.recipe
     if kind_of(recipe.model).fixed_features:
-        return Tried(model=recipe.model, seconds=seconds, error=fitted.validation_error, fraction=recipe.fraction, folder=folder)
+        return Tried(
+            model=recipe.model,
+            seconds=seconds,
+            error=fitted.validation_error,
+            fraction=recipe.fraction,
+            balanced=fitted.balanced if recipe.solver.balance == BY_VALIDATION else None,
+            folder=folder,
+        )
     size, width = recipe.preprocess.image_size, recipe.network.width
     return Tried(
         model=recipe.model,

@@ -22,7 +22,7 @@ class Candidate:
     time it is given, at least this. adds: what it would add where it is not installed.
     patience: the share of the time left that fitting it may take; where networks are better than it, they need the rest.
     needs_trial: whether a short training must show first that a network can win on such images. balance: of classes of different size;
-    None: as requested.
+    None: as requested; "validation": both for an SVM, for a network what validation chose for the SVMs.
     """
 
     model: str
@@ -85,11 +85,13 @@ def candidates_for(side: int) -> Sequence[Candidate]:
 def for_uneven(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
     """The candidates for classes that differ by much in size: validation chooses for each whether its classes weigh the same.
 
-    An SVM tries both within its fit, for the same features; a network is two candidates, each with a trial.
+    An SVM tries both within its fit, for the same features. A network that needs a trial is two candidates, each with a trial; one that
+    needs none has what validation chose for the SVMs.
     """
-    fast = [replace(one, balance=BY_VALIDATION) for one in candidates if not one.is_trained]
-    networks = [one for one in candidates if one.is_trained]
-    return [*fast, *(replace(one, balance=balance, needs_trial=True) for one in networks for balance in ("none", "loss"))]
+    decided = [replace(one, balance=BY_VALIDATION) for one in candidates if not (one.is_trained and one.needs_trial)]
+    tested = [one for one in candidates if one.is_trained and one.needs_trial]
+    both = [replace(one, balance=balance) for one in tested for balance in ("none", "loss")]
+    return [*(one for one in decided if not one.is_trained), *(one for one in decided if one.is_trained), *both]
 
 
 def why_missing(candidate: Candidate) -> str | None:

@@ -12,6 +12,7 @@ from alexnet.runtime.events import Message
 from alexnet.search.attempt import attempt
 from alexnet.search.candidates import Candidate, candidates_for, for_uneven, why_missing
 from alexnet.search.enough import enough_seconds
+from alexnet.search.request import BY_VALIDATION
 from alexnet.search.state import SearchState
 
 TRIAL_SHARE = 1 / 6  # of the time that is left, for the trials of all networks together
@@ -71,8 +72,7 @@ def _try_networks(state: SearchState, networks: Sequence[Candidate]) -> None:
         return
     networks = _possible(state, networks)
     sure = any(not one.needs_trial for one in networks)
-    trials = [one for one in networks if one.needs_trial and best is not None and not sure]
-    for network in trials:
+    for network in (trials := _affordable_trials(state, [one for one in networks if one.needs_trial and best is not None and not sure])):
         _try_briefly(state, network, len(trials))
     chosen = _most_promising(state, networks)
     least = SHORTEST_TRAINING if best is None else SHORTEST_TRIAL
@@ -83,6 +83,14 @@ def _try_networks(state: SearchState, networks: Sequence[Candidate]) -> None:
         return
     seconds = min(state.left, max(least, enough_seconds(state, chosen.model)))
     _try(state, chosen, seconds, _longest(chosen))
+
+
+def _affordable_trials(state: SearchState, networks: Sequence[Candidate]) -> Sequence[Candidate]:
+    """The first networks that still need a trial, as many as have time for the shortest; all where there is time for none."""
+    missing = [one for one in networks if not state.was_tried(one.folder)]
+    most = int(TRIAL_SHARE * state.left / SHORTEST_TRIAL) or len(missing)
+    _leave_out(state, missing[most:], "too_short")
+    return missing[:most]
 
 
 def _possible(state: SearchState, networks: Sequence[Candidate]) -> Sequence[Candidate]:
@@ -132,7 +140,7 @@ def _most_promising(state: SearchState, networks: Sequence[Candidate]) -> Candid
 
 def _try(state: SearchState, candidate: Candidate, seconds: float | None, name: str, *, fraction: float = 1.0) -> None:
     """Fit a candidate and add its row; a candidate without a result does not end the search."""
-    model, balance = candidate.model, candidate.balance
+    model, balance = candidate.model, _balance(state, candidate)
     balanced = ", every class weighing the same," if balance == "loss" else ""
     limit = f" for {duration(seconds)}" if seconds is not None else f" on {fraction:.0%} of the training pictures" if fraction < 1 else ""
     state.listen(Message(f"Trying {model}{balanced}{limit}; {duration(max(0.0, state.left))} are left."))
@@ -154,6 +162,14 @@ def _try(state: SearchState, candidate: Candidate, seconds: float | None, name: 
     else:
         state.keep_best(done)
         state.add(done.tried)
+
+
+def _balance(state: SearchState, candidate: Candidate) -> str | None:
+    """The balance of an attempt; of a network that follows the SVMs, what validation chose for the best of them, or "loss" without one."""
+    if candidate.balance != BY_VALIDATION or not candidate.is_trained:
+        return candidate.balance
+    chosen = min((one for one in state.tried if one.balanced is not None), key=lambda one: one.rank, default=None)
+    return "none" if chosen is not None and not chosen.balanced else "loss"
 
 
 def _leave_out(state: SearchState, networks: Sequence[Candidate], why_not: WhyNot) -> None:
