@@ -52,7 +52,8 @@ def test_other_networks_are_plain_modules(digits_run: Path, tmp_path: Path) -> N
     done = export(digits_run, to="torch", out=tmp_path / "lenet.pth")
     network = load(digits_run).network
     network.load_state_dict(torch.load(done.file, weights_only=True))
-    assert (done.to, done.largest_difference) == ("torch", 0.0)
+    assert done.to == "torch"
+    assert done.largest_difference < 1e-6, "the last layer is divided by the temperature"
 
 
 def test_a_folder_for_a_hub(digits_run: Path, tmp_path: Path) -> None:

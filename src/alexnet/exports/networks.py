@@ -17,8 +17,11 @@ from alexnet.models.networks.shapes import margins
 
 def scores_of_network(model: NetworkModel, graph: Graph, images: Value) -> Value:
     """uint8 images -> scores."""
-    hidden = hidden_layer(model, graph, images)
-    return layer(model.network.classifier[-1], graph, hidden)
+    scores = layer(model.network.classifier[-1], graph, hidden_layer(model, graph, images))
+    if model.temperature == 1:
+        return scores
+    with graph:
+        return Value(graph.node("Div", scores.name, graph.constant(model.temperature)), scores.shape)
 
 
 def hidden_layer(model: NetworkModel, graph: Graph, images: Value) -> Value:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from alexnet.errors import BadModel
 from alexnet.exports.check import Check, Probabilities, check
 from alexnet.exports.request import CHECKED, Job
+from alexnet.inference.build import last_layer
 from alexnet.models.networks.borrowed.registry import source_of
 from alexnet.models.networks.borrowed.weights import by_library
 from alexnet.models.networks.model import NetworkModel
@@ -22,17 +23,23 @@ def write_torch(job: Job, path: Path) -> Check:
 
     `alexnet-owt` fits torchvision.models.alexnet, and a network of another library what that builds with so many classes. Other networks
     fit the nn.Module that `alexnet.load(run).network` is. Its input is normalised pixels: minus the mean, over the spread, which are in
-    the run's model.json.
+    the run's model.json; the last layer is divided by the temperature, so that the softmax of its scores is the classifier's.
     """
     model = job.classifier.model
     if not isinstance(model, NetworkModel):
         raise BadModel(f"{job.classifier.model_card.model} is no network; only networks have a state dict. Use --to onnx or --to hf.")
-    theirs = library_module(model)
-    state = by_library(model.network.state_dict(), theirs[1]) if theirs else model.network.state_dict()
+    theirs, state = library_module(model), _tempered(model)
+    state = by_library(state, theirs[1]) if theirs else state
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with replaced(path) as partial:
         torch.save(state, partial)
         return check(job.classifier, _reread(model, partial), job.images("validation", CHECKED))
+
+
+def _tempered(model: NetworkModel) -> dict[str, Tensor]:
+    """The network's state dict, its scores divided by the temperature."""
+    state, last = model.network.state_dict(), f"{last_layer(model)}."
+    return {name: tensor / model.temperature if name.startswith(last) else tensor for name, tensor in state.items()}
 
 
 def _reread(model: NetworkModel, file: Path) -> Probabilities:

@@ -233,6 +233,7 @@ def _built(model_card: ModelCard, tensors: Mapping[str, Tensor]) -> ImageModel:
     if model_card.precision == "fp64":
         network = network.double()  # before loading, which would round the weights otherwise
     if model_card.machine is None:
+        network.temperature = 1.0 if model_card.temperature is None else model_card.temperature
         load_weights(network.network, dict(tensors), last="")
         return network
     of_machine = {name.removeprefix("machine."): value for name, value in tensors.items() if name.startswith("machine.")}

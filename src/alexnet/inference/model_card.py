@@ -33,6 +33,7 @@ class ModelCard:
     versions: dict[str, str]
     features: FeatureConfig | None = None
     machine: Mapping[str, Any] | None = None
+    temperature: float | None = None  # that a network's scores are divided by; None: 1, as in model cards of earlier versions
     precision: Precision | None = None  # of training and testing; None in model cards of earlier versions, which did not record it
 
 
@@ -78,6 +79,8 @@ def _checked(model_card: ModelCard) -> ModelCard:
         raise ValueError(f"images of {sizes.image_size} px in squares of {sizes.stored_size} px are impossible")
     if model_card.channels not in (1, 3) or not model_card.classes:
         raise ValueError(f"{len(model_card.classes)} classes and {model_card.channels} channels are impossible")
+    if model_card.temperature is not None and not 0 < model_card.temperature < float("inf"):
+        raise ValueError(f"a temperature of {model_card.temperature:g} is impossible")
     return model_card
 
 

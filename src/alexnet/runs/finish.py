@@ -16,6 +16,7 @@ from alexnet.inference.classifier import Classifier
 from alexnet.inference.model_card import ModelCard
 from alexnet.models.image_model import ImageModel
 from alexnet.models.kinds import kind_of
+from alexnet.models.networks.model import NetworkModel
 from alexnet.recipes.recipe import views_of
 from alexnet.recipes.resolve import ResolvedRun
 from alexnet.runs.context import RunContext
@@ -83,6 +84,7 @@ def classifier_of(
         flip=context.dataset.traits.flip,
         scores={"validation_error": fitted.validation_error, **scores},
         versions=versions(),
+        temperature=fitted.model.temperature if isinstance(fitted.model, NetworkModel) else None,
         precision=choose_precision(precision_of(resolved), context.device),
     )
     return Classifier(fitted.model, model_card, device=str(context.device))

@@ -29,6 +29,7 @@ from alexnet.runs.live import ValidationWatch
 from alexnet.runs.prepare import some_images
 from alexnet.runs.prepared import Prepared
 from alexnet.runs.result import REPORT_SECONDS, FitResult, crops_per_image
+from alexnet.runs.temperature import best_temperature, images_judged
 from alexnet.runtime.events import EpochDone, Event, Listener, Message
 from alexnet.runtime.machine import keep_freed_memory
 from alexnet.storage.tensors import read_tensors
@@ -52,6 +53,7 @@ def fit_network(resolved: ResolvedRun, context: RunContext, prepared: Prepared) 
     if layout.dims:
         model = new_model(resolved, context, prepared.preprocess, sample)  # whole again, on every worker
     _load_best(model, context.folder.checkpoints / "best.safetensors")
+    model.temperature = best_temperature(model, context, prepared, resolved.recipe.training.precision)
     context.folder.write_history(state.history)
     last, layers = _last_row(state, context.folder.checkpoints), model.network.layers
     best = _best_row(state, resolved.recipe.training)
@@ -169,7 +171,7 @@ def _budget(resolved: ResolvedRun, context: RunContext, splits: Splits) -> Budge
         reserve_seconds=REPORT_SECONDS,
         batch_size=training.batch_size,
         validation_images=len(splits.validation),
-        final_images=len(splits.test) * crops_per_image(resolved.recipe) + images_measured(splits),
+        final_images=len(splits.test) * crops_per_image(resolved.recipe) + images_measured(splits) + images_judged(splits),
     )
 
 

@@ -36,12 +36,13 @@ class Normalise(nn.Module):
 
 
 class NetworkModel(ImageModel):
-    """A `Network` as an ImageModel: its pixels are normalised, its scores are float32 (float64 in fp64)."""
+    """A `Network` as an ImageModel: its pixels are normalised, its scores are float32 (float64 in fp64), divided by `temperature`."""
 
     def __init__(self, network: Network, normalise: Normalise) -> None:
         super().__init__()
         self.network, self.normalise = network, normalise
         self.keeps_statistics = False  # of batch norm, in training too
+        self.temperature = 1.0  # changes no answer, only how certain it is
         self.image_size, self.classes = network.image_size, network.classes
 
     def train(self, mode: bool = True) -> "NetworkModel":
@@ -53,8 +54,7 @@ class NetworkModel(ImageModel):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        scores: Tensor = self.network(self._pixels(images))
-        return scores if scores.dtype == torch.float64 else scores.float()
+        return self._tempered(self.network(self._pixels(images)))
 
     def learned(self) -> dict[str, Tensor]:
         """The network's weights by the names of its state dict."""
@@ -65,16 +65,18 @@ class NetworkModel(ImageModel):
         return self.network.hidden(self._pixels(images))
 
     def scores_of(self, hidden: Tensor) -> Tensor:
-        scores: Tensor = self.network.classifier[-1](hidden)
-        return scores if scores.dtype == torch.float64 else scores.float()
+        return self._tempered(self.network.classifier[-1](hidden))
 
     def dense_scores(self, images: Tensor) -> Tensor:
-        scores = self.network.dense(self._pixels(images))
-        return scores if scores.dtype == torch.float64 else scores.float()
+        return self._tempered(self.network.dense(self._pixels(images)))
 
     def prepared(self, images: Tensor) -> Tensor:
         """The first layer's input for uint8 images: normalised pixels with the network's margin of zeros."""
         return self.network.framed(self._pixels(images))
+
+    def _tempered(self, scores: Tensor) -> Tensor:
+        exact = scores if scores.dtype == torch.float64 else scores.float()
+        return exact if self.temperature == 1 else exact / self.temperature
 
     def _pixels(self, images: Tensor) -> Tensor:
         pixels: Tensor = self.normalise(images)
