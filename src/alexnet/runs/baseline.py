@@ -58,13 +58,15 @@ class Baseline:
 def fit_baseline(resolved: ResolvedRun, context: RunContext, store: ImageStore, splits: Splits) -> Baseline | None:
     """Fit the baseline, or read its results if it was fitted before the run was interrupted; None for a run that was started without one.
 
-    Such a run's baseline.json is an empty object, so that it is resumed without one too.
+    Such a run's baseline.json is an empty object, so that it is resumed without one too. Several workers fit none.
     """
     path = context.folder.baseline
     if path.exists():
         return None if path.read_bytes() == NONE else read_record(path, Baseline)
     if not context.with_baseline:
         context.folder.write(path, NONE.decode())
+        return None
+    if context.world.size > 1:
         return None
     found = _fitted(resolved, context, store, splits)
     write_atomically(context.folder.baseline, json.dumps(asdict(found)))

@@ -49,7 +49,7 @@ def prepare_split(resolved: ResolvedRun, context: RunContext, images: ImageStore
         return Prepared(images=images, splits=splits, preprocess=plain_preprocess(recipe.preprocess))
     check_same_splits(splits, context.world)
     images = with_random_labels(images, splits.train, recipe.training.random_labels, recipe.seed)
-    baseline = fit_baseline(resolved, context, images, splits) if context.world.size == 1 else None
+    baseline = fit_baseline(resolved, context, images, splits)
     colours = colour_statistics(images, splits, recipe.seed)
     return Prepared(images=images, splits=splits, preprocess=_preprocess(recipe, colours), colours=colours, baseline=baseline)
 
