@@ -17,11 +17,13 @@ TEST_READY := .venv/.installed-test
 BUILDING := .venv/.building
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input $(if $(CI),--quiet --progress-bar off)
 FASHION_MNIST = $(BIN)/python -m tools.fashion_mnist
-PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+TESTS = pytest -n auto --maxprocesses 8 --dist worksteal
+PYTEST = $(BIN)/python -m $(TESTS)
+COVERAGE = $(BIN)/python -m coverage
 CODE = $(wildcard src tests bench tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help install fashion-mnist demo studio test test-slow fire mutation licences check format bench bench-wire lock clean FORCE
+.PHONY: help install fashion-mnist demo studio test test-slow coverage fire mutation licences check format bench bench-wire lock clean FORCE
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 15
@@ -52,6 +54,14 @@ test-slow: $(TEST_READY)  ## the tests that train for longer
 	@$(FASHION_MNIST) || true
 	$(PYTEST) -m slow --timeout 1800 $(PYTEST_ARGS)
 
+coverage: $(TEST_READY)  ## which branches of the program the tests take, fast and slow ones together; an hour or two
+	@$(FASHION_MNIST) || true
+	$(COVERAGE) erase
+	-$(COVERAGE) run -m $(TESTS) -m "not slow" --timeout 600 $(PYTEST_ARGS)
+	-$(COVERAGE) run -m $(TESTS) -m slow --timeout 3600 $(PYTEST_ARGS)
+	$(COVERAGE) combine --quiet
+	$(COVERAGE) report
+
 fire: $(TEST_READY)  ## attack the program: kills, full disks, races, changed files; counts into fire.jsonl, in an hour or two
 	$(BIN)/python -m tools.fire $(PYTEST_ARGS)
 
@@ -81,7 +91,7 @@ lock: $(TEST_READY)  ## write both locks from what .venv holds now
 	@$(BIN)/python -m tools.lock && touch $(READY) && touch $(TEST_READY)
 
 clean:  ## remove what make built; runs/ stays
-	rm -rf .venv dist bench.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist bench.json .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find $(CODE) -name __pycache__ -type d -exec rm -rf {} +
 
 # $(BUILDING) holds the process that installs. Left behind by one that was killed, it marks a .venv that may hold half a package, which pip

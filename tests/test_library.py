@@ -38,6 +38,7 @@ PUBLIC = [
     "Inspection",
     "Interrupted",
     "LecturePage",
+    "NoClassFolders",
     "OnnxClassifier",
     "PackSummary",
     "Prediction",

@@ -3,6 +3,7 @@
     AlexNetError
     ├── UnreadableImage      one image cannot be used
     ├── BadDataset           a data set cannot be opened, or cannot be trained on
+    │   ├── NoClassFolders   images, but no folders that could be their classes
     │   └── UnsafeArchive    an archive whose member names point outside it
     ├── BadModel             a model cannot be built or used
     │   └── ImageSizeTooSmall
@@ -44,6 +45,10 @@ class UnreadableImage(AlexNetError):
 
 class BadDataset(AlexNetError):
     """A data set that cannot be opened, is empty, or has too few classes or too many broken files."""
+
+
+class NoClassFolders(BadDataset):
+    """Images without folders that could be their classes."""
 
 
 class UnsafeArchive(BadDataset):

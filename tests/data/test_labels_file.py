@@ -9,6 +9,7 @@ from alexnet.data.labels_file import with_labels
 from alexnet.data.open import open_dataset
 from alexnet.data.verbs import inspect, pack
 from alexnet.errors import BadDataset
+from alexnet.storage.spreadsheets import csv_text
 
 ROWS = "file,class,split\na.png,cat,train\ndeep/b.png,dog,val\nc.png,cat,\n"
 
@@ -47,6 +48,15 @@ def test_tables_as_spreadsheets_save_them(photos: Path, content: str | bytes) ->
     assert dataset.outside == ("unlisted.png",)
     assert any("1 picture is not in" in remark for remark in dataset.remarks)
     assert dataset.image(0).shape == (3, 8, 9)
+
+
+def test_cells_that_were_written_for_spreadsheets(photos: Path) -> None:
+    """A table of ours: names that look like formulas have an apostrophe in front."""
+    for name in ("=1+1.png", "'@.png"):
+        (photos / "a.png").with_name(name).write_bytes((photos / "a.png").read_bytes())
+    rows = [("file", "class"), ("=1+1.png", "+new"), ("'@.png", "=cmd"), ("a.png", "'s-hertogenbosch")]
+    dataset = open_dataset(with_labels(photos, table(photos, csv_text(rows))))
+    assert {(item.name, dataset.classes[item.label]) for item in dataset.items} == set(rows[1:])
 
 
 @pytest.mark.parametrize(

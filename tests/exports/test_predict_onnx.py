@@ -232,6 +232,36 @@ def test_every_prefix_and_many_flipped_bytes(digits_onnx: Path, tmp_path: Path) 
             continue
 
 
+READ_AGAIN = """
+import sys
+from pathlib import Path
+from alexnet.errors import BadModel
+from alexnet.inference.onnx_file import read_onnx
+refused = 0
+for _ in range(200):
+    try:
+        read_onnx(Path(sys.argv[1]))
+    except BadModel:
+        refused += 1
+print(refused)
+"""
+
+
+def test_a_file_that_is_cut_while_it_is_read_does_not_end_the_process(digits_onnx: Path, tmp_path: Path) -> None:
+    """Mapped into memory, it did: by SIGBUS."""
+    content, path = digits_onnx.read_bytes(), tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with path.open("r+b", buffering=0) as file:
+        reading = subprocess.Popen([sys.executable, "-c", READ_AGAIN, str(path)], stdout=subprocess.PIPE, text=True)
+        while reading.poll() is None:
+            file.seek(0)
+            file.write(content)
+            file.truncate(0)
+        refused, _ = reading.communicate()
+    assert reading.returncode == 0
+    assert int(refused) > 0
+
+
 def test_arguments(digits_onnx: Path, digits_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, image = OnnxClassifier(digits_onnx), digits_folder / "3" / "0003.png"
     with pytest.raises(AlexNetError, match="takes 28 x 28 pictures only; use --views centre or ten"):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 from safetensors.torch import load_file, save_file
 
 from alexnet.cli import main
@@ -92,6 +93,34 @@ def test_answers_are_those_of_the_test_images(fisher_run: Path, digits_folder: P
     for row, prediction in zip(rows, predictions, strict=False):
         assert row["predicted"] == prediction.top[0][0]
         assert float(row["probability"]) == pytest.approx(prediction.top[0][1], abs=1e-4)
+
+
+def with_split(digits_folder: Path, folder: Path, *, other_judges: bool) -> Path:
+    """Digits in split folders; other_judges: the validation and test images are negatives."""
+    for split, part in (("train", slice(0, 20)), ("validation", slice(20, 25)), ("test", slice(25, 30))):
+        for class_folder in sorted(digits_folder.iterdir()):
+            (folder / split / class_folder.name).mkdir(parents=True)
+            for file in sorted(class_folder.iterdir())[part]:
+                with Image.open(file) as image:
+                    shown = ImageOps.invert(image.convert("L")) if other_judges and split != "train" else image
+                    shown.save(folder / split / class_folder.name / file.name)
+    return folder
+
+
+def dictionaries_of(run: Path) -> dict[str, torch.Tensor]:
+    tensors = load_file(run / "model" / "model.safetensors")
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith("machine")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["fisher-svm", "sift-bow-svm"])
+def test_dictionaries_are_learned_from_the_training_images_alone(digits_folder: Path, tmp_path: Path, model: str) -> None:
+    folders = [with_split(digits_folder, tmp_path / f"data-{other}", other_judges=other) for other in (False, True)]
+    results = [fit(folder, tmp_path / f"run-{number}", model) for number, folder in enumerate(folders)]
+    ours, others = (dictionaries_of(Path(result.run)) for result in results)
+    assert ours
+    assert {name: torch.equal(tensor, others[name]) for name, tensor in ours.items()} == dict.fromkeys(others, True)
+    assert results[0].test_error != results[1].test_error, "the images that judge did change"
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """`/v2` with the protocol's own client, which nobody here wrote."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,11 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from tests.serve.conftest import client_of
 
 import alexnet
+from alexnet.serve.served_classifier import Square
+from alexnet.serve.served_run import ServedRun
 
 triton: Any = pytest.importorskip("tritonclient.http")
 
@@ -87,3 +91,20 @@ def test_damaged_binary_requests(client: httpx.Client, digits_run: Path) -> None
     for length in ("-1", "9999", "x", "3"):
         assert client.post(path, content=b'{"inputs": []}', headers={"inference-header-content-length": length}).status_code == 400
     assert client.get(f"/v2/models/{digits_run.name}/versions/7").status_code == 404
+
+
+def test_pixels_are_fitted_in_the_threads_that_decode(digits_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large tensor must not keep the event loop from all other clients."""
+    with client_of(digits_run) as client:
+        fitting: list[str] = []
+        fitted = ServedRun.fitted
+
+        def seen(self: ServedRun, pixels: Square) -> Square:
+            fitting.append(threading.current_thread().name)
+            return fitted(self, pixels)
+
+        monkeypatch.setattr(ServedRun, "fitted", seen)
+        tensor = {"name": "image", "datatype": "UINT8", "shape": [2, 3, 40, 50], "data": [7] * 2 * 3 * 40 * 50}
+        assert client.post(f"/v2/models/{digits_run.name}/infer", json={"inputs": [tensor]}).status_code == 200
+    assert len(fitting) == 2
+    assert all(name.startswith("decode") for name in fitting), fitting

@@ -1,5 +1,7 @@
 """The page, driven in Debian's Chromium with real images and a really trained model."""
 
+import csv
+import io
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from tests.axe import violations
+from tests.storage.spreadsheet_cells import FORMULAS, OTHERS
+
+from alexnet.storage.spreadsheets import cell
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +66,19 @@ def test_many_images_as_a_table_and_csv(browser: Any, client: httpx.Client, digi
     assert len(lines) == len(chosen) + 1
     assert lines[-1].startswith('"\'=broken.png"')
     assert page.problems == []
+
+
+def test_cells_of_the_table_are_written_as_those_of_the_command_line(browser: Any, client: httpx.Client) -> None:
+    page, names = opened(browser, client), [*FORMULAS, *OTHERS]
+    text = page.evaluate(
+        """async (names) => {
+            const { csvOf } = await import("/static/csv.js");
+            return csvOf(names.map((file) => ({ file, top: [], error: null, unlike: null })));
+        }""",
+        names,
+    )
+    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    assert [row[0] for row in rows] == ["file", *map(cell, names)]
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])

@@ -177,6 +177,10 @@ def test_pages_of_other_sites_are_refused(client: httpx.Client, files: list[Path
     assert client.post("/v1/predict", files=sent(files[:1]), headers=own).status_code == 200
     assert client.get("/v1/models", headers={"host": "evil.example"}).status_code == 421, "a name that resolves to 127.0.0.1"
     assert client.get("/v1/models", headers={"host": "[::1"}).status_code == 421
+    for host in ("127.0.0.1.evil.example", "", "127.0.0.256", "0.0.0.0"):
+        assert client.get("/v1/models", headers={"host": host}).status_code == 421
+    for host in ("LOCALHOST:1", "[::1]:8000", "127.0.0.5:8000"):
+        assert client.get("/v1/models", headers={"host": host}).status_code == 200, "addresses of this machine alone"
 
 
 def test_a_token(digits_run: Path, files: list[Path]) -> None:

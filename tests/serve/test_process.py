@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from tests.serve.conftest import behind_a_socket, until
 from alexnet import AlexNetError
 from alexnet.serve.limits import Limits
 from alexnet.serve.models import model_names
+from alexnet.serve.server import address, listen
 from alexnet.serve.verb import open_server
+
+HAS_IPV6 = not sys.platform.startswith("linux") or Path("/proc/net/if_inet6").exists()
+ipv6 = pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
 
 
 def hammer(address: str, content: bytes, ended: threading.Event, statuses: list[int], lost: list[str]) -> None:
@@ -76,6 +81,33 @@ def test_refused_before_the_start(digits_run: Path, tmp_path: Path) -> None:
         other.listen()
         with pytest.raises(AlexNetError, match="Cannot listen on"):
             open_server([str(digits_run)], port=other.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("127.0.0.1", "localhost"),
+        ("0.0.0.0", "localhost"),
+        ("127.0.0.7", "127.0.0.7"),
+        pytest.param("::1", "[::1]", marks=ipv6),
+        pytest.param("::", "localhost", marks=ipv6),
+    ],
+)
+def test_the_address_is_one_that_a_browser_opens(host: str, shown: str) -> None:
+    with listen(host, 0) as bound:
+        assert address(bound) == f"http://{shown}:{bound.getsockname()[1]}/"
+
+
+@ipv6
+def test_a_service_on_ipv6_answers_at_the_address_that_it_shows(digits_run: Path) -> None:
+    with behind_a_socket(open_server([str(digits_run)], host="::1", port=0)) as shown:
+        assert shown.startswith("http://[::1]:")
+        assert httpx.get(f"{shown}/v1/models").status_code == 200
+
+
+def test_an_ipv6_port_in_use_is_named_as_an_address() -> None:
+    with pytest.raises(AlexNetError, match=r"Cannot listen on \[2001:db8::1\]:8000 \("):
+        listen("2001:db8::1", 8000)
 
 
 def test_names_of_models(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A correction goes into training alone: the split that judges stays as it was, whatever happens to the images."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -135,3 +136,18 @@ def test_a_table_is_true_again_after_others_have_changed_the_folder(
     words, _ = Requests(workspace, sets, Queue(tmp_path / "jobs", tmp_path / "machine.lock", Limits())).data(data.name)
     assert "another.png" in splits_now(sets.find(data.name))["train"]
     assert words[1] == "--labels"
+
+
+def test_the_table_of_a_split_has_no_formulas(data: DataSet, run: RunFolder, images: dict[str, list[Path]], tmp_path: Path) -> None:
+    """A class may be called =1+1; a spreadsheet that opens the table shows it as text, and the program reads it as it is."""
+    (data.path / "2").rename(data.path / "=1+1")
+    formulas = opened(data.path)
+    run.splits.write_text(run.splits.read_text().replace('"2/', '"=1+1/'))
+    judging = {name: part for part in ("validation", "test") for name in json.loads(run.splits.read_text())[part]}
+    correct(formulas, run, received(images["2"][11], tmp_path), "=1+1", Limits())
+    rows = list(csv.reader(formulas.table.read_text("utf-8").splitlines()))
+    assert sum(row[1] == "'=1+1" for row in rows) == 11
+    assert not [cell for row in rows for cell in row if cell.startswith("=")]
+    assert any(name.startswith("=1+1/") for name in judging)
+    assert {name: part for name, part in formulas.fixed_split().items() if part != "train"} == judging
+    assert "=1+1" in open_dataset(with_labels(str(formulas.path), formulas.table)).classes

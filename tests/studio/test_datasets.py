@@ -15,7 +15,10 @@ from tests.studio.conftest import made_set, running_studio, until
 
 from alexnet.data.open import open_dataset
 from alexnet.studio import receiving
+from alexnet.studio.archives import unpack
+from alexnet.studio.datasets import opened
 from alexnet.studio.limits import Limits
+from alexnet.studio.refusal import Refusal
 from alexnet.studio.staged import write_moves
 
 
@@ -189,6 +192,15 @@ def test_archives_that_cannot_be_used(client: httpx.Client, tmp_path: Path) -> N
         assert str(tmp_path) not in arriving["problem"]
     assert [path for path in (tmp_path / "runs" / "data").rglob("*") if path.is_file()] == []
     assert not (tmp_path / "evil").exists()
+
+
+def test_an_archive_is_known_by_its_error_and_not_by_its_name(tmp_path: Path) -> None:
+    for content, problem in ((b"PK\3\4 cut short", "archive"), (zip_of({"1.png": b"x"}), "no_class_folders")):
+        archive = tmp_path / "no class folders.zip"
+        archive.write_bytes(content)
+        with pytest.raises(Refusal) as refused:
+            unpack(opened(tmp_path), archive, tmp_path / "stage", Limits(), print)
+        assert refused.value.problem == problem
 
 
 @pytest.mark.parametrize("moved", [0, 2])

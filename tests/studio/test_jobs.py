@@ -1,5 +1,6 @@
 """Jobs are processes of their own, told of by files: found again, one at a time, stopped and resumed, whoever is killed."""
 
+import errno
 import fcntl
 import os
 import signal
@@ -23,6 +24,7 @@ from alexnet.studio.names import run_name
 from alexnet.studio.queue import Queue
 from alexnet.studio.refusal import Refusal
 from alexnet.studio.requests import Requests
+from alexnet.studio.runs import log_in
 from alexnet.studio.verb import open_studio
 from alexnet.studio.workspace import Workspace
 
@@ -114,6 +116,32 @@ def test_the_link_of_a_service_is_for_its_user_alone(queue: Queue) -> None:
     job = queue.add(Request(kind="serve", words=QUICK, run="x"))
     assert job.file("out").stat().st_mode & 0o077 == 0
     until(lambda: job.state() == "done")
+
+
+def test_a_service_that_cannot_be_started_has_failed_and_says_why(queue: Queue, tmp_path: Path) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", refused)
+        job = queue.add(Request(kind="serve", words=QUICK, run="x"))
+    assert (job.state(), "Resource temporarily unavailable" in job.log()) == ("failed", True)
+    queue.turn()
+    again = Queue(queue.folder, tmp_path / "machine.lock", Limits())
+    again.turn()
+    assert job.state() == "failed", "it is not started as a job of the queue"
+    assert queue.add(Request(kind="serve", words=QUICK, run="x")).state() == "running", "it can be asked for again"
+    until(lambda: queue.jobs()[1].state() == "done")
+
+
+def test_a_service_whose_studio_was_killed_before_it_started_is_no_job_of_the_queue(queue: Queue) -> None:
+    service = add_job(queue.folder, Request(kind="serve", words=QUICK, run="x"))
+    training = add_job(queue.folder, wanted(*QUICK))
+    queue.turn()
+    assert (service.state(), training.state()) == ("failed", "running")
+    assert service.log() == "The studio ended before it could start this service. Start it again."
+    assert log_in(service.log(), "zh") == "工作室在启动这项服务之前就已关闭。请重新启动服务。"
+    until(lambda: training.state() == "done")
 
 
 def test_a_lock_lives_as_long_as_its_process_and_no_longer(tmp_path: Path) -> None:

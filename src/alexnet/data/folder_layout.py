@@ -15,7 +15,7 @@ from typing import Literal
 from alexnet.data.dataset import SplitName
 from alexnet.data.sources.folder import LAYOUT
 from alexnet.data.split_names import is_split_alone, says_nothing, split_folders
-from alexnet.errors import BadDataset
+from alexnet.errors import BadDataset, NoClassFolders
 
 LayoutOfFolders = Literal["splits", "classes"]  # what the top folders are
 DATE = re.compile(r"(19|20)\d\d([-_. ]?\d\d){0,2}")  # a folder of a class, not a class
@@ -164,4 +164,4 @@ def no_class_folders(path: Path, count: int, layout: Layout) -> BadDataset:
     if not count:
         return BadDataset(f"{path} holds no pictures. {LAYOUT}")
     classes = f" If {_and(layout.splits)} are classes, add --layout-of-folders classes." if layout.splits else ""
-    return BadDataset(f"{path} holds {count:,} pictures but no class folders. {LAYOUT}{classes}")
+    return NoClassFolders(f"{path} holds {count:,} pictures but no class folders. {LAYOUT}{classes}")

@@ -19,6 +19,7 @@ from alexnet.data.split_names import split_folders
 from alexnet.errors import BadDataset
 from alexnet.runtime.arguments import any_path
 from alexnet.storage.regular_files import open_regular
+from alexnet.storage.spreadsheets import value_of
 
 PREFIX = "labels:"
 SEPARATORS = (";", "\t", ",")
@@ -87,7 +88,10 @@ def open_labelled(data: str) -> Dataset:
 
 
 def read_labels(table: Path) -> list[LabelRow]:
-    """The rows of a table: commas, semicolons or tabs; UTF-8, or UTF-16 as spreadsheets save it. Raises BadDataset with what is missing."""
+    """The rows of a table: commas, semicolons or tabs; UTF-8, or UTF-16 as spreadsheets save it; cells as `csv_text` writes them too.
+
+    Raises BadDataset with what is missing.
+    """
     text = _text(table)
     header = text.partition("\n")[0]
     separator = max(SEPARATORS, key=header.count)
@@ -101,7 +105,7 @@ def read_labels(table: Path) -> list[LabelRow]:
         raise BadDataset(f"{table} needs a first row with the columns file and class, and split if you have one; it has '{has}'.")
     rows = []
     for number, cells in enumerate(lines[1:], start=2):
-        values = {name: cells[places[name]].strip() if name in places and places[name] < len(cells) else "" for name in COLUMNS}
+        values = {name: value_of(cells[places[name]]).strip() if places.get(name, len(cells)) < len(cells) else "" for name in COLUMNS}
         if any(cell.strip() for cell in cells):
             rows.append(LabelRow(number, values["file"], values["class"], values["split"]))
     _refuse([f"row {row.number} has no file" for row in rows if not row.file], table)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from alexnet.errors import BadRun
 from alexnet.explanations.record import Explained
 from alexnet.i18n.phrases import PageWords
+from alexnet.i18n.places import without_home
 from alexnet.i18n.translate import Lang
 from alexnet.pages.article import ShownSection
 from alexnet.pages.html import rendered
@@ -38,7 +39,7 @@ def _sections(record: Explained, words: PageWords) -> Iterator[ShownSection]:
             yield _section(part.name, words, view)
     left_out = [part for part in record.parts if part.error is not None]
     if left_out:
-        yield _section("left-out", words, [(words.plain(f"explain.title_{part.name}"), part.error) for part in left_out])
+        yield _section("left-out", words, [(words.plain(f"explain.title_{part.name}"), without_home(part.error)) for part in left_out])
 
 
 def _section(name: str, words: PageWords, view: object) -> ShownSection:

@@ -52,11 +52,11 @@ class PageWords:
 
     lang: Lang = "en"
 
-    def plain(self, name: str, **values: object) -> str:
+    def plain(self, name: str, /, **values: object) -> str:
         """A message as text."""
         return say(name, self.lang, **values)
 
-    def say(self, name: str, **values: object) -> Markup:
+    def say(self, name: str, /, **values: object) -> Markup:
         """A message as HTML: its own emphasis stays, the values filled in are escaped."""
         return Markup(say(name, self.lang, **{key: escape(value) for key, value in values.items()}))  # noqa: S704  # our own text
 

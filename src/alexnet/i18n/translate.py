@@ -15,7 +15,10 @@ from alexnet.errors import AlexNetError
 
 Lang = Literal["en", "zh"]
 LANGUAGES: tuple[Lang, ...] = get_args(Lang)
-LONGEST_TRANSLATED = 5_000  # characters of a text that is searched for: the time for a match grows faster than its length
+NESTED = frozenset({  # fields of errors that hold words of the program
+    "advice", "error", "heic", "hint", "instead", "known", "meaning", "near", "only", "others", "part", "problem", "reason", "remedy",
+    "rule", "what", "why",
+})  # fmt: skip
 
 
 def language_of(word: object) -> Lang:
@@ -25,7 +28,7 @@ def language_of(word: object) -> Lang:
     return word
 
 
-def say(name: str, lang: Lang, **values: object) -> str:
+def say(name: str, lang: Lang, /, **values: object) -> str:
     """The message in that language, its {fields} filled in from `values`."""
     return table()[name][lang].format(**values)
 
@@ -52,13 +55,64 @@ def values_in(text: str, name: str) -> dict[str, str] | None:
 
 
 def translated(text: str, lang: Lang) -> str:
-    """What the program says in English when something is wrong, in a language; as it is, if `errors.toml` has no message like it."""
-    if lang == "en" or len(text) > LONGEST_TRANSLATED:
+    """What the program says in English when something is wrong, in a language; as it is, if `errors.toml` has no message like it.
+
+    Of several messages that fit, the one with the most words of its own counts. Reasons and hints inside it are translated too, and the
+    lines of a longer text one by one if the first of them is a message.
+    """
+    if lang == "en":
         return text
-    for name in table():
-        if name.startswith("errors.") and (values := values_in(text, name)) is not None:
-            return say(name, lang, **values)
-    return text
+    if (whole := _translated(text, lang)) is not None:
+        return whole
+    first, *others = text.split("\n")
+    if not others or (found := _translated(first, lang)) is None:
+        return text
+    return "\n".join([found, *(f"{' ' * (len(line) - len(line.lstrip()))}{translated(line.strip(), lang)}" for line in others)])
+
+
+def _translated(text: str, lang: Lang) -> str | None:
+    for name, between, names in _errors():
+        if "\n" in text and "\n" not in "".join(between):  # a message of one line is not found in several
+            continue
+        if (values := _values_between(between, text)) is not None:
+            return say(name, lang, **{field: _in_message(field, value, lang) for field, value in zip(names, values, strict=True)})
+    return None
+
+
+def _in_message(field: str, value: str, lang: Lang) -> str:
+    """A value of a message: words of the program in the language, a name or a number as it is."""
+    if field.rstrip("0123456789") not in NESTED:
+        return value
+    found = _translated(value.strip(), lang)
+    return value if found is None else found
+
+
+@cache
+def _errors() -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """The messages of errors, those with the most words first: the name, the words around its fields, the names of the fields."""
+    found = []
+    for name, texts in table().items():
+        if name.startswith("errors."):
+            parts = list(Formatter().parse(texts["en"]))
+            between = [words for words, *_ in parts] + ([""] if parts[-1][1] is not None else [])
+            found.append((name, tuple(between), tuple(field for _, field, *_ in parts if field)))
+    return sorted(found, key=lambda one: -sum(map(len, one[1])))
+
+
+def _values_between(words: tuple[str, ...], text: str) -> list[str] | None:
+    """The parts of a text between these words, each as short as it can be; None if the words are not there in this order."""
+    if len(words) == 1:
+        return [] if text == words[0] else None
+    place, end, values = len(words[0]), len(text) - len(words[-1]), []
+    if place > end or not text.startswith(words[0]) or not text.endswith(words[-1]):
+        return None
+    for part in words[1:-1]:
+        at = text.find(part, place, end)
+        if at < 0:
+            return None
+        values.append(text[place:at])
+        place = at + len(part)
+    return [*values, text[place:end]]
 
 
 def fields_of(text: str) -> set[str]:

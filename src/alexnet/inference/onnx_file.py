@@ -1,22 +1,24 @@
 """An ONNX file read without trusting it, and without the onnx package: its metadata, and what a file from a stranger must not contain.
 
 Only the fields that matter are read, straight from the wire format (protobuf.dev/programming-guides/encoding; onnx.proto for the numbers
-of the fields); runtimes then parse the same bytes in full. Refused: tensors that are stored in other files, whose paths a stranger could
-choose, and operators that are not ONNX's own, for which a runtime would need a stranger's library.
+of the fields); runtimes then parse the same bytes in full. Weights are passed over without being read, and nothing is mapped into memory:
+a file that is cut short meanwhile is an error, where a map would end the process. Refused: tensors that are stored in other files, whose
+paths a stranger could choose, and operators that are not ONNX's own, for which a runtime would need a stranger's library.
 """
 
-import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from alexnet.errors import BadModel
 from alexnet.storage.regular_files import open_regular
 
 LARGEST = 2_147_483_647  # bytes of one protobuf message
+LARGEST_TEXT = 1 << 26  # bytes of a name or of metadata: the names of a million classes
 DEEPEST = 16  # graphs inside graphs
+HEAD = 4_096  # bytes that are read at once of a part that is on the disk
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 GRAPH, OPSETS, METADATA, FUNCTIONS = 7, 8, 14, 25  # of ModelProto
 NODES, INITIALIZERS, SPARSE = 1, 5, 15  # of GraphProto
@@ -26,7 +28,30 @@ EXTERNAL_DATA, DATA_LOCATION = 13, 14  # of TensorProto
 OWN_DOMAINS = (b"", b"ai.onnx", b"ai.onnx.ml")
 RUNTIMES_DOMAINS = (b"com.microsoft",)  # of onnxruntime itself: fused and quantised operators, no library is loaded
 
-Field = tuple[int, int | memoryview]
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of an open file that has not been read: where it begins and its length in bytes."""
+
+    file: BinaryIO
+    start: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def read(self, place: int, most: int) -> memoryview:
+        """Up to `most` of its bytes from `place` on; raises ValueError if the file has become shorter."""
+        wanted = min(most, self.length - place)
+        self.file.seek(self.start + place)
+        content = self.file.read(wanted)
+        if len(content) < wanted:
+            raise ValueError("it became shorter while it was read")
+        return memoryview(content)
+
+
+Message = memoryview | Span
+Field = tuple[int, int | Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +74,11 @@ def read_onnx(path: Path) -> OnnxFile:
     if signature[1] > LARGEST:
         raise BadModel(f"{path} has {signature[1]:,} bytes; an ONNX file has at most {LARGEST:,}.")
     try:
-        with _content(path) as content:
+        with open_regular(path) as file:
+            content = Span(file, 0, os.fstat(file.fileno()).st_size)
             return OnnxFile(path, _inspected(content, str(path)), signature)
+    except OSError as problem:
+        raise BadModel(f"{path} cannot be opened ({problem.strerror or problem}).") from None
     except (ValueError, UnicodeDecodeError, RecursionError) as problem:
         raise BadModel(f"{path} is no ONNX model, or is damaged or cut short ({problem}). Copy it again, or export it again.") from None
 
@@ -63,18 +91,7 @@ def _signature(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-@contextmanager
-def _content(path: Path) -> Iterator[memoryview]:
-    """The bytes of a file, of which only the pages that are looked at are read."""
-    try:
-        with open_regular(path) as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else memoryview(b"")
-    except OSError as problem:
-        raise BadModel(f"{path} cannot be opened ({problem.strerror or problem}).") from None
-    yield memoryview(content)
-
-
-def _inspected(model: memoryview, name: str) -> dict[str, str]:
+def _inspected(model: Message, name: str) -> dict[str, str]:
     """The metadata of a model; raises BadModel for foreign parts, ValueError for what is no model."""
     metadata, graphs = {}, 0
     for number, value in _fields(model):
@@ -91,7 +108,7 @@ def _inspected(model: memoryview, name: str) -> dict[str, str]:
     return metadata
 
 
-def _inspect_graph(graph: memoryview, name: str, depth: int) -> None:
+def _inspect_graph(graph: Message, name: str, depth: int) -> None:
     if depth > DEEPEST:
         raise ValueError(f"its graphs are nested more than {DEEPEST} deep")
     for number, value in _fields(graph):
@@ -106,13 +123,13 @@ def _inspect_graph(graph: memoryview, name: str, depth: int) -> None:
                         _inspect_tensor(_message(tensor), name)
 
 
-def _inspect_node(node: memoryview, name: str, depth: int) -> None:
+def _inspect_node(node: Message, name: str, depth: int) -> None:
     domain, operator = b"", b""
     for number, value in _fields(node):
         if number == NODE_DOMAIN:
-            domain = bytes(_message(value))
+            domain = _content(value)
         elif number == OPERATOR:
-            operator = bytes(_message(value))
+            operator = _content(value)
         elif number == ATTRIBUTES:
             _inspect_attribute(_message(value), name, depth)
     if domain not in (*OWN_DOMAINS, *RUNTIMES_DOMAINS):
@@ -120,7 +137,7 @@ def _inspect_node(node: memoryview, name: str, depth: int) -> None:
         raise BadModel(f"{name} uses the operator {shown[:80]}, which is not one of ONNX's own and would need a foreign library.")
 
 
-def _inspect_attribute(attribute: memoryview, name: str, depth: int) -> None:
+def _inspect_attribute(attribute: Message, name: str, depth: int) -> None:
     for number, value in _fields(attribute):
         if number in (TENSOR, TENSORS):
             _inspect_tensor(_message(value), name)
@@ -128,39 +145,55 @@ def _inspect_attribute(attribute: memoryview, name: str, depth: int) -> None:
             _inspect_graph(_message(value), name, depth + 1)
 
 
-def _inspect_tensor(tensor: memoryview, name: str) -> None:
+def _inspect_tensor(tensor: Message, name: str) -> None:
     for number, value in _fields(tensor):
         if number == EXTERNAL_DATA or (number == DATA_LOCATION and value != 0):
             raise BadModel(f"{name} keeps its numbers in other files, whose paths are not followed. Save it as one file.")
 
 
-def _message(value: int | memoryview) -> memoryview:
+def _message(value: int | Message) -> Message:
     if isinstance(value, int):
         raise ValueError("a field has the wrong type")
     return value
 
 
-def _text(value: int | memoryview | None) -> str:
-    return "" if value is None else bytes(_message(value)).decode("utf-8")
+def _content(value: int | Message) -> bytes:
+    message = _message(value)
+    if len(message) > LARGEST_TEXT:
+        raise ValueError(f"a name in it has {len(message):,} bytes")
+    return bytes(message.read(0, len(message)) if isinstance(message, Span) else message)
 
 
-def _fields(message: memoryview) -> Iterator[Field]:
+def _text(value: int | Message | None) -> str:
+    return "" if value is None else _content(value).decode("utf-8")
+
+
+def _fields(message: Message) -> Iterator[Field]:
     """(number, value) of each field of a message: bytes for messages and text, an int otherwise. Raises ValueError where it is cut."""
     place = 0
     while place < len(message):
-        key, place = _varint(message, place)
+        head = message.read(place, HEAD) if isinstance(message, Span) else message[place:]
+        key, start = _varint(head, 0)
         number, kind = key >> 3, key & 7
         if kind == VARINT:
-            value, place = _varint(message, place)
+            value, start = _varint(head, start)
             yield number, value
+            place += start
             continue
-        length, place = _varint(message, place) if kind == BYTES else ({FIXED64: 8, FIXED32: 4}.get(kind, -1), place)
+        length, start = _varint(head, start) if kind == BYTES else ({FIXED64: 8, FIXED32: 4}.get(kind, -1), start)
         if length < 0 or number == 0:
             raise ValueError("its bytes are not those of a model")
-        if place + length > len(message):
-            raise ValueError(f"it ends {place + length - len(message):,} bytes early")
-        yield number, message[place : place + length] if kind == BYTES else 0
-        place += length
+        if place + start + length > len(message):
+            raise ValueError(f"it ends {place + start + length - len(message):,} bytes early")
+        yield number, _part(message, head, place, start, length) if kind == BYTES else 0
+        place += start + length
+
+
+def _part(message: Message, head: memoryview, place: int, start: int, length: int) -> Message:
+    """The part that begins `start` bytes after `place`, where the head has been read; a long one stays on the disk."""
+    if isinstance(message, Span) and start + length > len(head):
+        return Span(message.file, message.start + place + start, length)
+    return head[start : start + length]
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from alexnet.errors import BadRun
 from alexnet.i18n.phrases import PageWords, share, size
+from alexnet.i18n.places import data_name, without_home
 from alexnet.i18n.translate import Lang, say
 from alexnet.i18n.units import MISSING, count, percent, readable, short
 from alexnet.pages.bars import bar
@@ -72,6 +73,7 @@ def environment_of(lang: Lang) -> Environment:
         loader=PackageLoader("alexnet.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters.update(percent=percent, count=count, readable=readable, short=short, bar=bar, size=size, share=share)
+    environment.filters.update(data_name=data_name, without_home=without_home)
     environment.filters.update(certainty=words.certainty, duration=words.duration, number=words.number)
     environment.globals.update(colours=COLOURS, missing=MISSING, say=words.say, words=words, html_lang=HTML_LANGUAGES[lang])
     return environment

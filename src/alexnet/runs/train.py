@@ -14,6 +14,7 @@ from alexnet.data.labels_file import with_labels
 from alexnet.data.open import open_dataset
 from alexnet.errors import BadDataset, CannotWrite, Interrupted
 from alexnet.i18n.units import seconds_of
+from alexnet.recipes.recipe import Recipe
 from alexnet.recipes.resolve import ResolvedRun, TrainingRequest, layout_of_recipe, recipe_to_resume, resolve
 from alexnet.runs.arguments import check_kinds
 from alexnet.runs.context import RunContext
@@ -32,7 +33,7 @@ from alexnet.runs.workers import (
     should_resume,
     start_together,
 )
-from alexnet.runtime.distributed import join_workers
+from alexnet.runtime.distributed import Workers, join_workers
 from alexnet.runtime.events import Event, Listener, Message, silent
 from alexnet.runtime.main_guard import refuse_in_import
 from alexnet.runtime.notebook import show_progress
@@ -99,7 +100,8 @@ def train(
         recipe = recipe_to_resume(recipe, out, resume=resume)
         folders = _first(layout_of_folders, _field(overrides, "layout_of_folders"), layout_of_recipe(recipe))
         dataset, chosen_device = _opened(data, folders, resume=resume), device_of(device, world)
-        if splits is None:  # of runs that share a split, the verb that made it says it
+        alone = splits is None  # of runs that share a split, the verb that made it tells what is known of the images
+        if alone:
             tell_remarks(dataset, listen)
         start_measuring_memory(chosen_device)
         request = TrainingRequest(
@@ -113,14 +115,12 @@ def train(
             layout=layout,
             layout_of_folders=layout_of_folders,
             balance=balance,
-            shares_a_split=splits is not None,
+            shares_a_split=not alone,
         )
-        if out is not None and world.size == 1:  # before a probe; several workers check it together, in `start_together`
-            RunFolder(Path(out)).check_free(resume=resume)
-        begun = RunFolder(Path(out)).started() if out is not None and resume else None
+        begun = _begun(out, world, resume=resume)
         resolved = resolve(request, dataset, device=chosen_device, world=world, started=begun, listen=listen)
         folder = RunFolder(_folder(out, dataset.name, resolved), writes=world.first)
-        live = LiveRun(folder.path) if folder.writes and splits is None else None
+        live = LiveRun(folder.path) if folder.writes and alone else None
         context = RunContext(
             folder=folder,
             dataset=dataset,
@@ -152,22 +152,36 @@ def run(resolved: ResolvedRun, context: RunContext, *, resume: bool) -> Result:
                 context.folder.remove_checkpoints()  # left by a process that was killed before it could
                 context.listen(Message(f"{context.folder.path} has already finished: nothing to do."))
                 return done
-            if context.live is not None:
-                context.live.begin(resolved.recipe.model, context.folder.path)
-            context.listen(Message(f"Model {resolved.recipe.model}: {resolved.model_reason}."))
-            prepared = prepare(resolved, context)
-            fitted = fit(resolved, context, prepared)
-            context.folder.release_checkpoints()
-            result = finish(resolved, context, prepared, fitted)
-            if context.live is not None:
-                context.live.remove()
-            context.folder.remove_checkpoints()  # after the result: whatever happens between, the run has finished
-            return result
+            return _carried_out(resolved, context)
     except (KeyboardInterrupt, Interrupted, CannotWrite) as stop:
         stop.add_note(
             f"Resume with: {shlex.join([*launch_command(context.world), 'train', '--out', str(context.folder.path), '--resume'])}"
         )
         raise
+
+
+def _carried_out(resolved: ResolvedRun, context: RunContext) -> Result:
+    if context.live is not None:
+        context.live.begin(resolved.recipe.model, context.folder.path)
+    context.listen(Message(f"Model {resolved.recipe.model}: {resolved.model_reason}."))
+    prepared = prepare(resolved, context)
+    fitted = fit(resolved, context, prepared)
+    context.folder.release_checkpoints()
+    result = finish(resolved, context, prepared, fitted)
+    if context.live is not None:
+        context.live.remove()
+    context.folder.remove_checkpoints()  # after the result: whatever happens between, the run has finished
+    return result
+
+
+def _begun(out: str | Path | None, world: Workers, *, resume: bool) -> Recipe | None:
+    """The recipe that the run to resume was started with; None for a new one. Raises BadRun if its folder is not free."""
+    if out is None:
+        return None
+    folder = RunFolder(Path(out))
+    if world.size == 1:  # before a probe; several workers check it together, in `start_together`
+        folder.check_free(resume=resume)
+    return folder.started() if resume else None
 
 
 def _opened(data: str | Path, layout: str | None, *, resume: bool) -> Dataset:

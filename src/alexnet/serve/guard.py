@@ -32,11 +32,10 @@ HEADERS = {
 }
 HARMLESS = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})  # for whoever watches the process
-LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a service on this host can be reached from this machine alone."""
+    """Whether a host is this machine by its address, or is called localhost; no other name counts, since it may resolve to anything."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -87,7 +86,7 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Status and reason for a request that may not pass."""
         host = headers.get("host", "")
-        if self.local and _name_of(host) not in LOCAL_NAMES:
+        if self.local and not is_loopback(_name_of(host)):
             return 421, "This service answers to localhost only."
         if scope["method"] not in HARMLESS and _from_another_site(headers, host):
             return 403, "Requests from pages of other sites are refused."

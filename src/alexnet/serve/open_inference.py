@@ -70,7 +70,7 @@ def inference_routes(service: Service) -> APIRouter:
             images = _images(asked, binary, service.limits.images)
             admitted.add(images=len(images) - 1)
             async with service.time_limit(service.limits.answer_seconds):
-                rows = _readable(await service.rows(loaded, await _squares(service, loaded, images)))
+                rows = _readable(await service.rows(loaded, await service.fitted(loaded, images)))
         return _answer(loaded, asked, outputs, rows)
 
     return routes
@@ -116,11 +116,6 @@ def _images(asked: InferRequest, binary: memoryview, most: int) -> list[Square |
     if len(pixels) > most:
         raise HTTPException(413, f"'image' holds {len(pixels):,} images; the limit of this service is {most}.")
     return list(pixels.copy())
-
-
-async def _squares(service: Service, loaded: LoadedModel, images: Sequence[Square | Upload]) -> list[Square | UnreadableImage]:
-    pixels = [loaded.classifier.fitted(image) for image in images if not isinstance(image, Upload)]
-    return [*pixels, *await service.fitted(loaded, [image for image in images if isinstance(image, Upload)])]
 
 
 def _readable(rows: Sequence[Row | UnreadableImage]) -> list[Row]:

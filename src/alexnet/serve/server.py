@@ -91,7 +91,7 @@ def listen(host: str, port: int) -> socket.socket:
         return _bound(family, host, port)
     except (OSError, UnicodeError) as error:
         raise AlexNetError(
-            f"Cannot listen on {host}:{port} ({getattr(error, 'strerror', None) or error}). Choose another --port."
+            f"Cannot listen on {host_in_url(host)}:{port} ({getattr(error, 'strerror', None) or error}). Choose another --port."
         ) from None
 
 
@@ -109,8 +109,13 @@ def _bound(family: int, host: str, port: int) -> socket.socket:
 def address(bound: socket.socket) -> str:
     """The address of a bound socket, for a browser on this machine."""
     host, port = bound.getsockname()[:2]
-    shown = "localhost" if is_loopback(host) or host in ("0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host_in_url(host)  # noqa: S104  # compared, not bound
     return f"http://{shown}:{port}/"
+
+
+def host_in_url(host: str) -> str:
+    """A host as addresses have it: IPv6 in brackets (RFC 3986, 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
 
 
 def server_of(app: "FastAPI", state: Closing) -> DrainingServer:

@@ -55,11 +55,11 @@ class Service:
         except TimeoutError:
             raise self.admission.refusal(f"There was no answer within {seconds:g} seconds.") from None
 
-    async def fitted(self, loaded: LoadedModel, uploads: Sequence[Upload]) -> list[Square | UnreadableImage]:
-        """Each image as the model's square, or why it cannot be read."""
+    async def fitted(self, loaded: LoadedModel, images: Sequence[Upload | Square]) -> list[Square | UnreadableImage]:
+        """Each image, encoded or as pixels (3, H, W), as the model's square, or why it cannot be read; the event loop is free meanwhile."""
         loop = asyncio.get_running_loop()
-        decoded = [loop.run_in_executor(self.decoding, _fitted, loaded, upload, self.limits.pixels) for upload in uploads]
-        return await asyncio.gather(*decoded)
+        fitted = [loop.run_in_executor(self.decoding, _fitted, loaded, image, self.limits.pixels) for image in images]
+        return await asyncio.gather(*fitted)
 
     async def rows(self, loaded: LoadedModel, squares: Sequence[Square | UnreadableImage]) -> list[Row | UnreadableImage]:
         """The answer for each square, in batches with those of other requests; errors stay in their places."""
@@ -88,9 +88,11 @@ class Service:
         self.explaining.shutdown(wait=True, cancel_futures=True)
 
 
-def _fitted(loaded: LoadedModel, upload: Upload, pixels: int) -> Square | UnreadableImage:
+def _fitted(loaded: LoadedModel, image: Upload | Square, pixels: int) -> Square | UnreadableImage:
     try:
-        return loaded.classifier.decoded(upload.content, upload.name, pixels)
+        if isinstance(image, Upload):
+            return loaded.classifier.decoded(image.content, image.name, pixels)
+        return loaded.classifier.fitted(image)
     except UnreadableImage as problem:
         return problem
 

@@ -1,7 +1,7 @@
 """CSV that a spreadsheet shows as it is: a name such as `=1+1` stays text, and is read back as it was.
 
 A spreadsheet takes a cell that begins with = + - @ for a formula, which can call other programs. Such a cell is written with an apostrophe
-in front; numbers stay numbers. Independent of what the columns mean.
+in front; numbers stay numbers. The page of `alexnet serve` has the same rule (serve/static/csv.js). Independent of what the columns mean.
 """
 
 import csv
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # also of full width; apostrophes: cells that look escaped already
-NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alexnet.data.class_folders import FolderDataset
 from alexnet.data.images.decode import read_header
-from alexnet.errors import BadDataset, UnreadableImage, UnsafeArchive
+from alexnet.errors import BadDataset, NoClassFolders, UnreadableImage, UnsafeArchive
 from alexnet.i18n.units import data_size
 from alexnet.studio.adding import check_split, make_folders, move_in, own_name
 from alexnet.studio.datasets import DataSet, Split, opened
@@ -63,9 +63,9 @@ def _opened(archive: Path) -> FolderDataset:
         return FolderDataset(archive)
     except UnsafeArchive:
         raise Refusal("unsafe") from None
+    except NoClassFolders:
+        raise Refusal("no_class_folders") from None
     except BadDataset as problem:
-        if "no class folders" in str(problem):
-            raise Refusal("no_class_folders") from None
         raise Refusal("archive", reason=str(problem)) from None
 
 

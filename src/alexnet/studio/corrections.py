@@ -6,8 +6,6 @@ it): what was for validation and test stays there, everything else and everythin
 later trainings are judged by the same images. A data set with split folders needs no table: a correction goes into its train folder.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -15,6 +13,7 @@ from typing import Literal
 from alexnet.data.curation.splits import read_split_names
 from alexnet.runs.folder import RunFolder
 from alexnet.storage.files import write_atomically
+from alexnet.storage.spreadsheets import csv_text
 from alexnet.studio.adding import add_image
 from alexnet.studio.bin import move
 from alexnet.studio.datasets import DataSet, Place, listing
@@ -69,11 +68,10 @@ def renew_table(data: DataSet, moved: Mapping[str, str] | None = None, judging: 
 
 
 def _write(data: DataSet, split: Mapping[str, str]) -> None:
-    out = io.StringIO(newline="")
     rows = ((name, class_name, split.get(name, "train")) for name, class_name in data.names())
-    csv.writer(out, lineterminator="\n").writerows([("file", "class", "split"), *rows])
-    if not data.is_fixed or data.table.read_bytes() != out.getvalue().encode():
-        write_atomically(data.table, out.getvalue())
+    content = csv_text([("file", "class", "split"), *rows])
+    if not data.is_fixed or data.table.read_bytes() != content.encode():
+        write_atomically(data.table, content)
 
 
 def _same(received: Path, files: Iterable[Path]) -> Path | None:

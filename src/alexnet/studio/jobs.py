@@ -114,6 +114,12 @@ class Job:
             self.file("stop").unlink()
             raise
 
+    def fail(self, reason: str) -> None:
+        """Let it count as failed without having run, for a reason."""
+        self.file("log").write_text(f"{reason}\n", encoding="utf-8")
+        self.file("status").write_text(FAILED[-1], encoding="utf-8")
+        self.file("lock").touch()
+
     def forget(self) -> None:
         """Remove its files."""
         for kind in ("stop", "out", "log", "status", "json", "lock"):
@@ -178,10 +184,10 @@ def _all_jobs(folder: Path) -> tuple[Job, ...]:
     return tuple(found)
 
 
-def first_waiting(folder: Path) -> Job | None:
-    """The oldest job that has not been started; it costs one look at the folder if there is none."""
-    waiting = sorted(set(_numbers(folder, ".json")) - set(_numbers(folder, ".lock")))
-    return next((job for job in all_jobs(folder) if job.number in waiting), None) if waiting else None
+def waiting_jobs(folder: Path) -> list[Job]:
+    """The jobs that have not been started, the oldest first; it costs one look at the folder if there is none."""
+    waiting = set(_numbers(folder, ".json")) - set(_numbers(folder, ".lock"))
+    return [job for job in all_jobs(folder) if job.number in waiting] if waiting else []
 
 
 def _numbers(folder: Path, suffix: str) -> list[int]:

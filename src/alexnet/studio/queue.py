@@ -8,13 +8,14 @@ import subprocess
 import threading
 from pathlib import Path
 
-from alexnet.studio.jobs import Job, Request, add_job, all_jobs, first_waiting
+from alexnet.studio.jobs import Job, Request, add_job, all_jobs, waiting_jobs
 from alexnet.studio.limits import Limits
 from alexnet.studio.refusal import Refusal
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0  # while a job waits
 IDLE_SECONDS = 5.0  # while none does; a job that is added is started at once
+NEVER_STARTED = "The studio ended before it could start this service. Start it again."
 ENDED = ("done", "stopped", "failed")
 
 
@@ -84,26 +85,32 @@ class Queue:
         """Start the first job that waits, if nothing runs on this machine."""
         with self._turning:
             self._children = [child for child in self._children if child.poll() is None]
-            if self._waits:
-                self._start_alone()
+            waiting = waiting_jobs(self.folder) if self._waits else []
+            for job in waiting:
+                if job.request.kind == "serve":  # it would have been started when it was added; it takes no turn
+                    job.fail(NEVER_STARTED)
+                    self.steps += 1
+            queued = [job for job in waiting if job.request.kind != "serve"]
+            self._waits = bool(queued)
+            if queued:
+                self._start_alone(queued[0])
 
-    def _start_alone(self) -> None:
+    def _start_alone(self, job: Job) -> None:
         self.machine.parent.mkdir(parents=True, exist_ok=True)
         with self.machine.open("ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            job = first_waiting(self.folder)
-            if job is not None:
-                self._children.append(job.start(lock))
-                self.steps += 1
-            else:
-                self._waits = False
+            self._children.append(job.start(lock))
+            self.steps += 1
 
     def _serve(self, job: Job) -> None:
-        """Start a service beside the queue; its link has a token of its own."""
-        self._children.append(job.start(environment={"ALEXNET_TOKEN": secrets.token_hex(16)}))
+        """Start a service beside the queue; its link has a token of its own. One that cannot be started has failed, and says why."""
+        try:
+            self._children.append(job.start(environment={"ALEXNET_TOKEN": secrets.token_hex(16)}))
+        except OSError as error:
+            job.fail(f"The service could not be started ({error.strerror or error}). Try again.")
 
     def close(self) -> None:
         """Wait for no process any more: those that run go on, and are known by their files."""

@@ -94,11 +94,20 @@ def coming_row(job: Job) -> Row:
     )
 
 
-def problem_in(message: str) -> dict[Lang, str] | None:
-    """The last line of a log in each language; None if it is no error that is known."""
-    last = message.rpartition("\n")[2]
-    found = {lang: translated(last, lang) for lang in LANGUAGES}
-    return found if found["zh"] != last else None
+def problem_in(log: str) -> dict[Lang, str] | None:
+    """The error at the end of a log, of one line or more, in each language; None if it is none that is known."""
+    lines = log.splitlines()
+    for first in range(len(lines)):
+        text = "\n".join(lines[first:])
+        if translated(text, "zh") != text:
+            return {lang: translated(text, lang) for lang in LANGUAGES}
+    return None
+
+
+def log_in(log: str, lang: Lang) -> str:
+    """A log with the error at its end in a language."""
+    problem = problem_in(log)
+    return log if problem is None else log.removesuffix(problem["en"]) + problem[lang]
 
 
 def state_of(path: Path, job: Job | None) -> str:

@@ -121,6 +121,13 @@ def test_hostile_words_stay_text(comparison: Comparison) -> None:
     assert "<script>alert(1)" in Page(page).text
 
 
+def test_the_home_folder_is_not_shown(comparison: Comparison) -> None:
+    command, remark = "alexnet compare /home/ann/photos", "1 picture is not in /home/ann/t.csv"
+    text = Page(comparison_page(replace(comparison, dataset="/home/ann/photos", command=command, remarks=[remark]))).text
+    assert "alexnet compare ~/photos" in text
+    assert "/home" not in text
+
+
 def test_the_same_comparison_gives_the_same_bytes(comparison: Comparison) -> None:
     assert comparison_page(comparison) == comparison_page(comparison)
 

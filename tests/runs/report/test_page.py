@@ -252,6 +252,15 @@ def test_hostile_names_stay_text(written: Written) -> None:
     assert "fill: #b3401f ver" in labels
 
 
+def test_the_home_folder_is_not_shown(written: Written) -> None:
+    places = {"dataset": "/home/ann/my photos", "recipe": {"data": "/home/ann/my photos"}, "command": "alexnet train '/home/ann/my photos'"}
+    text = Page(written(altered(digits_report(), title="lenet on /home/ann/my photos", **places, **NO_PLOTS))).text
+    assert "lenet on my photos" in text
+    assert "alexnet train ~/'my photos'" in text
+    assert 'data = "~/my photos"' in text
+    assert "/home" not in text
+
+
 def test_no_test_set_is_said_instead_of_an_empty_table(written: Written) -> None:
     text = Page(written(altered(digits_report(), evaluations={}, reliability=(), counts={"train": 9, "validation": 1}))).text
     assert "lenet classifies 95.5% of its validation pictures correctly" in " ".join(text.split())

@@ -131,7 +131,7 @@ def test_the_headline_counts_the_verdicts() -> None:
 def test_verdicts_are_words_and_symbols_with_the_reports_numbers(pages: dict[Lang, str]) -> None:
     html = pages["en"]
     assert "✓ holds here by a factor of at least 1.97 2.36 times 1.97 to 2.84" in row_of(html, "claim-activation")
-    assert "×1.31 training time – memory ×1.00 parameters ×2.50 multiply-adds" in row_of(html, "claim-activation")
+    assert "×1.31 training time – memory ×1.00 parameters ×2.50 MACs" in row_of(html, "claim-activation")
     assert "25% training error in 6 times fewer epochs Krizhevsky 2012, figure 1; CIFAR-10, a four-layer network" in row_of(
         html, "claim-activation"
     )
@@ -153,7 +153,7 @@ def test_the_paragraph_says_what_came_out_and_what_it_costs() -> None:
         "claim's side is faster: it reaches 25% training error in 2.2 epochs (relu), the other in 5.2 (tanh). That is a factor of 2.36"
     )
     assert "25% training error was not reached in 1 of 3 runs (tanh)." in faster
-    assert "Cost of the claim's side: 1.31 times the training time, 2.50 times the multiply-adds." in faster
+    assert "Cost of the claim's side: 1.31 times the training time, 2.50 times the multiply-accumulates." in faster
     assert "This contradicts the published result" not in faster
     assert "No difference that matters: 12.01% error (decay) against 12.05% (no-decay), a difference of +0.04 points" in decay
     assert "varies by 0.40 points (standard deviation); the choice of the judged pictures alone would make it 0.30" in decay
@@ -168,7 +168,7 @@ def test_the_paragraph_says_what_came_out_and_what_it_costs() -> None:
     assert "The same difference beside another regulariser: 50.0% (geometry) against 54.0% (augment-none), +4.0 points" in underfitted
     assert "We know of no published measurement" in decay
     assert "The result is the reverse, with more errors on the claim's side: 14.0% (overlapping) against 11.8% (apart)" in overlap
-    assert "multiply-adds are equal within 2%" in overlap
+    assert "multiply-accumulates are equal within 2%" in overlap
     assert overlap.endswith(
         "This contradicts the published result. The scale also differs: here pictures of 23 px, 12,000 training pictures, 8 epochs and "
         "0.25 times the network's width; there CIFAR-10, a four-layer network."
@@ -285,6 +285,12 @@ def test_no_english_message_is_left_on_the_chinese_page(pages: dict[Lang, str]) 
     for name in sorted(kept, key=len, reverse=True):
         shown = shown.replace(name, "")
     assert re.findall(r"[A-Za-z]{3,}", shown) == []
+
+
+def test_the_home_folder_is_not_shown() -> None:
+    html = study_page(report(dataset="/home/ann/photos", command="alexnet study /home/ann/photos", recipe={"data": "/home/ann/photos"}))
+    assert "alexnet study ~/photos" in Page(html).text
+    assert "/home" not in html
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -15,7 +15,8 @@ from alexnet.comparison.report.plots import Dot, Line, learning_curves, times
 from alexnet.comparison.results import Arms, CellResult, Comparison, Pair, SystemResult
 from alexnet.evaluation.paired_test import Paired
 from alexnet.i18n.phrases import ENGLISH, PageWords, share
-from alexnet.i18n.units import MISSING, count, percent, readable
+from alexnet.i18n.places import data_name, without_home
+from alexnet.i18n.units import MISSING, count, percent
 
 
 def points(difference: float) -> str:
@@ -37,7 +38,7 @@ class CompareView:
         low, high = chosen.interval
         return self.words.say(
             "compare.take_tested" if self.comparison.split == "test" else "compare.take_validated",
-            dataset=readable(self.comparison.dataset),
+            dataset=data_name(self.comparison.dataset),
             model=chosen.model,
             right=percent(1 - chosen.error),
             n=count(chosen.images_judged),
@@ -56,7 +57,7 @@ class CompareView:
     @property
     def remarks(self) -> list[str]:
         """The caveats."""
-        return [self.translated(remark) for remark in self.comparison.remarks]
+        return [without_home(self.translated(remark)) for remark in self.comparison.remarks]
 
     @property
     def caution(self) -> str:

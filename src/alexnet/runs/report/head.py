@@ -8,7 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from alexnet.data.balance import is_uneven
-from alexnet.i18n.phrases import PageWords
+from alexnet.i18n.phrases import ENGLISH, PageWords
+from alexnet.i18n.places import data_name, without_home
 from alexnet.i18n.units import MISSING, count, finite, percent, readable
 from alexnet.runs.remarks import Measured, remarks_on
 from alexnet.runs.report.section import RunPage
@@ -34,10 +35,9 @@ class Head:
     def title(self) -> str:
         """The model and the data set."""
         about = self.page.about
-        names = [
-            PageWords(lang).plain("report.run_title", model=about.model, dataset=about.dataset) for lang in ("en", self.page.words.lang)
-        ]
-        return names[1] if about.title == names[0] else about.title
+        usual = ENGLISH.plain("report.run_title", model=about.model, dataset=about.dataset)
+        shown = self.page.words.plain("report.run_title", model=about.model, dataset=data_name(about.dataset))
+        return shown if about.title == usual else about.title
 
     @cached_property
     def headline(self) -> Markup:
@@ -63,7 +63,7 @@ class Head:
         if errors := history_of(self.page).column("validation_error")[1]:
             return words.say("report.headline", model=model, right=percent(1 - errors[-1]), images=words.plain("report.its_validation"))
         name = "report.headline_unreadable" if self._unreadable else "report.headline_untested"
-        return words.say(name, model=model, dataset=readable(self.page.about.dataset))
+        return words.say(name, model=model, dataset=data_name(self.page.about.dataset))
 
     @property
     def _unreadable(self) -> bool:
@@ -101,7 +101,7 @@ class Head:
         return remarks_on(
             Measured(
                 model=readable(page.about.model),
-                data=readable((settings.recipe if settings else {}).get("data") or "DATA"),
+                data=without_home(readable((settings.recipe if settings else {}).get("data") or "DATA")),
                 counts={readable(row.get("class")): int(row["n"]) for row in rows},
                 interval=interval_of(judged),
                 validation_error=chosen_error(page),

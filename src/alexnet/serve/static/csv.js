@@ -1,6 +1,9 @@
-// Answers as CSV. A cell that a spreadsheet would run as a formula begins with an apostrophe, as in the files of the command line.
+// Answers as CSV. A cell that a spreadsheet would run as a formula begins with an apostrophe, by the rule of storage/spreadsheets.py.
+const FORMULA = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+const NUMBER = /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
+
 function cell(value) {
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  const safe = FORMULA.test(value) && !NUMBER.test(value) ? `'${value}` : value;
   return `"${safe.replaceAll('"', '""')}"`;
 }
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from markupsafe import Markup
 
+from alexnet.i18n.places import data_name
 from alexnet.i18n.units import MISSING, count, finite, readable
 from alexnet.studies.findings import Finding, StudyReport, Verdict
 from alexnet.studies.report.arm_view import ArmView, helped_and_hurt
@@ -157,7 +158,7 @@ class ClaimView:
             "study.compared_test" if self.finding.judged == "test" else "study.compared_validation",
             better=better.name,
             worse=worse.name,
-            dataset=readable(self.report.dataset),
+            dataset=data_name(self.report.dataset),
             seeds=self.words.seeds(self._seeds),
             n_train=" / ".join(amounts) or count(self.report.n_train),
             images=count(effect.images if effect and effect.images else self.report.n_judged),

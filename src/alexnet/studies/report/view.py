@@ -8,6 +8,7 @@ from statistics import median
 from markupsafe import Markup
 
 from alexnet.i18n.phrases import share
+from alexnet.i18n.places import data_name, without_home
 from alexnet.i18n.translate import Lang
 from alexnet.i18n.units import MISSING, count, finite, percent, readable, toml_text
 from alexnet.studies.claim import Measure
@@ -51,7 +52,7 @@ class StudyView:
     @property
     def title(self) -> str:
         """The title of the page."""
-        return self.words.plain("study.title", dataset=readable(self.report.dataset))
+        return self.words.plain("study.title", dataset=data_name(self.report.dataset))
 
     @cached_property
     def headline(self) -> Markup:
@@ -60,7 +61,7 @@ class StudyView:
         judged = len(self.report.findings) - found["cannot-be-judged"]
         if not judged:
             name = "study.headline_unjudged" if self.report.findings else "study.headline_none"
-            return self.words.say(name, dataset=readable(self.report.dataset))
+            return self.words.say(name, dataset=data_name(self.report.dataset))
         others = [(self.words.verdict(verdict), found[verdict]) for verdict in VERDICTS if verdict != "holds" and found[verdict]]
         said = [self.words.plain("study.headline_other", verdict=verdict, n=n) for verdict, n in others]
         numbers = {"all": judged, "holds": found["holds"], "others": self.words.plain("report.semicolon").join(said)}
@@ -85,7 +86,7 @@ class StudyView:
         """The data set and the seeds in figures."""
         return self.words.say(
             "study.eyebrow",
-            dataset=readable(self.report.dataset),
+            dataset=data_name(self.report.dataset),
             classes=count(len(self.report.classes)),
             n_train=count(self.report.n_train),
             images=count(self.report.n_judged),
@@ -183,4 +184,4 @@ class StudyView:
     @property
     def recipe(self) -> str:
         """The common recipe as TOML."""
-        return toml_text(self.report.recipe)
+        return without_home(toml_text(self.report.recipe))

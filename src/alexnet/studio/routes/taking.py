@@ -5,13 +5,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from alexnet.runs.folder import RunFolder
+from alexnet.studio.page import language
 from alexnet.studio.queue import ENDED
 from alexnet.studio.refusal import Refusal
+from alexnet.studio.runs import log_in
 from alexnet.studio.studio import Studio
 from alexnet.studio.takeaway import check_target, offers, service_link, zipped
 
@@ -29,15 +31,17 @@ def taking_routes(studio: Studio) -> APIRouter:
     routes = APIRouter(prefix="/api/runs/{run}")
 
     @routes.get("/offers")
-    def offered(run: str) -> dict[str, Any]:
+    def offered(run: str, request: Request) -> dict[str, Any]:
         finished(studio, run)
+        lang = language(request)
         services = [job for job in studio.queue.jobs() if job.request.kind == "serve" and job.request.run == run]
         shown = [
-            {"job": job.number, "state": job.state(), "link": service_link(job), "message": job.log()}
+            {"job": job.number, "state": job.state(), "link": service_link(job), "message": log_in(job.log(), lang)}
             for job in services[-1:]
             if job.state() not in ENDED or not job.file("stop").exists()
         ]
-        return {"offers": offers(run, studio.requests, studio.queue), "services": shown}
+        made = [{**offer, "message": log_in(str(offer["message"]), lang)} for offer in offers(run, studio.requests, studio.queue)]
+        return {"offers": made, "services": shown}
 
     @routes.post("/export", status_code=201)
     def export(run: str, form: Form) -> dict[str, Any]:

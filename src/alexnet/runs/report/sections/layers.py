@@ -1,4 +1,4 @@
-"""The layers of the model: outputs, parameters, multiply-adds."""
+"""The layers of the model: outputs, parameters, multiply-accumulates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def trainable_of(page: RunPage) -> float | None:
 
 
 def macs_of(page: RunPage) -> float | None:
-    """The model's multiply-adds per image, or the sum over all layers."""
+    """The model's multiply-accumulates per image, or the sum over all layers."""
     return page.about.macs if page.about.macs is not None else _total(page, "macs")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alexnet.i18n.places import without_home
 from alexnet.i18n.units import toml_text
 from alexnet.recipes.toml import fields_of
 from alexnet.runs.report.part import FinishedRun, Part
@@ -33,7 +34,7 @@ def collect(finished: FinishedRun) -> Settings:
 def view(page: RunPage) -> RecipeView | None:
     """The settings as TOML text."""
     part = page.part(Settings)
-    return RecipeView(name=page.about.recipe_name, text=toml_text(part.recipe)) if part else None
+    return RecipeView(name=page.about.recipe_name, text=without_home(toml_text(part.recipe))) if part else None
 
 
 SECTION = Section(name="recipe", view=view, part=Part(kind=Settings, collect=collect))

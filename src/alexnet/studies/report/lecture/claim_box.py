@@ -6,7 +6,8 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from alexnet.i18n.units import MISSING, count, percent, readable
+from alexnet.i18n.places import data_name
+from alexnet.i18n.units import MISSING, count, percent
 from alexnet.studies.answers import Answer, Result, Word
 from alexnet.studies.claim import GRADIENTS, RATIOS, TARGET_ERROR, Measure
 from alexnet.studies.preconditions import TRAINED
@@ -57,7 +58,7 @@ class ResultView:
         report, effect = self.result.report, self.result.finding.effect
         return self.words.plain(
             "lecture.claim_on",
-            dataset=readable(report.dataset),
+            dataset=data_name(report.dataset),
             seeds=self.words.seeds(effect.seeds if effect else report.seeds),
             n_train=self._trained_on(),
             images=count(effect.images if effect and effect.images else report.n_judged),
@@ -154,7 +155,7 @@ class ClaimBox:
     def excluded(self) -> list[Markup]:
         """The studies whose images the claim does not apply to, each with its reason."""
         return [
-            self.words.say("lecture.excluded", dataset=readable(one.report.dataset), reason=self.words.foreign(one.reason))
+            self.words.say("lecture.excluded", dataset=data_name(one.report.dataset), reason=self.words.foreign(one.reason))
             for one in self.answer.not_applicable
         ]
 

@@ -8,8 +8,9 @@ from functools import cached_property
 
 from markupsafe import Markup
 
+from alexnet.i18n.places import data_name
 from alexnet.i18n.translate import Lang
-from alexnet.i18n.units import count, finite, readable
+from alexnet.i18n.units import count, finite
 from alexnet.lecture.outline import SECTIONS, SOURCES, LectureSection
 from alexnet.lecture.questions import QUESTIONS, Question
 from alexnet.lecture.slides import CheckedClaim, SlideCheck, check_slides
@@ -164,7 +165,7 @@ class LectureView:
         """What this page is."""
         parts = [self.words.say("lecture.lead", questions=len(QUESTIONS))]
         if self.answers.yours:
-            names = self.words.plain("report.counted_comma").join(readable(one.dataset) for one in self.answers.yours)
+            names = self.words.plain("report.counted_comma").join(data_name(one.dataset) for one in self.answers.yours)
             parts.append(self.words.say("lecture.lead_yours", names=names))
         return self.words.sentences(parts)
 
@@ -205,7 +206,7 @@ class StudyRow:
     def name(self) -> str:
         """Whose it is, and of which data."""
         whose = self.words.plain("lecture.yours" if self.yours else "lecture.ours")
-        return self.words.plain("lecture.study_of", dataset=readable(self.report.dataset), whose=whose)
+        return self.words.plain("lecture.study_of", dataset=data_name(self.report.dataset), whose=whose)
 
     @property
     def cells(self) -> Sequence[str]:
