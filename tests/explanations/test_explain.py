@@ -116,7 +116,7 @@ def test_a_record_that_is_damaged(run: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["raw-svm", "fisher-svm", "alexnet-cifar", "mlp"])
+@pytest.mark.parametrize("model", ["raw-svm", "hog-svm", "fisher-svm", "alexnet-cifar", "mlp"])
 def test_other_kinds_of_models(model: str, digits_folder: Path, tmp_path: Path) -> None:
     handcrafted = model.endswith("svm")
     changes = {"features.gaussians": "4", "features.components": "8", "features.bins": "4"} if model == "fisher-svm" else {}

@@ -12,19 +12,16 @@ from alexnet.data.preprocess import Preprocess
 from alexnet.errors import BadModel
 from alexnet.explanations.attribution import METHODS, log_odds, path_gradients
 from alexnet.explanations.neighbourhood import NearestRows, others
-from alexnet.explanations.parts.cells import Decomposition
 from alexnet.explanations.parts.concepts import CONCEPTS, concept_maps, correlations
 from alexnet.explanations.parts.filters import colour_share, dead, orientation_selectivity, specialisation
 from alexnet.explanations.stages import receptive_fields
 from alexnet.explanations.suspects import RIDGE, leave_one_out, suspicion
 from alexnet.inference.build import build_model
 from alexnet.inference.classifier import Classifier, load
-from alexnet.models.handcrafted.model import HandcraftedModel
 from alexnet.models.networks.architecture import NetworkChoices
 from alexnet.models.networks.model import NetworkModel
 from alexnet.models.networks.stages import stage_names, stages
 from alexnet.models.registry import ARCHITECTURES
-from alexnet.runs.train import train
 
 
 def network(name: str, size: int, **choices: object) -> NetworkModel:
@@ -116,13 +113,14 @@ def classes_of_rows(count: int = 120, seed: int = 0) -> tuple[NDArray[np.float32
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), labels.astype(np.int64)
 
 
-def test_leaving_one_out_is_fitting_without_it() -> None:
-    rows, labels = classes_of_rows()
+@pytest.mark.parametrize("count", [120, 30])  # more images than dimensions, and fewer
+def test_leaving_one_out_is_fitting_without_it(count: int) -> None:
+    rows, labels = classes_of_rows(count)
     found = leave_one_out(rows, labels, 3)
     centred = rows.astype(np.float64) - rows.mean(0)
     _, lengths, _ = np.linalg.svd(centred, full_matrices=False)
-    ridge = RIDGE * (lengths[lengths > 1e-8] ** 2).mean()
-    for left in (0, 7, 50):
+    ridge = RIDGE * (lengths[lengths > 1e-5 * lengths.max()] ** 2).mean()
+    for left in (0, 7, 25):
         others_ = np.arange(len(rows)) != left
         x, y = rows[others_].astype(np.float64), np.eye(3)[labels[others_]]
         middle = centred[others_].mean(0) + rows.mean(0)
@@ -210,32 +208,3 @@ def test_what_grad_cam_cannot_do(classifier: Classifier) -> None:
         (cam,) = [method for method in METHODS if method.name == "cam"]
         with pytest.raises(BadModel, match=reason):
             cam.attribute(other, noise(1, size)[0], 0)
-
-
-SYSTEMS = {
-    "raw-svm": {},
-    "hog-svm": {"solver.kernel": "linear"},
-    "fisher-svm": {"features.gaussians": "4", "features.components": "8", "features.bins": "4,6"},
-    "sift-bow-svm": {"features.words": "20", "features.bins": "4"},
-}
-
-
-@pytest.mark.parametrize("name", [name if name == "hog-svm" else pytest.param(name, marks=pytest.mark.slow) for name in sorted(SYSTEMS)])
-def test_the_parts_of_a_linear_machine_sum_to_its_score(name: str, digits_folder: Path, tmp_path: Path) -> None:
-    train(digits_folder, model=name, out=tmp_path / "run", image_size=32, overrides=SYSTEMS[name])
-    model = load(tmp_path / "run", device="cpu").model
-    assert isinstance(model, HandcraftedModel)
-    split = Decomposition(model, noise(1, 32)[0])
-    scores = model(noise(1, 32))[0]
-    assert split.class_index == int(scores.argmax())
-    assert split.score == pytest.approx(float(scores.max()), abs=1e-4)
-    assert float(split.contributions.sum()) + split.bias == pytest.approx(split.score, abs=1e-4)
-    assert float(split.map().double().sum()) + split.bias == pytest.approx(split.score, abs=1e-3)
-
-
-def test_a_machine_with_a_kernel_is_no_sum(digits_folder: Path, tmp_path: Path) -> None:
-    train(digits_folder, model="hog-svm", out=tmp_path / "run", image_size=32)
-    model = load(tmp_path / "run", device="cpu").model
-    assert isinstance(model, HandcraftedModel)
-    with pytest.raises(BadModel, match="a kernel is no sum"):
-        Decomposition(model, noise(1, 32)[0])

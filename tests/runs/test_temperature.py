@@ -52,8 +52,10 @@ def test_it_has_the_lowest_log_loss_on_validation_images(smoothed: Path, digits_
     targets[np.arange(len(labels)), labels] = 1 - doubt
     grid = np.exp(np.linspace(-np.log(LARGEST), np.log(LARGEST), 2_001))
     losses = [-(targets * log_softmax(scores / temperature, axis=1)).sum(1).mean() for temperature in grid]
-    assert classifier.model_card.temperature == pytest.approx(grid[np.argmin(losses)], rel=0.01)
-    assert classifier.model_card.temperature < 0.8, "smoothed labels make a network too uncertain"
+    temperature = classifier.model_card.temperature
+    assert temperature is not None
+    assert temperature == pytest.approx(grid[np.argmin(losses)], rel=0.01)
+    assert temperature < 0.8, "smoothed labels make a network too uncertain"
 
 
 def test_certainties_are_the_scores_over_the_temperature_and_answers_stay(smoothed: Path, digits_folder: Path) -> None:

@@ -20,7 +20,7 @@ from alexnet.recipes.toml import from_toml
 from alexnet.runs.report.page import link_explanation
 from alexnet.runtime.arguments import path_from
 from alexnet.runtime.events import Listener, Message
-from alexnet.runtime.machine import keep_freed_memory
+from alexnet.runtime.machine import keep_freed_memory, release_freed_memory
 from alexnet.runtime.notebook import show_progress
 from alexnet.storage.files import read_record, write_atomically
 from alexnet.storage.ownership import is_vacant, owned
@@ -61,6 +61,7 @@ def explain(
     folder = path / FOLDER if out is None else path_from(out, "out", BadRun)
     _check_free(folder)
     subject = Subject(path, data=data, device=device)
+    release_freed_memory()  # what the file of the weights took
     subject.images, unreadable = _readable(subject, images)
     made, keys = [], dict[str, Any]()
     record = Explained(run=str(path), model=subject.classifier.model_card.model, dataset=_data_of(subject))
@@ -70,6 +71,7 @@ def explain(
         for part in PARTS:
             listen(Message(f"Explaining: {part.name} ..."))
             done, content = _made(part, subject, folder, unreadable)
+            release_freed_memory()
             made.append(done)
             keys |= content.keys if content else {}
         record = replace(record, parts=tuple(made))

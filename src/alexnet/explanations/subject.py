@@ -13,7 +13,8 @@ from torch import Tensor
 from alexnet.data.curation.splits import Splits
 from alexnet.data.dataset import Dataset, Part, SplitName
 from alexnet.data.open import open_dataset
-from alexnet.data.pipeline.image_store import ImageStore, open_images
+from alexnet.data.pipeline.filed_images import open_filed
+from alexnet.data.pipeline.image_store import ImageStore
 from alexnet.errors import BadDataset, BadModel, BadRun
 from alexnet.evaluation.views import softmax
 from alexnet.explanations.network import network_of
@@ -25,6 +26,7 @@ from alexnet.runs.folder import RunFolder
 from alexnet.runs.own_data import layout_of, open_own_data
 from alexnet.runtime.device import autocast
 from alexnet.runtime.machine import available_cpus
+from alexnet.storage.cache import cache_folder
 
 SEED = 0  # of every sample that an explanation draws
 
@@ -111,10 +113,10 @@ class Subject:
 
     @cached_property
     def store(self) -> ImageStore:
-        """The images of all splits at the stored size; `place` finds them."""
+        """The images of all splits at the stored size, one split after the other; in a file if they would take much memory."""
         preprocess = self.classifier.model_card.preprocess
         part = Part(self.dataset, [*self.splits.train, *self.splits.validation, *self.splits.test])
-        return open_images(part, preprocess.stored_size, preprocess.fit, workers=available_cpus(), check=False)
+        return open_filed(part, preprocess.stored_size, preprocess.fit, workers=available_cpus(), folder=cache_folder())
 
     def split(self, name: SplitName) -> tuple[int, ...]:
         """Indices into the store of a split's readable images."""

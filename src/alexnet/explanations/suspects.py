@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 NEIGHBOURS = 10
 RIDGE = 0.1  # times the mean variance of a direction
@@ -50,7 +51,8 @@ def leave_one_out(rows: NDArray[np.float32], labels: NDArray[np.int64], classes:
 
     With the hat matrix H = X (X'X + a I)^-1 X', the answer without image i is (h_i - H_ii y_i) / (1 - H_ii), h = H y (Allen's PRESS).
     """
-    centred = rows.astype(np.float64) - rows.mean(0)
+    centred = rows.astype(np.float64)
+    centred -= rows.mean(0)  # in place: a second copy would be as large as the rows twice over
     left, variances = _principal(centred)
     shrink = variances / (variances + RIDGE * variances.mean() + 1e-12)
     targets = np.eye(classes)[labels]
@@ -61,12 +63,15 @@ def leave_one_out(rows: NDArray[np.float32], labels: NDArray[np.int64], classes:
 
 
 def _principal(centred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Left singular vectors (n, K) of rows (n, D) and their squared singular values (K,), by the smaller of the two products."""
-    if centred.shape[1] > len(centred):
-        values, vectors = np.linalg.eigh(centred @ centred.T)
-    else:
-        values, directions = np.linalg.eigh(centred.T @ centred)
-        vectors = centred @ directions / np.sqrt(np.maximum(values, 1e-12))
-    kept = np.argsort(values)[::-1][:MOST_DIMENSIONS]
-    kept = kept[values[kept] > 1e-10 * max(values.max(), 1e-12)]
+    """Left singular vectors (n, K) of rows (n, D) and their squared singular values (K,), largest first.
+
+    They come from the smaller of the two products. Only the vectors that are used are computed, in the memory of the product.
+    """
+    by_rows = centred.shape[1] > len(centred)
+    product = centred @ centred.T if by_rows else centred.T @ centred
+    used = (max(0, len(product) - MOST_DIMENSIONS), len(product) - 1)
+    values, vectors = eigh(product.T, subset_by_index=used, overwrite_a=True, check_finite=False)  # symmetric; .T is in LAPACK's order
+    if not by_rows:
+        vectors = centred @ vectors / np.sqrt(np.maximum(values, 1e-12))
+    kept = np.flatnonzero(values > 1e-10 * max(values.max(), 1e-12))[::-1]
     return vectors[:, kept], values[kept]

@@ -6,6 +6,7 @@ concepts of other images.
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from alexnet.storage.spreadsheets import csv_text
 
 CONCEPTS = ("edge-0", "edge-45", "edge-90", "edge-135", "red-green", "blue-yellow", "brightness", "texture", "foreground")
 IMAGES = 200
+AT_ONCE = 32  # images
 POSITIONS = 8  # a side, at most, of a layer's maps
 SHUFFLES = 5
 FEW = 2_000  # images: an honest sentence below, since object-like features need more
@@ -32,13 +34,15 @@ def make(subject: Subject) -> Content:
     network, classifier = subject.network, subject.classifier
     indices = subject.sample(subject.judged_split, IMAGES)
     seen = centre_crop(next(subject.store.stream([indices])), subject.size)
-    maps = torch.cat([concept_maps(part) for part in seen.split(32)])
-    with torch.inference_mode(), autocast(classifier.precision, classifier.device):
-        outputs: dict[str, list[Tensor]] = {}
-        for part in seen.split(32):
-            for name, values in stages(network, part.to(classifier.device)):
-                outputs.setdefault(name, []).append(_few_positions(values.float()).cpu())
-    rows = [_agreement(name, torch.cat(parts), maps) for name, parts in outputs.items()]
+    outputs, maps = dict[str, list[Tensor]](), dict[int, list[Tensor]]()
+    for part in seen.split(AT_ONCE):
+        with torch.inference_mode(), autocast(classifier.precision, classifier.device):
+            found = {name: _few_positions(values.float()).cpu() for name, values in stages(network, part.to(classifier.device))}
+        for name, values in found.items():
+            outputs.setdefault(name, []).append(values)
+        for side, small in _at_sides(concept_maps(part), {values.shape[-1] for values in found.values()}):
+            maps.setdefault(side, []).append(small)
+    rows = [_agreement(name, torch.cat(parts), torch.cat(maps[parts[0].shape[-1]])) for name, parts in outputs.items()]
     table = [
         (row["layer"], concept, f"{row['share']:.4f}", f"{row['median']:.4f}", row["best"].get(concept, 0))
         for row in rows
@@ -57,12 +61,16 @@ def _few_positions(values: Tensor) -> Tensor:
     return functional.adaptive_avg_pool2d(values, min(POSITIONS, values.shape[-1]))
 
 
+def _at_sides(maps: Tensor, sides: set[int]) -> Iterator[tuple[int, Tensor]]:
+    """(side, maps) with as many positions a side as each layer has: (N, K, S, S) -> (N, K, side, side), a small part of the memory."""
+    yield from ((side, functional.adaptive_avg_pool2d(maps, side)) for side in sides)
+
+
 def _agreement(layer: str, values: Tensor, maps: Tensor) -> dict[str, Any]:
-    """How many channels agree with a concept more than 95% of them do with those of other images."""
-    small = functional.adaptive_avg_pool2d(maps, values.shape[-1])
-    own = correlations(values, small)
+    """How many channels (N, C, h, w) agree with a concept (N, K, h, w) more than 95% of them do with those of other images."""
+    own = correlations(values, maps)
     random = torch.Generator().manual_seed(SEED)
-    shuffled = [correlations(values, small[torch.randperm(len(small), generator=random)]).amax(1) for _ in range(SHUFFLES)]
+    shuffled = [correlations(values, maps[torch.randperm(len(maps), generator=random)]).amax(1) for _ in range(SHUFFLES)]
     limit = float(torch.cat(shuffled).quantile(0.95))
     strongest, concept = own.max(1)
     above = strongest > limit

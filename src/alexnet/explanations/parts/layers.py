@@ -1,10 +1,9 @@
 """The layers: what excites their channels most, how well a linear machine on each tells the classes, and a map of the last hidden layer."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -12,40 +11,20 @@ from alexnet.data.pipeline.augment import centre_crop
 from alexnet.errors import BadDataset, BadModel
 from alexnet.evaluation.metrics import error_interval
 from alexnet.explanations.drawing import cut, shown, thumbnail, tiled
+from alexnet.explanations.outputs import Peaks, StageOutputs, outputs_of
 from alexnet.explanations.part import Content
 from alexnet.explanations.stages import receptive_fields, untrained
-from alexnet.explanations.subject import SEED, Subject, batches
+from alexnet.explanations.subject import SEED, Subject
 from alexnet.models.networks.model import NetworkModel
-from alexnet.models.networks.stages import stage_names, stages
-from alexnet.runtime.device import autocast
+from alexnet.models.networks.stages import stage_names
 from alexnet.storage.spreadsheets import csv_text
-from alexnet.training.layer_probes import MOST_JUDGED, MOST_TRAINING, MOST_VALIDATION, pooled, probed_classes, rows_of, scale_of
+from alexnet.training.layer_probes import MOST_JUDGED, MOST_TRAINING, MOST_VALIDATION, probed_classes, rows_of, scale_of
 
 CHANNELS, PATCHES = 6, 6  # strongest channels of a layer, and patches of each
 ON_THE_MAP = 250  # images
 
-
-@dataclass
-class Pass:
-    """What one pass over images collects, per stage: features (n, d), each channel's maximum and its place (n, C), positions a side."""
-
-    features: dict[str, list[Tensor]] = field(default_factory=dict)
-    largest: dict[str, list[Tensor]] = field(default_factory=dict)
-    places: dict[str, list[Tensor]] = field(default_factory=dict)
-    sides: dict[str, int] = field(default_factory=dict)
-
-    def add(self, name: str, values: Tensor) -> None:
-        """One batch of a stage's output, (N, C, h, w) or (N, units)."""
-        flat = values.float().flatten(2) if values.dim() == 4 else values.float()[:, :, None]
-        best = flat.max(2)
-        self.sides[name] = values.shape[-1] if values.dim() == 4 else 1
-        self.features.setdefault(name, []).append(pooled(values).cpu())
-        self.largest.setdefault(name, []).append(best.values.cpu())
-        self.places.setdefault(name, []).append(best.indices.cpu())
-
-    def outputs(self, name: str) -> Tensor:
-        """The features of a stage, (n, d)."""
-        return torch.cat(self.features[name])
+Samples = Mapping[str, tuple[int, ...]]  # images by name: of training, those that choose C, those that judge
+Passes = Mapping[str, Mapping[str, StageOutputs]]  # by sample and stage
 
 
 def make(subject: Subject) -> Content:
@@ -55,18 +34,17 @@ def make(subject: Subject) -> Content:
         name, borrowed = network.network.architecture.name, network.network.architecture.borrowed
         why = "is taken whole from its library, not layer by layer" if borrowed else "has no hidden layers"
         raise BadModel(f"{name} {why}.")
-    own = _passed(subject, network, _samples(subject))
-    before = _passed(subject, _untrained(subject, network), _samples(subject))
-    probes = [
-        {"layer": name, **_probe(subject, own, name), "untrained": _probe(subject, before, name)} for name in stage_names(network.network)
-    ]
+    samples = _samples(subject)
+    trained, patches = _trained(subject, network, samples)
+    before = _probes(subject, samples, _passed(subject, _untrained(subject, network), samples))
+    probes = [{"layer": name, **trained[name], "untrained": before[name]} for name in stage_names(network.network)]
     values: dict[str, Any] = {
-        "n_train": len(_samples(subject)["train"]),
-        "n": len(_samples(subject)[subject.judged_split]),
+        "n_train": len(samples["train"]),
+        "n": len(samples[subject.judged_split]),
         "split": subject.judged_split,
         "chance": 1 / len(subject.classes),
         "probes": probes,
-        "patches": [_patches(subject, network, own["train"], name) for name in stage_names(network.network)],
+        "patches": patches,
         "map": _map(subject),
     }
     rows = [
@@ -82,7 +60,7 @@ def _four(value: float) -> str:
     return f"{value:.4f}"
 
 
-def _samples(subject: Subject) -> dict[str, tuple[int, ...]]:
+def _samples(subject: Subject) -> Samples:
     """The images of the probes. If the model is judged on validation images, half of these choose C."""
     if not subject.split("validation"):
         raise BadDataset("The probes need validation pictures, which choose their C.")
@@ -97,32 +75,36 @@ def _untrained(subject: Subject, network: NetworkModel) -> NetworkModel:
     return untrained(network, subject.classifier.model_card, centre_crop(some, subject.size), SEED)
 
 
-def _passed(subject: Subject, network: NetworkModel, samples: dict[str, tuple[int, ...]]) -> dict[str, Pass]:
-    """Each sample through all stages."""
-    classifier, found = subject.classifier, {}
-    for name, indices in samples.items():
-        found[name] = Pass()
-        for images in subject.store.stream(batches(indices), classifier.device):
-            with torch.inference_mode(), autocast(classifier.precision, classifier.device):
-                for stage, values in stages(network, centre_crop(images, subject.size)):
-                    found[name].add(stage, values)
-    return found
+def _passed(subject: Subject, network: NetworkModel, samples: Samples, *, peaks: bool = False) -> Passes:
+    """Each sample through all stages; peaks: of the training images."""
+    return {name: outputs_of(subject, network, indices, peaks=peaks and name == "train") for name, indices in samples.items()}
 
 
-def _probe(subject: Subject, passes: dict[str, Pass], layer: str) -> dict[str, Any]:
+def _trained(subject: Subject, network: NetworkModel, samples: Samples) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """The probes by layer, and the patches; the outputs that both read are freed before another network's are computed."""
+    passes = _passed(subject, network, samples, peaks=True)
+    patches = [_patches(subject, network, outputs.peaks, name) for name, outputs in passes["train"].items() if outputs.peaks is not None]
+    return _probes(subject, samples, passes), patches
+
+
+def _probes(subject: Subject, samples: Samples, passes: Passes) -> dict[str, dict[str, Any]]:
+    return {name: _probe(subject, samples, {sample: one[name].features for sample, one in passes.items()}) for name in passes["train"]}
+
+
+def _probe(subject: Subject, samples: Samples, outputs: dict[str, Tensor]) -> dict[str, Any]:
     """The accuracy of linear machines on a layer's output, C chosen on validation, with its 95% interval."""
-    samples, scale = _samples(subject), scale_of(passes["train"].outputs(layer))
-    rows = [rows_of(passes[name].outputs(layer), scale) for name in ("train", "chooses", subject.judged_split)]
-    *known, labels = (subject.store.labels_of(samples[name]) for name in ("train", "chooses", subject.judged_split))
+    scale, order = scale_of(outputs["train"]), ("train", "chooses", subject.judged_split)
+    rows = [rows_of(outputs[name], scale) for name in order]
+    *known, labels = (subject.store.labels_of(samples[name]) for name in order)
     predicted = probed_classes(rows, known, classes=len(subject.classes), seed=SEED, device=subject.classifier.device)
     wrong = int((predicted != labels).sum())
     low, high = error_interval(wrong, len(labels))
     return {"accuracy": 1 - wrong / len(labels), "interval": [1 - high, 1 - low]}
 
 
-def _patches(subject: Subject, network: NetworkModel, passed: Pass, layer: str) -> dict[str, Any]:
+def _patches(subject: Subject, network: NetworkModel, peaks: Peaks, layer: str) -> dict[str, Any]:
     """The parts of training images that excite a layer's strongest channels most; whole images for a fully connected layer."""
-    largest, places = torch.cat(passed.largest[layer]), torch.cat(passed.places[layer])
+    largest = peaks.values
     fields, indices = receptive_fields(network.network), subject.sample("train", MOST_TRAINING)
     spread = largest.topk(min(PATCHES, len(largest)), dim=0).values.mean(0) - largest.mean(0)
     found = []
@@ -131,7 +113,7 @@ def _patches(subject: Subject, network: NetworkModel, passed: Pass, layer: str) 
         patches = []
         for image in images:
             seen = centre_crop(subject.image(indices[image]), subject.size)
-            row, column = divmod(int(places[image, channel]), passed.sides[layer])
+            row, column = divmod(int(peaks.places[image, channel]), peaks.side)
             box = fields[layer].box(row, column, subject.size) if layer in fields else (0, 0, subject.size, subject.size)
             patches.append(cut(seen, box))
         found.append({"channel": channel, "image": shown(tiled(patches, PATCHES))})

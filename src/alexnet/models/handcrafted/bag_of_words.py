@@ -71,10 +71,15 @@ class ScatteredWords(nn.Module):
         nearest, size = self.words.nearest(descriptors), len(self.words.vocabulary)
         histograms = []
         for columns, rows in self.pyramid:
-            x = (centres[:, 0] * columns).floor().clamp(0, columns - 1).long()
-            y = (centres[:, 1] * rows).floor().clamp(0, rows - 1).long()
             cells = columns * rows
-            flat = (image * cells + y * columns + x) * size + nearest
+            flat = (image * cells + cells_of(centres, columns, rows)) * size + nearest
             level = torch.bincount(flat, minlength=count * cells * size).view(count * cells, size).to(self.words.vocabulary.dtype)
             histograms.append((level / level.sum(1, keepdim=True).clamp(min=1)).view(count, cells * size))
         return torch.cat(histograms, dim=1)
+
+
+def cells_of(centres: Tensor, columns: int, rows: int) -> Tensor:
+    """int64 (T,): which cell of a level each centre is in, row by row; x and y (T, 2) are fractions of the image's side."""
+    x = (centres[:, 0] * columns).floor().clamp(0, columns - 1).long()
+    y = (centres[:, 1] * rows).floor().clamp(0, rows - 1).long()
+    return y * columns + x
