@@ -1,8 +1,10 @@
-"""`python -m bench [FILE]`: runs all benchmarks, prints a table, writes bench.json."""
+"""`python -m bench [FILE] [--only PART]...`: runs the benchmarks, prints a table, writes bench.json."""
 
+import argparse
 import json
 import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,13 +21,36 @@ from bench.small_network import small_network_steps
 from bench.steps import training_steps
 
 SHARED = Path(os.environ.get("ALEXNET_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+PARTS: dict[str, Callable[[], dict[str, Row]]] = {
+    "steps": training_steps,
+    "small-network": small_network_steps,
+    "loading": lambda: loading(SHARED),
+    "packed": lambda: packed(SHARED),
+    "encodings": lambda: encodings(SHARED),
+    "exported": exported,
+    "service": service,
+}
 
 
-def main(out: Path) -> int:
-    """Run all benchmarks; returns exit status 1 if a required ratio is missed."""
+def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command's file and parts; --help and wrong words end the process before anything is measured."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure against other programs; status 1 if a required ratio is missed."
+    )
+    parser.add_argument("file", nargs="?", type=Path, default=Path("bench.json"), metavar="FILE", help="where the figures go (bench.json)")
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, metavar="PART", help=f"this part alone; may be repeated: {', '.join(PARTS)}"
+    )
+    return parser.parse_args(words)
+
+
+def main(out: Path, names: Sequence[str]) -> int:
+    """Run some benchmarks; returns exit status 1 if a required ratio is missed."""
     torch.manual_seed(0)
     print(f"{device_name(torch.device('cpu'))}, torch {torch.__version__}", file=sys.stderr)
-    rows = training_steps() | small_network_steps() | loading(SHARED) | packed(SHARED) | encodings(SHARED) | exported() | service()
+    rows: dict[str, Row] = {}
+    for name in names:
+        rows |= PARTS[name]()
     for name, row in rows.items():
         print(_line(name, row))
     partial = out.with_suffix(".partial")
@@ -41,4 +66,5 @@ def _line(name: str, row: Row) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "bench.json")))
+    asked = parsed()
+    sys.exit(main(asked.file, asked.only or list(PARTS)))

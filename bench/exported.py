@@ -1,5 +1,9 @@
-"""An exported alexnet-owt in 8 bits against eager PyTorch in fp32, and where each stands to what the machine can do."""
+"""An exported alexnet-owt in 8 bits against eager PyTorch in fp32, and where each stands to what the machine can do.
 
+ONNX Runtime computes it, and OpenVINO too where it is installed: `alexnet predict FILE.onnx --runtime openvino`.
+"""
+
+import importlib.util
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -28,23 +32,30 @@ SIDE_OF_PRODUCT = 1_536
 def exported(rounds: int = 9) -> dict[str, Row]:
     """Images per second of both, in one process, by turns; and the share of the memory's and of the product's rate that each reaches."""
     torch.manual_seed(0)
-    sizes = Preprocess(image_size=SIDE, stored_size=SIDE, fit="crop", mean=(120.0,) * 3, std=(60.0,) * 3)
+    sizes = Preprocess(image_size=SIDE, stored_size=SIDE, fit="crop", mean=(123.0, 117.0, 104.0), std=(60.0,) * 3)
     model = build_model("alexnet-owt", NetworkChoices(initialisation="he"), CLASSES, 3, sizes).eval()
     proto, exact = onnx_model(model)
     images = generated(SIDE, max(BATCHES)).images.numpy()
-    full, small = runner(proto.SerializeToString()), runner(in_whole_numbers(proto, exact, [images[:16]]).SerializeToString())
-    return dict(row for batch in BATCHES for row in _rows(model, full, small, np.ascontiguousarray(images[:batch]), rounds))
+    small = in_whole_numbers(proto, exact, [images[:16]]).SerializeToString()
+    runs = {"int8": runner(small), "fp32": runner(proto.SerializeToString())}
+    if importlib.util.find_spec("openvino"):
+        runs["openvino"] = _by_openvino(small)
+    return dict(row for batch in BATCHES for row in _rows(model, runs, np.ascontiguousarray(images[:batch]), rounds))
 
 
-def _rows(
-    model: NetworkModel, full: Probabilities, small: Probabilities, images: NDArray[np.uint8], rounds: int
-) -> Iterator[tuple[str, Row]]:
+def _by_openvino(model: bytes) -> Probabilities:
+    """As `--runtime openvino` computes it."""
+    import openvino
+
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return lambda images: np.asarray(compiled(images)[0], np.float32)
+
+
+def _rows(model: NetworkModel, runs: dict[str, Probabilities], images: NDArray[np.uint8], rounds: int) -> Iterator[tuple[str, Row]]:
     batch = len(images)
-    variants: dict[str, Callable[[], object]] = {
-        "int8": partial(small, images),
-        "fp32": partial(full, images),
-        "torch": partial(_eager, model, torch.from_numpy(images)),
-    }
+    variants: dict[str, Callable[[], object]] = {name: partial(run, images) for name, run in runs.items()}
+    variants["torch"] = partial(_eager, model, torch.from_numpy(images))
     seconds = interleaved(variants | {"memory": _copy(), "product": _product()}, rounds=rounds)
     rate = {name: batch / seconds[name] for name in variants}
     must, goal = BATCHES[batch]
@@ -53,6 +64,9 @@ def _rows(
         f"alexnet-owt, int8 against eager fp32, batch {batch}",
         Row(rate["int8"] / rate["torch"], rate["int8"], rate["torch"], unit, must, goal),
     )
+    if "openvino" in rate:
+        name = f"alexnet-owt, int8 by OpenVINO against eager fp32, batch {batch}"
+        yield name, Row(rate["openvino"] / rate["torch"], rate["openvino"], rate["torch"], unit, 0, None)
     yield (
         f"alexnet-owt, exported fp32 against eager fp32, batch {batch}",
         Row(rate["fp32"] / rate["torch"], rate["fp32"], rate["torch"], unit, 0, None),

@@ -18,6 +18,7 @@ from alexnet.inference.classifier import load
 from alexnet.inference.compressed_file import PRELUDE, compressed_from, content_of, read_compressed
 from alexnet.inference.model_card import model_json
 from alexnet.models.networks.model import NetworkModel
+from alexnet.runs.train import train
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,23 @@ def test_it_unpacks_to_the_bits_that_were_packed(digits_run: Path, file: Path) -
             assert torch.equal(tensor, trained[name])
     model = load(file, device="cpu").model
     assert all(torch.equal(tensor, model.learned()[name]) for name, tensor in read.tensors.items())
+
+
+def test_statistics_of_batch_normalisation_are_kept_to_the_bit(digits_folder: Path, tmp_path: Path) -> None:
+    """A trained network whose running means and variances are not those of a new one."""
+    run, out = tmp_path / "run", tmp_path / "run.alexnet"
+    narrow = {"network.width": 0.1, "training.batch_size": 64, "training.precision": "fp32"}
+    train(digits_folder, model="convnet-small", image_size=16, epochs=1, baseline=False, workers=0, overrides=narrow, out=run)
+    out.write_bytes(compressed_content(run))
+    trained, read = load(run, device="cpu").model.learned(), load(out, device="cpu").model.learned()
+    assert list(read) == list(trained)
+    statistics = [name for name in trained if "running" in name or "batches" in name]
+    assert {name.rpartition(".")[2] for name in statistics} >= {"running_mean", "running_var"}
+    for name in statistics:
+        assert read[name].dtype == trained[name].dtype
+        assert torch.equal(read[name], trained[name])
+        if name.endswith("running_mean"):
+            assert trained[name].abs().max() > 0
 
 
 def test_a_single_number_stays_one(digits_run: Path) -> None:

@@ -48,8 +48,13 @@ CHECKED: dict[str, dict[str, Any]] = {  # small enough for images of two numbers
     "lenet+svm": {},
     "mlp": {"epochs": 5, "image_size": 16, "network__width": 0.25},
     "alexnet-cifar": {"epochs": 2, "network__width": 0.25},
+    "alexnet-cifar-13": {"epochs": 2, "network__width": 0.25},
+    "alexnet-cifar-18": {"epochs": 2, "network__width": 0.25},
+    "alexnet-cifar-26": {"epochs": 2, "network__width": 0.25},
     "convnet-small": {"epochs": 2, "network__width": 0.25},
     "alexnet": {"epochs": 1, "image_size": 64, "network__width": 0.125},
+    "alexnet-owt": {"epochs": 1, "image_size": 64, "network__width": 0.125},
+    "alexnet-one-tower": {"epochs": 1, "image_size": 64, "network__width": 0.125},
 }
 
 

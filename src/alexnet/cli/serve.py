@@ -3,6 +3,7 @@
 import os
 import sys
 
+from alexnet.cli.options import Where
 from alexnet.cli.output import show_lines
 
 
@@ -12,6 +13,8 @@ def serve(
     port: int = 8000,
     token: str | None = None,
     device: str = "auto",
+    on: Where = "local",
+    replicas: int | None = None,
 ) -> None:
     """Classify images over HTTP: a page for people, JSON for programs.
 
@@ -30,10 +33,15 @@ def serve(
         What clients must send (Authorization: Bearer TOKEN), at least 16 characters. Also read from ALEXNET_TOKEN, which ps does not show.
     device
         auto, cpu, cuda or cuda:1.
+    on
+        local, or ray: the models are computed by replicas on a Ray cluster, or on one started on this machine (pip install '.[ray-serve]').
+    replicas
+        With --on ray, how many: one for each GPU of the cluster, or each CPU if it has none, unless this says otherwise.
     """
     from alexnet.serve.verb import open_server
 
-    server = open_server(models, host=host, port=port, token=token or os.environ.get("ALEXNET_TOKEN") or None, device=device)
+    token = token or os.environ.get("ALEXNET_TOKEN") or None
+    server = open_server(models, host=host, port=port, token=token, device=device, on=on, replicas=replicas)
     show_lines(server.lines())
     sys.stdout.flush()
     server.run()

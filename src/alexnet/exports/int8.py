@@ -1,8 +1,8 @@
 """A model in whole numbers of 8 bits: ranges from training images, accuracy from validation images, kept only if that stays.
 
 Static quantisation with QDQ nodes (onnxruntime.quantization), each output channel of the weights with its own scale. Activations are
-signed too: where a CPU has no 8-bit dot product (VNNI), sums of products of unsigned and signed bytes would saturate unnoticed. Their zero
-is anywhere in the range: symmetric ranges would leave a ReLU 7 bits, which cost LeNet 7 points on digits.
+unsigned with a zero of their own: after ReLU that is 0, which OpenVINO needs to compute in 8 bits, and on x86 ONNX Runtime makes signed
+ones unsigned anyway. Symmetric ranges would leave a ReLU 7 bits, which cost LeNet 7 points on digits.
 Nodes that subtract large numbers or sum squares, such as response normalisation and SVMs, stay in full precision.
 """
 
@@ -23,6 +23,7 @@ from alexnet.exports.check import ANY, Check, check
 from alexnet.exports.onnx_model import IMAGES
 from alexnet.exports.request import CALIBRATION, MEASURED, Job
 from alexnet.exports.serialised import runner, with_record
+from alexnet.exports.whole_pixels import PIXELS, on_pixels, without_floats
 from alexnet.inference.exported import ExportRecord
 from alexnet.models.kinds import HANDCRAFTED, kind_of
 
@@ -65,6 +66,8 @@ def in_whole_numbers(model: onnx.ModelProto, exact: frozenset[str], batches: lis
     """The model in 8 bits; batches: uint8 (N, 3, S, S), images by which ranges are found. Nodes in `exact` stay as they are."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+    as_they_are = {"quant_type": QuantType.QUInt8, "scale": np.array(1, np.float32), "zero_point": np.array(0, np.uint8)}
+
     class Batches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
         """The calibration images in the form that onnxruntime asks for."""
 
@@ -76,19 +79,24 @@ def in_whole_numbers(model: onnx.ModelProto, exact: frozenset[str], batches: lis
             batch = next(self.left, None)
             return None if batch is None else {IMAGES: batch}
 
+    pixels = on_pixels(model)
     with TemporaryDirectory() as folder, _quiet():
         out = Path(folder) / "int8.onnx"
         quantize_static(
-            model,
+            pixels or model,
             str(out),
             Batches(),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            activation_type=QuantType.QInt8,
+            activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=sorted(exact),
+            nodes_to_exclude=sorted(exact | {PIXELS}),
+            extra_options={"TensorQuantOverrides": {PIXELS: [as_they_are]}} if pixels else {},
         )
-        return onnx.load(str(out))
+        small = onnx.load(str(out))
+    if pixels:
+        without_floats(small)
+    return small
 
 
 @contextmanager

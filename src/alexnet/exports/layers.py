@@ -1,6 +1,7 @@
 """The layers of networks as ONNX nodes, one function per kind of module. Dropout is not there: an exported model is not trained."""
 
 from functools import singledispatch
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from alexnet.errors import BadModel
 from alexnet.exports.graph import Graph, Value
-from alexnet.models.networks.efficientnet_lite import ConvNorm, MBConv, SameConv, same_padding
+from alexnet.models.networks.efficientnet_lite import SameConv, same_padding
 from alexnet.models.networks.layers import LocalConv2d, MaxAndAveragePool2d, ResponseNorm, SameMapNorm
 
 LOWEST = float(np.finfo(np.float32).min)
@@ -23,9 +24,17 @@ def layer(module: nn.Module, graph: Graph, value: Value) -> Value:
 
 @layer.register
 def _sequence(module: nn.Sequential, graph: Graph, value: Value) -> Value:
-    for part in module:
+    for part in _rectified_first(list(module)):
         value = layer(part, graph, value)
     return value
+
+
+def _rectified_first(parts: list[nn.Module]) -> list[nn.Module]:
+    """The same function with ReLU before max-pooling: runtimes join it to the convolution, and 8 bits need not hold what it cuts off."""
+    for place, (pool, relu) in enumerate(list(pairwise(parts))):
+        if isinstance(pool, nn.MaxPool2d) and isinstance(relu, nn.ReLU):
+            parts[place : place + 2] = [relu, pool]
+    return parts
 
 
 @layer.register
@@ -271,22 +280,6 @@ def _damped(graph: Graph, activations: str, base: str, beta: float) -> str:
         root = graph.node("Sqrt", base)
         return graph.node("Div", activations, graph.node("Mul", root, graph.node("Sqrt", root)))
     return graph.node("Div", activations, graph.node("Pow", base, graph.constant(beta)))
-
-
-@layer.register
-def _conv_norm(module: ConvNorm, graph: Graph, value: Value) -> Value:
-    value = layer(module.norm, graph, layer(module.conv, graph, value))
-    if module.linear:
-        return value
-    return Value(graph.node("Clip", value.name, graph.constant(0.0), graph.constant(6.0)), value.shape)
-
-
-@layer.register
-def _inverted_residual(module: MBConv, graph: Graph, value: Value) -> Value:
-    found = value
-    for part in (module.expand, module.depthwise, module.project):
-        found = layer(part, graph, found)
-    return Value(graph.node("Add", found.name, value.name), found.shape) if module.shortcut else found
 
 
 def flattened(graph: Graph, value: Value) -> Value:

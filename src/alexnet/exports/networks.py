@@ -8,7 +8,7 @@ from torch import nn
 from alexnet.exports.graph import Graph, Value
 from alexnet.exports.layers import flattened, layer
 from alexnet.models.networks.efficientnet import MEAN, STD
-from alexnet.models.networks.efficientnet_lite import EfficientNetLite
+from alexnet.models.networks.efficientnet_lite import ConvNorm, EfficientNetLite, MBConv
 from alexnet.models.networks.mixer_layers import ChannelNorm, MixerLayer
 from alexnet.models.networks.model import NetworkModel, Normalise
 from alexnet.models.networks.network import Network
@@ -37,9 +37,10 @@ def normalised(module: Normalise, graph: Graph, images: Value) -> Value:
     pixels, channels = as_floats(graph, images), module.mean.shape[1]
     if channels == 1:
         pixels = graph.node("Conv", pixels, graph.constant(module.luma), kernel_shape=(1, 1))
-    centred = graph.node("Sub", pixels, graph.constant(module.mean))
     scale = module.scale.float()
-    name = centred if bool((scale == 1).all()) else graph.node("Mul", centred, graph.constant(scale))
+    with graph:
+        name = graph.node("Sub", pixels, graph.constant(module.mean))
+        name = name if bool((scale == 1).all()) else graph.node("Mul", name, graph.constant(scale))
     return Value(name, (channels, *images.shape[1:]))
 
 
@@ -65,6 +66,22 @@ def pretrained_features(network: EfficientNetLite, graph: Graph, images: Value) 
     for part in (network.stem, network.blocks, network.head):
         value = layer(part, graph, value)
     return flattened(graph, Value(graph.node("GlobalAveragePool", value.name), (value.shape[0], 1, 1)))
+
+
+@layer.register
+def _conv_norm(module: ConvNorm, graph: Graph, value: Value) -> Value:
+    value = layer(module.norm, graph, layer(module.conv, graph, value))
+    if module.linear:
+        return value
+    return Value(graph.node("Clip", value.name, graph.constant(0.0), graph.constant(6.0)), value.shape)
+
+
+@layer.register
+def _inverted_residual(module: MBConv, graph: Graph, value: Value) -> Value:
+    found = value
+    for part in (module.expand, module.depthwise, module.project):
+        found = layer(part, graph, found)
+    return Value(graph.node("Add", found.name, value.name), found.shape) if module.shortcut else found
 
 
 @layer.register

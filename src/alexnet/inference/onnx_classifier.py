@@ -36,8 +36,8 @@ Fitted = tuple[str, Pixels | UnreadableImage]
 class OnnxClassifier:
     """A file that `alexnet export` wrote, with its classes and its preprocessing. record: what the file says about itself."""
 
-    def __init__(self, file: str | Path, *, runtime: Runtime = "onnxruntime", quick: bool = False) -> None:
-        """Open a file. quick: for few images, the first answer sooner and each a little later.
+    def __init__(self, file: str | Path, *, runtime: Runtime = "onnxruntime", quick: bool = False, threads: int | None = None) -> None:
+        """Open a file. quick: for few images, the first answer sooner and each a little later. threads: of ONNX Runtime; all CPUs if None.
 
         Raises BadModel, with the reason, for a file that is no such model; AlexNetError for a missing runtime.
         """
@@ -45,7 +45,7 @@ class OnnxClassifier:
         found = read_onnx(path)
         self.record = from_metadata(found.metadata, str(path))
         self.classes = self.record.classes
-        self._run = opened(path, self.record, runtime, quick=quick)
+        self._run = opened(path, self.record, runtime, quick=quick, threads=threads)
         found.check_unchanged()
 
     def _repr_html_(self) -> str:

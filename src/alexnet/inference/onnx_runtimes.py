@@ -22,10 +22,11 @@ IMAGES, PROBABILITIES = "images", "probabilities"
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def opened(path: Path, record: ExportRecord, runtime: Runtime, *, quick: bool) -> Run:
+def opened(path: Path, record: ExportRecord, runtime: Runtime, *, quick: bool, threads: int | None = None) -> Run:
     """The model as a function: uint8 (N, 3, image_size, image_size) -> float32 (N, classes).
 
     quick: the first answer sooner, because ONNX Runtime starts no threads and does not rearrange the weights; each takes longer.
+    threads: of ONNX Runtime; None: one for each CPU.
     Raises AlexNetError for a runtime that is unknown or missing, BadModel for a model that it cannot read, or whose input or output is not
     what its record says.
     """
@@ -33,7 +34,7 @@ def opened(path: Path, record: ExportRecord, runtime: Runtime, *, quick: bool) -
     if sys.modules.get(runtime) is None and importlib.util.find_spec(runtime) is None:
         raise AlexNetError(f"{runtime} is not installed: {INSTALL[runtime]}")
     try:
-        return _by_openvino(path, record) if runtime == "openvino" else _by_onnxruntime(path, record, quick=quick)
+        return _by_openvino(path, record) if runtime == "openvino" else _by_onnxruntime(path, record, quick=quick, threads=threads)
     except AlexNetError:
         raise
     except Exception as problem:  # the runtimes have a class of errors for each of their parts
@@ -45,12 +46,12 @@ def _unusable(name: str, runtime: str, problem: Exception) -> BadModel:
     return BadModel(f"{name} cannot be used by {runtime} ({reason}). Copy the file again, or export it again.")
 
 
-def _by_onnxruntime(path: Path, record: ExportRecord, *, quick: bool) -> Run:
+def _by_onnxruntime(path: Path, record: ExportRecord, *, quick: bool, threads: int | None) -> Run:
     import onnxruntime
 
     name = str(path)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1 if quick else available_cpus()
+    options.intra_op_num_threads = 1 if quick else threads or available_cpus()
     options.log_severity_level = 4  # what is wrong is in the error
     if quick:
         options.add_session_config_entry("session.disable_prepacking", "1")

@@ -5,7 +5,9 @@ machines. If RAY_ADDRESS is not set, Ray is started on this machine.
 """
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,10 +25,7 @@ def on_ray(work: Callable[[Task, Stop], Done], tasks: Sequence[Task], *, process
     Raises BadRun if Ray is not installed or cannot be reached, AlexNetError if one of its processes is lost, and Interrupted once
     `should_stop` returns true: running tasks are cancelled, and resume from their checkpoints when the study is rerun.
     """
-    ray = import_ray()
-    started_here = not ray.is_initialized()
-    if started_here:
-        _start(ray, processes)
+    ray, started_here = connected(processes)
     gpus = min(1.0, ray.cluster_resources().get("GPU", 0.0))
     remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=1)(_on_one_thread)
     numbers = {remote.remote(work, task): number for number, task in enumerate(tasks)}
@@ -46,6 +45,21 @@ def import_ray() -> Any:
     except ImportError:
         raise BadRun("--on ray needs Ray, which is not installed: run pip install '.[ray]', or leave out --on ray.") from None
     return ray
+
+
+def connected(processes: int) -> tuple[Any, bool]:
+    """The module `ray`, connected to RAY_ADDRESS's cluster, or to a Ray started here with so many CPUs; and whether this call did it.
+
+    Who gets True calls `ray.shutdown()` in the end: it ends a Ray that was started here, and leaves a cluster as it is.
+    """
+    ray = import_ray()
+    if ray.is_initialized():
+        return ray, False
+    handler = signal.getsignal(signal.SIGTERM)
+    _start(ray, processes)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)  # Ray's own would end the process with another status
+    return ray, True
 
 
 def _start(ray: Any, processes: int) -> None:

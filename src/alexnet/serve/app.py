@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
 from alexnet._version import __version__
 from alexnet.serve.errors import answer_errors_as_json
@@ -16,6 +16,7 @@ from alexnet.serve.health import health_routes
 from alexnet.serve.open_inference import inference_routes
 from alexnet.serve.page import page_routes
 from alexnet.serve.predict import prediction_routes
+from alexnet.serve.served_classifier import Unanswered
 from alexnet.serve.service import Service
 
 OTHER = "other"  # the route of requests that have none, in the metrics
@@ -39,9 +40,18 @@ def create_app(service: Service, *, token: str | None = None, local: bool = True
     for routes in (prediction_routes, explanation_routes, inference_routes, health_routes, page_routes):
         app.include_router(routes(service))
     answer_errors_as_json(app)
+    _refuse_unanswered(app, service)
     _measure(app, service)
     app.add_middleware(Guard, token=token, local=local, cookie=cookie, closing=lambda: service.state.closing)
     return app
+
+
+def _refuse_unanswered(app: FastAPI, service: Service) -> None:
+    async def unanswered(request: Request, error: Exception) -> Response:
+        refusal = service.admission.refusal(str(error))
+        return JSONResponse({"error": refusal.detail}, refusal.status_code, refusal.headers)
+
+    app.add_exception_handler(Unanswered, unanswered)
 
 
 def _measure(app: FastAPI, service: Service) -> None:

@@ -1,7 +1,7 @@
 """Images of concurrent requests, answered together: one run of the model serves up to `most` of them.
 
-A run of eight images takes far less than eight runs of one. While a run is going on, the next batch gathers; only the first image after
-a pause waits, and never longer than `wait` seconds. Independent of HTTP and of models.
+A run of eight images takes far less than eight runs of one. While all runs that may go on at once are going on, the next batch gathers;
+only the first image after a pause waits, and never longer than `wait` seconds. Independent of HTTP and of models.
 """
 
 import asyncio
@@ -28,16 +28,25 @@ class _Waiting:
 
 
 class Batcher:
-    """Gathers images and runs them through `run` in the executor's thread. Belongs to one event loop."""
+    """Gathers images and runs them through `run` in the executor's threads. Belongs to one event loop."""
 
     def __init__(
-        self, run: Run, executor: Executor, *, most: int, wait: float, on_batch: Callable[[int, float], None] = lambda images, seconds: None
+        self,
+        run: Run,
+        executor: Executor,
+        *,
+        most: int,
+        wait: float,
+        at_once: int = 1,
+        on_batch: Callable[[int, float], None] = lambda images, seconds: None,
     ) -> None:
-        """`on_batch` hears how many images each run had, and its seconds."""
+        """at_once: how many batches may be under way; `on_batch` hears how many images each run had, and its seconds."""
         self.run, self.executor, self.most, self.wait, self.on_batch = run, executor, most, wait, on_batch
         self._waiting: deque[_Waiting] = deque()
         self._enough = asyncio.Event()
+        self._free = asyncio.Semaphore(at_once)
         self._worker: asyncio.Task[None] | None = None
+        self._runs: set[asyncio.Task[None]] = set()
 
     async def rows(self, images: Sequence[Square]) -> list[Row]:
         """The answer for each square, in order. The images of a cancelled caller are dropped, unless they are being run."""
@@ -51,11 +60,17 @@ class Batcher:
         return await asyncio.gather(*(one.row for one in waiting))
 
     async def _work(self) -> None:
-        """Run batches until no image waits."""
+        """Start runs until no image waits."""
         while self._waiting:
+            await self._free.acquire()
             await self._gathered(self.wait - (time.monotonic() - self._waiting[0].since))
-            if batch := self._taken():
-                await self._answer(batch)
+            run = asyncio.create_task(self._answer(self._taken()))
+            self._runs.add(run)
+            run.add_done_callback(self._ended)
+
+    def _ended(self, run: asyncio.Task[None]) -> None:
+        self._runs.discard(run)
+        self._free.release()
 
     async def _gathered(self, seconds: float) -> None:
         self._enough.clear()
@@ -73,6 +88,8 @@ class Batcher:
         return batch
 
     async def _answer(self, batch: list[_Waiting]) -> None:
+        if not batch:
+            return
         started = time.monotonic()
         images = np.stack([one.image for one in batch])
         try:

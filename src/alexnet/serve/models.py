@@ -20,6 +20,7 @@ SUFFIXES = (".onnx", COMPRESSED_SUFFIX)
 log = logging.getLogger(__name__)
 Signature = tuple[tuple[int, int, int], ...]  # of each file: inode, bytes, nanoseconds of its last change
 MakeBatcher = Callable[[Run], Batcher]
+Open = Callable[[Path, str], ServedClassifier]  # from a path and a device
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,15 @@ class LoadedModel:
 class ServedModel:
     """One model under its name. `current` is replaced when the files at `path` have changed and can be loaded."""
 
-    def __init__(self, name: str, path: Path, make_batcher: MakeBatcher, device: str) -> None:
-        self.name, self.path, self.device, self._make_batcher = name, path, device, make_batcher
+    def __init__(self, name: str, path: Path, make_batcher: MakeBatcher, device: str, open_model: Open) -> None:
+        self.name, self.path, self.device, self._make_batcher, self._open = name, path, device, make_batcher, open_model
         self.reload_error: str | None = None
         self._seen = self.signature()
         self.current = self._load(1)
 
     def signature(self) -> Signature:
         """What changes when the model's files do; raises BadRun if there are none."""
-        files = [self.path] if is_file(self.path) else [model_folder(self.path) / name for name in ("model.json", "model.safetensors")]
+        files = model_files(self.path)
         try:
             stats = [file.stat() for file in files]
         except OSError as error:  # between two files of a copy
@@ -53,7 +54,7 @@ class ServedModel:
 
     def _load(self, version: int) -> LoadedModel:
         signature = self.signature()
-        classifier = opened(self.path, self.device)
+        classifier = self._open(self.path, self.device)
         return LoadedModel(self.name, classifier, self._make_batcher(classifier.rows), signature, version)
 
     def refresh(self) -> bool:
@@ -77,6 +78,11 @@ class ServedModel:
         return True
 
 
+def model_files(path: Path) -> list[Path]:
+    """The files that are the model at a path."""
+    return [path] if is_file(path) else [model_folder(path) / name for name in ("model.json", "model.safetensors")]
+
+
 def is_file(path: Path) -> bool:
     """Whether a path means a file, and not a run folder."""
     return path.suffix.lower() == ".onnx" or path.is_file()
@@ -87,12 +93,12 @@ def is_onnx(path: Path) -> bool:
     return is_file(path) and not is_compressed(path)
 
 
-def opened(path: Path, device: str) -> ServedClassifier:
-    """The model at a path; an ONNX file imports no PyTorch. Raises BadRun or BadModel."""
+def opened(path: Path, device: str, *, threads: int | None = None) -> ServedClassifier:
+    """The model at a path; an ONNX file imports no PyTorch, and is computed by so many threads (all CPUs). Raises BadRun or BadModel."""
     if is_onnx(path):
         from alexnet.serve.served_file import ServedFile
 
-        return ServedFile(path)
+        return ServedFile(path, threads=threads)
     from alexnet.serve.served_run import ServedRun
 
     return ServedRun(path, device=device)
@@ -114,11 +120,16 @@ class ServedModels:
 
 
 def open_models(
-    paths: Sequence[Path], make_batcher: MakeBatcher, *, device: str = "auto", names: Sequence[str] | None = None
+    paths: Sequence[Path],
+    make_batcher: MakeBatcher,
+    *,
+    device: str = "auto",
+    names: Sequence[str] | None = None,
+    open_model: Open = opened,
 ) -> ServedModels:
     """Load every model; raises AlexNetError for one that cannot be loaded."""
     named = zip(names or model_names(paths), paths, strict=True)
-    return ServedModels([ServedModel(name, path, make_batcher, device) for name, path in named])
+    return ServedModels([ServedModel(name, path, make_batcher, device, open_model) for name, path in named])
 
 
 def model_names(paths: Sequence[Path]) -> list[str]:

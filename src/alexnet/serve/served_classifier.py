@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 Square = NDArray[np.uint8]  # (3, S, S)
 
 
+class Unanswered(Exception):
+    """A model that is computed elsewhere gave no answer, for a reason that passes: the request is answered with 503."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A model's answer for one image: probabilities float32 (classes,), and whether it is unlike the training images, if that is known."""

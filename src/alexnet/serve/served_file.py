@@ -14,9 +14,9 @@ from alexnet.serve.served_classifier import Row, Square
 class ServedFile:
     """See `ServedClassifier`."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, threads: int | None = None) -> None:
         """Open the file; raises BadModel for one that `alexnet export` did not write."""
-        self.classifier = OnnxClassifier(file)
+        self.classifier = OnnxClassifier(file, threads=threads)
         self.classes = self.classifier.classes
         self.stored_size, self.image_size = self.classifier.record.stored_size, self.classifier.record.image_size
 

@@ -129,5 +129,7 @@ def server_of(app: "FastAPI", state: Closing) -> DrainingServer:
         limit_concurrency=CONNECTIONS,
         timeout_keep_alive=20,
         ws="none",
+        loop="asyncio",  # always what is tested and measured, whatever faster packages others have brought along
+        http="h11",
     )
     return DrainingServer(config, state)

@@ -17,7 +17,8 @@ from alexnet.serve.admission import Admission
 from alexnet.serve.batching import Batcher, Run
 from alexnet.serve.limits import Limits
 from alexnet.serve.metrics import Metrics
-from alexnet.serve.models import LoadedModel, ServedModels, open_models
+from alexnet.serve.models import LoadedModel, ServedModels, open_models, opened
+from alexnet.serve.replicas import Replicas
 from alexnet.serve.served_classifier import Row, Square
 from alexnet.serve.uploads import Upload
 
@@ -35,7 +36,7 @@ class State:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
-    """One service. Images are decoded in several threads; models run in one, which has all cores to itself in each run."""
+    """One service. Images are decoded in several threads; models run in one, which has all cores to itself in each run, or in replicas."""
 
     models: ServedModels
     limits: Limits
@@ -44,6 +45,7 @@ class Service:
     decoding: Executor
     running: Executor
     explaining: Executor
+    replicas: Replicas | None = None
     state: State = field(default_factory=State)
 
     @asynccontextmanager
@@ -82,10 +84,12 @@ class Service:
                     log.exception("A defect while looking for changes of %s", model.name)
 
     def close(self) -> None:
-        """End the threads, after what they are doing."""
+        """End the threads, after what they are doing, and the replicas."""
         self.decoding.shutdown(wait=True, cancel_futures=True)
         self.running.shutdown(wait=True, cancel_futures=True)
         self.explaining.shutdown(wait=True, cancel_futures=True)
+        if self.replicas is not None:
+            self.replicas.close()
 
 
 def _fitted(loaded: LoadedModel, image: Upload | Square, pixels: int) -> Square | UnreadableImage:
@@ -107,25 +111,34 @@ def top_classes(loaded: LoadedModel, row: Row, count: int) -> list[dict[str, str
 
 
 def open_service(
-    paths: Sequence[Path], *, limits: Limits | None = None, device: str = "auto", names: Sequence[str] | None = None
+    paths: Sequence[Path],
+    *,
+    limits: Limits | None = None,
+    device: str = "auto",
+    names: Sequence[str] | None = None,
+    replicas: Replicas | None = None,
 ) -> Service:
-    """Load the models and run each once; raises AlexNetError for one that cannot be loaded."""
+    """Load the models and run each once, here or in each of the replicas; raises AlexNetError for one that cannot be loaded."""
     limits = limits or Limits()
     admission = Admission(limits.images_in_flight, limits.body_bytes_in_flight)
     metrics = Metrics(admission)
-    running = ThreadPoolExecutor(1, thread_name_prefix="model")
+    at_once = 1 if replicas is None else replicas.count
+    running = ThreadPoolExecutor(at_once, thread_name_prefix="model")
 
     def heard(images: int, seconds: float) -> None:
-        admission.measured(images, seconds)
+        admission.measured(images * at_once, seconds)
         metrics.batch(images, seconds)
 
     def batcher(run: Run) -> Batcher:
-        return Batcher(run, running, most=limits.batch, wait=limits.batch_wait_seconds, on_batch=heard)
+        return Batcher(run, running, most=limits.batch, wait=limits.batch_wait_seconds, at_once=at_once, on_batch=heard)
 
-    models = open_models(paths, batcher, device=device, names=names)
+    open_model = opened if replicas is None else replicas.opened
+    models = open_models(paths, batcher, device=device, names=names, open_model=open_model)
     for served in models.by_name.values():
         size = served.current.classifier.stored_size
-        running.submit(served.current.classifier.rows, np.zeros((1, 3, size, size), np.uint8)).result()
+        first = np.zeros((1, 3, size, size), np.uint8)
+        for run in [running.submit(served.current.classifier.rows, first) for _ in range(at_once)]:
+            run.result()
     return Service(
         models=models,
         limits=limits,
@@ -134,6 +147,7 @@ def open_service(
         decoding=ThreadPoolExecutor(available_cpus(), thread_name_prefix="decode"),
         running=running,
         explaining=ThreadPoolExecutor(1, thread_name_prefix="explain"),
+        replicas=replicas,
     )
 
 
