@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from alexnet.evaluation.seed_forecast import expected_half, expected_half_width, more_needed
+from alexnet.evaluation.seed_forecast import expected_half, expected_half_width, more_needed, seeds_within
 from alexnet.evaluation.seed_statistics import Difference, Judging, error_effect
 from alexnet.evaluation.sequential import level_at
 
@@ -69,3 +69,14 @@ def test_images_are_counted_for_one_seed() -> None:
     images = more_needed(splits, margin=0.01).images
     assert images is not None
     assert expected_half(splits, images=3_000 + 3 * images) <= 0.01 < expected_half(splits, images=3_000 + 3 * int(0.97 * images))
+
+
+def test_few_judged_images_take_many_seeds() -> None:
+    """For five points to either side: the images of a benchmark, a tenth of 2,000 photos, a tenth of 600."""
+    usual = range(6, 17)
+    assert seeds_within(0.05, 10_000, usual, level=level_at) == 6
+    some = seeds_within(0.05, 208, usual, test_share=0.125, level=level_at)
+    assert 6 < some < 16
+    halves = [expected_half_width(208, n, test_share=0.125, level=level_at(n)) for n in (some - 1, some)]
+    assert halves[1] <= 0.05 < halves[0]
+    assert seeds_within(0.05, 60, usual, test_share=0.125, level=level_at) == 16

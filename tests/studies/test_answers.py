@@ -70,3 +70,11 @@ def test_a_claim_that_does_not_apply_to_these_images_is_no_missing_measurement()
     known = answers([report([], not_applicable={"input-size": "All images are square."}, rules=2)], []).by_claim["input-size"]
     assert known.word == "does-not-apply"
     assert [(one.reason, one.yours) for one in known.not_applicable] == [("All images are square.", True)]
+
+
+def test_a_verdict_on_made_up_images_is_a_control_and_comes_after_those_on_photographs() -> None:
+    photos = report([dropout(0.001, "too-few", 0.001)], rules=2)
+    control = report([dropout(0.001, "holds", 0.3)], rules=2, dataset="hues", environment={"images": "hues, version 2"})
+    known = answers([], [control, photos]).by_claim["dropout"]
+    assert [one.report.made_up for one in known.results] == [False, True]
+    assert (known.word, answers([], [control]).by_claim["dropout"].word) == ("too-few", "holds")

@@ -184,7 +184,7 @@ def _finish(state: ComparisonState) -> Comparison:
         choice=found.choice,
         remarks=remarks_on(state.request, cells, found.pairs, state.wrong, seconds),
         seconds=seconds,
-        environment=environment(choose_device(state.device), "auto"),
+        environment=environment(choose_device(state.device), "auto", state.dataset),
     )
     write_comparison(comparison, state.folder.report)
     write_atomically(state.folder.result, json.dumps(relocated(comparison, Path()).to_json(), ensure_ascii=False, allow_nan=False))

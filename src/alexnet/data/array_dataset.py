@@ -20,8 +20,8 @@ class ArrayDataset(Dataset):
     rows_at_once = 1024
     is_decoded = True
 
-    def __init__(self, name: str, classes: Sequence[str], parts: Parts, traits: Traits) -> None:
-        self.name, self.classes = name, tuple(classes)
+    def __init__(self, name: str, classes: Sequence[str], parts: Parts, traits: Traits, *, version: str = "") -> None:
+        self.name, self.classes, self.version = name, tuple(classes), version
         self.pixels = torch.cat([pixels for _, pixels, _ in parts])
         self.items = tuple(
             Item("/".join([*([split] if split else []), self.classes[label], f"{number:05d}"]), label, split)

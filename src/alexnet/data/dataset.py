@@ -68,6 +68,7 @@ class Dataset(ABC):
     classes: tuple[str, ...]
     items: Sequence[Item]
     outside: tuple[str, ...] = ()  # images outside the class folders, which are not used
+    version: str = ""  # of images that the program makes, since other versions of it make others; "": any other images
     remarks: tuple[str, ...] = ()  # what opening it found that the user should know, a sentence each
     rows_at_once: int = 32  # images per call of `fill_squares` when the whole data set is read
     is_decoded: bool = False  # the pixels are in memory, so decoding threads would be of no use

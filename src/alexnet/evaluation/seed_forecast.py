@@ -73,3 +73,14 @@ def expected_half_width(judged: int, seeds: int, *, pairs: int = 1, test_share: 
     shared = 0.0 if test_share else SHARED * images
     variance = (images - shared + EXCESS**2) * (1 / seeds + test_share) + shared
     return float(stdtrit(max(1, (seeds - 1) * pairs), 1 - level / 2)) * math.sqrt(variance)
+
+
+def seeds_within(
+    aim: float, judged: int, seeds: range, *, test_share: float = 0.0, level: Callable[[int], float] = lambda seeds: LEVEL
+) -> int:
+    """The fewest of these seeds with which an interval of two arms is expected within `aim` to either side; else the most of them.
+
+    judged, test_share, level: as in `expected_half_width` and `more_needed`.
+    """
+    halves = ((n, expected_half_width(judged, n, test_share=test_share, level=level(n))) for n in seeds)
+    return next((n for n, half in halves if half <= aim), seeds[-1])

@@ -25,7 +25,7 @@ REASONS = (
 VALUES = (
     "report.method_primal", "report.method_dual", "report.method_descent", "report.fitted_to_all", "report.fitted_to", "report.trial",
     "report.trial_name_gamma_balanced", "report.trial_name_balanced", "report.trial_name_gamma", "report.trial_name",
-    "report.explicit_map", "report.classes_balanced",
+    "report.explicit_map", "report.classes_balanced", "report.version_of",
 )  # fmt: skip
 VIEWS = (
     "report.view_test", "report.view_validation", "report.view_train", "report.view_centre", "report.view_ten", "report.view_any",
@@ -43,6 +43,7 @@ KEYS = (
     "report.key_sentence", "report.key_model", "report.key_kernel", "report.key_seconds", "report.key_primal", "report.key_dual",
     "report.key_gap", "report.key_passes", "report.key_tried", "report.key_device", "report.key_processor", "report.key_precision",
     "report.key_system", "report.key_method", "report.key_trained_on", "report.key_gamma", "report.key_classes",
+    "report.key_images",
 )  # fmt: skip
 
 

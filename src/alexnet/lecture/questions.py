@@ -98,6 +98,7 @@ QUESTIONS: tuple[Question, ...] = (
         asked="7:36",
         by="study",
         claims=("colour", "augmentation"),
+        drawings=("colour-controls",),
         commands=("alexnet study hues --claims colour", "alexnet study shapes --claims colour"),
     ),
     Question(

@@ -204,6 +204,6 @@ def _report(
             baseline=prepared.baseline,
             search=context.search,
             command=shlex.join(again),
-            environment=environment(context.device, precision_of(resolved)) | workers,
+            environment=environment(context.device, precision_of(resolved), context.dataset) | workers,
         )
     )

@@ -76,7 +76,7 @@ class Answers:
 
 
 def answers(yours: Sequence[StudyReport], shipped: Sequence[StudyReport]) -> Answers:
-    """The answer to every claim. The reader's results come first, and among equals those that decide something."""
+    """The answer to every claim. The reader's results come first; then those on photographs; among equals those that decide something."""
     reports = [*((report, True) for report in yours), *((report, False) for report in shipped)]
     by_claim = {claim: _answer(study, reports) for claim, study in STUDIES.items()}
     return Answers(by_claim=by_claim, yours=yours, shipped=shipped)
@@ -92,8 +92,9 @@ def _answer(study: Study, reports: Sequence[tuple[StudyReport, bool]]) -> Answer
     return Answer(study=study, results=sorted(found, key=_order), not_applicable=excluded)
 
 
-def _order(result: Result) -> tuple[bool, bool, int]:
-    return not result.yours, result.word not in DECIDED, UNDECIDED.index(result.word) if result.word in UNDECIDED else 0
+def _order(result: Result) -> tuple[bool, bool, bool, int]:
+    rank = UNDECIDED.index(result.word) if result.word in UNDECIDED else 0
+    return not result.yours, result.report.made_up, result.word not in DECIDED, rank
 
 
 def judged(report: StudyReport, finding: Finding, *, yours: bool = False) -> Result:

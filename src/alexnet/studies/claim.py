@@ -108,12 +108,12 @@ class Study:
         return replace(arm, name=arm.name + PATIENT, patience=PATIENCE, fair="patient")
 
     def patient(self, name: str) -> str:
-        """The name of that arm with the epochs that it needs to fit, or the same name for an arm that fits as it is."""
+        """The name of that arm with more epochs, or the same name for an arm that fits as it is."""
         return name + PATIENT if any(arm.name == name + PATIENT for arm in self.arms) else name
 
     @property
     def also(self) -> tuple[tuple[str, str], ...]:
-        """Further pairs to compare, better and worse: each side with the epochs that it needs to fit, then beside another regulariser."""
+        """Further pairs to compare, better and worse: with more epochs for what fits more slowly, then beside another regulariser."""
         names = {arm.name for arm in self.arms}
         patient = (self.patient(self.better), self.patient(self.worse))
         beside = [(better, worse) for better, worse in self.beside if {better, worse} <= names]

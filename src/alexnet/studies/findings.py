@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from alexnet.i18n.notebook import html_table
+from alexnet.runs.environment import MADE_UP
 from alexnet.storage.records import convert
 from alexnet.studies.bounds import AMOUNT, DIFFERENCE, FACTOR, NOISE, RATE, SHARE, SIGNAL, check, check_curve
 from alexnet.studies.claim import RATIOS, Extent, Measure, Needs, Published
@@ -163,7 +164,7 @@ class Finding:
     needs: Needs | None = None
     reason: Reason | None = None
     holm: bool | None = None
-    also: Sequence[Effect] = ()  # the same with the epochs that each side needs to fit, beside another regulariser, by other measures
+    also: Sequence[Effect] = ()  # the same with more epochs for what fits more slowly, beside another regulariser, by other measures
     more: Mapping[str, int | None] | None = None  # "seeds", "images"
 
     def arm(self, name: str) -> ArmFound:
@@ -220,6 +221,11 @@ class StudyReport:
     auto: bool = False
     margin: float = 0.01
     rules: int = 1
+
+    @property
+    def made_up(self) -> bool:
+        """Whether its images were made by the program: a control, which says nothing about photographs."""
+        return MADE_UP in self.environment
 
     def _repr_html_(self) -> str:
         """As a notebook shows it."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from alexnet.data.curation.splits import Splits, read_split_names
-from alexnet.evaluation.seed_forecast import expected_half_width
+from alexnet.evaluation.seed_forecast import expected_half_width, seeds_within
+from alexnet.evaluation.sequential import level_at
 from alexnet.i18n.units import duration
 from alexnet.recipes.recipe import Recipe
 from alexnet.runtime.events import Message
@@ -32,6 +33,7 @@ from alexnet.studies.trial import Trial, digest
 
 PILOT_EPOCHS = (15.0, 30.0, 60.0, 120.0)
 FITS = 0.01  # training error of a network that fits
+AIM = 0.05  # half of an interval; with few judged images it takes many seeds, which are worth more than larger images
 PILOT_SHARE = 0.25  # of the budget, that a pilot may take
 LEFT_OUT = {
     "all": "",
@@ -72,15 +74,26 @@ def planned(state: StudyState) -> StudyRequest:
     if sentence := pilot.told(min(FEWEST_IMAGES, images["train"])):
         state.listen(Message(sentence))
     candidates = list(dict.fromkeys(_with_own(state, scale) for scale in scales(state.dataset, pilot.epochs)))
+    seeds = _seeds_to_plan(request, images["judged"], split_ratio(state.folder))
     scale, work = choose_scale(
         candidates,
-        lambda scale: _workload(state, scale, images),
+        lambda scale: _workload(state, scale, images, request.planned_seeds if _as_small(scale, candidates[-1]) else seeds),
         speed,
         _left(state) * state.processes,
         fixed_fraction="fraction" in request.overrides,
     )
     state.listen(Message(_plan(scale, work, state.dataset.native_side(), request, split_ratio(state.folder))))
     return replace(request, scale=scale)
+
+
+def _seeds_to_plan(request: StudyRequest, judged: int, test_share: float) -> int:
+    """The seeds for which time is kept before it is spent on larger images or wider networks."""
+    possible = range(request.planned_seeds, request.most_seeds + 1)
+    return seeds_within(AIM, judged, possible, test_share=test_share, level=level_at) if request.auto else request.seeds
+
+
+def _as_small(scale: Scale, least: Scale) -> bool:
+    return (scale.size, scale.width) == (least.size, least.width)
 
 
 def _left(state: StudyState) -> float:
@@ -133,7 +146,8 @@ def _training_error(state: StudyState, recipe: Recipe) -> float:
     return 1.0 if outcome.training_error is None else outcome.training_error
 
 
-def _workload(state: StudyState, scale: Scale, images: Images) -> Workload:
+def _workload(state: StudyState, scale: Scale, images: Images, seeds: int) -> Workload:
+    """The work at that scale, of which time for so many seeds of the compared arms is a part."""
     common = common_recipe(state.request.data, state.dataset, scale, state.request.fields)
     studies = [STUDIES[claim].at(scale.extent) for claim in state.request.claims]
     arms = [resolve(study, common, state.dataset, seeds=1) for study in studies]
@@ -141,7 +155,7 @@ def _workload(state: StudyState, scale: Scale, images: Images) -> Workload:
         recipes=_distinct([common, *(recipe for one in arms for recipe in one.recipes)]),
         searched=_distinct(_searched(state, studies, common)),
         compared=_distinct([recipe for one in arms if one.reason is None for recipe in one.compared]),
-        further=state.request.planned_seeds - state.request.seeds,
+        further=seeds - state.request.seeds,
         train=images["train"],
         validation=images["validation"],
         judged=images["judged"],

@@ -191,7 +191,7 @@ def _finish(state: StudyState, arms: Mapping[str, Arms], outcomes: Mapping[str, 
         n_train=max((one.n_train for one in outcomes.values()), default=0),
         n_judged=max((len(one.wrong) for one in outcomes.values()), default=0),
         recipe=fields_of(common),
-        environment=environment(choose_device(state.device), common.training.precision),
+        environment=environment(choose_device(state.device), common.training.precision, state.dataset),
     )
     write_study(report, folder.report, lang)
     write_atomically(folder.result, json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))

@@ -13,6 +13,7 @@ from tests.studies.invented import HOSTILE, arm, effect, finding, report
 
 from alexnet.i18n.phrases import ENGLISH, PageWords
 from alexnet.i18n.translate import LANGUAGES, Lang, say
+from alexnet.i18n.units import percent
 from alexnet.lecture.outline import SECTIONS
 from alexnet.lecture.questions import QUESTIONS
 from alexnet.lecture.slides import check_slides
@@ -105,7 +106,8 @@ def test_a_claim_says_who_measured_it_and_how_surely(pages: dict[Lang, str]) -> 
         assert f"alexnet study photos --claims {claim} " in box
         assert all(str(escape(words.arm(one.name))) in box for result in answer.results[:1] for one in result.finding.arms)
         for result in answer.results:
-            assert f"this project: {result.report.dataset}, " in box
+            made_up = " (made-up pictures)" if result.report.made_up else ""
+            assert f"this project: {result.report.dataset}{made_up}, " in box
             assert say(f"lecture.verdict_{result.word}", "en") in box
             if result.finding.effect is not None and result.word != "does-not-apply":
                 assert words.interval(result.finding.effect) in box
@@ -175,6 +177,18 @@ def test_single_results_are_those_of_the_documents() -> None:
         assert one.command.split(" --model ")[0] in written
     for one in shipped_results()["known-causes"]:
         assert f"{one.value:.2f}" in written.split("## Explanations")[1]
+
+
+def test_the_control_shows_that_colours_harm_where_the_hue_is_the_class() -> None:
+    (control,) = (one for one in shipped_studies() if one.dataset == "hues" and one.made_up)
+    (found,) = control.findings
+    assert (found.claim, found.verdict) == ("colour", "holds")
+    errors = {arm.name: arm.mean or 0.0 for arm in found.arms}
+    assert max(errors["colour-alone"], errors["geometry"]) < errors["augment-all"] - 0.2
+    assert rows("colour-controls")["by hue: the mean colour alone, no shapes"] == percent(errors["colour-alone"])
+    box = section(lecture_html(answers([], shipped_studies()), "en"), "claim-colour")
+    assert "hues (made-up pictures), 3 seeds" in box
+    assert box.index("clothing.zip") < box.index("hues (made-up pictures)")  # a control is not the answer
 
 
 def test_signals_of_layers_holm_and_what_does_not_apply_are_said() -> None:

@@ -124,7 +124,7 @@ def test_the_headline_counts_the_verdicts() -> None:
     assert StudyView(report(), "zh").headline.striptags() == (
         "5 条论断中，2 条在这里成立（结果相反：1；差异可以忽略：1；证据不足：1；在这里无法判断：2）"
     )
-    assert StudyView(report([classes_finding()])).headline.striptags() == "1 of 1 claims hold here"
+    assert StudyView(report([classes_finding()])).headline.striptags() == "augmentation: holds here"
     assert StudyView(report([underfitted_finding()])).headline == "No claim can be judged on Fashion-MNIST at this scale"
 
 
@@ -162,7 +162,7 @@ def test_the_paragraph_says_what_came_out_and_what_it_costs() -> None:
     assert "If the difference stays as it is, about 4 more seeds would probably decide." in few
     assert "the arm without the regulariser (augment-none) still misclassifies 52.0% of the training pictures" in underfitted
     assert (
-        "When each side has the epochs that it needs to fit: 41.0% (geometry, three times the epochs; training error 20.5%) against "
+        "After longer training of what fits more slowly: 41.0% (geometry, three times the epochs; training error 20.5%) against "
         "52.0% (augment-all), a difference of +11.0 points (95% interval +9.0 to +13.0)."
     ) in underfitted
     assert "The same difference beside another regulariser: 50.0% (geometry) against 54.0% (augment-none), +4.0 points" in underfitted

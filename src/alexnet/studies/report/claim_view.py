@@ -11,6 +11,7 @@ from alexnet.i18n.places import data_name
 from alexnet.i18n.units import MISSING, count, finite, readable
 from alexnet.studies.findings import Finding, StudyReport, Verdict
 from alexnet.studies.report.arm_view import ArmView, helped_and_hurt
+from alexnet.studies.report.gist import gist
 from alexnet.studies.report.layer_plots import layer_plots
 from alexnet.studies.report.outcome_text import TARGET, also_sentences, outcome_sentences
 from alexnet.studies.report.phrases import VERDICTS, StudyWords, factor, points
@@ -139,8 +140,9 @@ class ClaimView:
 
     @cached_property
     def paragraph(self) -> Markup:
-        """What was compared, the result, the cost, published results, and how the scales differ."""
+        """What the result means (of a single claim it is below the title), what was compared, the result, cost, published results."""
         parts = [
+            *(gist(self.finding, self.words, margin=self.report.margin) if len(self.report.findings) > 1 else []),
             self._compared(),
             *outcome_sentences(self.finding, self._by_name, self.report, self.words),
             *also_sentences(self.finding, self._by_name, self.words),

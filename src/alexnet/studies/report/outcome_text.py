@@ -89,7 +89,7 @@ def outcome_sentences(finding: Finding, arms: Mapping[str, ArmView], report: Stu
 
 
 def also_sentences(finding: Finding, arms: Mapping[str, ArmView], words: StudyWords) -> list[Markup]:
-    """The same difference with the epochs that each side needs to fit, beside another regulariser, and by other measures."""
+    """The same difference with more epochs for what fits more slowly, beside another regulariser, and by other measures."""
     sentences = []
     for effect in finding.also:
         figures = {"difference": bare(effect), "interval": words.interval(effect)}
@@ -161,7 +161,12 @@ def _times(arm: ArmView, what: str) -> str:
 
 
 def _more(finding: Finding, words: StudyWords) -> list[Markup]:
-    return [words.say("study.few_more", more=words.more(finding.more))] if finding.more else []
+    """What would probably decide; of test images, how many photos that takes."""
+    if not finding.more:
+        return []
+    told = words.say("study.few_more", more=words.more(finding.more))
+    by_images = finding.judged == "test" and finding.more.get("seeds") is None and finding.more.get("images") is not None
+    return [told, words.say("study.few_photos")] if by_images else [told]
 
 
 def _holm(finding: Finding, words: StudyWords) -> list[Markup]:

@@ -39,6 +39,10 @@ class StudyWords(PageWords):
         """The claim as a question; empty if it has no message."""
         return self._of(f"claims.{name}-question", "")
 
+    def use(self, claim: str) -> Markup:
+        """What to do with the result of a claim, as HTML; empty if there is no message."""
+        return self.say(f"claims.{claim}-use") if f"claims.{claim}-use" in table() else Markup()
+
     def arm(self, name: str) -> str:
         """The description of an arm; its name if it has no message."""
         plain = name.removesuffix(PATIENT)

@@ -14,6 +14,7 @@ from alexnet.i18n.units import MISSING, count, finite, percent, readable, toml_t
 from alexnet.studies.claim import Measure
 from alexnet.studies.findings import RATIO_MARGIN, RULES, Effect, Finding, StudyReport
 from alexnet.studies.report.claim_view import ClaimView
+from alexnet.studies.report.gist import gist
 from alexnet.studies.report.outcome_text import TARGET
 from alexnet.studies.report.phrases import VERDICTS, StudyWords, factor, ratio
 from alexnet.studies.report.plots import interval_mark, reach, reach_in_words
@@ -29,9 +30,11 @@ COSTS = {
 
 
 def study_lines(report: StudyReport, lang: Lang = "en") -> list[str]:
-    """For the terminal: one line of plain text per claim, including those that do not apply."""
+    """For the terminal: one line of plain text per claim, including those that do not apply; of a single claim also what it means."""
     words = StudyWords(lang)
     lines = [words.line(finding, report.margin) for finding in report.findings]
+    if len(report.findings) == 1:
+        lines += [part.striptags() for part in gist(report.findings[0], words, margin=report.margin)]
     for claim, reason in report.not_applicable.items():
         lines.append(words.plain("study.line_not_applicable", claim=words.claim(claim), reason=readable(reason)))
     return lines
@@ -56,16 +59,25 @@ class StudyView:
 
     @cached_property
     def headline(self) -> Markup:
-        """How many of the claims that can be judged hold here, and how many have which other verdict."""
+        """How many of the claims that can be judged hold here, and how many have which other verdict; of a single claim, its verdict."""
         found = Counter(finding.verdict for finding in self.report.findings)
         judged = len(self.report.findings) - found["cannot-be-judged"]
         if not judged:
             name = "study.headline_unjudged" if self.report.findings else "study.headline_none"
             return self.words.say(name, dataset=data_name(self.report.dataset))
+        if len(self.report.findings) == 1:
+            only = self.report.findings[0]
+            return self.words.say("study.headline_one", claim=self.words.claim(only.claim), verdict=self.words.verdict(only.verdict))
         others = [(self.words.verdict(verdict), found[verdict]) for verdict in VERDICTS if verdict != "holds" and found[verdict]]
         said = [self.words.plain("study.headline_other", verdict=verdict, n=n) for verdict, n in others]
         numbers = {"all": judged, "holds": found["holds"], "others": self.words.plain("report.semicolon").join(said)}
         return self.words.say("study.headline" if said else "study.headline_all", **numbers)
+
+    @property
+    def lead(self) -> Markup:
+        """What the result of a single claim means; empty for several, which say it one by one."""
+        single = self.report.findings if len(self.report.findings) == 1 else []
+        return self.words.sentences([part for one in single for part in gist(one, self.words, margin=self.report.margin)])
 
     @property
     def judged_before(self) -> bool:

@@ -56,9 +56,10 @@ class ResultView:
     def conditions(self) -> str:
         """Data set, seeds, images."""
         report, effect = self.result.report, self.result.finding.effect
+        dataset = data_name(report.dataset)
         return self.words.plain(
             "lecture.claim_on",
-            dataset=data_name(report.dataset),
+            dataset=self.words.plain("lecture.made_up", dataset=dataset) if report.made_up else dataset,
             seeds=self.words.seeds(effect.seeds if effect else report.seeds),
             n_train=self._trained_on(),
             images=count(effect.images if effect and effect.images else report.n_judged),

@@ -1,6 +1,6 @@
 """The drawings of the lecture's page, by name. To add one, add a function and a row."""
 
-from alexnet.studies.report.lecture import function_drawings, measured_drawings, network_drawings, published_drawings
+from alexnet.studies.report.lecture import control_drawings, function_drawings, measured_drawings, network_drawings, published_drawings
 from alexnet.studies.report.lecture.drawing import Draw
 
 DRAWINGS: dict[str, Draw] = {
@@ -24,5 +24,6 @@ DRAWINGS: dict[str, Draw] = {
     "program-runs": published_drawings.program_runs,
     "decades": published_drawings.decades,
     "systems": published_drawings.systems,
+    "colour-controls": control_drawings.colour_controls,
     "known-causes": published_drawings.known_causes,
 }
