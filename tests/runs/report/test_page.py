@@ -420,6 +420,7 @@ def chinese_reports() -> list[RunReport]:
     }  # fmt: skip
     solver: dict[str, Any] = dict.fromkeys(("C", "gamma", "primal objective", "dual objective", "relative duality gap", "passes"), 0.1)
     figures = {"error": "1%", "training": "2", "gap": "3%", "validation": "4", "strength": "5", "gamma": "6", "kernel": "linear"}
+    figures |= {"dataset": "数字", "number": "2"}
     solver |= {f"{say('report.trial_name', 'en', strength=i)}": say(name, "en", **figures) for i, name in enumerate(VALUES)}
     tried = {say(name, "en", **figures): say("report.trial", "en", **figures) for name in ("report.trial_name", "report.trial_name_gamma")}
     solver |= {"kernel": "linear", "method": say("report.method_dual", "en"), "trained on": "9 training pictures", "tried": tried}
