@@ -2,6 +2,8 @@
 
 import base64
 import io
+import socket
+import time
 import zlib
 from pathlib import Path
 
@@ -138,6 +140,21 @@ def test_limits_of_size_and_number(digits_run: Path, files: list[Path]) -> None:
     with client_of(digits_run, limits=Limits(answer_seconds=0.0)) as client:
         late = client.post("/v1/predict", files=sent(files[:1]))
         assert (late.status_code, "retry-after" in late.headers) == (503, True)
+
+
+def test_who_still_sends_a_refused_body_gets_the_answer(digits_run: Path) -> None:
+    """A connection that is closed on bytes nobody read is reset by the system, and the answer is lost."""
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with client_of(digits_run, limits=Limits(body_bytes=4_000)) as client:
+        assert client.base_url.port is not None
+        with socket.create_connection((client.base_url.host, client.base_url.port), timeout=30) as connection:
+            connection.sendall(head)
+            for _ in range(10):
+                connection.sendall(b"3e8\r\n" + 1_000 * b"x" + b"\r\n")
+                time.sleep(0.05)
+            connection.sendall(b"0\r\n\r\n")
+            time.sleep(0.1)
+            assert connection.recv(1_000).startswith(b"HTTP/1.1 413")
 
 
 def test_models_health_and_figures(client: httpx.Client, digits_run: Path, files: list[Path]) -> None:

@@ -5,7 +5,8 @@ answer, and never become paths.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 200  # characters of a file's name that come back
 MOST_PARTS = 1_000  # of a multipart body, images or not
 HEADER_BYTES = 8_192  # of one part
+LINGER_BYTES, LINGER_SECONDS = 1 << 20, 2.0  # of a body that is refused already
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +48,34 @@ async def body_of(request: Request, limits: Limits, admitted: Admitted) -> bytes
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise HTTPException(415, f"The body is compressed ({encoding[:30]}). Send it uncompressed: images are compressed already.")
-    announced = request.headers.get("content-length", "0")
+    announced, parts = request.headers.get("content-length", "0"), request.stream()
     if announced.isdecimal() and int(announced[:20]) > limits.body_bytes:
+        if request.headers.get("expect", "").lower() != "100-continue":  # who waits for leave sends nothing
+            await _read_on(parts)
         raise _too_long(limits)
     body = bytearray()
     try:
         async with asyncio.timeout(limits.body_seconds):
-            async for part in request.stream():
+            async for part in parts:
                 if len(body) + len(part) > limits.body_bytes:
+                    await _read_on(parts)
                     raise _too_long(limits)
                 admitted.add(size=len(part))
                 body += part
     except TimeoutError:
         raise HTTPException(408, f"The body did not arrive within {limits.body_seconds:g} seconds.", {"Connection": "close"}) from None
     return bytes(body)
+
+
+async def _read_on(parts: AsyncIterator[bytes]) -> None:
+    """Drop a little more of a refused body: a connection that is closed on bytes nobody read is reset, and the answer lost with it."""
+    left = LINGER_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            async for part in parts:
+                left -= len(part)
+                if left < 0:
+                    return
 
 
 def _too_long(limits: Limits) -> HTTPException:
