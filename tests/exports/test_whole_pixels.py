@@ -13,6 +13,7 @@ from alexnet.exports.int8 import in_whole_numbers
 from alexnet.exports.onnx_model import onnx_model
 from alexnet.exports.serialised import runner
 from alexnet.exports.whole_pixels import PIXELS, on_pixels
+from alexnet.inference.onnx_runtimes import exact_options
 
 
 def numbers(model: onnx.ModelProto, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -67,3 +68,26 @@ def test_onnxruntime_computes_every_layer_of_it_in_8_bits(tmp_path: Path) -> Non
     assert found.count("QLinearConv") == 5
     assert found.count("QGemm") == 3
     assert found.count("DequantizeLinear") == 1, "before the softmax"
+
+
+def test_sums_of_large_products_do_not_overflow() -> None:
+    """Pairs of the largest pixels and weights do not fit into 16 bits, in which x86 CPUs without 8-bit dot products add them by default."""
+    weights = np.where(np.arange(10) % 2, 1, -1).astype(np.float32) * np.ones((48, 1), np.float32)
+    nodes = [
+        onnx.helper.make_node("Cast", ["images"], ["pixels"], "pixels", to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("Flatten", ["pixels"], ["rows"], "rows"),
+        onnx.helper.make_node("MatMul", ["rows", "weights"], ["probabilities"], "probabilities"),
+    ]
+    takes = onnx.helper.make_tensor_value_info("images", onnx.TensorProto.UINT8, ["N", 3, 4, 4])
+    returns = onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, ["N", 10])
+    graph = onnx.helper.make_graph(nodes, "sums", [takes], [returns], [onnx.numpy_helper.from_array(weights, "weights")])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    images = np.full((4, 3, 4, 4), 255, np.uint8)
+    small = in_whole_numbers(model, frozenset(), [images, np.zeros_like(images)])
+    assert any(node.op_type == "QuantizeLinear" for node in small.graph.node)
+    np.testing.assert_allclose(numbers(small, images), images.reshape(4, 48).astype(np.float32) @ weights, rtol=0.02)
+
+
+def test_every_session_asks_for_exact_sums() -> None:
+    """On a CPU with 8-bit dot products the test above cannot fail."""
+    assert exact_options().get_session_config_entry("session.x64quantprecision") == "1"

@@ -8,6 +8,7 @@ from alexnet.errors import AlexNetError
 from alexnet.exports.check import Probabilities
 from alexnet.exports.onnx_model import IMAGES
 from alexnet.inference.exported import ExportRecord, to_metadata
+from alexnet.inference.onnx_runtimes import exact_options
 
 LARGEST = 2_000_000_000  # bytes: a protobuf's own limit is 2 GiB
 
@@ -24,7 +25,7 @@ def runner(content: bytes) -> Probabilities:
     """The file in onnxruntime on this machine's CPU."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
+    options = exact_options()
     options.log_severity_level = 3  # errors only
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
