@@ -52,7 +52,10 @@ def test_the_page_is_rebuilt_in_both_languages(run: Path, tmp_path: Path) -> Non
     assert "Layer by layer" not in chinese
 
 
-def test_as_json(run: Path, digits_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_as_json_and_without_home_on_the_page(
+    run: Path, digits_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     words = ["explain", str(run), str(digits_folder / "3" / "0003.png"), str(broken), "--out", str(tmp_path / "out"), "--json"]
@@ -67,6 +70,9 @@ def test_as_json(run: Path, digits_folder: Path, tmp_path: Path, capsys: pytest.
     assert "is not a picture" in unreadable["reason"]
     assert image["name"].endswith("0003.png")
     assert [one["method"] for one in image["maps"]] == ["occlusion", "gradients", "cam"]
+    page = Path(found["page"]).read_text()
+    assert "~/broken.png" in page
+    assert str(broken) not in page
 
 
 @pytest.mark.slow
