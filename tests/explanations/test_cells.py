@@ -11,8 +11,10 @@ from alexnet.errors import BadModel
 from alexnet.explanations.page import explanation_page
 from alexnet.explanations.part import MadePart
 from alexnet.explanations.parts.cells import Decomposition, Losses, parts_of_score
+from alexnet.explanations.place_names import place_in_words
 from alexnet.explanations.places import POINT, places_of
 from alexnet.explanations.record import Explained
+from alexnet.i18n.phrases import PageWords
 from alexnet.i18n.translate import Lang
 from alexnet.inference.classifier import load
 from alexnet.models.handcrafted.hog import HOG
@@ -231,13 +233,13 @@ def test_the_page_says_whether_it_is_a_split() -> None:
     assert "score is a sum" not in losses
     assert "the parts sum to 2.2500 with a bias of 0.2500" in split
     assert "left out" not in split
-    for said in ("3/4", "visual word 7, points: 3", "visual word 7 in cell 2x2 3, points: 3", "-0.2500"):
+    for said in ("row 3, column 4", "visual word 7, points: 3", "visual word 7, row 2, column 1 of 2 × 2, points: 3", "-0.2500"):
         assert said in split
 
 
 def test_the_page_in_chinese() -> None:
     losses = page_of([row("losses", [WORD, {**WORD, "part": "2x2 3"}])], "zh")
-    for said in ("每次去掉一个部分", "各项下降之和为 2.2500", "3 个特征点", "区域 2x2 3 中的视觉单词 7", "得分下降"):
+    for said in ("每次去掉一个部分", "各项下降之和为 2.2500", "3 个特征点", "视觉单词 7", "2 × 2 中的第 2 行第 1 列", "得分下降"):
         assert said in losses
     assert "loses" not in losses
 
@@ -246,4 +248,18 @@ def test_a_record_of_an_earlier_version_has_sums_only() -> None:
     earlier = {key: value for key, value in row("sum", [{"part": "SIFT 2x2 1", "adds": 0.5}]).items() if key != "kind"}
     page = page_of([earlier], "en")
     assert "score is a sum" in page
-    assert "SIFT 2x2 1" in page
+    assert "gradients (SIFT), row 1, column 1 of 2 × 2" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("12/1", "row 12, column 1"),
+        ("1x3 3", "row 3, column 1 of 3 × 1"),
+        ("colour 1x1 1", "colours, the whole picture"),
+        ("of a later version", "of a later version"),
+        ("SIFT 0x0 1", "SIFT 0x0 1"),
+    ],
+)
+def test_where_a_part_is(name: str, said: str) -> None:
+    assert place_in_words(name, PageWords("en")) == said

@@ -10,6 +10,7 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from alexnet.errors import BadRun
+from alexnet.explanations.place_names import place_in_words
 from alexnet.explanations.record import Explained
 from alexnet.i18n.phrases import PageWords
 from alexnet.i18n.places import without_home
@@ -35,7 +36,7 @@ def explanation_page(record: Explained, lang: Lang = "en") -> str:
 def _sections(record: Explained, words: PageWords) -> Iterator[ShownSection]:
     for part in record.parts:
         if part.error is None:
-            view = {**part.values, **_plots(part.name, part.values, words)}
+            view = {**part.values, **_plots(part.name, part.values, words), **_places(part.name, part.values, words)}
             yield _section(part.name, words, view)
     left_out = [part for part in record.parts if part.error is not None]
     if left_out:
@@ -57,6 +58,14 @@ def _plots(name: str, values: Mapping[str, Any], words: PageWords) -> dict[str, 
     if name != "layers":
         return {}
     return {"curve": probe_curve(values["probes"], float(values["chance"]), words)}
+
+
+def _places(name: str, values: Mapping[str, Any], words: PageWords) -> dict[str, dict[str, str]]:
+    """Where the parts of an image are, in words, by their names."""
+    if name != "cells":
+        return {}
+    names = {str(part["part"]) for image in values["images"] for part in image["parts"]}
+    return {"where": {name: place_in_words(name, words) for name in names}}
 
 
 def probe_curve(probes: Sequence[Mapping[str, Any]], chance: float, words: PageWords) -> Markup:
