@@ -5,7 +5,7 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor
 
 from alexnet.errors import AlexNetError
-from alexnet.evaluation.views import View, count_views, ten_views, view_probabilities
+from alexnet.evaluation.views import View, count_views, shifted_views, ten_views, view_probabilities
 
 
 class Probe:
@@ -45,6 +45,34 @@ def test_ten_views_are_five_crops_then_their_mirrors() -> None:
         crop = images[:, :, top : top + 24, left : left + 24]
         assert torch.equal(view, crop)
         assert torch.equal(mirror, crop.flip(-1))
+
+
+def test_shifted_views_are_the_centre_and_its_neighbours_on_a_diagonal_then_their_mirrors() -> None:
+    images = photographs(32)
+    views = list(shifted_views(images, 24, flip=True))
+    for view, mirror, start in zip(views[:3], views[3:], (4, 3, 5), strict=True):
+        crop = images[:, :, start : start + 24, start : start + 24]
+        assert torch.equal(view, crop)
+        assert torch.equal(mirror, crop.flip(-1))
+
+
+def test_borders_are_reflected_where_there_is_nothing_to_shift_in() -> None:
+    images = photographs(24)
+    centre, higher, lower = shifted_views(images, 24, flip=False)
+    assert torch.equal(centre, images)
+    assert torch.equal(higher[:, :, 1:, 1:], images[:, :, :-1, :-1])
+    assert torch.equal(higher[:, :, 0, 1:], images[:, :, 1, :-1])
+    assert torch.equal(lower[:, :, :-1, :-1], images[:, :, 1:, 1:])
+    assert torch.equal(lower[:, :, :-1, -1], images[:, :, 1:, -2])
+
+
+@pytest.mark.parametrize(("flip", "count"), [(True, 6), (False, 3)])
+def test_shifted_views_are_averaged(flip: bool, count: int) -> None:
+    images, probe = photographs(40), Probe(steepness=20.0)
+    averaged = view_probabilities(probe, images, "shifted", flip=flip)
+    assert len(probe.seen) == count == count_views(40, 24, "shifted", flip=flip)
+    scores = torch.stack([probe(view) for view in shifted_views(images, 24, flip=flip)])
+    torch.testing.assert_close(averaged, torch.softmax(scores, dim=2).mean(dim=0))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +120,7 @@ def test_any_equals_the_centre_view_at_the_model_s_size() -> None:
     )
 
 
-@pytest.mark.parametrize("view", ["centre", "ten", "any"])
+@pytest.mark.parametrize("view", ["centre", "ten", "shifted", "any"])
 def test_probabilities_are_float32_and_sum_to_one(view: View) -> None:
     probabilities = view_probabilities(Probe(), photographs(32), view, flip=True)
     assert probabilities.shape == (5, 4)
@@ -100,7 +128,7 @@ def test_probabilities_are_float32_and_sum_to_one(view: View) -> None:
     np.testing.assert_allclose(probabilities.sum(dim=1).numpy(), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("view", ["centre", "ten"])
+@pytest.mark.parametrize("view", ["centre", "ten", "shifted"])
 def test_images_smaller_than_the_model_s_are_refused(view: View) -> None:
     with pytest.raises(AlexNetError, match="image_size = 24"):
         view_probabilities(Probe(), photographs(20), view, flip=True)

@@ -24,7 +24,7 @@ from alexnet.errors import AlexNetError, BadModel, UnreadableImage
 from alexnet.inference.classifier import load
 from alexnet.inference.exported import ExportRecord, from_metadata, to_metadata
 from alexnet.inference.inputs import ImageInput
-from alexnet.inference.onnx_classifier import OnnxClassifier
+from alexnet.inference.onnx_classifier import OnnxClassifier, SquareView
 from alexnet.inference.onnx_file import read_onnx
 
 CLOSE = 0.02  # of a probability: the run is in bf16 where the machine has it
@@ -39,18 +39,20 @@ def test_the_answers_are_the_runs(digits_run: Path, digits_folder: Path, digits_
         assert dict(one.top) == pytest.approx(dict(other.top), abs=CLOSE)
 
 
-def test_ten_views_are_those_of_evaluation(digits_run: Path, digits_folder: Path, digits_onnx: Path) -> None:
+@pytest.mark.parametrize("margin", [0, 3])
+@pytest.mark.parametrize("view", ["ten", "shifted"])
+def test_several_views_are_those_of_evaluation(digits_run: Path, digits_onnx: Path, view: SquareView, margin: int) -> None:
     """A record with other sizes, so that there are corners, and mirror images."""
     run, file = load(digits_run), OnnxClassifier(digits_onnx)
-    stored = run.model.image_size + 3
+    stored = run.model.image_size + margin
     object.__setattr__(file.record, "stored_size", stored)
     object.__setattr__(file.record, "flip", True)
     squares = np.random.default_rng(0).integers(0, 256, (4, 3, stored, stored), dtype=np.uint8)
     from alexnet.evaluation.views import view_probabilities
 
     with torch.inference_mode():
-        expected = view_probabilities(run.model, torch.from_numpy(squares), "ten", flip=True).numpy()
-    np.testing.assert_allclose(file.probabilities(squares, view="ten"), expected, atol=1e-5)
+        expected = view_probabilities(run.model, torch.from_numpy(squares), view, flip=True).numpy()
+    np.testing.assert_allclose(file.probabilities(squares, view=view), expected, atol=1e-5)
 
 
 def test_every_kind_of_input(digits_folder: Path, digits_onnx: Path, tmp_path: Path) -> None:
@@ -264,7 +266,7 @@ def test_a_file_that_is_cut_while_it_is_read_does_not_end_the_process(digits_onn
 
 def test_arguments(digits_onnx: Path, digits_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, image = OnnxClassifier(digits_onnx), digits_folder / "3" / "0003.png"
-    with pytest.raises(AlexNetError, match="takes 28 x 28 pictures only; use --views centre or ten"):
+    with pytest.raises(AlexNetError, match="takes 28 x 28 pictures only; use --views centre, ten or shifted"):
         file.predict(image, views="any")
     with pytest.raises(AlexNetError, match="There is no runtime 'tensorrt'"):
         OnnxClassifier(digits_onnx, runtime="tensorrt")  # type: ignore[arg-type]  # the mistake

@@ -37,7 +37,7 @@ def test_only_large_images_are_scaled_and_recoloured() -> None:
     assert recipe_for(100, colour=False).augment.colour_temperature == 0
     assert not recipe_for(100, flip=False).augment.flip
     views = [recipe.views for recipe in (recipe_for(32), recipe_for(32, flip=False), recipe_for(100, flip=False))]
-    assert views == ["centre,ten", "centre", "centre,ten"]
+    assert views == ["centre,shifted", "centre,shifted", "centre,ten"]
 
 
 def test_few_images_are_trained_in_small_batches() -> None:

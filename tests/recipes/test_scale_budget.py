@@ -77,7 +77,7 @@ def test_scales_that_are_too_large_are_not_timed(digits: Dataset, monkeypatch: p
 
 def test_what_the_user_has_set_stays(digits: Dataset) -> None:
     one = recipe(digits, "convnet-small", 5.0)
-    chosen = affordable_scale(one, digits, CPU, ["network.width", "training.batch_size"])
+    chosen = affordable_scale(one, digits, CPU, ["network.width", "training.batch_size", "views"])
     assert chosen == one
 
 

@@ -11,7 +11,7 @@ Fields = Annotated[tuple[str, ...], Parameter(name="--set", show=False, negative
 Workers = Annotated[int | None, Parameter(validator=Number(gte=0))]
 ImageArgument = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is standard input
 FolderLayout = Literal["splits", "classes"]
-View = Literal["centre", "ten", "any"]
+View = Literal["centre", "ten", "shifted", "any"]
 Balance = Literal["none", "loss", "sampling"]
 Lang = Literal["en", "zh"]
 Where = Literal["local", "ray"]

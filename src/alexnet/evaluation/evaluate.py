@@ -98,9 +98,9 @@ def evaluate(  # noqa: PLR0913 - what is measured (5), and by keyword how
 ) -> Evaluation:
     """Measure `model` on the images `indices` of `dataset`; `classes` are the model's, and the data set's are matched to them by name.
 
-    flip: whether a mirrored image keeps its class (used by "ten" only). batch_size: by default, what memory is sure to hold. The centre
-    and ten views are cropped from the squares in `store`; "any" decodes each image again and keeps its aspect ratio. The model is in
-    evaluation mode meanwhile. The workers of a `world` share the images, and all of them return the whole result.
+    flip: whether a mirrored image keeps its class (used by "ten" and "shifted" only). batch_size: by default, what memory is sure to
+    hold. All views but "any" are cropped from the squares in `store`; that one decodes each image again and keeps its aspect ratio. The
+    model is in evaluation mode meanwhile. The workers of a `world` share the images, and all of them return the whole result.
     Raises BadDataset if there are no images or a class that the model was not trained on; BadModel if the model does not support the view,
     or its scores are not finite.
     """
@@ -193,7 +193,8 @@ def worst_mistakes(evaluation: Evaluation, count: int) -> list[WrongPrediction]:
 def summary_sentence(evaluation: Evaluation) -> str:
     """One line for a person: error, interval, top-5 error, balanced accuracy and the view."""
     low, high = evaluation.interval
-    seen = {"centre": "centre view", "ten": f"{evaluation.views_per_image} views", "any": "whole pictures"}[evaluation.view]
+    several = f"{evaluation.views_per_image} views"
+    seen = {"centre": "centre view", "ten": several, "shifted": several, "any": "whole pictures"}[evaluation.view]
     top5 = f", top-5 error {evaluation.top5_error:.1%}" if len(evaluation.classes) > 5 else ""
     plural = "" if evaluation.n == 1 else "s"
     return (

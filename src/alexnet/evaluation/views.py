@@ -1,4 +1,4 @@
-"""The part of an image that a model sees at test time: its centre, ten views, or all of it at any size.
+"""The part of an image that a model sees at test time: its centre, ten views, the centre and its shifts, or all of it at any size.
 
 A model is anything that returns scores for uint8 images. Independent of where images come from.
 """
@@ -8,11 +8,13 @@ from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from alexnet.data.pipeline.augment import centre_crop
 
-View = Literal["centre", "ten", "any"]
+View = Literal["centre", "ten", "shifted", "any"]
 VIEWS: tuple[View, ...] = get_args(View)
+SHIFTS = ((0, 0), (-1, -1), (1, 1))  # down and to the right, in px
 
 
 class Scorer(Protocol):
@@ -37,9 +39,13 @@ class Scorer(Protocol):
 
 def count_views(side: int, size: int, view: View, *, flip: bool) -> int:
     """How many crops of `size` px the model sees of a square of `side` px; "any" is one whole image."""
-    if view != "ten":
-        return 1
-    return (5 if side > size else 1) * (2 if flip else 1)
+    crops = {"centre": 1, "ten": 5 if side > size else 1, "shifted": len(SHIFTS), "any": 1}[view]
+    return crops * (2 if flip and view in ("ten", "shifted") else 1)
+
+
+def most_views(view: View) -> int:
+    """How many crops there are of any image, at most."""
+    return count_views(2, 1, view, flip=True)
 
 
 def view_probabilities(model: Scorer, images: Tensor, view: View, *, flip: bool) -> Tensor:
@@ -47,6 +53,8 @@ def view_probabilities(model: Scorer, images: Tensor, view: View, *, flip: bool)
 
     "centre": the centre crop. "ten": four corners and the centre, and their mirror images if `flip` is true (a mirrored image keeps its
     class), else five views; softmax is averaged, not scores (paper 4.1). Images already of the model's size have one crop: 2 views or 1.
+    "shifted": the centre, the same a pixel higher and further left, and a pixel lower and further right, and their mirror images (after
+    Jordan 2024, who weighs the first twice and averages scores).
     "any": the whole image through the network with its fc layers as convolutions, softmax averaged over positions.
     """
     if view == "any":
@@ -54,7 +62,8 @@ def view_probabilities(model: Scorer, images: Tensor, view: View, *, flip: bool)
     if view == "centre":
         return softmax(model(centre_crop(images, model.image_size)))
     total, count = torch.zeros(len(images), model.classes, device=images.device), 0
-    for crops in ten_views(images, model.image_size, flip=flip):
+    crops_of = ten_views if view == "ten" else shifted_views
+    for crops in crops_of(images, model.image_size, flip=flip):
         total += softmax(model(crops))
         count += 1
     return total / count
@@ -63,6 +72,18 @@ def view_probabilities(model: Scorer, images: Tensor, view: View, *, flip: bool)
 def ten_views(images: Tensor, size: int, *, flip: bool) -> Iterator[Tensor]:
     """Batches uint8 (N, 3, size, size): top left, top right, bottom left, bottom right, centre; then their mirror images."""
     crops = _five_crops(images, size) if max(images.shape[-2:]) > size else [centre_crop(images, size)]
+    yield from _with_mirrors(crops, flip=flip)
+
+
+def shifted_views(images: Tensor, size: int, *, flip: bool) -> Iterator[Tensor]:
+    """Batches uint8 (N, 3, size, size): the centre, then shifted by SHIFTS; then their mirror images. Borders are reflected."""
+    framed = pad(images, (1, 1, 1, 1), mode="reflect")
+    height, width = framed.shape[-2:]
+    crops = [centre_crop(framed[..., 1 + down : height - 1 + down, 1 + right : width - 1 + right], size) for down, right in SHIFTS]
+    yield from _with_mirrors(crops, flip=flip)
+
+
+def _with_mirrors(crops: list[Tensor], *, flip: bool) -> Iterator[Tensor]:
     yield from crops
     if flip:
         yield from (crop.flip(-1) for crop in crops)

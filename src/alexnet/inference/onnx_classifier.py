@@ -26,7 +26,7 @@ from alexnet.runtime.machine import available_cpus
 from alexnet.runtime.thread_pool import map_in_order
 
 BATCH = 64  # images that go through the model at once
-SquareView = Literal["centre", "ten"]  # "any" needs a model that takes every size
+SquareView = Literal["centre", "ten", "shifted"]  # "any" needs a model that takes every size
 VIEWS: tuple[SquareView, ...] = get_args(SquareView)
 
 Pixels = NDArray[np.uint8]
@@ -59,7 +59,7 @@ class OnnxClassifier:
         return html_table(f"{record.model}, an exported file in {record.precision}", rows)
 
     def predict(self, images: ImageInput | Iterable[ImageInput], *, top: int = 5, views: str = "centre") -> list[Prediction]:
-        """The `top` classes of each image, in order: images and errors as for `Classifier.predict`, views centre or ten."""
+        """The `top` classes of each image, in order: images and errors as for `Classifier.predict`, views centre, ten or shifted."""
         return list(self.predictions(images, top=top, views=views))
 
     def predictions(self, images: ImageInput | Iterable[ImageInput], *, top: int = 5, views: str = "centre") -> Iterator[Prediction]:
@@ -83,18 +83,21 @@ class OnnxClassifier:
     def _view(self, views: object) -> SquareView:
         if views == "any":
             size = self.record.image_size
-            raise AlexNetError(f"An exported model takes {size} x {size} pictures only; use --views centre or ten, or the run folder.")
+            raise AlexNetError(
+                f"An exported model takes {size} x {size} pictures only; use --views centre, ten or shifted, or the run folder."
+            )
         return one_of(views, "view", VIEWS)
 
     def _crops(self, images: Pixels, view: SquareView) -> Iterator[Pixels]:
-        """The parts of the squares that the model sees; see evaluation.views.ten_views."""
+        """The parts of the squares that the model sees; see evaluation.views."""
         size = self.record.image_size
+        if view == "shifted":
+            images = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="reflect")
         margin = images.shape[-1] - size
-        corners = [(top, left) for top in (0, margin) for left in (0, margin)] if margin and view == "ten" else []
-        for top, left in [*corners, (margin // 2, margin // 2)]:
+        for top, left in _corners(margin, view):
             crop = images[..., top : top + size, left : left + size]
             yield crop
-            if view == "ten" and self.record.flip:
+            if view != "centre" and self.record.flip:
                 yield crop[..., ::-1]
 
     def _fitted(self, images: ImageInput | Iterable[ImageInput]) -> Generator[Fitted]:
@@ -129,3 +132,12 @@ class OnnxClassifier:
         return [
             tuple((self.classes[number], float(row[number])) for number in best) for row, best in zip(probabilities, order, strict=True)
         ]
+
+
+def _corners(margin: int, view: SquareView) -> list[tuple[int, int]]:
+    """The top left corners of the crops of a square that is larger than they are by `margin` px."""
+    middle = margin // 2
+    if view == "shifted":
+        return [(middle + shift, middle + shift) for shift in (0, -1, 1)]
+    corners = [(top, left) for top in (0, margin) for left in (0, margin)] if margin and view == "ten" else []
+    return [*corners, (middle, middle)]

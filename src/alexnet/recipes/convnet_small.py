@@ -68,7 +68,7 @@ def quick(subject: Subject) -> Recipe:
         name="quick",
         data=subject.data,
         model=subject.architecture.name,
-        views="centre,ten" if large or subject.traits.flip else "centre",
+        views="centre,ten" if large else "centre,shifted",
         preprocess=_sizes(stem.size, stem.size * 8 // 7 if large else stem.size),
         augment=_strong(subject, stem.size) if large else _light(subject),
         network=NetworkChoices(first_kernel=stem.kernel, first_stride=stem.stride, first_channels=stem.channels),
@@ -80,14 +80,14 @@ def paper(subject: Subject) -> Recipe:
     """The published training (Jordan 2024), at its 32 px, with weight decay as it has it: the same share per step in every layer.
 
     Not as published: the shape of the schedule's fall (a cosine), the 64-fold rate of batch norm's biases, the whitening bias that is
-    frozen after three epochs, and the average of the weights (lookahead).
+    frozen after three epochs, the average of the weights (lookahead), and the weights of the views (twice as much for the unshifted).
     """
     size = subject.architecture.image_size
     return Recipe(
         name="paper",
         data=subject.data,
         model=subject.architecture.name,
-        views="centre,ten" if subject.traits.flip else "centre",
+        views="centre,shifted",
         preprocess=_sizes(size, size),
         augment=_light(subject),
         training=PUBLISHED,

@@ -10,12 +10,13 @@ import torch
 from alexnet.data.dataset import Dataset
 from alexnet.data.preprocess import Preprocess
 from alexnet.errors import AlexNetError
+from alexnet.evaluation.views import most_views
 from alexnet.inference.build import build_model
 from alexnet.models.networks.borrowed.registry import is_borrowed
 from alexnet.models.registry import find_architecture
 from alexnet.recipes.networks import layers_of, macs_of, resized
 from alexnet.recipes.overrides import with_overrides
-from alexnet.recipes.recipe import Recipe
+from alexnet.recipes.recipe import Recipe, views_of
 from alexnet.runtime.device import choose_precision
 from alexnet.runtime.distributed import ALONE, Workers
 from alexnet.runtime.events import Listener, Message, silent
@@ -34,7 +35,7 @@ WANTED_STEPS = 600  # and this many steps: few images need more epochs
 SMALL_BATCH = 32  # images, where batches of the recipe's size would be too few;
 SMALL_BATCH_SMALL = 128  # with small images
 READING_SHARE = 0.1  # of the budget: reading, testing, the report
-TEN_VIEWS_SHARE = 0.1  # of the budget, at most, for ten views of the test images; otherwise they are tested at the centre alone
+VIEWS_SHARE = 0.1  # of the budget, at most, for several views of the test images; otherwise they are tested at the centre alone
 TEST_PART = 0.1  # of the images, where the program makes the split
 STEPS = 3
 
@@ -79,21 +80,26 @@ def affordable_scale(
     images = max(1, round(recipe.fraction * sum(1 for item in dataset.items if item.split in (None, "train"))))
     work = _Work(images, len(dataset.classes), (1 - READING_SHARE) * recipe.training.budget_seconds * world.size)
     scales = list(_scales(recipe, requested))
-    if len(scales) == 1 and ("ten" not in recipe.views or "views" in requested):
+    if len(scales) == 1 and (_views(recipe) == 1 or "views" in requested):
         return scales[0]
     rung, seconds = _first_that_suffices(scales, work, device)
-    rung, few_views = (int(value) for value in world.from_first(rung, _ten_views_take_long(recipe, dataset, seconds)))
+    rung, few_views = (int(value) for value in world.from_first(rung, _views_take_long(recipe, dataset, seconds)))
     chosen = scales[rung]
     if len(scales) > 1:
         listen(Message(_described(chosen, work, seconds)))
     return replace(chosen, views="centre") if few_views and "views" not in requested else chosen
 
 
-def _ten_views_take_long(recipe: Recipe, dataset: Dataset, seconds_per_image: float) -> bool:
-    """Whether testing all images in ten views would take time that training needs more."""
+def _views_take_long(recipe: Recipe, dataset: Dataset, seconds_per_image: float) -> bool:
+    """Whether testing all images in several views would take time that training needs more."""
     own = sum(item.split == "test" for item in dataset.items)
-    tested = 10 * (own or round(TEST_PART * len(dataset.items)))
-    return "ten" in recipe.views and tested * TEST_SHARE * seconds_per_image > TEN_VIEWS_SHARE * recipe.training.budget_seconds
+    tested = _views(recipe) * (own or round(TEST_PART * len(dataset.items)))
+    return _views(recipe) > 1 and tested * TEST_SHARE * seconds_per_image > VIEWS_SHARE * recipe.training.budget_seconds
+
+
+def _views(recipe: Recipe) -> int:
+    """How many crops of each test image are seen at most, in the view that takes the most."""
+    return max(most_views(view) for view in views_of(recipe.views))
 
 
 def _is_large(recipe: Recipe) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from alexnet.evaluation.views import most_views
 from alexnet.i18n.notebook import html_table, with_interval
 from alexnet.i18n.units import percent
 from alexnet.inference.familiarity import Familiarity
@@ -94,4 +95,4 @@ class FitResult:
 
 def crops_per_image(recipe: Recipe) -> int:
     """The number of crops of each test image in the recipe's views."""
-    return sum(10 if view == "ten" else 1 for view in views_of(recipe.views))
+    return sum(most_views(view) for view in views_of(recipe.views))
