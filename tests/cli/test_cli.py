@@ -352,3 +352,35 @@ def test_a_image_whose_name_looks_like_a_field(capsys: pytest.CaptureFixture[str
         capsys.readouterr()
         assert main(["predict", str(digits_run), "--json", "--", "--odd.png"]) == 0
     assert json.loads(capsys.readouterr().out)["predictions"][0]["file"] == "--odd.png"
+
+
+@pytest.mark.parametrize(
+    ("words", "locale", "chinese"),
+    [
+        ("summary lenet2 --lang zh", "", True),
+        ("summary lenet2 --lang=zh", "en_US.UTF-8", True),
+        ("summary lenet2 --lang en", "zh_CN.UTF-8", False),
+        ("summary lenet2", "zh_CN.UTF-8", True),
+        ("summary lenet2", "C.UTF-8", False),
+        ("summary lenet2", "", False),
+        ("summary --lang", "", False),
+        ("evaluate nowhere", "zh_TW", True),
+    ],
+)
+def test_errors_are_in_the_language_that_was_asked_for(
+    words: str, locale: str, chinese: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", locale)
+    assert main(words.split()) == 2
+    said = capsys.readouterr().err
+    assert any("\u4e00" <= character <= "\u9fff" for character in said) == chinese, said
+
+
+def test_the_first_locale_that_is_set_holds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    monkeypatch.setenv("LC_MESSAGES", "zh_CN.UTF-8")
+    monkeypatch.setenv("LC_ALL", "C")
+    assert main(["evaluate", "nowhere"]) == 2
+    assert capsys.readouterr().err.isascii()

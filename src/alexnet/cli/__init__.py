@@ -39,19 +39,19 @@ def _run(words: Sequence[str]) -> int:
         with stop_on_signals():  # SIGTERM as Ctrl-C for every verb; those with steps receive both themselves
             return _call(words)
     except AlexNetError as error:
-        return fail(error, CTRL_C if isinstance(error, Interrupted) else USER_MISTAKE)
+        return fail(error, CTRL_C if isinstance(error, Interrupted) else USER_MISTAKE, words)
     except ModuleNotFoundError as error:
         missing = missing_extra(error, f"alexnet {words[0]}" if words else "alexnet")
         if missing is None:
             raise
-        return fail(missing, USER_MISTAKE)
+        return fail(missing, USER_MISTAKE, words)
     except KeyboardInterrupt as error:
-        return fail(error, CTRL_C)
+        return fail(error, CTRL_C, words)
     except BrokenPipeError:  # the reader of the pipe has closed it, as `head` does
         leave_the_pipe()
         return 0
     except OSError as error:  # of the disk or the network: there is something to do, and nothing to see in a traceback
-        return fail(mistake_of(error), USER_MISTAKE)
+        return fail(mistake_of(error), USER_MISTAKE, words)
 
 
 def _call(words: Sequence[str]) -> int:

@@ -100,5 +100,5 @@ def call(words: Sequence[str]) -> int:
     try:
         app(named_fields(words), exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return fail(with_field_hint(words, error), USER_MISTAKE)
+        return fail(with_field_hint(words, error), USER_MISTAKE, words)
     return 0

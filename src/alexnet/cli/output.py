@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +14,8 @@ from alexnet.runtime.terminal import visible
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
+
+LOCALES = ("LC_ALL", "LC_MESSAGES", "LANG")  # POSIX: the first that is set holds
 
 
 def show(as_json: bool, value: dict[str, Any], readable: Callable[[], Any]) -> None:
@@ -59,13 +61,29 @@ def tell(listeners: list[Callable[[Any], None]], event: object) -> None:
         listener(event)
 
 
-def fail(error: BaseException, status: int) -> int:
-    """Print the message of an error with its notes, unless another worker has, and return the exit status."""
+def fail(error: BaseException, status: int, words: Sequence[str] = ()) -> int:
+    """Print the message of an error with its notes, unless another worker has, and return the exit status.
+
+    It is in Chinese if the words of the command ask for that, or else the system: its messages are in the language that it is set to.
+    """
     if getattr(error, "reported", False):
         return status
     message = str(error) or ("Stopped." if isinstance(error, KeyboardInterrupt) else type(error).__name__)
-    print(*map(visible, (message, *getattr(error, "__notes__", ()))), sep="\n", file=sys.stderr)
+    lines = [message, *getattr(error, "__notes__", ())]
+    if _is_chinese(words):
+        from alexnet.i18n.translate import translated
+
+        lines = [translated(line, "zh") for line in lines]
+    print(*map(visible, lines), sep="\n", file=sys.stderr)
     return status
+
+
+def _is_chinese(words: Sequence[str]) -> bool:
+    for option, value in zip(words, (*words[1:], ""), strict=True):
+        language = value if option == "--lang" else option.partition("--lang=")[2]
+        if language in ("en", "zh"):
+            return language == "zh"
+    return next((os.environ[name] for name in LOCALES if os.environ.get(name)), "").startswith("zh")
 
 
 def mistake_of(error: OSError) -> AlexNetError:
