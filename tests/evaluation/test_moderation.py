@@ -47,6 +47,14 @@ def test_a_wild_pair_keeps_its_own_variance() -> None:
     assert moderated(pair(2.0), prior).degrees == 20.0
 
 
+def test_a_variance_is_drawn_up_to_the_others_and_never_down() -> None:
+    prior = SeedPrior(centre=2.0, degrees=20.0, most=20.0)
+    assert moderated(pair(0.5), prior).variance == pytest.approx((20 * 2.0 + 2 * 0.5) / 22 * 1e-5)
+    own = moderated(pair(5.0), prior)
+    assert own.variance == pytest.approx(5e-5)
+    assert own.degrees == 20.0
+
+
 def test_one_pair_alone_has_only_its_own() -> None:
     assert seed_prior([pair(2.0)]) is None
     assert seed_prior([pair(0.0), pair(2.0), pair(1.0, seeds=1)]) is None  # one does not vary, one has a single seed

@@ -45,8 +45,8 @@ slowly, small_memory = float(sys.argv[1]), sys.argv[2] == "small"
 if small_memory:
     alexnet.data.pipeline.image_store.available_bytes = lambda: 0
 recording = training._recording
-def slow_recording(run):
-    listen = recording(run)
+def slow_recording(*run):
+    listen = recording(*run)
     def tell(event):
         listen(event)
         if type(event).__name__ == "StepDone":

@@ -11,6 +11,8 @@ import time
 import pytest
 
 ALONE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored where the tests are a shell's background job
 from alexnet.errors import AlexNetError
 from alexnet.runtime import distributed
 distributed.SAY_AFTER_SECONDS, distributed.SAY_AGAIN_SECONDS = 0.3, 0.5

@@ -17,7 +17,7 @@ Lang = Literal["en", "zh"]
 LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 NESTED = frozenset({  # fields of errors that hold words of the program
     "advice", "error", "heic", "hint", "instead", "known", "meaning", "near", "only", "others", "part", "problem", "reason", "remedy",
-    "rule", "what", "why",
+    "rule", "strerror", "what", "why",
 })  # fmt: skip
 
 
