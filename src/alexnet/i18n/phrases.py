@@ -28,8 +28,8 @@ VALUES = (
     "report.explicit_map", "report.classes_balanced", "report.version_of",
 )  # fmt: skip
 VIEWS = (
-    "report.view_test", "report.view_validation", "report.view_train", "report.view_centre", "report.view_ten", "report.view_shifted", "report.view_any",
-    "report.line_training",
+    "report.view_test", "report.view_validation", "report.view_train", "report.view_centre", "report.view_ten",
+    "report.view_shifted", "report.view_any", "report.line_training",
 )  # fmt: skip
 FIELDS = {  # of a Baseline, as report.json has them
     "n_train": "report.key_n_train",
