@@ -286,7 +286,7 @@ def test_signals_end_the_run(
     run = tmp_path / "a run"
     with start(run, digits_folder, "--workers", "2", "--json", slowly=0.2, memory=memory) as process:
         wait_for((run / "history.jsonl").exists, process)
-        time.sleep(0.3)
+        time.sleep(0.8)  # in the middle of the second epoch, whose eight steps take 0.2 s each
         os.killpg(process.pid, number) if whole_group else process.send_signal(number)
         out, said = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, ""), said
