@@ -55,7 +55,7 @@ def run_copy(digits_run: Path, tmp_path: Path) -> Path:
         ("--lr 0.1", ["Unknown option: --lr", "by its dotted name, such as --training.learning-rate 0.02"]),
         ("--bugdet 3m", ["Did you mean --budget?"]),
         ("--training.lr 0.1", ["Did you mean 'training.learning-rate'?"]),
-        ("--set views=centre,side", ["views is 'centre,side'", "centre, ten, any"]),
+        ("--set views=centre,side", ["views is 'centre,side'", "centre, ten, shifted, any"]),
         ("--training.learning-rate", ["'--training.learning-rate' needs a value"]),
         ("--epochs 0", ["training.epochs is 0.0", "above 0"]),
         ("--epochs nan", ["epochs is nan", "finite"]),

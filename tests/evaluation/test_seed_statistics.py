@@ -232,7 +232,7 @@ def test_own_splits_are_corrected_as_nadeau_and_bengio_do() -> None:
     assert interval[1] - interval[0] > 1.5 * np.ptp(mean_error(better, Judging(same_images=False))[1])
 
 
-def test_the_others_narrow_a_lucky_or_an_unlucky_variance() -> None:
+def test_the_others_widen_a_lucky_variance_and_lend_their_degrees() -> None:
     better, worse = next(MadeUp(noise=(0.1, 0.1), seeds=3, images=500, same_images=False).studies(1))
     own = difference_of(better, worse, same=False)
     ratio = own.seed_variance / own.alone
@@ -241,7 +241,7 @@ def test_the_others_narrow_a_lucky_or_an_unlucky_variance() -> None:
     assert louder.degrees == 4
     assert own.degrees == 2
     calmer = difference_of(better, worse, same=False, prior=SeedPrior(centre=max(1.0, ratio / 2), degrees=8.0, most=5.0))
-    assert calmer.seed_variance < own.seed_variance
+    assert calmer.seed_variance == own.seed_variance  # never drawn down
     assert calmer.degrees == 5  # no more than all pairs have together
     assert np.ptp(calmer.interval) < np.ptp(own.interval)
 

@@ -193,5 +193,5 @@ def test_differences_name_the_fields() -> None:
 
 def test_views_of_a_recipe() -> None:
     assert views_of("centre, ten") == ["centre", "ten"]
-    with pytest.raises(BadRecipe, match="it can be centre, ten, any"):
+    with pytest.raises(BadRecipe, match="it can be centre, ten, shifted, any"):
         views_of(" , ")

@@ -79,7 +79,7 @@ def fail(error: BaseException, status: int, words: Sequence[str] = ()) -> int:
 
 
 def _is_chinese(words: Sequence[str]) -> bool:
-    for option, value in zip(words, (*words[1:], ""), strict=True):
+    for option, value in zip(words, (*words[1:], ""), strict=False):
         language = value if option == "--lang" else option.partition("--lang=")[2]
         if language in ("en", "zh"):
             return language == "zh"
