@@ -20,10 +20,16 @@ function ticks(most, n = 4) {
   return Array.from({ length: Math.floor(most / step + 1e-9) + 1 }, (_, number) => number * step);
 }
 
+// The largest value, but for a few that are far above the others, such as the first loss of all: they are cut off.
+function top(values) {
+  const sorted = [...values].sort((one, other) => other - one);
+  return Math.min(sorted[0], 2 * sorted[Math.floor(sorted.length / 8)]);
+}
+
 function plot(title, rows, series, format) {
   const values = rows.flatMap((row) => series.map(([name]) => row[name])).filter(Number.isFinite);
   if (values.length === 0) return null;
-  const most = Math.max(...values) * 1.05 || 1;
+  const most = top(values) * 1.05 || 1;
   const last = Math.max(...rows.map((row) => row.epoch), 1e-9);
   const x = (epoch) => LEFT + ((WIDTH - LEFT - 8) * epoch) / last;
   const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / most);
