@@ -1,4 +1,4 @@
-"""Variances of few seeds drawn towards those of other pairs: the prior is found again, its limits hold, a wild pair keeps its own."""
+"""Variances of few seeds drawn up to those of other pairs: the prior is found again, its limits hold, a wild pair keeps its own."""
 
 import numpy as np
 import pytest

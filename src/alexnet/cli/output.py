@@ -80,8 +80,8 @@ def fail(error: BaseException, status: int, words: Sequence[str] = ()) -> int:
 
 def _is_chinese(words: Sequence[str]) -> bool:
     for option, value in zip(words, (*words[1:], ""), strict=False):
-        language = value if option == "--lang" else option.partition("--lang=")[2]
-        if language in ("en", "zh"):
+        language = value if option == "--lang" else option.removeprefix("--lang=")
+        if option.startswith("--lang") and language in ("en", "zh"):
             return language == "zh"
     return next((os.environ[name] for name in LOCALES if os.environ.get(name)), "").startswith("zh")
 

@@ -14,7 +14,7 @@ from scipy.special import digamma, fdtri, polygamma
 
 from alexnet.evaluation.variance_components import Components
 
-UNLIKE = 0.95  # a pair whose variance lies beyond this quantile of the others' keeps its own
+UNLIKE = 0.95  # a pair whose variance lies beyond this quantile of the others' keeps its own degrees of freedom
 MOST_DEGREES = 1e6  # stands for a prior that is known exactly
 
 
