@@ -39,6 +39,9 @@ DECISIONS = (
     "training.batch_size",
     "training.precision",
     "training.conv_learning_rate",
+    "training.muon_learning_rate",
+    "training.muon_weight_decay",
+    "augment.cutout",
     "solver.refit",
 )  # fields that `resolve` sets unless the user does
 

@@ -14,6 +14,7 @@ from alexnet.evaluation.views import most_views
 from alexnet.inference.build import build_model
 from alexnet.models.networks.borrowed.registry import is_borrowed
 from alexnet.models.registry import find_architecture
+from alexnet.recipes.long_training import adapted_to_length
 from alexnet.recipes.networks import layers_of, macs_of, resized
 from alexnet.recipes.overrides import with_overrides
 from alexnet.recipes.recipe import Recipe, views_of
@@ -72,19 +73,20 @@ def affordable_scale(
 ) -> Recipe:
     """The recipe at the largest scale that allows about 15 epochs and 600 steps within its budget, or else at the smallest.
 
-    Networks for small images become narrower, for 2.5 epochs and as many steps. requested: recipe fields that the user has set, and that
-    keep their values. Without a budget, it is the recipe unchanged. The first worker's clock decides for all.
+    Networks for small images become narrower, for 2.5 epochs and as many steps; trainings with many epochs are adapted to their length.
+    requested: recipe fields that the user has set, and that keep their values. Without a budget, the scale is the recipe's. The first
+    worker's clock decides for all.
     """
-    if not recipe.training.budget_seconds:
-        return recipe
     images = max(1, round(recipe.fraction * sum(1 for item in dataset.items if item.split in (None, "train"))))
+    if not recipe.training.budget_seconds:
+        return adapted_to_length(recipe, recipe.training.epochs, images, requested)
     work = _Work(images, len(dataset.classes), (1 - READING_SHARE) * recipe.training.budget_seconds * world.size)
     scales = list(_scales(recipe, requested))
     if len(scales) == 1 and (_views(recipe) == 1 or "views" in requested):
         return scales[0]
     rung, seconds = _first_that_suffices(scales, work, device)
-    rung, few_views = (int(value) for value in world.from_first(rung, _views_take_long(recipe, dataset, seconds)))
-    chosen = scales[rung]
+    rung, few_views, seconds = world.from_first(rung, _views_take_long(recipe, dataset, seconds), seconds)
+    chosen = adapted_to_length(scales[int(rung)], work.epochs(seconds), images, requested)
     if len(scales) > 1:
         listen(Message(_described(chosen, work, seconds)))
     return replace(chosen, views="centre") if few_views and "views" not in requested else chosen
@@ -118,7 +120,7 @@ def _scales(recipe: Recipe, requested: Collection[str]) -> Iterator[Recipe]:
     """The recipe at every scale of the ladder that the user's own choices leave, largest first; smaller batches before a smaller scale."""
     native, keeps_size = recipe.preprocess.image_size, any(name.startswith("preprocess.") for name in requested)
     keeps_width, keeps_batch = "network.width" in requested, "training.batch_size" in requested
-    smaller_batch = min(recipe.training.batch_size, SMALL_BATCH if _is_large(recipe) else SMALL_BATCH_SMALL)
+    smaller_batch = _smaller_batch(recipe)
     seen: list[Recipe] = []
     for size, width in ((native, 1.0), *_rungs(recipe)):
         if size > native:
@@ -131,6 +133,11 @@ def _scales(recipe: Recipe, requested: Collection[str]) -> Iterator[Recipe]:
             if one not in seen:
                 seen.append(one)
                 yield one
+
+
+def _smaller_batch(recipe: Recipe) -> int:
+    """Images in a batch where batches of the recipe's size would be too few."""
+    return min(recipe.training.batch_size, SMALL_BATCH if _is_large(recipe) else SMALL_BATCH_SMALL)
 
 
 def _rungs(recipe: Recipe) -> Sequence[tuple[int, float]]:
@@ -172,10 +179,12 @@ def _first_that_suffices(scales: list[Recipe], work: _Work, device: torch.device
 
 
 def estimated_seconds_per_image(recipe: Recipe, images: int, classes: int, device: torch.device) -> float:
-    """The time of training per image, from a few steps at the smallest scale and the multiply-accumulates: quick, and rather too long."""
-    smallest = list(_scales(recipe, ()))[-1]
-    measured = seconds_per_image(smallest, images, classes, device)
-    return measured * macs_of(recipe, classes) / macs_of(smallest, classes)
+    """The time of training per image, from a few steps in small batches at the recipe's own scale: quick, and rather too long.
+
+    A narrower network would be quicker to time, but arithmetic from there is wrong by up to 11 times.
+    """
+    in_small_batches = replace(recipe, training=replace(recipe.training, batch_size=_smaller_batch(recipe)))
+    return seconds_per_image(in_small_batches, images, classes, device)
 
 
 def seconds_per_image(recipe: Recipe, images: int, classes: int, device: torch.device) -> float:

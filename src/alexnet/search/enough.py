@@ -11,7 +11,7 @@ AROUND_SHARE = 0.15
 
 
 def enough_seconds(state: SearchState, model: str) -> float:
-    """The time for MOST_EPOCHS passes over the training images at the network's own size, measured on a few steps at its smallest scale."""
+    """The time for MOST_EPOCHS passes over the training images at the network's own size, measured on a few steps."""
     recipe, _ = recipe_of(state.request.of(model), state.dataset)
     per_image = estimated_seconds_per_image(recipe, state.images, len(state.dataset.classes), state.device)
     epochs = MOST_EPOCHS_TUNED if recipe.weights else MOST_EPOCHS

@@ -36,6 +36,7 @@ CASES = {
     "drawn": ALEXNET.training(balance="sampling"),
     "blocks": LITE.training(learning_rate=1e-6),  # with larger steps, rounding grows tenfold with each
     "fine-tuned": LITE.training(fixed_layers=3, norm_statistics="kept", rate_per_layer=0.85, lower_layers=0.5),
+    "borrowed": Case(model="torchvision:resnet18").training(learning_rate=1e-6),
     "thin": ALEXNET.network(width=1 / 48, hidden_units=4128),  # one map of conv1 in each tower
 }
 
@@ -64,7 +65,7 @@ SLOW = pytest.mark.slow  # many cases
         *(pytest.param("towers", 2, name, marks=SLOW) for name in ("no-norm", "no-dropout", "no-hidden", "no-groups", "strided", "thin")),
         ("data", 3, "batch-norm"),
         ("data", 2, "weighed"),
-        *(pytest.param("data", 2, name, marks=SLOW) for name in ("drawn", "blocks", "fine-tuned")),
+        *(pytest.param("data", 2, name, marks=SLOW) for name in ("drawn", "blocks", "fine-tuned", "borrowed")),
         pytest.param("data", 2, "whitening-bias", marks=SLOW),
         pytest.param("hybrid", 2, "conv-rate", marks=SLOW),
         pytest.param("hybrid", 4, "owt-three-hidden", marks=SLOW),

@@ -43,11 +43,25 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
             self.num_batches_tracked += 1
 
 
+class SharedBatchNormAct2d(SharedBatchNorm2d):
+    """The same for timm's layers that also drop units and have a nonlinearity (timm.layers.BatchNormAct2d)."""
+
+    drop: nn.Module
+    act: nn.Module
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, maps, H, W) of this worker -> the same, normalised and activated."""
+        activated: Tensor = self.act(self.drop(super().forward(maps)))
+        return activated
+
+
 def share_statistics(model: nn.Module) -> None:
     """Make every batch normalisation layer of a model use the images of all workers."""
     for module in model.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = SharedBatchNorm2d
+        elif isinstance(module, nn.BatchNorm2d) and {"drop", "act"} <= dict(module.named_children()).keys():
+            module.__class__ = SharedBatchNormAct2d
 
 
 def _per_channel(of_channels: Tensor) -> Tensor:
