@@ -23,7 +23,7 @@ function ticks(most, n = 4) {
 // The largest value, but for a few that are far above the others, such as the first loss of all: they are cut off.
 function top(values) {
   const sorted = [...values].sort((one, other) => other - one);
-  return Math.min(sorted[0], 2 * sorted[Math.floor(sorted.length / 8)]);
+  return Math.min(sorted[0], 2 * sorted[Math.floor(sorted.length / 8)] || sorted[0]);
 }
 
 function plot(title, rows, series, format) {
