@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from alexnet.data.open import open_dataset
 from alexnet.runtime.events import silent
 from alexnet.studies.adaptive_seeds import run_until_clear
 from alexnet.studies.arms import Arms, common_recipe, resolve
-from alexnet.studies.findings import Finding, Verdict
+from alexnet.studies.findings import Effect, Finding, Verdict
 from alexnet.studies.outcome import Outcome, write_outcome
 from alexnet.studies.registry import STUDIES
 from alexnet.studies.request import StudyFolder, study_request
@@ -101,3 +102,55 @@ def test_it_ends_before_the_budget_does(state: StudyState) -> None:
     state.started = time.monotonic() - 3600 + 5 + 15
     grown, _ = run_until_clear(state, arms, Judge({"dropout": 99, "weight-decay": 3}))
     assert seeds_of(grown)["dropout"] == ({4}, {3})
+
+
+class PatientJudge(Judge):
+    """Says of dropout that it is unclear, and of its pair with more epochs that it is not, from so many seeds on."""
+
+    def _finding(self, claim: str, arms: Arms, outcomes: Mapping[str, Outcome]) -> Finding:
+        found = super()._finding(claim, arms, outcomes)
+        pair = arms.study.patient_pair
+        if pair is None:
+            return found
+        seeds = min(len(arms.arms[name].outcomes(outcomes, arms.seeds)) for name in pair)
+        low = 0.01 if seeds >= 6 else -0.01
+        effect = Effect(
+            better=pair[0], worse=pair[1], measure="error", difference=0.05, interval=(low, 0.1), repeat_noise=0.01, seeds=seeds, images=100
+        )
+        return replace(found, also=[effect])
+
+
+def patient(state: StudyState, seeds: int) -> dict[str, Arms]:
+    """The arms of dropout, also with more epochs, with three seeds each; the outcomes of so many seeds are in the folder."""
+    common, study = common_recipe(state.request.data, state.dataset, SCALE, {}), STUDIES["dropout"].at("core")
+    for key, trial in trials_of(state, {"dropout": resolve(study, common, state.dataset, seeds=seeds)}).items():
+        trial.folder.mkdir()
+        write_outcome(Outcome(key=key, seed=trial.recipe.seed, judged_error=1.0, seconds=10.0), trial.outcome)
+    return {"dropout": resolve(study, common, state.dataset, seeds=3)}
+
+
+@pytest.mark.parametrize(("clear_at", "seeds"), [(99, 6), (5, 3)])
+def test_what_fits_more_slowly_then_gets_seeds_until_it_is_clear(state: StudyState, clear_at: int, seeds: int) -> None:
+    """Of a claim that stays unclear at equal epochs; one with a verdict needs none."""
+    arms, _ = run_until_clear(state, patient(state, 16), PatientJudge({"dropout": clear_at}))
+    study, found = arms["dropout"].study, arms["dropout"].arms
+    own, longer = (study.better, study.worse), study.patient_pair
+    assert longer is not None
+    slow = set(longer) - set(own)
+    assert {len(found[name].recipes) for name in own} == {min(clear_at, 16)}
+    assert {len(found[name].recipes) for name in slow} == {seeds}
+    assert {len(arm.recipes) for name, arm in found.items() if name not in {*own, *slow}} == {3}
+
+
+def test_runs_with_more_epochs_must_fit_into_the_budget(state: StudyState) -> None:
+    """All seeds at equal epochs are there; one with three times the epochs would take thirty seconds, and twenty are left."""
+    arms = patient(state, 3)
+    common, study = common_recipe(state.request.data, state.dataset, SCALE, {}), STUDIES["dropout"]
+    for key, trial in trials_of(state, {"dropout": resolve(study, common, state.dataset, seeds=16)}).items():
+        trial.folder.mkdir(exist_ok=True)
+        write_outcome(Outcome(key=key, seed=trial.recipe.seed, judged_error=1.0, seconds=10.0), trial.outcome)
+    state.started = time.monotonic() - 3600 + 5 + 20
+    grown, _ = run_until_clear(state, arms, PatientJudge({"dropout": 99}))
+    found = grown["dropout"].arms
+    assert len(found[study.better].recipes) == 16
+    assert len(found[STUDIES["dropout"].at("core").patient(study.better)].recipes) == 3

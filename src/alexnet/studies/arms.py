@@ -130,6 +130,10 @@ class ResolvedArm:
         """The arm with that seed only."""
         return replace(self, recipes=[replace(recipe, seed=seed) for recipe in self.recipes[:1]])
 
+    def has_seed(self, seed: int) -> bool:
+        """Whether it is run with that seed; an arm that cannot run lacks none."""
+        return self.failure is not None or any(recipe.seed == seed for recipe in self.recipes)
+
     def with_seed(self, seed: int) -> "ResolvedArm":
         """The arm with one more seed."""
         return replace(self, recipes=[*self.recipes, *self.of_seed(seed).recipes])

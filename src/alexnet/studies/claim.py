@@ -112,9 +112,14 @@ class Study:
         return name + PATIENT if any(arm.name == name + PATIENT for arm in self.arms) else name
 
     @property
+    def patient_pair(self) -> tuple[str, str] | None:
+        """Its two arms, those that fit more slowly with more epochs; None if neither has more."""
+        pair = (self.patient(self.better), self.patient(self.worse))
+        return pair if pair != (self.better, self.worse) else None
+
+    @property
     def also(self) -> tuple[tuple[str, str], ...]:
         """Further pairs to compare, better and worse: with more epochs for what fits more slowly, then beside another regulariser."""
         names = {arm.name for arm in self.arms}
-        patient = (self.patient(self.better), self.patient(self.worse))
         beside = [(better, worse) for better, worse in self.beside if {better, worse} <= names]
-        return ((patient,) if patient != (self.better, self.worse) else ()) + tuple(beside)
+        return ((self.patient_pair,) if self.patient_pair is not None else ()) + tuple(beside)

@@ -1,6 +1,8 @@
 # ruff: noqa: RUF001  # Chinese has its own commas
 """The result of a claim for readers without statistics: images of a hundred, never more certain than the interval."""
 
+from dataclasses import replace
+
 import pytest
 from tests.studies.invented import arm, effect, finding, report
 
@@ -101,3 +103,21 @@ def test_a_terminal_tells_it_of_a_single_claim() -> None:
     assert lines[0].startswith("holds here, by at least 4.8 points: Crops and mirrors")
     assert lines[1:3] == [part.striptags() for part in gist(holds, ENGLISH, margin=0.01)]
     assert "In short" not in " ".join(study_lines(report([holds, augmentation("reversed", -0.03, 0.01)])))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "difference", "half", "said"),
+    [
+        ("too-few", 0.09, 0.06, "Trained longer where it fits more slowly: with crops and mirrors, about 9 more of 100 new pictures come out"),
+        ("holds", -0.09, 0.06, "Trained longer where it fits more slowly: with crops and mirrors, about 9 fewer of 100 new pictures come out"),
+        ("holds", 0.09, 0.06, ""),
+        ("too-few", 0.05, 0.06, ""),
+    ],
+)
+def test_what_longer_training_makes_of_it_is_told_where_it_is_clear_and_another_result(
+    verdict: Verdict, difference: float, half: float, said: str
+) -> None:
+    longer = effect("geometry-patient", "augment-none", difference, half)
+    sentences = gist(replace(augmentation(verdict, 0.02, 0.03), also=[longer]), ENGLISH, margin=0.01)
+    found = [sentence.striptags() for sentence in sentences if "Trained longer" in sentence]
+    assert [sentence.startswith(said) for sentence in found] == ([True] if said else [])

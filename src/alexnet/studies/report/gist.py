@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 from markupsafe import Markup
 
+from alexnet.studies.claim import PATIENT
 from alexnet.studies.findings import Finding
 from alexnet.studies.report.phrases import StudyWords
 
 HUNDRED = 100  # images
 WHOLE, TENTH = 3.0, 0.1  # so many images and more are counted in whole ones, in tenths
 GISTS = {"holds": "study.gist_holds", "reversed": "study.gist_reversed", "no-difference": "study.gist_same", "too-few": "study.gist_few"}
+PATIENT_GISTS = {"holds": "study.gist_patient_holds", "reversed": "study.gist_patient_reversed"}
 
 
 def gist(finding: Finding, words: StudyWords, *, margin: float) -> list[Markup]:
@@ -30,7 +32,19 @@ def gist(finding: Finding, words: StudyWords, *, margin: float) -> list[Markup]:
         margin=f"{HUNDRED * margin:g}",
     )
     use = words.use(finding.claim)
-    return [told, use] if use else [told]
+    return [told, *_patient(finding, words), *([use] if use else [])]
+
+
+def _patient(finding: Finding, words: StudyWords) -> list[Markup]:
+    """What longer training of the side that fits more slowly makes of the difference, where that is clear and another result."""
+    effect = next((one for one in finding.also if PATIENT in one.better + one.worse and one.measure == finding.measure), None)
+    if effect is None or effect.interval[0] <= 0 <= effect.interval[1]:
+        return []
+    verdict = "holds" if effect.difference > 0 else "reversed"
+    if verdict == finding.verdict:
+        return []
+    figures = {"about": about(abs(effect.difference)), "least": at_least(min(abs(bound) for bound in effect.interval))}
+    return [words.say(PATIENT_GISTS[verdict], better=words.arm(finding.better), worse=words.arm(finding.worse), **figures)]
 
 
 def about(share: float) -> str:
