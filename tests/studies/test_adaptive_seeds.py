@@ -64,9 +64,9 @@ class Judge:
         self.clear_at = clear_at
 
     def __call__(self, arms: Mapping[str, Arms], outcomes: Mapping[str, Outcome]) -> Sequence[Finding]:
-        return [self._finding(claim, one, outcomes) for claim, one in arms.items()]
+        return [self.finding_on(claim, one, outcomes) for claim, one in arms.items()]
 
-    def _finding(self, claim: str, arms: Arms, outcomes: Mapping[str, Outcome]) -> Finding:
+    def finding_on(self, claim: str, arms: Arms, outcomes: Mapping[str, Outcome]) -> Finding:
         study = STUDIES[claim]
         seeds = {len(arms.arms[name].outcomes(outcomes, arms.seeds)) for name in (study.better, study.worse)}
         verdict: Verdict = "holds" if seeds == {self.clear_at[claim]} else "too-few"
@@ -107,8 +107,8 @@ def test_it_ends_before_the_budget_does(state: StudyState) -> None:
 class PatientJudge(Judge):
     """Says of dropout that it is unclear, and of its pair with more epochs that it is not, from so many seeds on."""
 
-    def _finding(self, claim: str, arms: Arms, outcomes: Mapping[str, Outcome]) -> Finding:
-        found = super()._finding(claim, arms, outcomes)
+    def finding_on(self, claim: str, arms: Arms, outcomes: Mapping[str, Outcome]) -> Finding:
+        found = super().finding_on(claim, arms, outcomes)
         pair = arms.study.patient_pair
         if pair is None:
             return found

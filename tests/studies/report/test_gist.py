@@ -108,8 +108,8 @@ def test_a_terminal_tells_it_of_a_single_claim() -> None:
 @pytest.mark.parametrize(
     ("verdict", "difference", "half", "said"),
     [
-        ("too-few", 0.09, 0.06, "Trained longer where it fits more slowly: with crops and mirrors, about 9 more of 100 new pictures come out"),
-        ("holds", -0.09, 0.06, "Trained longer where it fits more slowly: with crops and mirrors, about 9 fewer of 100 new pictures come out"),
+        ("too-few", 0.09, 0.06, "Trained longer where it fits more slowly: with crops and mirrors, about 9 more of 100"),
+        ("holds", -0.09, 0.06, "Trained longer where it fits more slowly: with crops and mirrors, about 9 fewer of 100"),
         ("holds", 0.09, 0.06, ""),
         ("too-few", 0.05, 0.06, ""),
     ],
