@@ -111,10 +111,11 @@ def test_a_terminal_tells_it_of_a_single_claim() -> None:
         ("too-few", 0.09, 0.06, "Trained longer where it fits more slowly: with crops and mirrors, about 9 more of 100"),
         ("holds", -0.09, 0.06, "Trained longer where it fits more slowly: with crops and mirrors, about 9 fewer of 100"),
         ("holds", 0.09, 0.06, ""),
-        ("too-few", 0.05, 0.06, ""),
+        ("too-few", 0.05, 0.06, "Trained longer where it fits more slowly, up to 11 more may come out right"),
+        ("holds", 0.05, 0.06, ""),
     ],
 )
-def test_what_longer_training_makes_of_it_is_told_where_it_is_clear_and_another_result(
+def test_what_longer_training_makes_of_it_is_told_where_it_is_another_result(
     verdict: Verdict, difference: float, half: float, said: str
 ) -> None:
     longer = effect("geometry-patient", "augment-none", difference, half)

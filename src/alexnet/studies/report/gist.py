@@ -12,7 +12,7 @@ from alexnet.studies.report.phrases import StudyWords
 HUNDRED = 100  # images
 WHOLE, TENTH = 3.0, 0.1  # so many images and more are counted in whole ones, in tenths
 GISTS = {"holds": "study.gist_holds", "reversed": "study.gist_reversed", "no-difference": "study.gist_same", "too-few": "study.gist_few"}
-PATIENT_GISTS = {"holds": "study.gist_patient_holds", "reversed": "study.gist_patient_reversed"}
+PATIENT_GISTS = {"holds": "study.gist_patient_holds", "reversed": "study.gist_patient_reversed", "too-few": "study.gist_patient_few"}
 
 
 def gist(finding: Finding, words: StudyWords, *, margin: float) -> list[Markup]:
@@ -36,15 +36,24 @@ def gist(finding: Finding, words: StudyWords, *, margin: float) -> list[Markup]:
 
 
 def _patient(finding: Finding, words: StudyWords) -> list[Markup]:
-    """What longer training of the side that fits more slowly makes of the difference, where that is clear and another result."""
+    """What longer training of the side that fits more slowly makes of the difference, where that is another result or both are unclear."""
     effect = next((one for one in finding.also if PATIENT in one.better + one.worse and one.measure == finding.measure), None)
-    if effect is None or effect.interval[0] <= 0 <= effect.interval[1]:
+    if effect is None:
         return []
-    verdict = "holds" if effect.difference > 0 else "reversed"
-    if verdict == finding.verdict:
+    low, high = effect.interval
+    verdict = "too-few" if low <= 0 <= high else "holds" if low > 0 else "reversed"
+    if (verdict == finding.verdict) != (verdict == "too-few"):
         return []
-    figures = {"about": about(abs(effect.difference)), "least": at_least(min(abs(bound) for bound in effect.interval))}
-    return [words.say(PATIENT_GISTS[verdict], better=words.arm(finding.better), worse=words.arm(finding.worse), **figures)]
+    told = words.say(
+        PATIENT_GISTS[verdict],
+        better=words.arm(finding.better),
+        worse=words.arm(finding.worse),
+        about=about(abs(effect.difference)),
+        least=at_least(min(abs(low), abs(high))),
+        more=at_most(max(0.0, high)),
+        fewer=at_most(max(0.0, -low)),
+    )
+    return [told]
 
 
 def about(share: float) -> str:
