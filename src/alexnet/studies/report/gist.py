@@ -6,7 +6,7 @@ from collections.abc import Callable
 from markupsafe import Markup
 
 from alexnet.studies.claim import PATIENT
-from alexnet.studies.findings import Finding
+from alexnet.studies.findings import Effect, Finding
 from alexnet.studies.report.phrases import StudyWords
 
 HUNDRED = 100  # images
@@ -20,17 +20,7 @@ def gist(finding: Finding, words: StudyWords, *, margin: float) -> list[Markup]:
     effect, name = finding.effect, GISTS.get(finding.verdict)
     if effect is None or name is None or finding.measure != "error":
         return []
-    low, high = effect.interval
-    told = words.say(
-        name,
-        better=words.arm(finding.better),
-        worse=words.arm(finding.worse),
-        about=about(abs(effect.difference)),
-        least=at_least(min(abs(low), abs(high))),
-        more=at_most(max(0.0, high)),
-        fewer=at_most(max(0.0, -low)),
-        margin=f"{HUNDRED * margin:g}",
-    )
+    told = _told(name, finding, effect, words, margin=margin)
     use = words.use(finding.claim)
     return [told, *_patient(finding, words), *([use] if use else [])]
 
@@ -44,16 +34,22 @@ def _patient(finding: Finding, words: StudyWords) -> list[Markup]:
     verdict = "too-few" if low <= 0 <= high else "holds" if low > 0 else "reversed"
     if (verdict == finding.verdict) != (verdict == "too-few"):
         return []
-    told = words.say(
-        PATIENT_GISTS[verdict],
+    return [_told(PATIENT_GISTS[verdict], finding, effect, words)]
+
+
+def _told(name: str, finding: Finding, effect: Effect, words: StudyWords, *, margin: float = 0.0) -> Markup:
+    """The message about the claim's two arms, with an effect in images of a hundred."""
+    low, high = effect.interval
+    return words.say(
+        name,
         better=words.arm(finding.better),
         worse=words.arm(finding.worse),
         about=about(abs(effect.difference)),
         least=at_least(min(abs(low), abs(high))),
         more=at_most(max(0.0, high)),
         fewer=at_most(max(0.0, -low)),
+        margin=f"{HUNDRED * margin:g}",
     )
-    return [told]
 
 
 def about(share: float) -> str:
